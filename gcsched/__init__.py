@@ -1,3 +1,3 @@
-"""Mail this person an invitation at this time: on time, once, whatever crashes."""
+"""A gRPC service that mails an invitation to a person: on time, once, despite crashes."""
 
 __version__ = "0.1.0"

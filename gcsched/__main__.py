@@ -1,4 +1,4 @@
-"""`python -m gcsched` and the console script `gcsched`."""
+"""The entry point of `python -m gcsched` and of the console script `gcsched`."""
 
 import sys
 

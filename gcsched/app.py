@@ -1,6 +1,7 @@
 """The composition root: open resources, assemble the service, run it, stop it. Read this first.
 
-What stops first, and why, is said by `start_order` in wiring/assembly.py: it stops in reverse.
+`start_order` in wiring/start_order.py explains the order of the background tasks; they stop in
+reverse.
 """
 
 import asyncio
@@ -23,141 +24,148 @@ from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.redis.clients import open_redis
 from gcsched.config.settings import Settings
-from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
-from gcsched.process.listening import refuse_taken
-from gcsched.process.stop_signals import stopped_by_signals
-from gcsched.process.watchdog import Unwatched, Watching
+from gcsched.errors import BackgroundTaskEnded, StoreRefused, StoreUnavailable
+from gcsched.process.listening import check_can_listen
+from gcsched.process.stop_signals import stop_on_signals
+from gcsched.process.watchdog import NoWatchdog, WatchdogProtocol
 from gcsched.rpc import streams
-from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
+from gcsched.rpc.server import (
+    GRPC_LISTEN,
+    MAX_QUIET_CHECKS,
+    QUIET_SECONDS,
+    RpcServer,
+    ServerLimits,
+    serve_grpc,
+)
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.usecases.loops import cancel_until_done, note_failure, sleep_unless
-from gcsched.web.connections import Connections
-from gcsched.web.gauges import DroppedLines
+from gcsched.usecases.loops import cancel_until_done, log_unexpected_failure, sleep_unless
+from gcsched.usecases.problem_log import ProblemLog
+from gcsched.web.connection_limiter import ConnectionLimiter
+from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
-from gcsched.web.server import Pages, serving_http
+from gcsched.web.server import Endpoints, serve_http
 from gcsched.wiring.assembly import Service, assemble
-from gcsched.wiring.background import LEAST, TO_CUT_OFF, Parts
-from gcsched.wiring.capacity import for_callers
-from gcsched.wiring.relays import pools
+from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
+from gcsched.wiring.capacity import share_descriptors
+from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.start_line import start_facts
 from gcsched.wiring.templates import load_templates
 
-TO_STOP_THE_REST = timedelta(seconds=5)
-TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim
-LONGEST_CALL = timedelta(seconds=10)
-AFTER_FAILURE = timedelta(seconds=3)  # for calls, then for mails, when a part ended by itself
-TO_END_TASKS = timedelta(seconds=2)
-# After a failure: callers go and their calls end, mails end or are cut off, outcomes are written,
-# all is closed; 15 in all.
-HARD_END_SECONDS = (
-    MOST_LOOKS * QUIET_SECONDS
-    + (streams.TO_END + AFTER_FAILURE).total_seconds()
-    + (AFTER_FAILURE + TO_CUT_OFF + LEAST).total_seconds()
-    + TO_END_TASKS.total_seconds()
+STOP_OTHERS_TIMEOUT = timedelta(seconds=5)
+STOP_ENGINE_TIMEOUT = timedelta(seconds=16)  # a little more than the longest claim
+MAX_CALL_GRACE = timedelta(seconds=10)
+FAILURE_GRACE = timedelta(seconds=3)  # for calls, then for mails, after a task ended by itself
+CANCEL_TASKS_TIMEOUT = timedelta(seconds=2)
+# After a failure: callers leave and their calls end, mails end or are cancelled, outcomes are
+# written, resources close; 15 s in total.
+FAILURE_DEADLINE_SECONDS = (
+    MAX_QUIET_CHECKS * QUIET_SECONDS
+    + (streams.END_TIMEOUT + FAILURE_GRACE).total_seconds()
+    + (FAILURE_GRACE + CANCEL_WITHIN + MIN_GRACE).total_seconds()
+    + CANCEL_TASKS_TIMEOUT.total_seconds()
     + 2.0
 )
-# Above all that an orderly stop may take beside the grace: the engine, the rest, and closing.
-HARD_STOP_SECONDS = 32.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
+# More than an orderly stop takes beyond the grace: the engine, the other tasks, and closing.
+STOP_DEADLINE_SECONDS = 32.0
+INITIAL_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.5, 5.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def utc_now() -> datetime:
-    """Tell the time. Nothing else in gcsched asks the machine for it."""
+    """Return the machine's time. Nothing else in gcsched reads it."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the process around the service gives it; by default nothing, as inside a test."""
+class ProcessHooks:
+    """The hooks of the hosting process; by default they do nothing, as in a test."""
 
-    watchdog: Watching = field(default_factory=Unwatched)
+    watchdog: WatchdogProtocol = field(default_factory=NoWatchdog)
     log_lines_dropped: Callable[[], int] = lambda: 0
-    last_act: Callable[[], object] = lambda: None
-    to_close_seconds: float = 0.0
-    """What the end of a process needs for more than the service."""
+    before_exit: Callable[[], object] = lambda: None
+    close_seconds: float = 0.0
+    """The time that the process needs to close what it runs beside the service."""
 
-    def end_in_time(self, why: str) -> None:
-        """Have the process ended hard when what failed does not end and close in time."""
-        self.watchdog.arm(HARD_END_SECONDS + self.to_close_seconds, why)
+    def arm_watchdog(self, why: str) -> None:
+        """Have the watchdog abort the process unless it ends in time after a failure."""
+        self.watchdog.arm(FAILURE_DEADLINE_SECONDS + self.close_seconds, why)
 
     @contextmanager
-    def watching_failures(self) -> Iterator[None]:
-        """Let a failure of the block be the last, however long what is around it takes to close.
+    def arm_on_failure(self) -> Iterator[None]:
+        """Arm the watchdog if the block fails, so that closing cannot keep the process alive.
 
-        What is closed may wait for threads, and asyncio's own runner does so without a limit.
+        Resources that close may wait for threads, and asyncio's runner does so without a limit.
         """
         try:
             yield
         except BaseException as error:
-            self.end_in_time(f"it did not end in time after {type(error).__name__}")
+            self.arm_watchdog(f"it did not end in time after {type(error).__name__}")
             raise
 
 
-async def serve(settings: Settings, around: Surroundings) -> int:
+async def serve(settings: Settings, hooks: ProcessHooks) -> int:
     """Run the service until SIGTERM or SIGINT; return the exit code.
 
-    Raises TemplateProblem, CannotListen, which keep it from starting, and PartEnded. Logs are set
-    up already.
+    Raises TemplateProblem and CannotListen if it cannot start, and BackgroundTaskEnded. Logging
+    must be configured before.
     """
     stop = asyncio.Event()
-    to_stop = settings.stop_grace_seconds + HARD_STOP_SECONDS
-    hurry = partial(around.watchdog.arm, to_stop, "it did not stop in time")
+    stop_seconds = settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
+    arm_for_stop = partial(hooks.watchdog.arm, stop_seconds, "it did not stop in time")
     with (
-        stopped_by_signals(stop, on_signal=hurry, last_act=around.last_act),
-        around.watching_failures(),
+        stop_on_signals(stop, on_signal=arm_for_stop, before_exit=hooks.before_exit),
+        hooks.arm_on_failure(),
     ):
-        # Before anything is waited for; the server finds out once more when it begins to listen.
-        refuse_taken(settings.grpc_listen, GRPC_LISTEN, is_shared=settings.reuse_port)
+        # Before any wait, so that the operator sees it at once; the server checks again later.
+        check_can_listen(settings.grpc_listen, GRPC_LISTEN, is_shared=settings.reuse_port)
         try:
-            async with opened(settings, around) as resources:
-                if await store_is_ready(resources, stop):
-                    await run(settings, resources, stop, around=around)
+            async with open_resources(settings, hooks) as resources:
+                if await wait_for_store(resources, stop):
+                    await run(settings, resources, stop, hooks=hooks)
         finally:
-            await end_all_tasks()
+            await cancel_all_tasks()
     log.info("stopped")
     return 0
 
 
-async def end_all_tasks() -> None:
-    """Cancel what is left on this loop: asyncio's own runner cancels once and waits for ever."""
+async def cancel_all_tasks() -> None:
+    """Cancel all other tasks: asyncio's own runner cancels once and waits without a limit."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
-    if not await cancel_until_done(left, within=TO_END_TASKS):
+    if not await cancel_until_done(left, within=CANCEL_TASKS_TIMEOUT):
         names = sorted(task.get_name() for task in left if not task.done())
-        log.error("tasks do not end", tasks=names)
+        log.error("tasks did not end", tasks=names)
     for task in left:
-        if task.done():
-            note_failure(task)
+        if task.done():  # the others would raise InvalidStateError
+            log_unexpected_failure(task)
 
 
 @asynccontextmanager
-async def opened(
+async def open_resources(
     settings: Settings,
-    around: Surroundings | None = None,
+    hooks: ProcessHooks | None = None,
     templates: TemplateSet | None = None,
 ) -> AsyncIterator[Resources]:
-    """Open every resource; they close in reverse order, so that we can be seen until the end.
+    """Open every resource. They close in reverse order, so that HTTP answers until the end.
 
     Raises TemplateProblem, CannotListen.
     """
-    around = around or Surroundings()
+    hooks = hooks or ProcessHooks()
     templates = templates or load_templates(settings)
-    mailers, readiness = pools(settings), Readiness()
+    mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
-    metrics.registry.register(DroppedLines(around.log_lines_dropped))
+    metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
     async with AsyncExitStack() as stack, AsyncExitStack() as innermost:
-        innermost.enter_context(around.watching_failures())
-        pages = Pages(registry=metrics.registry, readiness=readiness)
-        most = for_callers(settings)
-        connections = Connections(most=most.http)
-        serving = serving_http(pages, listen=settings.http_listen, connections=connections)
+        innermost.enter_context(hooks.arm_on_failure())
+        pages = Endpoints(registry=metrics.registry, readiness=readiness)
+        limits = share_descriptors(settings)
+        connections = ConnectionLimiter(max_connections=limits.http)
+        serving = serve_http(pages, listen=settings.http_listen, limiter=connections)
         http_port = await stack.enter_async_context(serving)
         uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
-        opening = open_mongo(uri, may_be_standalone=is_allowed)
+        opening = open_mongo(uri, allow_standalone=is_allowed)
         mongo = await stack.enter_async_context(opening)
         redis_url = settings.redis_url.get_secret_value()
         clients = open_redis(redis_url, sessions=settings.smtp_sessions)
@@ -173,38 +181,38 @@ async def opened(
             metrics=metrics,
             readiness=readiness,
             http_port=http_port,
-            most_grpc_connections=most.grpc,
+            max_grpc_connections=limits.grpc,
         )
 
 
-async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
-    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile.
+async def wait_for_store(resources: Resources, stop: asyncio.Event) -> bool:
+    """Wait with back-off for MongoDB, then prepare it; return False if stopped meanwhile.
 
-    Raises SettingsProblems at a standalone one that is not allowed.
+    Raises SettingsProblems if it is a standalone that the settings do not allow.
     """
-    wait, is_known = FIRST_WAIT_SECONDS, False
-    trouble = LastingTrouble(event="waiting for MongoDB", over="MongoDB is there")
+    wait, is_known = INITIAL_WAIT_SECONDS, False
+    problems = ProblemLog(event="waiting for MongoDB", end_event="MongoDB is available")
     while not stop.is_set():
         try:
             if not is_known:
-                await resources.mongo.check_kind()
+                await resources.mongo.check_deployment()
                 is_known = True
             await resources.mongo.prepare()
             await resources.clock.measure()
         except StoreUnavailable as error:
             why = error.sentence if isinstance(error, StoreRefused) else error.why
-            resources.readiness.waiting(why)
-            trouble.met(why, again_in_seconds=wait)
+            resources.readiness.set_waiting_reason(why)
+            problems.record_failure(why, retry_in_seconds=wait)
             await sleep_unless(stop, wait)
-            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            wait = min(wait * 2, MAX_WAIT_SECONDS)
         else:
-            trouble.ended()
+            problems.record_success()
             return True
     return False
 
 
-def nobody_waits(_: Service, __: int) -> None:
-    """Be the *on_serving* of whoever only serves."""
+def do_nothing(_: Service, __: int) -> None:
+    """Ignore the start of serving: the default *on_serving*."""
 
 
 async def run(
@@ -212,69 +220,69 @@ async def run(
     resources: Resources,
     stop: asyncio.Event,
     *,
-    on_serving: Callable[[Service, int], None] = nobody_waits,
-    around: Surroundings | None = None,
+    on_serving: Callable[[Service, int], None] = do_nothing,
+    hooks: ProcessHooks | None = None,
 ) -> None:
-    """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
+    """Start the background tasks, serve, and at *stop* end them in the order that loses nothing.
 
-    *on_serving* is told the service and the port, once calls are taken. A part that ends by itself
-    sets *stop*. Raises CannotListen, and PartEnded after the end.
+    *on_serving* gets the service and the port once calls are accepted. A background task that ends
+    by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
 
-    def on_failure(failure: PartEnded) -> None:
-        resources.readiness.failed(f"part {failure.part} {failure.how}")
+    def on_failure(failure: BackgroundTaskEnded) -> None:
+        resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
         if not stop.is_set():
-            surroundings.end_in_time(str(failure))
+            process_hooks.arm_watchdog(str(failure))
         stop.set()
 
-    surroundings = around or Surroundings()
-    parts = Parts(on_failure)
-    # The port first: without it no part has begun anything that would be cut off.
+    process_hooks = hooks or ProcessHooks()
+    tasks = BackgroundTasks(on_failure)
+    # The port first: if it is taken, no task has started work that would be interrupted.
     async with (
-        grpc_server(settings, resources, service) as server,
-        parts,
+        build_grpc_server(settings, resources, service) as server,
+        tasks,
         AsyncExitStack() as innermost,
     ):
-        innermost.enter_context(surroundings.watching_failures())
+        innermost.enter_context(process_hooks.arm_on_failure())
         for name, loop in service.loops:
-            parts.start(name, loop)
-        resources.readiness.show_parts(lambda: parts.states)
-        resources.readiness.serving()
+            tasks.start(name, loop)
+        resources.readiness.set_tasks(lambda: tasks.states)
+        resources.readiness.mark_serving()
         log.info("serving", **start_facts(settings, resources, grpc_port=server.port))
         on_serving(service, server.port)
         await stop.wait()
-        resources.readiness.stopping()
-        await wind_down(server, parts, grace=timedelta(seconds=settings.stop_grace_seconds))
-    if parts.failure is not None:
-        raise parts.failure
+        resources.readiness.mark_stopping()
+        await shut_down(server, tasks, grace=timedelta(seconds=settings.stop_grace_seconds))
+    if tasks.failure is not None:
+        raise tasks.failure
 
 
-def grpc_server(
+def build_grpc_server(
     settings: Settings, resources: Resources, service: Service
 ) -> AbstractAsyncContextManager[RpcServer]:
-    """Return the server of *service*'s methods; it listens once it is entered."""
-    most = Most(
-        connections=resources.most_grpc_connections,
+    """Return the server of *service*'s methods; it listens while its context is entered."""
+    limits = ServerLimits(
+        connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
     )
-    return serving_grpc(
+    return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
-        on_call=resources.metrics.call,
-        most=most,
+        on_call=resources.metrics.on_call,
+        limits=limits,
     )
 
 
-async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
-    """Send callers elsewhere, begin nothing new, finish what has begun."""
-    to_stop_the_engine, to_stop_the_rest = TO_STOP_THE_ENGINE, grace + TO_STOP_THE_REST
-    if parts.failure is not None:
-        to_stop_the_engine = to_stop_the_rest = grace = min(grace, AFTER_FAILURE)
+async def shut_down(server: RpcServer, tasks: BackgroundTasks, *, grace: timedelta) -> None:
+    """Turn callers away, start nothing new, finish what has begun."""
+    engine_timeout, others_timeout = STOP_ENGINE_TIMEOUT, grace + STOP_OTHERS_TIMEOUT
+    if tasks.failure is not None:
+        engine_timeout = others_timeout = grace = min(grace, FAILURE_GRACE)
     log.info("stopping", grace_seconds=grace.total_seconds())
     await asyncio.gather(
-        parts.stop_last(within=to_stop_the_engine),  # nothing new is claimed or begun
-        server.wind_down(min(grace, LONGEST_CALL)),
+        tasks.stop_last(within=engine_timeout),  # the engine: nothing new is claimed or begun
+        server.stop_gracefully(min(grace, MAX_CALL_GRACE)),
     )
-    await parts.stop(within=to_stop_the_rest)
+    await tasks.stop(within=others_timeout)

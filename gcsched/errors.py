@@ -1,4 +1,4 @@
-"""Every condition a caller or an operator can understand, as one small tree. Knows no library."""
+"""The errors that callers and operators see; docs/api.md shows the docstrings to callers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 
 class GcschedError(Exception):
-    """Something the caller or the operator can understand went wrong."""
+    """An error that the caller or the operator can act on."""
 
     metadata: Mapping[str, str] = MappingProxyType({})
-    """What a program may want to know of it, such as the job; never an address."""
+    """Details for programs, such as the id of the job; never an address."""
     why: str = ""
-    """What is behind it and what to do, for operators only: it may name hosts and settings."""
+    """The cause and what to do, for operators only: it may name hosts and settings."""
 
     @property
     def for_log(self) -> str:
@@ -21,14 +21,14 @@ class GcschedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong with one field of a request, in words that say what is allowed."""
+    """One invalid field of a request; *problem* says what is allowed."""
 
     field: str
     problem: str
 
 
 class InvalidRequest(GcschedError):
-    """A request breaks at least one rule; all broken rules are named at once."""
+    """The request is invalid; every violation is listed. Fix the named fields."""
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__("; ".join(f"{v.field}: {v.problem}" for v in violations))
@@ -36,7 +36,7 @@ class InvalidRequest(GcschedError):
 
 
 class RequestTooLarge(GcschedError):
-    """A request has more bytes than one wish can need."""
+    """The request has more than 64 KiB. Shorten its texts."""
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(
@@ -45,52 +45,52 @@ class RequestTooLarge(GcschedError):
 
 
 class UnknownJob(GcschedError):
-    """No job has this id (any more)."""
+    """No job has this id: it never existed, or its retention time is over."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"no job with id {job_id!r}: it never was, or its time to be kept is over")
+        super().__init__(f"no job with id {job_id!r}: check the id; its retention may be over")
         self.metadata = {"job_id": job_id}
 
 
 class UnreadableJob(GcschedError):
-    """A job is stored, but not as one of ours: a hand or a defect has changed it."""
+    """The stored job is not a valid job document. The operator must repair or delete it."""
 
-    def __init__(self, job_id: str, problem: str = "it is damaged in the store") -> None:
+    def __init__(self, job_id: str, problem: str = "its document is damaged") -> None:
         super().__init__(
             f"the job with id {job_id!r} cannot be read: {problem};"
-            " tell the operator, who can mend or delete its document"
+            " ask the operator to repair or delete its document"
         )
         self.metadata = {"job_id": job_id}
 
 
 class UnknownSuppression(GcschedError):
-    """The address is not blocked."""
+    """The address is not suppressed."""
 
     def __init__(self) -> None:
-        super().__init__("this address is not blocked; the list of suppressions has those that are")
+        super().__init__("the address is not suppressed; list the suppressions to find it")
 
 
 class UnknownRecipient(GcschedError):
-    """Nobody has told anything about this employee, or it was erased."""
+    """No user details are stored for this employee: none were sent, or they were erased."""
 
     def __init__(self, empid: str) -> None:
-        super().__init__(f"no user details of employee {empid!r}: a first invitation brings them")
+        super().__init__(f"no user details of employee {empid!r}: schedule a mail to them first")
         self.metadata = {"empid": empid}
 
 
 class RequestIdReused(GcschedError):
-    """A request id came again with other content than the first time."""
+    """The request id was used before, for other content. Use a new id for each request."""
 
     def __init__(self, request_id: str, job_id: str) -> None:
         super().__init__(
             f"request_id {request_id!r} belongs to job {job_id}, which has other content;"
-            " send each wish with an id of its own"
+            " use a new id for each request"
         )
         self.metadata = {"job_id": job_id}
 
 
 class StoreUnavailable(GcschedError):
-    """MongoDB did not confirm in time; the same call again is safe."""
+    """MongoDB did not confirm in time. Call again: that is safe."""
 
     def __init__(self, doing: str, *, why: str = "") -> None:
         super().__init__(f"the store did not confirm in time while {doing}; call again")
@@ -99,7 +99,7 @@ class StoreUnavailable(GcschedError):
 
 
 class StoreRefused(StoreUnavailable):
-    """MongoDB answers and refuses: waiting is no cure, the operator must act; nothing is lost."""
+    """MongoDB refuses the statement. The operator must act, then call again; nothing is lost."""
 
     def __init__(self, doing: str, problem: str, sentence: str) -> None:
         GcschedError.__init__(
@@ -113,17 +113,17 @@ class StoreRefused(StoreUnavailable):
 
 
 class AdmissionClosed(StoreUnavailable):
-    """An index that tells a repeated request from a new one is not whole: no request is taken."""
+    """No request is accepted, because a unique index is damaged. The operator must repair it."""
 
     def __init__(self, problem: str) -> None:
         GcschedError.__init__(
-            self, f"no request can be taken: {problem}; the operator must act, then call again"
+            self, f"no request can be accepted: {problem}; the operator must act, then call again"
         )
         self.retry_after = timedelta(seconds=5)
 
 
-class BellUnavailable(GcschedError):
-    """Redis did not answer in time, refused, or cannot be read; what is due is found without it."""
+class RedisUnavailable(GcschedError):
+    """Redis did not answer in time, refused, or sent an invalid reply; sweeps find due jobs."""
 
     def __init__(self, doing: str, why: str, *, is_refusal: bool = False) -> None:
         super().__init__(f"Redis is unavailable while {doing}: {why}")
@@ -132,7 +132,7 @@ class BellUnavailable(GcschedError):
 
 
 class Stopping(GcschedError):
-    """The process stops and takes nothing on any more; another one does."""
+    """The process is stopping. Call again: another process takes the call."""
 
     def __init__(self, *, retry_after: timedelta = timedelta(milliseconds=100)) -> None:
         super().__init__("this process is stopping; call again")
@@ -140,27 +140,27 @@ class Stopping(GcschedError):
 
 
 class Overloaded(GcschedError):
-    """More calls wait than this process is willing to hold."""
+    """Too many calls are waiting in this process. Call again after the given time."""
 
     def __init__(self, waiting: int, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
-        super().__init__(f"{waiting} requests are waiting already; call again after a moment")
+        super().__init__(f"{waiting} requests are waiting already; call again in a moment")
         self.retry_after = retry_after
 
 
 class MemoryFull(GcschedError):
-    """The calls under way hold as much memory as this process gives them."""
+    """The calls under way use all the memory for calls. Call again, with smaller batches."""
 
     retry_after = timedelta(seconds=1)
 
     def __init__(self, held: int, most: int) -> None:
         super().__init__(
-            f"the calls under way hold {held >> 20} of {most >> 20} MiB; call again after a"
-            " moment, with smaller batches"
+            f"the calls under way use {held >> 20} of {most >> 20} MiB; call again in a moment,"
+            " with smaller batches"
         )
 
 
 class MalformedMessage(GcschedError):
-    """A call has not exactly one message that can be parsed; nothing was done."""
+    """The call does not have exactly one message that can be parsed. Nothing was done."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(
@@ -169,8 +169,8 @@ class MalformedMessage(GcschedError):
         )
 
 
-class MessageLate(GcschedError):
-    """The message of a call did not arrive in time; nothing was done."""
+class MessageTimeout(GcschedError):
+    """The message of the call did not arrive in time. Nothing was done; call again."""
 
     retry_after = timedelta(seconds=1)
 
@@ -182,71 +182,76 @@ class MessageLate(GcschedError):
 
 
 class IllegalTransition(GcschedError):
-    """A job was asked to take a step that its state does not allow."""
+    """The state of the job does not allow the change. The message says what to do instead."""
 
-    def __init__(self, job_id: str, state: str, wanted: str, *, since: datetime, why: str) -> None:
-        second = since.isoformat(timespec="seconds")
+    def __init__(
+        self, job_id: str, state: str, target: str, *, state_time: datetime, why: str
+    ) -> None:
+        second = state_time.isoformat(timespec="seconds")
         super().__init__(
-            f"job {job_id} is {state} since {second} and cannot become {wanted}: {why}"
+            f"job {job_id} has been {state} since {second} and cannot become {target}: {why}"
         )
-        self.metadata = {"job_id": job_id, "state": state, "since": since.isoformat()}
+        self.metadata = {"job_id": job_id, "state": state, "state_time": state_time.isoformat()}
 
 
 class DuplicateJob(GcschedError):
-    """A job cannot be opened again: another one carries the same wish meanwhile."""
+    """The job cannot be retried: another job for the same request exists meanwhile."""
 
     def __init__(self, job_id: str, holder: str) -> None:
         super().__init__(
-            f"job {job_id} cannot be opened again: job {holder} holds its dedup key; look what"
-            " became of that one"
+            f"job {job_id} cannot be retried: job {holder} holds its dedup key; read that job"
+            " instead"
         )
         self.metadata = {"job_id": holder}
 
 
 class EtagMismatch(GcschedError):
-    """A job has changed since the caller read it."""
+    """The job has changed since the caller read it. Read it again."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"job {job_id} has changed since it was read: read it again")
+        super().__init__(f"job {job_id} has changed since it was read; read it again")
         self.metadata = {"job_id": job_id}
 
 
-class Contended(GcschedError):
-    """A job changed each time while we were about to change it."""
+class JobContended(GcschedError):
+    """The job was changed by others at every try. Call again."""
 
-    def __init__(self, job_id: str, looks: int) -> None:
-        super().__init__(f"job {job_id} changed under our hands {looks} times; call again")
+    def __init__(self, job_id: str, tries: int) -> None:
+        super().__init__(f"job {job_id} was changed by others {tries} times in a row; call again")
         self.metadata = {"job_id": job_id}
 
 
-class NotFinished(GcschedError):
-    """The time of a call that changes or counts many jobs was over before the last one."""
+class BulkNotFinished(GcschedError):
+    """The deadline passed before all jobs were changed or counted. Call again for the rest."""
 
     def __init__(self, count: int, *, is_changing: bool = True) -> None:
-        done = "which stay changed; call again for the rest"
+        changed = "they stay changed; call again for the rest"
+        counted = "nothing was changed; use a narrower filter or a later deadline"
         super().__init__(
-            f"out of time after {count} jobs at least, "
-            + (done if is_changing else "nothing was changed; take a narrower filter or more time")
+            f"the deadline passed after at least {count} jobs: "
+            + (changed if is_changing else counted)
         )
         self.metadata = {"count": str(count)}
 
 
 class DeadlineOver(GcschedError):
-    """A call came when its caller had stopped waiting already."""
+    """The deadline had passed when the call arrived. Nothing was done."""
 
     def __init__(self) -> None:
-        super().__init__("the deadline was over on arrival; call again with a later one")
+        super().__init__(
+            "the deadline had passed when the call arrived; call again with a later one"
+        )
 
 
-class Defect(GcschedError):
-    """Something in this service is broken; what, its log says."""
+class InternalError(GcschedError):
+    """The service failed at this call because of a defect. Its log has the details."""
 
     def __init__(self) -> None:
-        super().__init__("the service has failed at this call; its log says why: tell the operator")
+        super().__init__("the service failed at this call; ask the operator to look at its log")
 
 
 class SettingsProblems(GcschedError):
-    """Settings are missing or contradict each other; one sentence each, all at once."""
+    """Settings are missing or contradict each other: one sentence each, all at once."""
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__("\n".join(sentences))
@@ -254,42 +259,42 @@ class SettingsProblems(GcschedError):
 
 
 class TemplateProblem(GcschedError):
-    """A template cannot be used; the text names file and line."""
+    """A template cannot be used; the message names file and line."""
 
     def __init__(self, file: str, line: int | None, problem: str) -> None:
         where = file if line is None else f"{file}, line {line}"
         super().__init__(f"template {where}: {problem}")
 
     @classmethod
-    def several(cls, problems: list["TemplateProblem"]) -> "TemplateProblem":
-        """Join several problems into one error, a line each."""
+    def join(cls, problems: list["TemplateProblem"]) -> "TemplateProblem":
+        """Join *problems* into one error, a line each."""
         joined = cls.__new__(cls)
         Exception.__init__(joined, "\n".join(str(problem) for problem in problems))
         return joined
 
 
 class MalformedMail(GcschedError):
-    """A composed mail cannot be sent as it is: its envelope or its content breaks SMTP."""
+    """A composed mail cannot be sent: its envelope or its content violates SMTP."""
 
 
 class CannotListen(GcschedError):
-    """The address to listen on is taken, not this machine's or not allowed; *problem* says what."""
+    """The address to listen on cannot be used; *problem* says why and what to do."""
 
     def __init__(self, address: str, problem: str) -> None:
         super().__init__(f"cannot listen on {address}: {problem}")
 
 
 class EmbeddedStoreProblem(GcschedError):
-    """An embedded MongoDB or Valkey cannot be used here; the text says what to do."""
+    """An embedded MongoDB or Valkey cannot be used here; the message says what to do."""
 
 
-class PartEnded(GcschedError):
-    """A part of the service ended though it was not asked to; the whole process ends then."""
+class BackgroundTaskEnded(GcschedError):
+    """A background task ended unexpectedly; the whole process ends then."""
 
-    def __init__(self, part: str, how: str) -> None:
+    def __init__(self, task: str, how: str) -> None:
         super().__init__(
-            f"the part {part!r} of the service {how}; the process stops, its log says why: "
-            "start it again, and tell the operator of gcsched when it recurs"
+            f"the background task {task!r} {how}; the process stops and its log says why:"
+            " start it again, and report it if it recurs"
         )
-        self.part = part
+        self.task = task
         self.how = how

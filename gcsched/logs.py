@@ -1,4 +1,4 @@
-"""Say once how logs look: one line per event, no addresses, no words of a mail."""
+"""The format of the logs: one line per event, no addresses, no texts of a mail."""
 
 import json
 import logging
@@ -11,25 +11,25 @@ from typing import Any, Literal, Protocol, TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from gcsched.domain.address_forms import without_addresses
-from gcsched.domain.caller_text import escaped
+from gcsched.domain.address_forms import mask_addresses
+from gcsched.domain.caller_text import escape_character
 
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
-# What could forge a line or move a cursor: controls, separators of lines, changes of direction.
+# Characters that could forge a line or move a cursor: controls, line separators, bidi controls.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 PRIVATE = frozenset(
     {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
 )
 
-# Who steers the service, by their own words: their address is not a recipient's.
+# Operators name themselves in these fields; an address there is not a recipient's.
 OPERATORS = frozenset({"caller_by", "caller_resumed_by"})
 
 
 class Stream(Protocol):
-    """What lines are written to."""
+    """The destination of log lines."""
 
     def write(self, text: str, /) -> int: ...
 
@@ -39,37 +39,37 @@ class Stream(Protocol):
 
 
 def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callable[[int], str]:
-    """Send our events from *level* on, and what libraries warn of, to *stream*.
+    """Write our events from *level* on, and warnings of libraries, to *stream*.
 
-    Return what makes the line that tells how many lines were dropped.
+    Returns the function that formats the line about dropped log lines.
     """
     threshold = logging.getLevelNamesMapping()[level]
-    finish = unfailing([without_private_things, _renderer(log_format, stream)])
+    finish = make_fail_safe([drop_private_fields, _make_renderer(log_format, stream)])
     structlog.configure(
-        processors=[unfailing([*_facts(), finish])],
+        processors=[make_fail_safe([*_common_processors(), finish])],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_facts()],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_common_processors()],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, finish],
         )
     )
-    # Not lower than WARNING: arq's lines below it print the arguments of its jobs.
+    # Not below WARNING: there arq logs the arguments of its jobs.
     logging.basicConfig(handlers=[handler], level=max(logging.WARNING, threshold), force=True)
-    render = unfailing([*_facts(), finish])
+    render = make_fail_safe([*_common_processors(), finish])
 
-    def tell_dropped(count: int) -> str:
+    def format_dropped(count: int) -> str:
         line: Any = render(None, "warning", {"event": "log lines dropped", "count": count})
         return f"{line}\n"
 
-    return tell_dropped
+    return format_dropped
 
 
-def tell_foreign(text: str) -> None:
-    """Log *text*, which somebody wrote to standard error past us: gRPC's core, a traceback."""
+def log_foreign_output(text: str) -> None:
+    """Log *text* that other code wrote to standard error, such as gRPC's core or a traceback."""
     log = structlog.get_logger()
     if "\n" in text:
         log.error("written to standard error", exception=text)
@@ -77,75 +77,77 @@ def tell_foreign(text: str) -> None:
         log.warning("written to standard error", text=text)
 
 
-def unfailing(processors: list[Processor]) -> Processor:
-    """Chain *processors*; an event at which one of them fails becomes a line that says so."""
+def make_fail_safe(processors: list[Processor]) -> Processor:
+    """Chain *processors*; if one of them fails, log the values that cannot fail."""
 
     def process(logger: WrappedLogger, method: str, event: EventDict) -> Any:
-        done: Any = event
-        # A value whose str() raises, or nests too deep, must not stop the mail it tells of.
+        result: Any = event
+        # A value whose str() raises, or that nests too deeply, must not stop a delivery.
         with suppress(Exception):
             for each in processors:
-                done = each(logger, method, done)
-            return done
-        return minimal(method, event)
+                result = each(logger, method, result)
+            return result
+        return format_minimal(method, event)
 
     return process
 
 
-def minimal(method: str, event: EventDict) -> str:
-    """Make a line of the values that cannot fail, and name those that are left out."""
+def format_minimal(method: str, event: EventDict) -> str:
+    """Format a line of the values that cannot fail, and name the fields that are left out."""
     name = event.get("event")
-    kept = {key: _shown(key, each) for key, each in event.items() if is_plain(key, each)}
-    told = {
+    kept = {key: _render_value(key, each) for key, each in event.items() if is_plain(key, each)}
+    shown = {
         **kept,
         "event": kept["event"] if type(name) is str else "unreadable event",
         "level": method,
         "timestamp": datetime.now(UTC).isoformat(),
     }
-    left_out = [key for key in event if type(key) is str and key not in told]
-    return json.dumps({**told, "not_logged": sorted(left_out)})
+    left_out = [key for key in event if type(key) is str and key not in shown]
+    return json.dumps({**shown, "not_logged": sorted(left_out)})
 
 
 def is_plain(key: object, value: object) -> bool:
     return type(key) is str and key not in PRIVATE and type(value) in {str, int, float, bool}
 
 
-def without_private_things(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Drop what tells who gets a mail and what it says: the second line of defence."""
-    return {key: _shown(key, value) for key, value in event.items() if key not in PRIVATE}
+def drop_private_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Drop fields with personal texts: the second line of defence, after the masks."""
+    return {key: _render_value(key, value) for key, value in event.items() if key not in PRIVATE}
 
 
-def _shown(key: str, value: Any) -> Any:
+def _render_value(key: str, value: Any) -> Any:
     if key in OPERATORS and type(value) is str:
-        return _without_controls(value)
-    return _masked(value)
+        return _escape_controls(value)
+    return _mask_value(value)
 
 
-def _masked(value: Any) -> Any:
+def _mask_value(value: Any) -> Any:
     match value:
         case str():
-            return _clean(value)
+            return _clean_text(value)
         case None | bool() | int() | float():
             return value
         case Mapping():
-            return {key: _masked(item) for key, item in value.items() if key not in PRIVATE}
+            return {key: _mask_value(item) for key, item in value.items() if key not in PRIVATE}
         case list() | tuple() | set() | frozenset():
-            return [_masked(item) for item in value]
+            return [_mask_value(item) for item in value]
         case datetime():
             return value.isoformat()
         case _:
-            return _clean(str(value))
+            return _clean_text(str(value))
 
 
-def _clean(text: str) -> str:
-    return without_addresses(_without_controls(text), "<address>")
+def _clean_text(text: str) -> str:
+    return mask_addresses(_escape_controls(text), "<address>")
 
 
-def _without_controls(text: str) -> str:
-    return text if text.isprintable() else CONTROLS.sub(lambda found: escaped(found[0]), text)
+def _escape_controls(text: str) -> str:
+    return (
+        text if text.isprintable() else CONTROLS.sub(lambda found: escape_character(found[0]), text)
+    )
 
 
-def _facts() -> list[Processor]:
+def _common_processors() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -154,7 +156,7 @@ def _facts() -> list[Processor]:
     ]
 
 
-def _renderer(log_format: LogFormat, stream: Stream) -> Processor:
+def _make_renderer(log_format: LogFormat, stream: Stream) -> Processor:
     is_terminal = stream.isatty()
     if log_format == "json" or (log_format == "auto" and not is_terminal):
         return structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Decide whether a call to the service may go through an HTTP proxy that the environment names."""
+"""Decides whether calls may use the HTTP proxy that the environment names."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -6,11 +6,11 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import unquote
 
-STRAIGHT = [("grpc.enable_http_proxy", 0)]
-"""The options of a channel that asks no proxy."""
+DIRECT = [("grpc.enable_http_proxy", 0)]
+"""The options of a channel that uses no proxy."""
 
 SOCKETS = ("unix", "unix-abstract", "vsock")
-EXCEPTIONS = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
+NO_PROXY_VARIABLES = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
 LOOPBACK_NAMES = frozenset(
     {
         *("localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4"),
@@ -24,26 +24,26 @@ Address = IPv4Address | IPv6Address
 def proxy_options(target: str, environ: Mapping[str, str]) -> list[tuple[str, int]]:
     """Return the options that a channel to *target* needs: no proxy for this machine.
 
-    And none for what *environ* excepts, which gRPC itself reads more narrowly: neither `NO_PROXY`
-    nor `*`, `*.example.org`, `host:port` or `[::1]`. All else goes as gRPC decides, by
-    `grpc_proxy`, `https_proxy` or `http_proxy`.
+    There is no proxy for the exceptions in *environ* either. gRPC itself reads those more narrowly:
+    neither `NO_PROXY` nor `*`, `*.example.org`, `host:port` or `[::1]`. For any other target gRPC
+    decides by `grpc_proxy`, `https_proxy` or `http_proxy`.
     """
-    places = list(places_in(target))
-    exceptions = excepted(environ)
-    is_ours = target == own_target(environ)
-    is_straight = (
-        is_ours
+    places = list(parse_target(target))
+    exceptions = read_no_proxy(environ)
+    is_own = target == own_target(environ)
+    is_direct = (
+        is_own
         or not places
         or any(
-            is_here(host) or any(covers(entry, host, port) for entry in exceptions)
+            is_local(host) or any(covers(entry, host, port) for entry in exceptions)
             for host, port in places
         )
     )
-    return STRAIGHT if is_straight else []
+    return DIRECT if is_direct else []
 
 
 def own_target(environ: Mapping[str, str]) -> str | None:
-    """Return where a service with this environment, as in the same container, is asked; or None."""
+    """Return the target of a service with this environment, as in one container; or None."""
     listen = environ.get("GCSCHED_GRPC_LISTEN")
     if not listen:
         return None
@@ -52,17 +52,17 @@ def own_target(environ: Mapping[str, str]) -> str | None:
 
 
 def callable_host(host: str) -> str:
-    """Return where to call a service that listens on *host*: one on every address, on loopback."""
-    address = address_of(host.strip("[]"))
+    """Return the host to call for a service that listens on *host*; loopback for a wildcard."""
+    address = parse_ip(host.strip("[]"))
     if address is None or not address.is_unspecified:
         return host
     return "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
 
 
-def places_in(target: str) -> Iterator[tuple[str, str]]:
-    """Yield host and port of each address in *target*, any of gRPC's names; none for a socket.
+def parse_target(target: str) -> Iterator[tuple[str, str]]:
+    """Yield host and port of each address in *target*, in any form of gRPC; none for a socket.
 
-    Source: gRPC's naming document, as `dns:///host:port` or `ipv4:10.0.0.1:50051,10.0.0.2:50051`.
+    Source: gRPC's naming document, e.g. `dns:///host:port` or `ipv4:10.0.0.1:50051,10.0.0.2:50051`.
     """
     scheme, colon, rest = target.partition(":")
     if colon and scheme.lower() in SOCKETS:
@@ -70,11 +70,11 @@ def places_in(target: str) -> Iterator[tuple[str, str]]:
     if colon and (rest.startswith("//") or scheme.lower() in {"dns", "ipv4", "ipv6"}):
         target = rest.partition("//")[2].partition("/")[2] if rest.startswith("//") else rest
     for each in unquote(target).strip("/").split(","):  # gRPC reads a URI
-        yield split(each)
+        yield split_host_port(each)
 
 
-def split(place: str) -> tuple[str, str]:
-    """Return host and port of ``host:port``, ``[address]:port``, or one without a port."""
+def split_host_port(place: str) -> tuple[str, str]:
+    """Split ``host:port`` or ``[address]:port``; the port is "" if it is missing."""
     if place.startswith("["):
         host, _, port = place[1:].partition("]")
         return host, port.removeprefix(":")
@@ -84,17 +84,17 @@ def split(place: str) -> tuple[str, str]:
     return host, port
 
 
-def is_here(host: str) -> bool:
-    """Return whether *host* names this machine's loopback, or every address of it."""
+def is_local(host: str) -> bool:
+    """Return whether *host* is a loopback or wildcard address of this machine."""
     name = host.lower().rstrip(".")
     if name in LOOPBACK_NAMES or name.endswith(".localhost") or not name:  # RFC 6761 section 6.3
         return True
-    address = address_of(host)
+    address = parse_ip(host)
     return address is not None and (address.is_loopback or address.is_unspecified)
 
 
-def address_of(host: str) -> Address | None:
-    """Return the address that *host* spells, `127.1` and `::ffff:127.0.0.1` too; None: a name."""
+def parse_ip(host: str) -> Address | None:
+    """Parse *host* as an address, also `127.1` and `::ffff:127.0.0.1`; None if it is a name."""
     host, scoped, scope = host.partition("%")  # an interface of this machine, as in fe80::1%eth0
     if scoped and not scope:
         return None
@@ -103,35 +103,37 @@ def address_of(host: str) -> Address | None:
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         return mapped or address
     with suppress(OSError, UnicodeError):
-        return IPv4Address(socket.inet_aton(host))  # the forms that getaddrinfo takes
+        return IPv4Address(socket.inet_aton(host))  # the short forms that getaddrinfo accepts
     return None
 
 
-def excepted(environ: Mapping[str, str]) -> list[str]:
-    """Return the entries of the first variable that says something, as gRPC ranks them."""
-    said = next((text for name in EXCEPTIONS if (text := environ.get(name, "").strip())), "")
-    return [entry for part in said.split(",") if (entry := part.strip())]
+def read_no_proxy(environ: Mapping[str, str]) -> list[str]:
+    """Return the entries of the first variable that is set, in the order of gRPC."""
+    text = next(
+        (text for name in NO_PROXY_VARIABLES if (text := environ.get(name, "").strip())), ""
+    )
+    return [entry for part in text.split(",") if (entry := part.strip())]
 
 
 def covers(entry: str, host: str, port: str) -> bool:
-    """Return whether *entry* of `no_proxy` means *host*: a name and what is below it, or a net."""
+    """Return whether *entry* of `no_proxy` covers *host*; a name covers its subdomains too."""
     if entry == "*":
         return True
     if "/" in entry:
-        return is_in_net(entry, host)
-    its_host, its_port = split(entry)
-    if its_port not in {"", port}:
+        return is_in_network(entry, host)
+    entry_host, entry_port = split_host_port(entry)
+    if entry_port not in {"", port}:
         return False
-    address = address_of(its_host)
+    address = parse_ip(entry_host)
     if address is not None:
-        return address == address_of(host)
-    name = its_host.lower().removeprefix("*").strip(".")
-    asked = host.lower().rstrip(".")
-    return bool(name) and (asked == name or asked.endswith(f".{name}"))
+        return address == parse_ip(host)
+    name = entry_host.lower().removeprefix("*").strip(".")
+    target = host.lower().rstrip(".")
+    return bool(name) and (target == name or target.endswith(f".{name}"))
 
 
-def is_in_net(entry: str, host: str) -> bool:
-    address = address_of(host)
+def is_in_network(entry: str, host: str) -> bool:
+    address = parse_ip(host)
     with suppress(ValueError):
         return address is not None and address in ip_network(entry.strip("[]"), strict=False)
     return False

@@ -1,4 +1,4 @@
-"""The session's servers, and a database of its own on each of them for every test."""
+"""The servers of the session, and a database on each of them for every test."""
 
 import itertools
 import logging
@@ -12,12 +12,12 @@ import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from tests.support import launch as launching
-from tests.support import service
-from tests.support.order import longest_first
+from tests.support import service_process
+from tests.support.collection_order import longest_first
 from tests.support.stores import (
     Databases,
+    count_databases,
     flush,
-    how_many_databases,
     session_mongod,
     session_valkey,
     with_number,
@@ -27,19 +27,19 @@ pytest_plugins = ["tests.support.fixtures"]
 
 
 def pytest_configure() -> None:
-    """Let services hear SIGINT, which the background jobs of a shell and their children ignore."""
+    """Restore the handler of SIGINT, which background jobs of a shell and their children ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(trylast=True)  # after they were shuffled
+@pytest.hookimpl(trylast=True)  # after other plugins have shuffled the items
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = longest_first(items, workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(autouse=True)
-def logs_as_at_first() -> Iterator[None]:
-    """Forget how a test had the logs written: its stream is closed when it ends."""
+def restore_logging() -> Iterator[None]:
+    """Restore the logging configuration: the stream of a test is closed when it ends."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -49,10 +49,13 @@ def logs_as_at_first() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def services_fork(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save services their imports, but where a test wants them begun as operators do."""
+def fork_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork services instead of executing them, which saves their imports.
+
+    Tests marked *executed* start them as operators do.
+    """
     if "executed" not in request.keywords:
-        monkeypatch.setattr(service, "start_service", launching.forked)
+        monkeypatch.setattr(service_process, "start_service", launching.fork_service)
 
 
 @pytest.fixture(scope="session")
@@ -69,15 +72,15 @@ def databases(mongo_server: str) -> Iterator[Databases]:
 
 @pytest.fixture
 def mongo_uri(databases: Databases) -> Iterator[str]:
-    """A MongoDB database of the test's own, without a document; it may have our indexes."""
-    with databases.lent() as uri:
+    """An empty MongoDB database of the test's own; it may have our indexes."""
+    with databases.lend() as uri:
         yield uri
 
 
 @pytest.fixture
 def new_mongo_uri(databases: Databases) -> Iterator[str]:
-    """A MongoDB database that nobody has used, for whoever looks at collections and indexes."""
-    with databases.made() as uri:
+    """A new MongoDB database, for tests of collections and indexes."""
+    with databases.create() as uri:
         yield uri
 
 
@@ -97,8 +100,8 @@ def redis_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_numbers(redis_server: str) -> Iterator[int]:
-    """Count through the databases, round and round; 0 may be somebody's."""
-    return itertools.cycle(range(1, how_many_databases(redis_server)))
+    """Cycle through the database numbers, except 0, which others may use."""
+    return itertools.cycle(range(1, count_databases(redis_server)))
 
 
 @pytest.fixture
@@ -111,5 +114,5 @@ def redis_url(redis_server: str, redis_numbers: Iterator[int]) -> str:
 
 @pytest.fixture(params=["resend", "hold"])
 def on_uncertain(request: pytest.FixtureRequest) -> str:
-    """Give each policy for lost replies: every fault is tried under both."""
+    """Return each policy for lost replies, so that every fault is tested under both."""
     return str(request.param)

@@ -1,4 +1,4 @@
-"""Whatever ends the service, nothing of it runs on, and the process is sure to end."""
+"""The end of the service: no task runs on, and the process ends in time."""
 
 import asyncio
 import gc
@@ -11,13 +11,18 @@ from structlog.testing import capture_logs
 from gcsched import app
 from gcsched.errors import CannotListen, StoreUnavailable
 from gcsched.wiring.assembly import Service
-from tests.support.app import a_setting, all_are_sent, ask_for, running
+from tests.support.in_process_app import (
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
 
-class Orders:
-    """A watchdog that only notes when it is to end the process."""
+class FakeWatchdog:
+    """A watchdog that records when it would abort the process."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -28,63 +33,63 @@ class Orders:
 
 
 class Injected(Exception):
-    """What a defect might raise."""
+    """An unexpected error."""
 
 
 def connections_of(name: str, url: str) -> int:
-    """Count those that Redis has from *name*: a pool keeps what it once needed at a time."""
+    """Count the connections of *name* at Redis: a pool keeps its highest number."""
     with Redis.from_url(url) as raw:
         return [each["name"] for each in raw.client_list()].count(name)
 
 
-def refuse(_: Service, __: int) -> None:
+def fail_on_serving(_: Service, __: int) -> None:
     raise Injected
 
 
-async def test_a_failure_while_serving_ends_all_parts_before_the_stores_close(
+async def test_a_failure_while_serving_ends_all_tasks_before_the_stores_close(
     mongo_uri: str, redis_url: str
 ) -> None:
-    orders = Orders()
-    around = app.Surroundings(watchdog=orders, to_close_seconds=30.0)
-    settings, stop = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9), asyncio.Event()
-    async with app.opened(settings, around) as resources:
-        assert await app.store_is_ready(resources, stop)
+    watchdog = FakeWatchdog()
+    hooks = app.ProcessHooks(watchdog=watchdog, close_seconds=30.0)
+    settings, stop = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9), asyncio.Event()
+    async with app.open_resources(settings, hooks) as resources:
+        assert await app.wait_for_store(resources, stop)
         before = asyncio.all_tasks()
 
         with pytest.raises(Injected):
-            await app.run(settings, resources, stop, on_serving=refuse, around=around)
+            await app.run(settings, resources, stop, on_serving=fail_on_serving, hooks=hooks)
 
-        states = resources.readiness.report().parts
+        states = resources.readiness.report().tasks
         names = {task.get_name() for task in asyncio.all_tasks() - before}
     assert states
     assert set(states.values()) == {"stopped"}
     assert not names & set(states)
-    assert orders.seconds == [app.HARD_END_SECONDS + 30.0]
+    assert watchdog.seconds == [app.FAILURE_DEADLINE_SECONDS + 30.0]
 
 
-async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis_url: str) -> None:
-    orders = Orders()
+async def test_a_failed_start_ends_in_time(mongo_uri: str, redis_url: str) -> None:
+    watchdog = FakeWatchdog()
     async with Relay() as taker:
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
+        settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
         taken = settings.model_copy(update={"http_listen": f"127.0.0.1:{taker.port}"})
 
         with pytest.raises(CannotListen):
-            await app.serve(taken, app.Surroundings(watchdog=orders))
+            await app.serve(taken, app.ProcessHooks(watchdog=watchdog))
 
-    assert set(orders.seconds) == {app.HARD_END_SECONDS}
+    assert set(watchdog.seconds) == {app.FAILURE_DEADLINE_SECONDS}
 
 
-async def test_a_grpc_port_that_is_taken_is_told_before_any_store_is_waited_for() -> None:
+async def test_a_grpc_port_in_use_is_reported_before_any_wait_for_a_store() -> None:
     async with Relay() as taker:
         listen = f"127.0.0.1:{taker.port}"
         away = {"mongo": "mongodb://127.0.0.1:1/gcsched", "redis": "redis://127.0.0.1:1/0"}
-        settings = a_setting(**away, relay_port=9).model_copy(update={"grpc_listen": listen})
+        settings = make_settings(**away, relay_port=9).model_copy(update={"grpc_listen": listen})
 
         with pytest.raises(CannotListen, match=f"{listen}: another .* set GCSCHED_GRPC_LISTEN to"):
-            await asyncio.wait_for(app.serve(settings, app.Surroundings()), 5)
+            await asyncio.wait_for(app.serve(settings, app.ProcessHooks()), 5)
 
 
-async def test_what_a_store_does_to_the_last_tasks_is_no_error(
+async def test_a_store_failure_in_the_last_tasks_is_not_logged_as_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails_at_its_end() -> None:
@@ -96,7 +101,7 @@ async def test_what_a_store_does_to_the_last_tasks_is_no_error(
     left_behind = [asyncio.create_task(fails_at_its_end())]
     await asyncio.sleep(0)
 
-    await app.end_all_tasks()
+    await app.cancel_all_tasks()
 
     left_behind.clear()
     gc.collect()
@@ -104,25 +109,25 @@ async def test_what_a_store_does_to_the_last_tasks_is_no_error(
 
 
 def test_the_end_after_a_failure_is_soon() -> None:
-    assert app.HARD_END_SECONDS == 15  # as docs/reliability.md says
+    assert app.FAILURE_DEADLINE_SECONDS == 15  # as docs/reliability.md says
 
 
-async def test_a_pool_too_small_for_the_service_is_warned_of_once_and_sends_all_the_same(
+async def test_a_pool_that_is_too_small_is_logged_once_and_mails_are_sent_anyway(
     mongo_uri: str, redis_url: str
 ) -> None:
     name = f"small-{uuid4().hex}"
     small = f"{redis_url}?max_connections=1&client_name={name}"
     async with Relay() as relay:
         port = relay.port
-        settings = a_setting(mongo=mongo_uri, redis=small, relay_port=port, smtp_rate="2000")
+        settings = make_settings(mongo=mongo_uri, redis=small, relay_port=port, smtp_rate="2000")
         with capture_logs() as logs:
-            async with running(settings) as service:
-                await ask_for(service, 100)
-                await until(lambda: all_are_sent(service.resources))
+            async with running_app(settings) as service:
+                await schedule_mails(service, 100)
+                await until(lambda: read_jobs_if_all_sent(service.resources))
                 most = connections_of(name, redis_url)
 
-    told = [line for line in logs if "GCSCHED_REDIS_URL" in line["event"]]
-    assert [(line["given"], line["used"]) for line in told] == [(1, 32)]
+    warnings = [line for line in logs if "GCSCHED_REDIS_URL" in line["event"]]
+    assert [(line["given"], line["used"]) for line in warnings] == [(1, 32)]
     assert [line for line in logs if line["log_level"] == "error"] == []
     assert not [line for line in logs if "connections" in str(line.get("error"))]
-    assert 3 < most <= 2 * 32 + 32  # three pools: what was given would not have been enough
+    assert 3 < most <= 2 * 32 + 32  # three pools: the given size would not have been enough

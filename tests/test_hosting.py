@@ -1,37 +1,38 @@
-"""Where standard error is a socket, as under systemd, a process is ended as anywhere else."""
+"""With a socket as standard error, as under systemd, a process is aborted as anywhere else."""
 
 import asyncio
 import json
 import socket
 import sys
 
-from tests.support.service import environment
+from tests.support.service_process import environment
 
 PROGRAM = """
 import os, time
-from gcsched.hosting import hosted
-from gcsched.config.settings import load
+from gcsched.hosting import host_service
+from gcsched.config.settings import read_settings
 
-with hosted(load(os.environ), os.environ) as around:
-    assert around.watchdog.traces is not None
-around.watchdog.arm(0.05, "it hangs")
+with host_service(read_settings(os.environ), os.environ) as hooks:
+    assert hooks.watchdog.trace_file is not None
+hooks.watchdog.arm(0.05, "it hangs")
 time.sleep(60)
 """
 
 
-async def test_the_hard_end_after_the_block_is_told_to_a_socket() -> None:
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
+async def test_an_abort_after_the_block_is_logged_to_a_socket() -> None:
+    reading, writing = socket.socketpair()
+    with reading:
+        with writing:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", PROGRAM),
-                stderr=theirs.fileno(),
+                stderr=writing.fileno(),
                 env=environment(
                     mongo="mongodb://127.0.0.1:9", redis="redis://127.0.0.1:9", relay_port=9
                 ),
             )
         code = await asyncio.wait_for(process.wait(), 30)
-        lines = ours.makefile().read().splitlines()
+        lines = reading.makefile().read().splitlines()
 
     assert code == 1
-    assert [json.loads(line)["reason"] for line in lines if "ended hard" in line] == ["it hangs"]
+    aborted = [json.loads(line) for line in lines if "process aborted" in line]
+    assert [event["reason"] for event in aborted] == ["it hangs"]

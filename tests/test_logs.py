@@ -8,61 +8,61 @@ from typing import Any
 import pytest
 import structlog
 
-from gcsched.logs import LogFormat, LogLevel, configure, tell_foreign
+from gcsched.logs import LogFormat, LogLevel, configure, log_foreign_output
 
 
-class Terminal(StringIO):
+class FakeTerminal(StringIO):
     def isatty(self) -> bool:
         return True
 
 
-def configured(log_format: LogFormat = "json", level: LogLevel = "INFO") -> StringIO:
+def configure_logs(log_format: LogFormat = "json", level: LogLevel = "INFO") -> StringIO:
     stream = StringIO()
     configure(log_format, level, stream)
     return stream
 
 
-def events(stream: StringIO) -> list[dict[str, Any]]:
+def read_events(stream: StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def test_an_event_is_one_json_object_with_its_time_in_utc() -> None:
-    stream = configured()
+    stream = configure_logs()
 
     structlog.get_logger().info("job sent", job_id="7", took_ms=1.5)
 
-    (event,) = events(stream)
+    (event,) = read_events(stream)
     moment = datetime.fromisoformat(event.pop("timestamp"))
     assert moment.tzinfo == UTC
     assert event == {"event": "job sent", "level": "info", "job_id": "7", "took_ms": 1.5}
 
 
-def test_values_are_told_as_a_reader_expects_them() -> None:
-    stream = configured()
+def test_values_are_logged_readably() -> None:
+    stream = configure_logs()
 
     structlog.get_logger().info("seen", at=datetime(2026, 1, 2, tzinfo=UTC), names=("ä", None))
 
-    (event,) = events(stream)
+    (event,) = read_events(stream)
     assert event["at"] == "2026-01-02T00:00:00+00:00"
     assert event["names"] == ["ä", None]
 
 
 @pytest.mark.parametrize("by", ["ada@desk", "Ada <ada@example.org>", "ops at example.org"])
-def test_who_paused_is_shown_whole_and_an_address_in_the_reason_is_not(by: str) -> None:
-    stream = configured()
+def test_an_operators_name_is_shown_whole_and_an_address_in_the_reason_is_not(by: str) -> None:
+    stream = configure_logs()
 
     log = structlog.get_logger()
     log.warning("sending paused", caller_by=by, caller_reason="ask bob@example.org")
-    log.warning("sending resumed", caller_by=by, caller_resumed_by=f"{by}\u202e", bad=Unspeakable())
+    log.warning("sending resumed", caller_by=by, caller_resumed_by=f"{by}\u202e", bad=Unprintable())
 
-    paused, resumed = events(stream)
+    paused, resumed = read_events(stream)
     assert paused["caller_by"] == resumed["caller_by"] == by
     assert resumed["caller_resumed_by"] == f"{by}\\u202e"
     assert "bob" not in paused["caller_reason"]
 
 
-def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
-    stream = configured()
+def test_no_address_and_no_text_of_a_mail_is_ever_logged() -> None:
+    stream = configure_logs()
     private = {
         "email": "anna@example.org",
         "emailID": "anna@example.org",
@@ -79,44 +79,44 @@ def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
     log.warning("job failed", exc_info=ValueError("anna@exämple.org"))
     logging.getLogger("library").warning("cannot reach %s", "anna@example.org")
 
-    assert len(events(stream)) == 4
+    assert len(read_events(stream)) == 4
     assert "anna" not in stream.getvalue().lower()
-    assert events(stream)[0]["error"] == "550 <<address>> unknown"
+    assert read_events(stream)[0]["error"] == "550 <<address>> unknown"
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_no_words_of_others_forge_a_line_or_move_a_cursor(log_format: LogFormat) -> None:
-    stream = configured(log_format)
+def test_foreign_text_cannot_forge_a_line_or_move_a_cursor(log_format: LogFormat) -> None:
+    stream = configure_logs(log_format)
 
     structlog.get_logger().info("seen", error="a\x1b[2Jb\x9bc\u2028d\u202ee\rf\ng")
 
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
-    for said in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
-        assert said in line.replace("\\\\", "\\")
+    for escape in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
+        assert escape in line.replace("\\\\", "\\")
 
 
-def test_an_exception_is_told_in_its_event() -> None:
-    stream = configured()
+def test_an_exception_is_logged_in_its_event() -> None:
+    stream = configure_logs()
 
     try:
         Path("/does/not/exist").read_text()
     except FileNotFoundError:
         structlog.get_logger().exception("job failed")
 
-    (event,) = events(stream)
+    (event,) = read_events(stream)
     assert event["event"] == "job failed"
     assert "FileNotFoundError" in event["exception"].splitlines()[-1]
 
 
 @pytest.mark.parametrize("library", ["arq.worker", "grpc", "motor", "aiosmtplib"])
-def test_libraries_are_heard_from_warnings_on_even_when_debugging(library: str) -> None:
-    stream = configured(level="DEBUG")
+def test_libraries_are_logged_from_warnings_on_even_when_debugging(library: str) -> None:
+    stream = configure_logs(level="DEBUG")
 
     logging.getLogger(library).info("0.00s → send(anna)")
     logging.getLogger(library).warning("connection lost")
 
-    (event,) = events(stream)
+    (event,) = read_events(stream)
     assert (event["event"], event["level"], event["logger"]) == (
         "connection lost",
         "warning",
@@ -124,8 +124,8 @@ def test_libraries_are_heard_from_warnings_on_even_when_debugging(library: str) 
     )
 
 
-def test_what_is_below_the_level_is_not_logged() -> None:
-    stream = configured(level="ERROR")
+def test_events_below_the_level_are_not_logged() -> None:
+    stream = configure_logs(level="ERROR")
 
     structlog.get_logger().warning("job postponed")
     logging.getLogger("grpc").warning("connection lost")
@@ -134,7 +134,7 @@ def test_what_is_below_the_level_is_not_logged() -> None:
 
 
 def test_a_terminal_gets_lines_for_people_and_a_pipe_gets_json() -> None:
-    terminal, pipe = Terminal(), StringIO()
+    terminal, pipe = FakeTerminal(), StringIO()
 
     configure("auto", "INFO", terminal)
     structlog.get_logger().info("job sent", job_id="7")
@@ -142,11 +142,11 @@ def test_a_terminal_gets_lines_for_people_and_a_pipe_gets_json() -> None:
     structlog.get_logger().info("job sent", job_id="7")
 
     assert "\x1b[" in terminal.getvalue()
-    assert events(pipe)[0]["job_id"] == "7"
+    assert read_events(pipe)[0]["job_id"] == "7"
 
 
 def test_console_in_a_file_has_no_colours() -> None:
-    stream = configured("console")
+    stream = configure_logs("console")
 
     structlog.get_logger().info("job sent", job_id="7")
 
@@ -154,14 +154,14 @@ def test_console_in_a_file_has_no_colours() -> None:
     assert "\x1b[" not in stream.getvalue()
 
 
-class Unspeakable:
+class Unprintable:
     def __str__(self) -> str:
         raise ZeroDivisionError
 
     __repr__ = __str__
 
 
-def nested(depth: int) -> list[Any]:
+def a_nested_list(depth: int) -> list[Any]:
     value: list[Any] = []
     for _ in range(depth):
         value = [value]
@@ -170,61 +170,61 @@ def nested(depth: int) -> list[Any]:
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 @pytest.mark.parametrize(
-    "value", [Unspeakable(), [Unspeakable()], {"a": Unspeakable()}, nested(5000)], ids=type
+    "value", [Unprintable(), [Unprintable()], {"a": Unprintable()}, a_nested_list(5000)], ids=type
 )
-def test_a_value_that_cannot_be_told_costs_its_line_only_its_values(
+def test_a_value_that_cannot_be_formatted_does_not_lose_its_line(
     log_format: LogFormat, value: object
 ) -> None:
-    stream = configured(log_format)
+    stream = configure_logs(log_format)
 
     structlog.get_logger().warning("a@example.org left", value=value, job_id="7")
     structlog.get_logger().info("job sent")
 
     first, second = stream.getvalue().splitlines()
-    told = json.loads(first)
-    assert (told["event"], told["level"]) == ("<address> left", "warning")
-    assert (told["job_id"], told["not_logged"]) == ("7", ["value"])
+    event = json.loads(first)
+    assert (event["event"], event["level"]) == ("<address> left", "warning")
+    assert (event["job_id"], event["not_logged"]) == ("7", ["value"])
     assert "job sent" in second
 
 
-def test_an_event_that_is_no_text_is_told_as_such() -> None:
-    stream = configured()
+def test_an_event_that_is_not_text_is_logged_as_unreadable() -> None:
+    stream = configure_logs()
 
-    structlog.get_logger().info(Unspeakable())
+    structlog.get_logger().info(Unprintable())
 
-    (event,) = events(stream)
+    (event,) = read_events(stream)
     assert event["event"] == "unreadable event"
 
 
-def test_what_a_library_logs_with_such_a_value_raises_nothing(
+def test_a_librarys_log_call_with_such_a_value_raises_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stream = configured()
+    stream = configure_logs()
 
-    logging.getLogger("library").warning("seen %s", Unspeakable())
+    logging.getLogger("library").warning("seen %s", Unprintable())
     logging.getLogger("library").warning("seen %d", "no number")
-    logging.getLogger("library").warning("seen", extra={"value": Unspeakable()})
+    logging.getLogger("library").warning("seen", extra={"value": Unprintable()})
 
-    assert [event["event"] for event in events(stream)] == ["seen"]
+    assert [event["event"] for event in read_events(stream)] == ["seen"]
     assert "Logging error" in capsys.readouterr().err, "standard error is a part of the log"
 
 
-def test_words_of_others_are_told_with_addresses_masked() -> None:
-    stream = configured()
+def test_foreign_output_is_logged_with_addresses_masked() -> None:
+    stream = configure_logs()
 
-    tell_foreign("E0000 cannot reach anna@example.org")
-    tell_foreign("Traceback (most recent call last):\nValueError: anna@example.org")
+    log_foreign_output("E0000 cannot reach anna@example.org")
+    log_foreign_output("Traceback (most recent call last):\nValueError: anna@example.org")
 
-    line, trace = events(stream)
+    line, trace = read_events(stream)
     assert (line["level"], line["text"]) == ("warning", "E0000 cannot reach <address>")
     assert trace["level"] == "error"
     assert trace["exception"].endswith("ValueError: <address>")
 
 
-def test_what_was_dropped_is_told_as_an_event() -> None:
-    tell = configure("json", "ERROR", StringIO())
+def test_dropped_lines_are_logged_as_an_event() -> None:
+    format_dropped = configure("json", "ERROR", StringIO())
 
-    event = json.loads(tell(7))
+    event = json.loads(format_dropped(7))
 
-    assert tell(7).endswith("}\n")
+    assert format_dropped(7).endswith("}\n")
     assert (event["event"], event["level"], event["count"]) == ("log lines dropped", "warning", 7)

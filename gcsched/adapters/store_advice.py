@@ -1,4 +1,4 @@
-"""Say what to look at when a store cannot be reached. Knows no driver."""
+"""Advice for an operator when a store cannot be reached. Independent of any driver."""
 
 import re
 from collections.abc import Sequence
@@ -10,31 +10,44 @@ NO_SUCH_HOST = (
     "|DNS|nameserver|resolution lifetime"
 )
 NO_TLS = "does that port speak TLS? Check scheme, port and TLS options of {setting}"
-SILENT = (
+NO_ANSWER = (
     "is it running, does the network let it through, and do both speak TLS or neither? Check"
     " {setting}"
 )
-ENDED = "it ended the connection; where that stays, does its port ask for TLS? Check {setting}"
-OF_CONNECTIONS: Advice = (
-    ("unable to get (local )?issuer|self.signed", "name its authority: {ca} in {setting}"),
-    ("hostname mismatch|IP address mismatch", "name it in {setting} as its certificate does"),
+CONNECTION_CLOSED = (
+    "it closed the connection; if that continues, does its port require TLS? Check {setting}"
+)
+# The first match counts, so specific patterns come first.
+CONNECTION_ADVICE: Advice = (
+    (
+        "unable to get (local )?issuer|self.signed",
+        "name its certificate authority: {ca} in {setting}",
+    ),
+    ("hostname mismatch|IP address mismatch", "use a host name of its certificate in {setting}"),
     ("certificate has expired", "renew the server's certificate"),
     ("certificate verify failed", "check its certificate, and {ca} in {setting}"),
-    ("certificate required|handshake failure", "it asks for a certificate: give one in {setting}"),
-    ("unsupported protocol|protocol version", "it speaks other versions of TLS"),
+    (
+        "certificate required|handshake failure",
+        "it requires a client certificate: set one in {setting}",
+    ),
+    ("unsupported protocol|protocol version", "it supports only other versions of TLS"),
     (r"wrong version number|record layer failure|\bSSL", NO_TLS),
     (NO_SUCH_HOST, "check the host in {setting}, and DNS"),
     ("refused|connect call failed", "is it running? Check host and port in {setting}"),
     ("no such file", "is it running? Check the path in {setting}"),
-    ("permission denied", "this user may not use it: mend the rights, or {setting}"),
+    ("permission denied", "this user may not use it: correct the permissions, or {setting}"),
     ("unreachable|no route", "check host and network of {setting}"),
-    ("timed? ?out|no answer", SILENT),
-    ("closed|reset by peer|EOF|broken pipe|incomplete", ENDED),
+    ("timed? ?out|no answer", NO_ANSWER),
+    ("closed|reset by peer|EOF|broken pipe|incomplete", CONNECTION_CLOSED),
 )
 
 
-def with_advice(text: str, advice: Advice, *, setting: str, ca: str) -> str:
-    for pattern, what in advice:
+def add_advice(text: str, advice: Advice, *, setting: str, ca: str) -> str:
+    """Return *text* with the first advice whose pattern it matches.
+
+    *setting* is the setting that the advice names, *ca* the option for a certificate authority.
+    """
+    for pattern, advice_text in advice:
         if re.search(pattern, text, re.IGNORECASE):
-            return f"{text}: {what.format(setting=setting, ca=ca)}"
+            return f"{text}: {advice_text.format(setting=setting, ca=ca)}"
     return text

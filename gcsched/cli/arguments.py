@@ -1,47 +1,50 @@
-"""What the values of options may be; an error says what to write instead."""
+"""Parsers for the values of options; each error says what to write instead."""
 
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gcsched.cli import values as when
+from gcsched.cli import times
 
 
-def text(given: str) -> str:
+def parse_text(given: str) -> str:
+    # Python decodes bytes that are not UTF-8 as lone surrogates; protobuf refuses those.
     if not given.isprintable() and any("\ud800" <= each <= "\udfff" for each in given):
-        raise ArgumentTypeError(f"{given!r} is not valid UTF-8")
+        raise ArgumentTypeError(f"invalid text {given!r}: expected valid UTF-8")
     return given
 
 
-def path(given: str) -> Path:
+def parse_path(given: str) -> Path:
     if not given:
-        raise ArgumentTypeError("'' is not a path; write . for the current folder")
+        raise ArgumentTypeError("invalid path '': use . for the current folder")
     return Path(given)
 
 
-def pair(given: str) -> tuple[str, str]:
-    name, equals, value = text(given).partition("=")
+def parse_pair(given: str) -> tuple[str, str]:
+    name, equals, value = parse_text(given).partition("=")
     if not name or not equals:
-        raise ArgumentTypeError(f"{given!r} is not a pair; write name=value")
+        raise ArgumentTypeError(f"invalid pair {given!r}: expected name=value")
     return name, value
 
 
-def second(given: str) -> int:
-    """Give the Unix second of a moment; the daily run is none."""
+def parse_second(given: str) -> int:
+    """Parse a time into Unix seconds; refuse ``daily``, which is not an instant."""
     try:
-        found = when.unix_seconds(given, now=datetime.now(UTC))
+        found = times.parse_time(given, now=datetime.now(UTC))
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
-    if found == when.DAILY:
-        raise ArgumentTypeError(f"{given!r} is not a time here; write {when.MOMENTS}")
+    if found == times.DAILY:
+        raise ArgumentTypeError(
+            f"invalid time {given!r}: expected {times.TIME_FORMS_WITHOUT_DAILY}"
+        )
     return found
 
 
-def second_or_daily(given: str) -> int:
-    return when.DAILY if given in {"daily", "0"} else second(given)
+def parse_second_or_daily(given: str) -> int:
+    return times.DAILY if given in {"daily", "0"} else parse_second(given)
 
 
-def how_many(given: str) -> int:
+def parse_count(given: str) -> int:
     if not (given.isascii() and given.isdecimal()):
-        raise ArgumentTypeError(f"{given!r} is not a number; write 0 or more")
+        raise ArgumentTypeError(f"invalid number {given!r}: expected an integer ≥ 0")
     return int(given)

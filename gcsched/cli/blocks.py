@@ -1,33 +1,36 @@
-"""What commands show to people: texts and tables, wherever they are written."""
+"""Texts and tables that commands show to people, on a terminal or elsewhere."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
-NOTHING = "-"
+EMPTY_CELL = "-"
 SPACES = re.compile(r" {2,}")
-GAP = 2
+COLUMN_GAP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Cells in columns; without *columns* there is no heading. The first *kept* are never cut."""
+    """Rows of cells, with a heading if there are *columns*.
+
+    The first *uncut_columns* are never cut, however narrow the terminal is.
+    """
 
     rows: Sequence[Sequence[str]]
     columns: Sequence[str] = ()
-    kept: int = 1
+    uncut_columns: int = 1
 
     def cells(self) -> list[list[str]]:
-        """Give all rows, the heading first, fit to be shown."""
+        """Return all rows, the heading first, safe to print."""
         heading = [self.columns] if self.columns else []
-        return [[in_one_cell(cell) or NOTHING for cell in row] for row in [*heading, *self.rows]]
+        return [[format_cell(cell) or EMPTY_CELL for cell in row] for row in [*heading, *self.rows]]
 
 
 Block = Table | str
 
 
-def in_one_cell(text: str) -> str:
-    """Return *text* without what would look like the gap before another column."""
-    return SPACES.sub(" ", printable(text))
+def format_cell(text: str) -> str:
+    """Return *text* with single spaces only: two would look like the gap between columns."""
+    return SPACES.sub(" ", replace_unprintable(text))

@@ -1,4 +1,4 @@
-"""A command that calls the service: where it is, and what a failed call comes to."""
+"""Commands that call the service: the client they use and the report of a failed call."""
 
 import os
 from argparse import ArgumentParser, Namespace
@@ -7,84 +7,104 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gcsched.cli import target
-from gcsched.cli.command import no_arguments
-from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG
-from gcsched.cli.failure import Failure, report
-from gcsched.domain.caller_text import printable
+from gcsched.cli.command import add_no_arguments
+from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG_USAGE
+from gcsched.cli.failure import FailureReport, print_failure
+from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
 
-MANY_SECONDS = 60.0
-"""How long a command waits that may change many jobs."""
+BULK_TIMEOUT_SECONDS = 60.0
+"""The default ``--timeout`` of commands that may change many jobs."""
 
-Arguments = Callable[[ArgumentParser], None]
-Act = Callable[["Client", Namespace], int]
-Options = Mapping[str, str]
-"""What fields of proto/task.proto are called on the command line."""
+AddArguments = Callable[[ArgumentParser], None]
+RunWithClient = Callable[["Client", Namespace], int]
+OptionNames = Mapping[str, str]
+"""Field of proto/task.proto → its option on the command line."""
 
-USUAL: Options = MappingProxyType(
+COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
     {
         "timestamp": "--at",
-        "until": "--until",
+        "expire_time": "--expire-time",
         "reason": "--reason",
         "by": "--by",
         "filter": "--filter",
         "order": "--order",
         **{
             f"filter.{name}": f"--{name.replace('_', '-')}"
-            for name in ("state", "due_from", "due_before", "empid", "email", "request_id")
+            for name in (
+                "state",
+                "due_time_from",
+                "due_time_before",
+                "empid",
+                "email",
+                "request_id",
+            )
         },
     }
 )
-INVALID = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
-UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
-NOT_GRPC = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
-"""What gRPC says of a port where another protocol is spoken."""
-NO_TARGET = "the target uri is not valid"
-NOT_GRPC_THERE = "What answers there is not gRPC in plain text: it is another program, or TLS."
-ELSEWHERE = "--target or GCSCHED_TARGET names another place."
+# Exit code 2: the same command fails again until it is corrected.
+INVALID_CODES = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
+# Exit code 3: the same command may succeed later.
+NO_ANSWER_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
+NOT_GRPC_ERRORS = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
+"""Parts of gRPC's error messages for a port that speaks another protocol."""
+INVALID_TARGET_ERROR = "the target uri is not valid"
+NOT_GRPC_ADVICE = (
+    "The peer does not speak plaintext gRPC: it is another program, or it expects TLS."
+)
+OTHER_TARGET_ADVICE = "Use --target or GCSCHED_TARGET to name another address."
 
 
-def addressed(
-    arguments: Arguments = no_arguments, *, timeout: float = target.DEFAULT_TIMEOUT_SECONDS
-) -> Arguments:
-    """Add to *arguments* what every client command has."""
+def with_client_arguments(
+    arguments: AddArguments = add_no_arguments, *, timeout: float = target.DEFAULT_TIMEOUT_SECONDS
+) -> AddArguments:
+    """Add the options of every client command to *arguments*."""
 
     def add(parser: ArgumentParser) -> None:
         arguments(parser)
         parser.add_argument(
             "--json",
             action="store_true",
-            help="print JSON, one document a line; an error too, on standard error",
+            help="print JSON, one document per line; errors too, on standard error",
         )
         target.add_arguments(parser, timeout=timeout)
 
     return add
 
 
-def calling(act: Act, options: Options = USUAL) -> Callable[[Namespace], int]:
-    """Run *act* with a client; a call that fails is written on stderr and is an exit code."""
+def with_client(
+    act: RunWithClient, options: OptionNames = COMMON_OPTION_NAMES
+) -> Callable[[Namespace], int]:
+    """Run *act* with a client; report a failed call on stderr and return its exit code."""
 
     def run(chosen: Namespace) -> int:
+        # gRPC takes a while to import: --help and completion must not wait for it.
         from gcsched.client import CallFailed, Client
 
-        chosen.target = target.chosen_target(chosen.target, os.environ)
+        chosen.target = target.choose_target(chosen.target, os.environ)
         try:
             with Client(chosen.target, timeout=chosen.timeout) as service:
                 return act(service, chosen)
         except CallFailed as error:
-            return report(failure(error, options), as_json=chosen.json)
+            return print_failure(describe_call_failure(error, options), as_json=chosen.json)
 
     return run
 
 
-def failure(error: "CallFailed", options: Options = USUAL) -> Failure:
-    """Describe *error* for people and programs; notes of the command are advice to both."""
+def describe_call_failure(
+    error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES
+) -> FailureReport:
+    """Describe *error* for people and programs; notes that the command added go to both."""
     is_older = error.code == "UNIMPLEMENTED"
-    lines = ["this service is older than this command"] if is_older else told(error, options)
-    notes: Sequence[str] = [*hints(error), *getattr(error, "__notes__", ())]
-    return Failure(
+    lines = (
+        ["this service is older than this command: upgrade the service"]
+        if is_older
+        else format_call_error(error, options)
+    )
+    notes: Sequence[str] = [*find_hints(error), *getattr(error, "__notes__", ())]
+    return FailureReport(
         message="\n".join([lines[0] if is_older else str(error), *notes]),
         exit_code=exit_code(error),
         code=error.code,
@@ -97,32 +117,33 @@ def failure(error: "CallFailed", options: Options = USUAL) -> Failure:
 
 
 def exit_code(error: "CallFailed") -> int:
-    if error.code in INVALID or is_no_target(error):
-        return WRONG
+    if error.code in INVALID_CODES or is_invalid_target(error):
+        return WRONG_USAGE
     return NO_ANSWER if is_no_answer(error) else REFUSED
 
 
 def is_no_answer(error: "CallFailed") -> bool:
-    return error.code in UNANSWERED or is_not_grpc(error)
+    return error.code in NO_ANSWER_CODES or is_not_grpc(error)
 
 
 def is_not_grpc(error: "CallFailed") -> bool:
-    """Return whether another protocol is spoken there."""
+    """Return whether the peer speaks another protocol."""
+    # An error with a reason comes from gcsched, which speaks gRPC.
     is_of_grpc = error.code in {"UNAVAILABLE", "INTERNAL"} and not error.reason
-    return is_of_grpc and any(words in str(error) for words in NOT_GRPC)
+    return is_of_grpc and any(words in str(error) for words in NOT_GRPC_ERRORS)
 
 
-def is_no_target(error: "CallFailed") -> bool:
-    """Return whether gRPC cannot read the target, so that nothing was asked."""
-    return error.code == "UNKNOWN" and NO_TARGET in str(error)
+def is_invalid_target(error: "CallFailed") -> bool:
+    """Return whether gRPC could not parse the target, so that no call was made."""
+    return error.code == "UNKNOWN" and INVALID_TARGET_ERROR in str(error)
 
 
-def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
-    """Repeat what the service says: the sentence, each field, why, when to ask again."""
+def format_call_error(error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES) -> list[str]:
+    """Format the service's error: its message, each field, the reason, and when to try again."""
     fields = [f"{each.field}: {each.problem}" for each in error.violations]
-    # The service cuts off what is long; the fields say it all.
+    # The message repeats the fields, and the service truncates it with " …" where they are many.
     is_of_fields = fields and "; ".join(fields).startswith(str(error).removesuffix(" …"))
-    is_bare = error.code in INVALID and not fields
+    is_bare = error.code in INVALID_CODES and not fields
     lines = ["refused:"] if is_of_fields or is_bare else [str(error)]
     lines += [f"  {error}"] if is_bare else []
     lines += [f"  {options.get(v.field, v.field)}: {v.problem}" for v in error.violations]
@@ -131,19 +152,19 @@ def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
         lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
         lines.append(f"  try again after {error.retry_after.total_seconds():g} s")
-    return [printable(line) for line in lines]
+    return [replace_unprintable(line) for line in lines]
 
 
-def hints(error: "CallFailed") -> list[str]:
-    """Say where else to look when the service has not answered."""
-    if error.reason:
+def find_hints(error: "CallFailed") -> list[str]:
+    """Return hints where else to look when the service did not answer."""
+    if error.reason:  # the service itself answered, and says what to do
         return []
     if is_not_grpc(error):
-        return [f"{NOT_GRPC_THERE} {ELSEWHERE}"]
-    if is_no_target(error):
-        return [f"Write host:port, e.g. {target.DEFAULT}; {ELSEWHERE}"]
+        return [f"{NOT_GRPC_ADVICE} {OTHER_TARGET_ADVICE}"]
+    if is_invalid_target(error):
+        return [f"Write host:port, e.g. {target.DEFAULT_TARGET}. {OTHER_TARGET_ADVICE}"]
     if error.code == "UNAVAILABLE":
-        return [f"Is gcsched running there? {ELSEWHERE}"]
+        return [f"Is gcsched running there? {OTHER_TARGET_ADVICE}"]
     if error.code == "DEADLINE_EXCEEDED":
-        return ["Nothing answers there, or the service waits for its stores: see its log."]
+        return ["Nothing answers there, or the service waits for its stores: check its log."]
     return []

@@ -1,60 +1,63 @@
-"""What a command is: a name, a line of help, its arguments, and a function that runs it.
+"""A command: a name, a line of help, its arguments, and the function that runs it.
 
-A module of a command imports what it runs inside that function, so that `--help` stays fast.
+Modules of commands import what they need inside that function, so that `--help` stays fast.
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gcsched.cli.exit_codes import EXPLAINED
+from gcsched.cli.exit_codes import EXIT_CODES_HELP
 from gcsched.cli.parser import Parser
 
 
-def no_arguments(_: ArgumentParser) -> None:
+def add_no_arguments(_: ArgumentParser) -> None:
     """Leave the parser as it is."""
 
 
 def add_exit_codes(parser: ArgumentParser) -> None:
-    """Let the help of every command end with the one table."""
+    """Append the table of exit codes to the help of *parser*."""
     notes = f"{parser.epilog}\n\n" if parser.epilog else ""
-    parser.epilog = f"{notes}{EXPLAINED}"
+    parser.epilog = f"{notes}{EXIT_CODES_HELP}"
+    # argparse would otherwise join the lines of the table.
     parser.formatter_class = RawDescriptionHelpFormatter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Something to run; *run* returns the exit code."""
+    """A command; *run* returns the exit code."""
 
     name: str
     help: str
     run: Callable[[Namespace], int]
-    arguments: Callable[[ArgumentParser], None] = no_arguments
+    arguments: Callable[[ArgumentParser], None] = add_no_arguments
 
-    def describe(self, parser: Parser) -> None:
+    def configure(self, parser: Parser) -> None:
         self.arguments(parser)
         add_exit_codes(parser)
+        # main calls *run*; *parser* reports unknown arguments with the usage of this command.
         parser.set_defaults(run=self.run, parser=parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Commands under one name, as in `gcsched job list`."""
+class CommandGroup:
+    """A group of commands under one name, as in `gcsched job list`."""
 
     name: str
     help: str
-    commands: Sequence["Command | Group"]
+    commands: Sequence["Command | CommandGroup"]
 
-    def describe(self, parser: Parser) -> None:
+    def configure(self, parser: Parser) -> None:
         add_exit_codes(parser)
+        # For errors and `help`: argparse has no public list of them.
         parser.commands = [command.name for command in self.commands]
         choices = parser.add_subparsers(
             title="commands",
-            description=f"`{parser.prog} help COMMAND` shows what a command takes.",
+            description=f"`{parser.prog} help COMMAND` lists the options of a command.",
             metavar="COMMAND",
             required=True,
         )
         for command in self.commands:
-            command.describe(
+            command.configure(
                 choices.add_parser(command.name, help=command.help, description=command.help)
             )

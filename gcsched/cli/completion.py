@@ -1,24 +1,24 @@
-"""`gcsched completion`: a script that completes commands and options in a shell."""
+"""`gcsched completion`: print a script that completes commands and options in a shell."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gcsched.cli import filters, output
-from gcsched.cli.arguments import path
+from gcsched.cli.arguments import parse_path
 from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE
 
 SHELLS = ("bash", "zsh", "fish")
-HOW = """\
-To have it in every new shell:
+INSTALL_HELP = """\
+To enable it in every new shell (the folder of the file must exist):
   bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
   zsh   gcsched completion zsh > "${fpath[1]}/_gcsched"
   fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish"""
 
 
-def arguments(parser: ArgumentParser) -> None:
-    parser.epilog = HOW
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.epilog = INSTALL_HELP
     parser.add_argument("shell", choices=SHELLS, help=", ".join(SHELLS))
 
 
@@ -26,27 +26,29 @@ def run(chosen: Namespace) -> int:
     import shtab
 
     parser = chosen.whole
-    for action in actions_of(parser):
-        if action.type is filters.state:
+    for action in walk_actions(parser):
+        if action.type is filters.parse_state:
+            # parse_state takes both cases; completion offers the one of --help.
             action.choices = [state.lower() for state in filters.STATES]
-        elif action.type is path:
+        elif action.type is parse_path:
             action.complete = shtab.DIRECTORY if action.metavar == "FOLDER" else shtab.FILE
-    output.say(shtab.complete(parser, shell=chosen.shell))
+    output.print_lines(shtab.complete(parser, shell=chosen.shell))
     return DONE
 
 
-def actions_of(parser: ArgumentParser) -> Iterator[Any]:
+def walk_actions(parser: ArgumentParser) -> Iterator[Any]:
     """Yield the options and arguments of *parser* and of all commands below it."""
-    for action in vars(parser)["_actions"]:  # argparse lists them nowhere else; shtab reads it too
+    # argparse has no public list of them; shtab reads this one too.
+    for action in vars(parser)["_actions"]:
         yield action
         if isinstance(action.choices, Mapping):
-            for below in action.choices.values():
-                yield from actions_of(below)
+            for subparser in action.choices.values():
+                yield from walk_actions(subparser)
 
 
 COMMAND = Command(
     name="completion",
     help="Print a script that completes commands and options in a shell.",
     run=run,
-    arguments=arguments,
+    arguments=add_arguments,
 )

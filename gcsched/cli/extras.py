@@ -1,9 +1,9 @@
-"""Commands that need more than the client: say what to install where it is missing."""
+"""Commands that need more packages than the client, and the error when they are missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gcsched.cli.exit_codes import WRONG
+from gcsched.cli.exit_codes import WRONG_USAGE
 from gcsched.cli.failure import CommandFailed
 
 SERVER = "server"
@@ -13,7 +13,7 @@ EMBEDDED = "embedded"
 class NotInstalled(CommandFailed):
     """A command needs packages that are not installed."""
 
-    exit_code = WRONG
+    exit_code = WRONG_USAGE
     reason = "NOT_INSTALLED"
 
     def __init__(self, command: str, extra: str, missing: str) -> None:
@@ -24,12 +24,12 @@ class NotInstalled(CommandFailed):
 
 
 @contextmanager
-def needing(extra: str, *, command: str) -> Iterator[None]:
-    """Import in the block what *command* needs; raise NotInstalled where *extra* is missing."""
+def require_extra(extra: str, *, command: str) -> Iterator[None]:
+    """Raise NotInstalled if an import in the block fails because *extra* is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
         missing = (error.name or str(error)).partition(".")[0]
-        if missing == "gcsched":  # a broken package, which no extra repairs
+        if missing == "gcsched":  # the package itself is broken: no extra repairs it
             raise
         raise NotInstalled(command, extra, missing) from error

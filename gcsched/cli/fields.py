@@ -1,4 +1,4 @@
-"""Write a message's fields for people, by the names that the contract gives them."""
+"""The fields of a message as text for people, by their names in the contract."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -13,28 +13,30 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 
-def facts(message: "Message", *, without: Sequence[str] = ()) -> Table:
-    """Give a line for each field that says something, in the order of the contract."""
+def tabulate_fields(message: "Message", *, without: Sequence[str] = ()) -> Table:
+    """Return a row for each field that is set, in the order of the contract."""
     names = [field.name for field, _ in message.ListFields() if field.name not in without]
-    return Table(rows=[(name, text(message, name)) for name in names])
+    return Table(rows=[(name, format_field(message, name)) for name in names])
 
 
-def table(messages: Iterable["Message"], names: Sequence[str], *, kept: int = 1) -> Table:
-    """Give a row for each message."""
+def tabulate_messages(
+    messages: Iterable["Message"], names: Sequence[str], *, uncut_columns: int = 1
+) -> Table:
+    """Return a row for each message, with a column for each of *names*."""
     return Table(
         columns=[name.upper() for name in names],
-        rows=[[text(message, name) for name in names] for message in messages],
-        kept=kept,
+        rows=[[format_field(message, name) for name in names] for message in messages],
+        uncut_columns=uncut_columns,
     )
 
 
-def text(message: "Message", name: str) -> str:
+def format_field(message: "Message", name: str) -> str:
     field = message.DESCRIPTOR.fields_by_name[name]
     value = getattr(message, name)
     if field.is_repeated:
-        return ", ".join(pairs(value) if is_map(field) else map(str, value))
+        return ", ".join(format_pairs(value) if is_map(field) else map(str, value))
     if field.message_type is not None:
-        return of_message(value) if message.HasField(name) else ""
+        return format_message(value) if message.HasField(name) else ""
     if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return known.name if known else str(value)
@@ -47,23 +49,27 @@ def is_map(field: Any) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def pairs(values: Any) -> list[str]:
+def format_pairs(values: Any) -> list[str]:
     return [f"{name}={values[name]}" for name in sorted(values)]
 
 
-def of_message(value: Any) -> str:
+def format_message(value: Any) -> str:
     name = value.DESCRIPTOR.full_name
     if name == "google.protobuf.Timestamp":
-        return local(value)
-    return seconds(value) if name == "google.protobuf.Duration" else " ".join(str(value).split())
+        return format_local_time(value)
+    return (
+        format_duration(value)
+        if name == "google.protobuf.Duration"
+        else " ".join(str(value).split())
+    )
 
 
-def local(moment: "Timestamp") -> str:
-    """Write *moment* in the zone of whoever reads, with its offset, as `--at` takes it."""
-    with suppress(ValueError, OverflowError):
+def format_local_time(moment: "Timestamp") -> str:
+    """Format *moment* in the local time zone, with its offset, as `--at` takes it."""
+    with suppress(ValueError, OverflowError):  # years that datetime does not have
         return moment.ToDatetime(UTC).astimezone().isoformat(timespec="seconds")
     return f"{moment.seconds}"
 
 
-def seconds(duration: "Duration") -> str:
+def format_duration(duration: "Duration") -> str:
     return f"{duration.seconds + duration.nanos / 1e9:.2f} s"

@@ -1,4 +1,4 @@
-"""Which jobs: the filter options that several commands share."""
+"""The filter options that several commands share."""
 
 from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
 from gcsched.cli.failure import NotDone, WrongUsage
-from gcsched.cli.values import MOMENTS
+from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2
@@ -23,109 +23,120 @@ STATES = (
     "EXPIRED",
     "SUPPRESSED",
 )
-"""Those of Job.State; written here, so that --help need not load the contract."""
+"""The values of Job.State, repeated here so that --help need not import the contract."""
 
 
-def state(given: str) -> str:
+def parse_state(given: str) -> str:
     if given.upper() not in STATES:
         raise ArgumentTypeError(
-            f"{given!r} is not a state; write one of {', '.join(STATES).lower()}"
+            f"invalid state {given!r}: expected one of {', '.join(STATES).lower()}"
         )
     return given.upper()
 
 
-GIVEN: Mapping[str, Callable[[str], Any]] = {
-    "state": state,
-    "due_from": arguments.second,
-    "due_before": arguments.second,
-    "empid": arguments.text,
-    "email": arguments.text,
-    "request_id": arguments.text,
+FIELD_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "state": parse_state,
+    "due_time_from": arguments.parse_second,
+    "due_time_before": arguments.parse_second,
+    "empid": arguments.parse_text,
+    "email": arguments.parse_text,
+    "request_id": arguments.parse_text,
 }
-"""The fields of JobFilter, each with what reads it."""
+"""Field of JobFilter → parser of its value."""
 
-
-OF_A_STATE = ("state", "due_from", "due_before")
-BY_CREATION = ("created-desc", "created-asc")
-BY_DUE = ("due-asc", "due-desc")
-ORDERS = (*BY_CREATION, *BY_DUE)
+STATE_FIELDS = ("state", "due_time_from", "due_time_before")
+CREATION_ORDERS = ("create-time-desc", "create-time-asc")
+DUE_ORDERS = ("due-time-asc", "due-time-desc")
+ORDERS = (*CREATION_ORDERS, *DUE_ORDERS)
 COMBINATIONS = (
-    "name a state, with or without due times, or an employee, or an address, or a request id"
+    "filter by a state, with or without due times, or by an employee, an address or a request id"
 )
+"""The filters that the service has an index for."""
 
 
-class InOne(Action):
-    """Several fields in one argument, as in ``--filter 'state=failed due_before=+2h'``."""
+class FilterAction(Action):
+    """Parse several fields in one argument: ``--filter 'state=failed due_time_before=+2h'``."""
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, values: Any, _: str | None = None
     ) -> None:
         del parser
         try:
-            for name, value in map(arguments.pair, str(values).split()):
-                set_once(namespace, field(name), value)
-        except ArgumentTypeError as error:
+            for name, value in map(arguments.parse_pair, str(values).split()):
+                set_once(namespace, parse_field_name(name), value)
+        except ArgumentTypeError as error:  # argparse converts it in a *type*, not in an action
             raise ArgumentError(self, str(error)) from error
 
 
 def set_once(namespace: Namespace, name: str, value: str) -> None:
     if getattr(namespace, name) is not None:
-        raise ArgumentTypeError(f"{name!r} is given twice")
-    setattr(namespace, name, GIVEN[name](value))
+        raise ArgumentTypeError(f"duplicate filter field {name!r}: specify it once")
+    setattr(namespace, name, FIELD_PARSERS[name](value))
 
 
-def field(name: str) -> str:
-    if (found := name.replace("-", "_")) not in GIVEN:
-        raise ArgumentTypeError(f"{name!r} is not a field; write some of {', '.join(GIVEN)}")
+def parse_field_name(name: str) -> str:
+    if (found := name.replace("-", "_")) not in FIELD_PARSERS:
+        raise ArgumentTypeError(
+            f"unknown filter field {name!r}: expected one of {', '.join(FIELD_PARSERS)}"
+        )
     return found
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    shown = parser.add_argument_group(
-        "which jobs",
-        COMBINATIONS,
-    ).add_argument
-    shown("--state", type=state, metavar="STATE", help=", ".join(STATES).lower())
-    shown("--empid", type=arguments.text, metavar="ID", help="of this employee")
-    shown("--email", type=arguments.text, metavar="ADDRESS", help="for this address")
-    shown("--request-id", type=arguments.text, metavar="ID", help="asked for with this id")
-    shown("--due-from", type=arguments.second, metavar="TIME", help=f"due from then on: {MOMENTS}")
-    shown("--due-before", type=arguments.second, metavar="TIME", help="due before then")
-    shown(
+    add = parser.add_argument_group("which jobs", COMBINATIONS).add_argument
+    add("--state", type=parse_state, metavar="STATE", help=", ".join(STATES).lower())
+    add("--empid", type=arguments.parse_text, metavar="ID", help="jobs of this employee")
+    add("--email", type=arguments.parse_text, metavar="ADDRESS", help="jobs for this address")
+    add("--request-id", type=arguments.parse_text, metavar="ID", help="jobs of this request id")
+    add(
+        "--due-time-from",
+        type=arguments.parse_second,
+        metavar="TIME",
+        help=f"due at this time or later: {TIME_FORMS_WITHOUT_DAILY}",
+    )
+    add(
+        "--due-time-before",
+        type=arguments.parse_second,
+        metavar="TIME",
+        help="due before this time",
+    )
+    add(
         "--filter",
-        action=InOne,
+        action=FilterAction,
         metavar="FIELDS",
-        help="the same in one: 'state=failed due_before=+2h'",
+        help="several fields in one argument: 'state=failed due_time_before=+2h'",
     )
 
 
 def is_empty(chosen: Namespace) -> bool:
-    return all(getattr(chosen, name) is None for name in GIVEN)
+    return all(getattr(chosen, name) is None for name in FIELD_PARSERS)
 
 
-def ensure_served(chosen: Namespace, *, order: str = "") -> None:
+def ensure_supported(chosen: Namespace, *, order: str = "") -> None:
     """Raise WrongUsage for a filter, or an *order* of one, that the service has no index for.
 
-    A service that is older than request ids would even carry the rest of a filter out without one.
+    The check is made here too, because a service that is older than request ids ignores that field
+    and would apply the rest of the filter.
     """
-    given = [name for name in GIVEN if getattr(chosen, name) is not None]
-    kinds = {"state" if name in OF_A_STATE else name for name in given}
+    # A state and its due times are one kind: the same index serves them.
+    given = [name for name in FIELD_PARSERS if getattr(chosen, name) is not None]
+    kinds = {"state" if name in STATE_FIELDS else name for name in given}
     if len(kinds) > 1:
-        raise WrongUsage(f"{options(given, 'and')} cannot be combined: {COMBINATIONS}")
+        raise WrongUsage(f"cannot combine {format_options(given, 'and')}: {COMBINATIONS}")
     if kinds == {"state"} and "state" not in given:
-        raise WrongUsage(f"{options(given, 'and')} must go with --state: add a state")
-    orders = BY_DUE if kinds == {"state"} else BY_CREATION
+        raise WrongUsage(f"cannot use {format_options(given, 'and')} without --state: add a state")
+    orders = DUE_ORDERS if kinds == {"state"} else CREATION_ORDERS
     if order and order not in orders:
-        what = f"with {options(given, 'and')}" if given else "without --state"
-        raise WrongUsage(f"--order {order} cannot be had {what}: write {' or '.join(orders)}")
+        where = f"with {format_options(given, 'and')}" if given else "without --state"
+        raise WrongUsage(f"cannot use --order {order} {where}: use {' or '.join(orders)}")
 
 
-def options(names: Sequence[str], last: str) -> str:
+def format_options(names: Sequence[str], last: str) -> str:
     *others, end = [f"--{name.replace('_', '-')}" for name in names]
     return f"{', '.join(others)} {last} {end}" if others else end
 
 
-def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
+def build_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from gcsched.pb import task_pb2
@@ -138,20 +149,25 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
 
     return task_pb2.JobFilter(
         state=chosen.state,
-        due_from=at(chosen.due_from),
-        due_before=at(chosen.due_before),
+        due_time_from=at(chosen.due_time_from),
+        due_time_before=at(chosen.due_time_before),
         empid=chosen.empid or "",
         email=chosen.email or "",
         request_id=chosen.request_id or "",
     )
 
 
-def asked_for(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[task_pb2.Job]":
-    """Yield *jobs*; raise NotDone at one that is not of the chosen request id."""
+def verify_request_ids(
+    chosen: Namespace, jobs: "Iterable[task_pb2.Job]"
+) -> "Iterator[task_pb2.Job]":
+    """Yield *jobs*; raise NotDone at one that has another request id than the chosen one.
+
+    A service that is older than the field ignores it and lists other jobs.
+    """
     for job in jobs:
         if chosen.request_id is not None and job.request_id != chosen.request_id:
             raise NotDone(
-                f"this service is older than --request-id and has listed job {job.job_id} of"
-                f" another request; use --empid or --email, or bring the service up to date"
+                f"this service is older than --request-id and listed job {job.job_id} of another"
+                f" request: use --empid or --email, or upgrade the service"
             )
         yield job

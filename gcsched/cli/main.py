@@ -1,4 +1,4 @@
-"""The command line: find the command, run it, and say in one sentence what went wrong."""
+"""The command line: parse the arguments, run the command, report failures in one sentence."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gcsched import __doc__ as purpose
 from gcsched import __version__
 from gcsched.cli import completion
-from gcsched.cli.command import Group
+from gcsched.cli.command import CommandGroup
 from gcsched.cli.commands import (
     dev,
     health,
@@ -23,13 +23,13 @@ from gcsched.cli.commands import (
     suppression,
     template,
 )
-from gcsched.cli.exit_codes import INTERRUPTED, UNREAD
-from gcsched.cli.failure import CommandFailed, found_here, report
-from gcsched.cli.parser import Parser, joined, wants_json
-from gcsched.cli.standard_streams import unfailing_stderr
+from gcsched.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED
+from gcsched.cli.failure import CommandFailed, describe_error, print_failure
+from gcsched.cli.parser import Parser, has_json_option, join_negative_values
+from gcsched.cli.standard_streams import best_effort_stderr
 from gcsched.errors import GcschedError
 
-COMMANDS = Group(
+COMMANDS = CommandGroup(
     name="gcsched",
     help=str(purpose),
     commands=(
@@ -51,53 +51,55 @@ COMMANDS = Group(
 )
 
 
-UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors that come of where the output goes, not of the program."""
+UNWRITABLE_ERRNOS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors caused by the destination of the output, not by the program."""
 
 
-def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> int:
-    with unfailing_stderr():
-        return exit_code(sys.argv[1:] if arguments is None else arguments, commands)
+def main(arguments: Sequence[str] | None = None, commands: CommandGroup = COMMANDS) -> int:
+    with best_effort_stderr():
+        return execute(sys.argv[1:] if arguments is None else arguments, commands)
 
 
-def exit_code(arguments: Sequence[str], commands: Group) -> int:
+def execute(arguments: Sequence[str], commands: CommandGroup) -> int:
     try:
-        chosen = parsed(arguments, commands)
+        chosen = parse_arguments(arguments, commands)
         code = int(chosen.run(chosen))
-        print(end="", flush=True)
+        print(end="", flush=True)  # at exit a failure could not be reported
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in UNWRITABLE_ERRNOS:
             raise
-        return unwritten(error, as_json=wants_json(arguments))
+        return report_unwritable_output(error, as_json=has_json_option(arguments))
     except GcschedError as error:
-        return report(found_here(error), as_json=wants_json(arguments))
+        return print_failure(describe_error(error), as_json=has_json_option(arguments))
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
 
 
-def parsed(arguments: Sequence[str], commands: Group) -> Namespace:
-    """Raise WrongUsage where *arguments* cannot be meant."""
+def parse_arguments(arguments: Sequence[str], commands: CommandGroup) -> Namespace:
+    """Parse *arguments*; raise WrongUsage if they are invalid."""
+    # Not parse_args: it reports unknown arguments with the usage of the whole program.
     chosen: Namespace
-    chosen, unknown = parser_of(commands).parse_known_args(joined(arguments))
+    chosen, unknown = build_parser(commands).parse_known_args(join_negative_values(arguments))
     if unknown:
         chosen.parser.refuse(unknown)
     return chosen
 
 
-def unwritten(error: OSError, *, as_json: bool) -> int:
-    """Keep the interpreter from complaining at its end of what it could not say."""
+def report_unwritable_output(error: OSError, *, as_json: bool) -> int:
+    """Report that the output cannot be written, and return the exit code."""
+    # The interpreter flushes stdout once more at exit, and would complain again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
-        return UNREAD
+        return OUTPUT_CLOSED
     where = error.filename or "standard output"
-    sentence = f"{where} cannot be written ({error.strerror}); nothing more was printed"
-    return report(found_here(CommandFailed(sentence)), as_json=as_json)
+    sentence = f"cannot write to {where} ({error.strerror}): the output is incomplete"
+    return print_failure(describe_error(CommandFailed(sentence)), as_json=as_json)
 
 
-def parser_of(commands: Group) -> Parser:
+def build_parser(commands: CommandGroup) -> Parser:
     parser = Parser(prog=commands.name, description=commands.help)
     parser.add_argument("--version", action="version", version=f"gcsched {__version__}")
-    parser.set_defaults(whole=parser)  # for the command that completes all others
-    commands.describe(parser)
+    parser.set_defaults(whole=parser)  # `completion` walks the whole tree of commands
+    commands.configure(parser)
     return parser

@@ -1,4 +1,4 @@
-"""Write what a command made into a file, and never over another one unless that is asked for."""
+"""Files that a command writes. An existing file is overwritten only on request."""
 
 import os
 import stat
@@ -6,21 +6,21 @@ import sys
 from pathlib import Path
 
 from gcsched.cli.failure import CommandFailed
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
 STANDARD_OUTPUT = Path("-")
 
 
-class Unwritten(CommandFailed):
-    """A file was not written; the text says why, and what to do."""
+class FileNotWritten(CommandFailed):
+    """A file was not written; the message says why, and what to do."""
 
     reason = "NOT_WRITTEN"
 
 
-def write(file: Path, text: str, *, option: str, force: bool) -> None:
-    """Write *text* in UTF-8 to *file*, or to standard output for ``-``; raise Unwritten.
+def write_file(file: Path, text: str, *, option: str, force: bool) -> None:
+    """Write *text* in UTF-8 to *file*, or to standard output for ``-``; raise FileNotWritten.
 
-    A file that exists stays as it is without *force*; a device or a pipe has nothing to lose.
+    Without *force* an existing regular file is kept; a device or a pipe is written to.
     """
     content = text.encode()
     if file == STANDARD_OUTPUT:
@@ -32,12 +32,14 @@ def write(file: Path, text: str, *, option: str, force: bool) -> None:
         else:
             write_new(file, content)
     except (OSError, ValueError) as error:
-        raise Unwritten(printable(f"{option}: {reason(file, error)}")) from error
+        raise FileNotWritten(
+            replace_unprintable(f"{option}: {explain_error(file, error)}")
+        ) from error
 
 
 def write_to_standard_output(content: bytes) -> None:
     octets = getattr(sys.stdout, "buffer", None)
-    if octets is None:  # closed, or not a real one
+    if octets is None:  # closed, or replaced by a text stream
         print(content.decode(), end="")
     else:
         sys.stdout.flush()
@@ -46,12 +48,12 @@ def write_to_standard_output(content: bytes) -> None:
 
 
 def write_new(file: Path, content: bytes) -> None:
-    """Create *file*; the kernel refuses a name that exists, so no other program comes first."""
+    """Create *file*; the kernel refuses a name that exists, so there is no race."""
     try:
         with file.open("xb", buffering=0) as created:
             write_all_or_remove(file, created.fileno(), content)
     except FileExistsError:
-        # Not O_TRUNC, and a look at what was opened: a regular file is never touched.
+        # Without O_TRUNC, and with the check on the open descriptor, a regular file stays intact.
         descriptor = os.open(file, os.O_WRONLY)
         try:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -62,7 +64,7 @@ def write_new(file: Path, content: bytes) -> None:
 
 
 def write_all_or_remove(file: Path, descriptor: int, content: bytes) -> None:
-    """Leave no half of a file behind, as on a full disk."""
+    """Write *content*; remove *file* if that fails, as on a full disk."""
     try:
         write_all(descriptor, content)
     except OSError:
@@ -75,9 +77,9 @@ def write_all(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def reason(file: Path, error: Exception) -> str:
+def explain_error(file: Path, error: Exception) -> str:
     if isinstance(error, FileExistsError):
-        return f"{file} exists already: name another file, or add --force to overwrite it"
+        return f"{file} exists: name another file, or add --force to overwrite it"
     if isinstance(error, IsADirectoryError):
         return f"{file} is a folder: name a file in it"
     if isinstance(error, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Read a list page by page, as far as it is wanted."""
+"""Lists that are read page by page, up to a limit."""
 
 import sys
 from argparse import ArgumentParser
@@ -10,25 +10,27 @@ from gcsched.cli import arguments, output
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-LARGEST_PAGE = 200
-USUAL = 50
+MAX_PAGE = 200
+DEFAULT_LIMIT = 50
 
 
 def add_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
-        type=arguments.how_many,
-        default=USUAL,
+        type=arguments.parse_count,
+        default=DEFAULT_LIMIT,
         metavar="N",
-        help="how many at most (%(default)s); 0: all",
+        help="the maximum number to show (%(default)s); 0: all",
     )
 
 
-def items(service: "Client", method: str, request: Any, *, field: str, limit: int) -> Iterator[Any]:
-    """Yield what the *field* of each page has; a note says when there is more than *limit*."""
+def iterate_items(
+    service: "Client", method: str, request: Any, *, field: str, limit: int
+) -> Iterator[Any]:
+    """Yield the items in *field* of each page; print a note if there are more than *limit*."""
     left = limit or sys.maxsize
     while True:
-        request.page_size = min(left, LARGEST_PAGE)
+        request.page_size = min(left, MAX_PAGE)
         page = service.call(method, request)
         found = getattr(page, field)[:left]
         yield from found
@@ -36,12 +38,14 @@ def items(service: "Client", method: str, request: Any, *, field: str, limit: in
         request.page_token = page.next_page_token
         if not page.next_page_token:
             return
-        if left == 0:
-            output.note(f"there are more than {limit}; --limit N shows more, 0 all")
+        if left == 0:  # checked after the token: the last page may end exactly at the limit
+            output.print_note(
+                f"there are more than {limit}: use --limit N to show more, --limit 0 to show all"
+            )
             return
 
 
-def as_json(items: Iterator[Any]) -> None:
-    """Print a line for each, as it comes."""
+def print_json_lines(items: Iterator[Any]) -> None:
+    """Print each item as one line, as soon as it arrives."""
     for item in items:
-        output.say(output.as_json(item))
+        output.print_lines(output.as_json(item))

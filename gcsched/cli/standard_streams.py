@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or stuck: what a command says there never fails it."""
+"""Standard streams that are closed, full or stuck: messages on them never fail a command."""
 
 import io
 import os
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-LONGEST_WAIT_SECONDS = 1.0
+MAX_WAIT_SECONDS = 1.0
 
 
-class Unfailing(io.TextIOBase):
-    """A stream that drops what *stream* cannot take, or does not within a second."""
+class BestEffortStream(io.TextIOBase):
+    """A stream that drops what *stream* does not accept within a second."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        if self._stream is not None and has_room(self._stream):
+        if self._stream is not None and wait_until_writable(self._stream):
             with suppress(OSError, ValueError):
-                put_out(text, self._stream)
+                write_unbuffered(text, self._stream)
         return len(text)
 
     def writable(self) -> bool:
@@ -35,8 +35,8 @@ class Unfailing(io.TextIOBase):
         return self._stream.fileno()
 
 
-def put_out(text: str, stream: TextIO) -> None:
-    """Write past the stream's buffer: the interpreter fails at its end for what is left there."""
+def write_unbuffered(text: str, stream: TextIO) -> None:
+    """Write past the stream's buffer: the interpreter fails at exit if it cannot flush that."""
     try:
         output = stream.fileno()
     except io.UnsupportedOperation:
@@ -45,30 +45,30 @@ def put_out(text: str, stream: TextIO) -> None:
         os.write(output, text.encode(stream.encoding, "backslashreplace"))
 
 
-def has_room(stream: TextIO) -> bool:
-    """Wait a second at most until *stream* takes a few lines."""
+def wait_until_writable(stream: TextIO) -> bool:
+    """Return whether *stream* accepts a few lines within a second."""
     try:
-        _, is_ready, _ = select.select([], [stream.fileno()], [], LONGEST_WAIT_SECONDS)
+        _, is_ready, _ = select.select([], [stream.fileno()], [], MAX_WAIT_SECONDS)
     except (OSError, ValueError):
-        return True  # nothing that can be waited for, such as a file on Windows
+        return True  # not a stream that select supports, such as a file on Windows
     return bool(is_ready)
 
 
 @contextmanager
-def unfailing_stderr() -> Iterator[None]:
-    """Let no word on standard error fail or hold up the block."""
-    open_missing()
-    kept, sys.stderr = sys.stderr, Unfailing(sys.stderr)
+def best_effort_stderr() -> Iterator[None]:
+    """Keep messages on standard error from failing or blocking the code in the block."""
+    open_missing_descriptors()
+    original, sys.stderr = sys.stderr, BestEffortStream(sys.stderr)
     try:
         yield
     finally:
-        sys.stderr = kept
+        sys.stderr = original
 
 
-def open_missing() -> None:
+def open_missing_descriptors() -> None:
     """Open /dev/null for each of the descriptors 0, 1 and 2 that is closed.
 
-    The next socket or file would get its number, and with it whatever is written there.
+    The next socket or file would get its number, and everything that is written to that stream.
     """
     for number in range(3):
         try:

@@ -1,4 +1,4 @@
-"""Which service a client command speaks to, and how long it waits for the answer."""
+"""The service that a client command calls, and how long it waits for the answer."""
 
 import math
 import re
@@ -10,13 +10,13 @@ from urllib.parse import unquote
 from gcsched.cli.failure import WrongUsage
 from gcsched.proxies import own_target
 
-PORT = 50051
-DEFAULT = f"127.0.0.1:{PORT}"
+DEFAULT_PORT = 50051
+DEFAULT_TARGET = f"127.0.0.1:{DEFAULT_PORT}"
 DEFAULT_TIMEOUT_SECONDS = 5.0
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-WITHOUT_PORTS = re.compile(r"(unix|unix-abstract|vsock|xds|google-c2p):", re.IGNORECASE)
-NAMED = re.compile(r"(dns:(?://[^/]*/)?|ipv4:|ipv6:)(.*)", re.IGNORECASE)
-"""gRPC's names of addresses, and what stands behind the scheme."""
+PORTLESS_NAME = re.compile(r"(unix|unix-abstract|vsock|xds|google-c2p):", re.IGNORECASE)
+GRPC_NAME = re.compile(r"(dns:(?://[^/]*/)?|ipv4:|ipv6:)(.*)", re.IGNORECASE)
+"""A gRPC name: the scheme, and the addresses behind it."""
 ENCODED_COMMA = re.compile("%2c", re.IGNORECASE)
 
 
@@ -24,79 +24,88 @@ def add_arguments(parser: ArgumentParser, *, timeout: float = DEFAULT_TIMEOUT_SE
     parser.add_argument(
         "--target",
         metavar="HOST:PORT",
-        type=with_port,
-        help="where the service is (GCSCHED_TARGET, else where GCSCHED_GRPC_LISTEN says,"
-        f" else {DEFAULT}); without a port: {PORT}",
+        type=add_default_port,
+        help="the address of the service (GCSCHED_TARGET, else GCSCHED_GRPC_LISTEN,"
+        f" else {DEFAULT_TARGET}); the default port is {DEFAULT_PORT}",
     )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=seconds,
+        type=parse_seconds,
         default=timeout,
-        help="how long to wait for its answer (%(default)g)",
+        help="how long to wait for an answer (%(default)g)",
     )
 
 
-def chosen_target(given: str | None, environ: Mapping[str, str]) -> str:
-    """Return *given*, else what the environment says, with a port; raises WrongUsage.
+def choose_target(given: str | None, environ: Mapping[str, str]) -> str:
+    """Return *given*, else the target in *environ*, with a port; raise WrongUsage.
 
-    A service that listens everywhere is asked on loopback.
+    A service that listens on all addresses is called on loopback.
     """
     if given is not None:
         return given
     name = "GCSCHED_TARGET" if environ.get("GCSCHED_TARGET") else "GCSCHED_GRPC_LISTEN"
-    said = environ.get(name, "")
+    value = environ.get(name, "")
     try:
         if name == "GCSCHED_TARGET":
-            return with_port(said)
-        return with_port(own_target(environ) or DEFAULT)
+            return add_default_port(value)
+        return add_default_port(own_target(environ) or DEFAULT_TARGET)
     except ArgumentTypeError as error:
-        why = str(error).replace(repr(own_target(environ)), repr(said))
+        # The error shows the value of the variable, not the loopback address made from it.
+        why = str(error).replace(repr(own_target(environ)), repr(value))
         raise WrongUsage(f"{name}: {why}") from error
 
 
-def with_port(text: str) -> str:
-    """Return *text* with our port where it has none: a host, or any of gRPC's names of addresses.
+def add_default_port(text: str) -> str:
+    """Return *text*, a host or a gRPC name, with the default port if it has none.
 
-    Source: gRPC's naming document. Without this gRPC takes 443.
+    gRPC's own default is 443. Source: gRPC Name Resolution.
     """
     if not text or not text.isprintable() or " " in text:
-        raise ArgumentTypeError(f"{text!r} is not an address; write host:port, e.g. {DEFAULT}")
-    if WITHOUT_PORTS.match(text):
+        raise ArgumentTypeError(f"invalid address {text!r}: write host:port, e.g. {DEFAULT_TARGET}")
+    # First: a Unix socket may be written as unix:///path, which is not a URL.
+    if PORTLESS_NAME.match(text):
         return text
-    if named := NAMED.fullmatch(text):
-        scheme, places = named.groups()
-        each_place = ENCODED_COMMA.sub(",", places).split(",")
-        return scheme + ",".join(place_with_port(each, text) for each in each_place)
-    if scheme_there := SCHEME.match(text):
-        rest = text[scheme_there.end() :].rstrip("/")
+    if named := GRPC_NAME.fullmatch(text):
+        scheme, addresses = named.groups()
+        each_address = ENCODED_COMMA.sub(",", addresses).split(",")
+        return scheme + ",".join(add_port_to_address(each, text) for each in each_address)
+    if url := SCHEME.match(text):
+        rest = text[url.end() :].rstrip("/")
+        example = rest if "/" not in rest else DEFAULT_TARGET
         raise ArgumentTypeError(
-            f"{text!r} is a URL; write host:port, e.g. {rest if '/' not in rest else DEFAULT}"
+            f"invalid address {text!r}, which is a URL: write host:port, e.g. {example}"
         )
-    return place_with_port(text, text)
+    return add_port_to_address(text, text)
 
 
-def place_with_port(place: str, text: str) -> str:
+def add_port_to_address(address: str, text: str) -> str:
     """Return ``host:port`` of ``host``, ``host:port``, ``[address]``, or a bare IPv6 address.
 
-    It may be percent-encoded, as gRPC prints ``[``, and stays so.
+    The address may be percent-encoded, as gRPC prints ``[``, and stays so.
     """
-    plain = unquote(place)
+    plain = unquote(address)
+    # More than one colon and no brackets: a bare IPv6 address has no port.
     if plain.count(":") > 1 and not plain.startswith("["):
-        return f"[{place}]:{PORT}"
+        return f"[{address}]:{DEFAULT_PORT}"
     host, bracket, rest = plain.partition("]") if plain.startswith("[") else ("", "", plain)
     name, colon, port = rest.partition(":")
     if not (host + name) or (bracket and name):
-        raise ArgumentTypeError(f"{text!r} has no host; write host:port, e.g. {DEFAULT}")
+        raise ArgumentTypeError(
+            f"invalid address {text!r}, which has no host: write host:port, e.g. {DEFAULT_TARGET}"
+        )
     if not colon:
-        return f"{place}:{PORT}"
+        return f"{address}:{DEFAULT_PORT}"
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 2**16):
-        raise ArgumentTypeError(f"{text!r} has no valid port; write host:port, e.g. {DEFAULT}")
-    return place
+        raise ArgumentTypeError(
+            f"invalid address {text!r}, which has no valid port: write host:port,"
+            f" e.g. {DEFAULT_TARGET}"
+        )
+    return address
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     with suppress(ValueError):
         if 0 < (value := float(text)) < math.inf:
             return value
-    raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0; write e.g. 2.5")
+    raise ArgumentTypeError(f"invalid seconds {text!r}: expected a number > 0, e.g. 2.5")

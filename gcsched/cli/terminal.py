@@ -1,4 +1,4 @@
-"""Tables on a terminal: long words are folded, ids never, however narrow it is."""
+"""Tables on a terminal. Long words are folded; ids never are, however narrow the terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,61 +9,64 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from gcsched.cli.blocks import GAP, Block, Table
-from gcsched.domain.caller_text import printable
+from gcsched.cli.blocks import COLUMN_GAP, Block, Table
+from gcsched.domain.caller_text import replace_unprintable
 
-NARROWEST = 12
+NARROWEST_COLUMN = 12
 
 
-def show(blocks: Sequence[Block]) -> None:
+def print_blocks(blocks: Sequence[Block]) -> None:
     console = Console()
-    narrowest = max((sum(least_widths(each)) for each in tables(blocks)), default=0)
+    narrowest = max((sum(least_widths(each)) for each in select_tables(blocks)), default=0)
+    # A table wider than the terminal: the terminal wraps its lines, and rich cuts no id.
     console.width = max(console.width, narrowest)
-    console.print(rendered(blocks), soft_wrap=True)
+    console.print(render(blocks), soft_wrap=True)
 
 
 @contextmanager
-def replacing() -> Iterator[Callable[[Sequence[Block]], None]]:
-    """Give what shows blocks in the place of those before."""
+def live_display() -> Iterator[Callable[[Sequence[Block]], None]]:
+    """Yield a function that shows blocks in place of the previous ones."""
     with Live(auto_refresh=False, vertical_overflow="visible") as live:
-        yield lambda blocks: live.update(rendered(blocks), refresh=True)
+        yield lambda blocks: live.update(render(blocks), refresh=True)
 
 
-def tables(blocks: Sequence[Block]) -> list[Table]:
+def select_tables(blocks: Sequence[Block]) -> list[Table]:
     return [block for block in blocks if isinstance(block, Table)]
 
 
-def rendered(blocks: Sequence[Block]) -> Group:
+def render(blocks: Sequence[Block]) -> Group:
     parts: list[Any] = []
     for block in blocks:
         parts += [""] if parts else []
         if isinstance(block, Table):
-            parts.append(framed(block))
+            parts.append(make_rich_table(block))
         else:
-            parts.append(Text("\n".join(map(printable, block.splitlines()))))
+            parts.append(Text("\n".join(map(replace_unprintable, block.splitlines()))))
     return Group(*parts)
 
 
 def least_widths(table: Table) -> list[int]:
-    """Give how narrow each column may become, the gap behind it included."""
+    """Return the least width of each column, with the gap after it."""
     widest = [max(map(len, column)) for column in zip(*table.cells(), strict=True)]
     return [
-        GAP + (width if number < table.kept else min(width, NARROWEST))
+        COLUMN_GAP + (width if number < table.uncut_columns else min(width, NARROWEST_COLUMN))
         for number, width in enumerate(widest)
     ]
 
 
-def framed(table: Table) -> RichTable:
+def make_rich_table(table: Table) -> RichTable:
     rows = table.cells()
     heading = rows.pop(0) if table.columns else ()
-    framed = RichTable(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(heading))
+    rich_table = RichTable(
+        box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), show_header=bool(heading)
+    )
     for number, width in enumerate(least_widths(table)):
-        framed.add_column(
+        rich_table.add_column(
             Text(heading[number]) if heading else "",
-            no_wrap=number < table.kept,
+            no_wrap=number < table.uncut_columns,
             overflow="fold",
-            min_width=width - GAP,
+            min_width=width - COLUMN_GAP,
         )
     for row in rows:
-        framed.add_row(*map(Text, row))
-    return framed
+        rich_table.add_row(*map(Text, row))
+    return rich_table

@@ -1,23 +1,23 @@
 """Call a gcsched service from Python, blocking or with asyncio.
 
 with Client("localhost:50051") as gcsched:
-job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
+    job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 """
 
 from gcsched.client.client import (
     TIMEOUT_SECONDS,
     AsyncClient,
     Client,
-    Scheduled,
-    Wishes,
-    options,
+    OptionalFields,
+    ScheduledJob,
+    channel_options,
     service_config,
 )
 from gcsched.client.errors import (
     CallFailed,
-    InvalidRequest,
-    Overloaded,
-    TimedOut,
+    DeadlineExceeded,
+    InvalidArgument,
+    ResourceExhausted,
     Unavailable,
 )
 from gcsched.errors import Violation
@@ -27,13 +27,13 @@ __all__ = [
     "AsyncClient",
     "CallFailed",
     "Client",
-    "InvalidRequest",
-    "Overloaded",
-    "Scheduled",
-    "TimedOut",
+    "DeadlineExceeded",
+    "InvalidArgument",
+    "OptionalFields",
+    "ResourceExhausted",
+    "ScheduledJob",
     "Unavailable",
     "Violation",
-    "Wishes",
-    "options",
+    "channel_options",
     "service_config",
 ]

@@ -1,11 +1,11 @@
-"""What callers import: ask a gcsched service for invitations, from plain or from async code.
+"""The client of a gcsched service, for blocking and for asyncio code.
 
     with Client("localhost:50051") as gcsched:
         job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 
-It has a deadline and repeats what was UNAVAILABLE, or CANCELLED by a server that ends: a repetition
-is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give
-a request_id.) It imports nothing of the server.
+A call has a deadline and is retried after UNAVAILABLE, and after CANCELLED by a server that ends.
+A retry is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it:
+give a request_id there.) The client imports nothing of the server.
 """
 
 import math
@@ -19,39 +19,36 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 import grpc
 from google.protobuf.message import Message
 
-from gcsched.client.errors import (
-    CallFailed,
-    failure,
-)
-from gcsched.client.option_values import seconds, text, texts, yes_or_no
-from gcsched.client.spelling import refuse_unknown, suggestion
+from gcsched.client.errors import CallFailed, convert_error
+from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
+from gcsched.client.suggestions import refuse_unknown, suggest_name
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.process.shipped import shipped_folder
+from gcsched.process.package_files import find_package_folder
 from gcsched.proxies import proxy_options
 
 TIMEOUT_SECONDS = 5.0
 REFUSALS: dict[int, str] = {
-    task_pb2.MeetResponse.REFUSED_DUPLICATE: "the service did not accept the job: it allows one "
-    "notification per employee and window, and there was one",
+    task_pb2.MeetResponse.REFUSED_DUPLICATE: "the service refused the request: it allows one "
+    "mail per employee and window, and there was one",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
-    """An accepted invitation; asked for again, it has the same id and is equal.
+class ScheduledJob:
+    """An accepted request; a repeated one has the same id and is equal.
 
-    *outcome* and *state* are the contract's names, *due* is when the job acts next; all three are
-    empty when the service is older than they are.
+    *outcome* and *state* are the contract's names, *due_time* is when the service acts next on the
+    job. All three are empty if the service is older than these fields.
     """
 
     job_id: str
     outcome: str = field(default="", compare=False)
-    due: datetime | None = field(default=None, compare=False)
+    due_time: datetime | None = field(default=None, compare=False)
     state: str = field(default="", compare=False)
 
 
-class Wishes(TypedDict, total=False):
-    """What may be said beside whom, what and when; the contract tells the rules of each."""
+class OptionalFields(TypedDict, total=False):
+    """The optional fields of a request; proto/task.proto has the rules of each."""
 
     request_id: str
     template: str
@@ -76,7 +73,7 @@ class Connection:
     ) -> None:
         self._target = target
         self._timeout = timeout
-        chosen = [*options(), *proxy_options(target, os.environ)]
+        chosen = [*channel_options(), *proxy_options(target, os.environ)]
         self._channel = (
             self._api.insecure_channel(target, options=chosen)
             if credentials is None
@@ -87,12 +84,12 @@ class Connection:
     def _method(self, name: str) -> Any:
         known = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
         if name not in known:
-            raise AttributeError(f"the contract has no method {name!r}{suggestion(name, known)}")
+            raise AttributeError(f"the contract has no method {name!r}{suggest_name(name, known)}")
         return getattr(self._scheduler, name)
 
 
 class Client(Connection):
-    """A connection to the service at *target* (``host:port``), for plain code and any thread."""
+    """A connection to the service at *target* (``host:port``), for blocking code and any thread."""
 
     _api: ClassVar[Any] = grpc
 
@@ -104,22 +101,22 @@ class Client(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[Wishes],
-    ) -> Scheduled:
-        """Have *message* mailed to *email* at *at*; raises CallFailed.
+        **options: Unpack[OptionalFields],
+    ) -> ScheduledJob:
+        """Schedule a mail of *message* to *email* at *at*. Raises CallFailed.
 
-        *at* is an aware datetime or Unix seconds, in the past: now; None: the next daily run.
+        *at* is an aware datetime or Unix seconds; a past time means now, None the next daily run.
         """
-        request = request_for(empid, email, message, name, at, **wishes)
-        return scheduled(self.call("ScheduleMeet", request))
+        request = build_request(empid, email, message, name, at, **options)
+        return parse_reply(self.call("ScheduleMeet", request))
 
     def call(self, method: str, request: Message) -> Any:
-        """Call any *method* of the contract; raises CallFailed."""
-        ask = self._method(method)
+        """Call any *method* of the contract. Raises CallFailed."""
+        stub_method = self._method(method)
         try:
-            return ask(request, timeout=self._timeout)
+            return stub_method(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise failure(error, self._target, self._timeout) from error
+            raise convert_error(error, self._target, self._timeout) from error
 
     def close(self) -> None:
         self._channel.close()
@@ -132,7 +129,7 @@ class Client(Connection):
 
 
 class AsyncClient(Connection):
-    """The same for asyncio; make it inside the running loop."""
+    """A connection like `Client`, for asyncio; create it inside the running loop."""
 
     _api: ClassVar[Any] = grpc.aio
 
@@ -144,19 +141,19 @@ class AsyncClient(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[Wishes],
-    ) -> Scheduled:
+        **options: Unpack[OptionalFields],
+    ) -> ScheduledJob:
         """Do what Client.schedule_meet does."""
-        request = request_for(empid, email, message, name, at, **wishes)
-        return scheduled(await self.call("ScheduleMeet", request))
+        request = build_request(empid, email, message, name, at, **options)
+        return parse_reply(await self.call("ScheduleMeet", request))
 
     async def call(self, method: str, request: Message) -> Any:
         """Do what Client.call does."""
-        ask = self._method(method)
+        stub_method = self._method(method)
         try:
-            return await ask(request, timeout=self._timeout)
+            return await stub_method(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            raise failure(error, self._target, self._timeout) from error
+            raise convert_error(error, self._target, self._timeout) from error
 
     async def close(self) -> None:
         await self._channel.close()
@@ -168,73 +165,73 @@ class AsyncClient(Connection):
         await self.close()
 
 
-def options() -> list[tuple[str, Any]]:
-    """Set a channel up: retries by the published service config, and a quick reconnect."""
+def channel_options() -> list[tuple[str, Any]]:
+    """Return the options of a channel: retries by the service config, and a quick reconnect."""
     return [
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),
-        # gRPC's own first wait is 1 s: all five attempts would be over before a second connect.
+        # gRPC's own first wait is 1 s: all five attempts would fail before a second connect.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
     ]
 
 
 def service_config() -> Path:
-    """Return where the published file is, which clients in any language can use."""
-    return shipped_folder("proto") / "service_config.json"
+    """Return the path of the published service config, which clients in any language can use."""
+    return find_package_folder("proto") / "service_config.json"
 
 
-def request_for(
+def build_request(
     empid: str,
     email: str,
     message: str,
     name: str,
     at: datetime | int | None,
-    **wishes: Unpack[Wishes],
+    **options: Unpack[OptionalFields],
 ) -> task_pb2.MeetRequest:
-    refuse_unknown(wishes, Wishes.__optional_keys__, caller="schedule_meet")
-    is_urgent = yes_or_no("urgent", wishes.get("urgent"))
+    refuse_unknown(options, OptionalFields.__optional_keys__, caller="schedule_meet")
+    is_urgent = check_bool("urgent", options.get("urgent"))
     return task_pb2.MeetRequest(
-        empid=text("empid", empid),
-        emailID=text("email", email),
-        message=text("message", message),
-        empName=text("name", name),
+        empid=check_text("empid", empid),
+        emailID=check_text("email", email),
+        message=check_text("message", message),
+        empName=check_text("name", name),
         timestamp=unix_seconds(at),
-        request_id=text("request_id", wishes.get("request_id")),
-        template=text("template", wishes.get("template")),
-        variables=texts("variables", wishes.get("variables")),
-        not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
-        reply_to=text("reply_to", wishes.get("reply_to")),
-        labels=texts("labels", wishes.get("labels")),
+        request_id=check_text("request_id", options.get("request_id")),
+        template=check_text("template", options.get("template")),
+        variables=check_text_mapping("variables", options.get("variables")),
+        not_after=unix_seconds(options.get("not_after"), name="not_after"),
+        reply_to=check_text("reply_to", options.get("reply_to")),
+        labels=check_text_mapping("labels", options.get("labels")),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )
 
 
 def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
-    """Return *at* as the wire has it: whole seconds, never early, and 0 for the daily run."""
+    """Return *at* as on the wire: whole seconds, never early, and 0 for the daily run."""
     if at is None:
         return 0
     if isinstance(at, datetime):
         if at.utcoffset() is None:
             raise ValueError(f"{name} has no time zone; write datetime.now(UTC), or add a tzinfo")
         return max(1, math.ceil(at.timestamp()))  # 0 would be the daily run
-    return seconds(name, at)
+    return check_seconds(name, at)
 
 
-def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:
+def parse_reply(reply: task_pb2.MeetResponse) -> ScheduledJob:
     outcome = name_of(task_pb2.MeetResponse.Outcome, reply.outcome)
     if not reply.success:
-        refused = REFUSALS.get(reply.outcome, "the service did not accept the job")
+        refused = REFUSALS.get(reply.outcome, "the service refused the request")
         raise CallFailed(refused, reason=outcome or "NO_SUCCESS")
-    return Scheduled(
+    return ScheduledJob(
         job_id=reply.job_id,
         outcome=outcome,
-        due=reply.due.ToDatetime(UTC) if reply.HasField("due") else None,
+        due_time=reply.due_time.ToDatetime(UTC) if reply.HasField("due_time") else None,
         state=name_of(task_pb2.Job.State, reply.state),
     )
 
 
 def name_of(enum: Any, value: int) -> str:
-    """Give the contract's name of *value*; none when unset, the number when it is a later one."""
+    """Return the contract's name of *value*: "" if unset, the number if this client is older."""
     if value == 0:
         return ""
     return str(enum.Name(value)) if value in enum.values() else str(value)

@@ -1,4 +1,4 @@
-"""What a caller catches when the service did not say yes, made of gRPC's error and its details."""
+"""The errors of the client, built from gRPC's error and its status details."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,12 +10,12 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from gcsched.client.spelling import refuse_unknown
+from gcsched.client.suggestions import refuse_unknown
 from gcsched.errors import GcschedError, Violation
 
 
-class Details(TypedDict, total=False):
-    """What is known of a failed call beside the sentence."""
+class FailureDetails(TypedDict, total=False):
+    """The details of a failed call beside its message."""
 
     code: str
     reason: str
@@ -25,65 +25,65 @@ class Details(TypedDict, total=False):
 
 
 class CallFailed(GcschedError):
-    """The service did not say yes; which subclass it is says what can be done about it."""
+    """A call failed; its subclass says what the caller can do about it."""
 
-    def __init__(self, sentence: str, **known: Unpack[Details]) -> None:
-        refuse_unknown(known, Details.__optional_keys__, caller=type(self).__name__)
+    def __init__(self, sentence: str, **details: Unpack[FailureDetails]) -> None:
+        refuse_unknown(details, FailureDetails.__optional_keys__, caller=type(self).__name__)
         super().__init__(sentence)
-        self.code = known.get("code", "UNKNOWN")
-        self.reason = known.get("reason", "")
-        self.violations = known.get("violations", ())
-        self.retry_after = known.get("retry_after")
-        self.metadata = known.get("metadata", {})
+        self.code = details.get("code", "UNKNOWN")
+        self.reason = details.get("reason", "")
+        self.violations = details.get("violations", ())
+        self.retry_after = details.get("retry_after")
+        self.metadata = details.get("metadata", {})
 
 
-class InvalidRequest(CallFailed):
-    """The request breaks rules; `violations` names them all, by the fields of task.proto."""
+class InvalidArgument(CallFailed):
+    """The request breaks rules; `violations` has all of them, by the fields of task.proto."""
 
 
 class Unavailable(CallFailed):
-    """Nothing was promised, in up to five attempts: ask again later, with the same `at`."""
+    """The service accepted nothing in up to five attempts: call again later, with the same `at`."""
 
 
-class Overloaded(CallFailed):
-    """The service has too much to do: ask again after `retry_after`."""
+class ResourceExhausted(CallFailed):
+    """The service is overloaded: call again after `retry_after`."""
 
 
-class TimedOut(CallFailed):
-    """Nobody knows whether it was accepted: ask again, with the same `at` it is the same job."""
+class DeadlineExceeded(CallFailed):
+    """The service may have accepted it: call again; with the same `at` it is the same job."""
 
 
-KINDS: dict[grpc.StatusCode, type[CallFailed]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+CLASS_BY_CODE: dict[grpc.StatusCode, type[CallFailed]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
-    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
 }
 
 
-def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
-    """Make what a caller catches of gRPC's *error* and the details of its status (AIP-193)."""
-    code, said, known = error.code(), error.details() or "", details(error)
+def convert_error(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
+    """Convert gRPC's *error* and its status details (AIP-193) to an error of the client."""
+    code, text, details = error.code(), error.details() or "", read_details(error)
     if code is grpc.StatusCode.INVALID_ARGUMENT:
-        sentence = said
+        sentence = text
     elif code is grpc.StatusCode.UNAVAILABLE:
-        sentence = f"{target} is unavailable: {said}"
-    elif code is grpc.StatusCode.DEADLINE_EXCEEDED and not known["reason"]:
+        sentence = f"{target} is unavailable: {text}"
+    elif code is grpc.StatusCode.DEADLINE_EXCEEDED and not details["reason"]:
         sentence = f"{target} did not answer within {timeout:g} s"
     else:
-        sentence = f"{target} answered {code.name}: {said}"
-    return KINDS.get(code, CallFailed)(sentence, **known)
+        sentence = f"{target} answered {code.name}: {text}"
+    return CLASS_BY_CODE.get(code, CallFailed)(sentence, **details)
 
 
-def details(error: grpc.RpcError) -> Details:
+def read_details(error: grpc.RpcError) -> FailureDetails:
     info = error_details_pb2.ErrorInfo()
     bad = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
-    with suppress(DecodeError, ValueError):  # a gateway's own details are no reason to fail here
+    with suppress(DecodeError, ValueError):  # a gateway may send details of its own
         status = rpc_status.from_call(error)
         for packed in status.details if status else ():
-            for wanted in (info, bad, retry):
-                packed.Unpack(wanted)
+            for detail in (info, bad, retry):
+                packed.Unpack(detail)
     return {
         "code": error.code().name,
         "reason": info.reason,

@@ -1,4 +1,4 @@
-"""Describe a setting, and check its text: each check returns the value or raises ValueError."""
+"""Declare a setting, and parse its text: a parser returns the value or raises ValueError."""
 
 import re
 from datetime import time, timedelta
@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo
 
-from gcsched.domain.address import normalised_address
+from gcsched.domain.address import parse_address
 from gcsched.domain.address_rules import AddressRules
-from gcsched.domain.checks import checked
-from gcsched.domain.contradiction import Contradiction
+from gcsched.domain.checks import require_valid
+from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import InvalidRequest
 
-DOMAINS = "corp.local,localhost,[10.0.0.0/8]"
-LONGEST_WAIT_SECONDS = 86_400
+EXAMPLE_DOMAINS = "corp.local,localhost,[10.0.0.0/8]"
+MAX_WAIT_SECONDS = 86_400
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def host(name: str) -> str:
+def parse_host(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else str(ip_address(name))
 
 
@@ -30,72 +30,74 @@ def is_loopback(name: str) -> bool:
         return name.lower() == "localhost"
 
 
-def internal_domains(text: str) -> AddressRules:
+def parse_internal_domains(text: str) -> AddressRules:
     try:
         return AddressRules.parse(text) if text else AddressRules.PUBLIC
     except ValueError as error:
-        problem = f"cannot be used: {error}; give domains separated by commas, e.g. {DOMAINS}"
-        raise Contradiction(problem) from error
+        problem = (
+            f"cannot be used: {error}; give domains separated by commas, e.g. {EXAMPLE_DOMAINS}"
+        )
+        raise InvalidSetting(problem) from error
 
 
-def mail_address(address: str, info: ValidationInfo) -> str:
-    """Return the sender's address; it may be internal where the setting before it allows that."""
-    # Where that setting is wrong, it is the only problem.
+def parse_mail_address(address: str, info: ValidationInfo) -> str:
+    """Return the sender's address; it may be internal if `internal_domains` allows that."""
+    # If that setting is invalid, report only that one.
     rules = info.data.get("internal_domains", AddressRules.ANY)
     try:
-        return checked(normalised_address(address, rules=rules))
+        return require_valid(parse_address(address, rules=rules))
     except InvalidRequest as error:
         if is_address(address):
-            raise Contradiction(error.violations[0].problem) from error
+            raise InvalidSetting(error.violations[0].problem) from error
         raise ValueError from error
 
 
 def is_address(text: str) -> bool:
-    return not list(normalised_address(text, rules=AddressRules.ANY))
+    return not list(parse_address(text, rules=AddressRules.ANY))
 
 
-def listen_address(address: str) -> str:
+def parse_listen_address(address: str) -> str:
     parts = urlsplit(f"//{address}")
     if parts.port is None or not parts.hostname or parts.netloc != address or "@" in address:
         raise ValueError
     return address
 
 
-def another_listen_address(address: str, info: ValidationInfo) -> str:
-    """Return *address*, unless gRPC is to listen there as well."""
-    own, grpc = urlsplit(f"//{listen_address(address)}"), info.data.get("grpc_listen", "")
+def parse_http_listen(address: str, info: ValidationInfo) -> str:
+    """Return *address*, unless gRPC listens there as well."""
+    own, grpc = urlsplit(f"//{parse_listen_address(address)}"), info.data.get("grpc_listen", "")
     other = urlsplit(f"//{grpc}")
     hosts = {str(own.hostname), str(other.hostname)}
-    is_same = len(hosts) == 1 or any(map(is_everywhere, hosts))
+    is_same = len(hosts) == 1 or any(map(is_wildcard, hosts))
     if is_same and own.port and own.port == other.port:
         problem = f"{address!r} is where gRPC listens: give another port, e.g. 127.0.0.1:8080"
-        raise Contradiction(f"cannot be used: {problem}")
+        raise InvalidSetting(f"cannot be used: {problem}")
     return address
 
 
-def is_everywhere(name: str) -> bool:
+def is_wildcard(name: str) -> bool:
     try:
         return ip_address(name).is_unspecified
     except ValueError:
         return False
 
 
-def span(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip().lower())
     if found is None:
         raise ValueError
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
-def time_of_day(text: str) -> time:
+def parse_time_of_day(text: str) -> time:
     if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", text):
         raise ValueError
     return time.fromisoformat(text)
 
 
-def waits(text: str) -> tuple[float, ...]:
+def parse_waits(text: str) -> tuple[float, ...]:
     seconds = tuple(float(part) for part in text.split(","))
-    if not all(0 < each <= LONGEST_WAIT_SECONDS for each in seconds):
+    if not all(0 < each <= MAX_WAIT_SECONDS for each in seconds):
         raise ValueError
     return seconds
 
@@ -103,10 +105,10 @@ def waits(text: str) -> tuple[float, ...]:
 PREFIX = "GCSCHED_"
 
 
-def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
-    """Describe a field: *description* is its row in the README, *give* says how to put it right."""
-    return Field(default, description=description, json_schema_extra={"give": give}, **more)
+def setting(description: str, advice: str, *, default: Any = ..., **more: Any) -> Any:
+    """Declare a field: *description* is its row in docs/settings.md, *advice* ends its errors."""
+    return Field(default, description=description, json_schema_extra={"advice": advice}, **more)
 
 
-def variable(field: str) -> str:
+def variable_name(field: str) -> str:
     return PREFIX + field.upper()

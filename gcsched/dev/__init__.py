@@ -1,1 +1,1 @@
-"""`gcsched dev`: the same service on stores and a relay that it brings along."""
+"""`gcsched dev`: the same service, on stores and a relay that it starts itself."""

@@ -1,4 +1,4 @@
-"""Lines for whoever watches. A reader that is slow, or gone, holds up nothing but these lines."""
+"""Lines for the operator. A slow or absent reader delays these lines only, not the service."""
 
 import asyncio
 import os
@@ -8,23 +8,23 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
-MOST_WAITING = 1000
-MOST_PER_SECOND = 10
-LONGEST_FAREWELL_SECONDS = 1.0
-LONGEST_PHRASE = 100
+MAX_QUEUED_LINES = 1000
+MAX_PER_SECOND = 10
+MAX_FLUSH_SECONDS = 1.0
+MAX_PHRASE = 100
 
 
 class Console:
-    """Write lines to the file descriptor *output*, from a thread that may be left behind."""
+    """Writes lines to the file descriptor *output*, from a thread that may be abandoned at exit."""
 
     def __init__(self, output: int) -> None:
         self._output = output
-        self._lines: Queue[str | None] = Queue(MOST_WAITING)
+        self._lines: Queue[str | None] = Queue(MAX_QUEUED_LINES)
         self._writer = Thread(target=self._write, name="console", daemon=True)
         self._announced = 0
-        self._more = 0
+        self._skipped = 0
         self._next_second: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
@@ -34,54 +34,54 @@ class Console:
     def __exit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        """Give the last lines a moment to be read."""
+        """Wait at most ``MAX_FLUSH_SECONDS`` until the last lines are written."""
         if self._next_second is not None:
             self._next_second.cancel()
             self._on_next_second()
-        self._put(None)
-        self._writer.join(LONGEST_FAREWELL_SECONDS)
+        self._enqueue(None)  # ends the thread; a stuck one is a daemon and is abandoned
+        self._writer.join(MAX_FLUSH_SECONDS)
 
-    def say(self, *lines: str) -> None:
+    def print_lines(self, *lines: str) -> None:
         for line in lines:
-            self._put(line)
+            self._enqueue(line)
 
     def announce(self, line: str) -> None:
-        """Say *line*, unless there were many in this second: then only how many more there were."""
+        """Print *line*; beyond ``MAX_PER_SECOND``, only count it and print the count afterwards."""
         if self._next_second is None:
             loop = asyncio.get_running_loop()
             self._next_second = loop.call_later(1.0, self._on_next_second)
-        if self._announced < MOST_PER_SECOND:
+        if self._announced < MAX_PER_SECOND:
             self._announced += 1
-            self.say(line)
+            self.print_lines(line)
         else:
-            self._more += 1
+            self._skipped += 1
 
     def _on_next_second(self) -> None:
-        more, self._announced, self._more, self._next_second = self._more, 0, 0, None
-        if more:
-            self.say(f"caught {more} more")
+        skipped, self._announced, self._skipped, self._next_second = self._skipped, 0, 0, None
+        if skipped:
+            self.print_lines(f"caught {skipped} more")
 
-    def _put(self, line: str | None) -> None:
+    def _enqueue(self, line: str | None) -> None:
         try:
             self._lines.put_nowait(line)
         except Full:
-            return  # nobody reads
+            return  # the reader is stuck: drop the line
 
     def _write(self) -> None:
-        # Not through sys.stdout: a writer stuck there would keep the interpreter from ending.
+        # Not through sys.stdout: a thread stuck in it would keep the interpreter from exiting.
         for line in iter(self._lines.get, None):
-            left = f"{line}\n".encode(errors="replace")
+            remaining = f"{line}\n".encode(errors="replace")
             try:
-                while left:
-                    left = left[os.write(self._output, left) :]
+                while remaining:
+                    remaining = remaining[os.write(self._output, remaining) :]
             except OSError:
                 return
 
 
-Say = Callable[..., None]
+PrintLines = Callable[..., None]
 
 
-def phrase(text: str) -> str:
-    """Make foreign words fit for a terminal: one short line, nothing that moves the cursor."""
-    shown = printable(text)
-    return shown if len(shown) <= LONGEST_PHRASE else f"{shown[: LONGEST_PHRASE - 3]}..."
+def shorten_printable(text: str) -> str:
+    """Return *text* from a mail as one short line, without characters that move the cursor."""
+    shown = replace_unprintable(text)
+    return shown if len(shown) <= MAX_PHRASE else f"{shown[: MAX_PHRASE - 3]}..."

@@ -1,4 +1,4 @@
-"""Where everything is kept between two runs: stores and caught mails."""
+"""The folder that keeps the stores and the caught mails between two runs."""
 
 import os
 import sys
@@ -7,20 +7,22 @@ from pathlib import Path
 
 from gcsched.errors import EmbeddedStoreProblem
 
-NAME = "gcsched"
+FOLDER_NAME = "gcsched"
 
 
 def default_folder(environ: Mapping[str, str], *, system: str = sys.platform) -> Path:
-    """Give the user's data folder for us: XDG's, or where macOS keeps such things."""
+    """Return the default data folder: that of XDG, or on macOS the one below ~/Library."""
     if system == "darwin":
-        return Path.home() / "Library" / "Application Support" / NAME
-    said = Path(environ.get("XDG_DATA_HOME", ""))
+        return Path.home() / "Library" / "Application Support" / FOLDER_NAME
+    xdg_data_home = Path(environ.get("XDG_DATA_HOME", ""))
     # The XDG specification says to ignore a relative path.
-    return (said if said.is_absolute() else Path.home() / ".local" / "share") / NAME
+    return (
+        xdg_data_home if xdg_data_home.is_absolute() else Path.home() / ".local" / "share"
+    ) / FOLDER_NAME
 
 
-def prepared(folder: Path) -> Path:
-    """Make *folder* where it is missing; raise EmbeddedStoreProblem if it cannot be used."""
+def prepare_folder(folder: Path) -> Path:
+    """Create *folder* if it is missing; raise EmbeddedStoreProblem if it cannot be used."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.resolve()
@@ -29,7 +31,7 @@ def prepared(folder: Path) -> Path:
             raise PermissionError(13, "Permission denied")
     except OSError as error:
         raise EmbeddedStoreProblem(
-            f"the data folder {folder} cannot be used ({error.strerror}); "
-            "give --data a folder that you may write to"
+            f"the data folder {folder} cannot be used ({error.strerror}): "
+            "use --data with a folder that you may write to"
         ) from error
     return folder

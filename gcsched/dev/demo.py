@@ -1,4 +1,4 @@
-"""What a newcomer shall see: three invitations go in by gRPC, and come out as mails."""
+"""The demo for newcomers: it schedules three invitations by gRPC and shows what becomes of them."""
 
 import asyncio
 import time
@@ -9,23 +9,23 @@ from typing import TypeVar
 
 import grpc
 
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.proxies import STRAIGHT
+from gcsched.proxies import DIRECT
 
-SHORTLY = timedelta(seconds=3)
-BETWEEN_LOOKS_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 30.0
+SHORT_DELAY = timedelta(seconds=3)
+POLL_INTERVAL_SECONDS = 0.05
+MAX_WAIT_SECONDS = 30.0
 CALL_TIMEOUT_SECONDS = 10.0
 
 E = TypeVar("E", bound=BaseException)
-JobReader = Callable[[str], Awaitable[Job | None]]
+ReadJob = Callable[[str], Awaitable[Job | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """One invitation of the demo, and how it is called in what is said."""
+class DemoInvitation:
+    """One invitation of the demo, and its label in the output."""
 
     label: str
     request: task_pb2.MeetRequest
@@ -34,73 +34,77 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """Ask, follow each job to its end, show the first mail. Every run asks for new jobs."""
+    """The demo: schedule new jobs, follow each to its final state, show the first mail."""
 
-    say: Callable[..., None]
+    print_lines: Callable[..., None]
     now: Callable[[], datetime]
     texts: dict[str, str] = field(default_factory=dict)
-    """Subject → text of those of its mails that were caught."""
+    """Subject → text of the demo's mails; empty until the mail is caught."""
 
-    def hear(self, subject: str, text: str) -> None:
-        """Hear of any caught mail."""
+    def record_mail(self, subject: str, text: str) -> None:
+        """Keep the text of a caught mail if it is one of the demo's."""
         if subject in self.texts:
             self.texts[subject] = text
 
-    async def play(
-        self, target: str, job: JobReader, run_daily: Callable[[], Awaitable[int]]
-    ) -> None:
-        self.say("demo: three invitations")
+    async def run(self, target: str, job: ReadJob, run_daily: Callable[[], Awaitable[int]]) -> None:
+        self.print_lines("demo: three invitations")
         problems: list[str] = []
         try:
-            async with grpc.aio.insecure_channel(target, options=STRAIGHT) as channel:
-                await self._play(task_pb2_grpc.SchedulerStub(channel), job, run_daily)
+            # DIRECT: a proxy in the environment does not apply to this machine.
+            async with grpc.aio.insecure_channel(target, options=DIRECT) as channel:
+                await self._run(task_pb2_grpc.SchedulerStub(channel), job, run_daily)
         except* grpc.aio.AioRpcError as group:
             problems += [str(error.details()) for error in leaves(group)]
         except* GcschedError as group:
             problems += [str(error) for error in leaves(group)]
-        end = f"demo broken off ({problems[0]})" if problems else "demo done"
-        self.say(f"{end}; the service goes on until Ctrl-C")
+        end = f"demo failed ({problems[0]})" if problems else "demo done"
+        self.print_lines(f"{end}; the service goes on until Ctrl-C")
 
-    async def _play(
+    async def _run(
         self,
         stub: "task_pb2_grpc.SchedulerAsyncStub",
-        job: JobReader,
+        job: ReadJob,
         run_daily: Callable[[], Awaitable[int]],
     ) -> None:
-        acts = invitations(self.now())
-        self.texts.update({act.request.message: "" for act in acts})
+        invitations = make_invitations(self.now())
+        # Before the first call: its mail may be caught before the reply arrives.
+        self.texts.update({each.request.message: "" for each in invitations})
         async with asyncio.TaskGroup() as tasks:
-            for act in acts:
-                answer = await stub.ScheduleMeet(act.request, timeout=CALL_TIMEOUT_SECONDS)
-                self.say(f"  {act.label:14} accepted as {answer.job_id}")
-                tasks.create_task(self._follow(act, answer.job_id, job), name=act.label)
-            self.say(f"  daily run      started by hand, {await run_daily()} due now")
+            for each in invitations:
+                reply = await stub.ScheduleMeet(each.request, timeout=CALL_TIMEOUT_SECONDS)
+                self.print_lines(f"  {each.label:14} accepted as {reply.job_id}")
+                tasks.create_task(self._follow(each, reply.job_id, job), name=each.label)
+            self.print_lines(f"  daily run      started by hand, {await run_daily()} due now")
 
-    async def _follow(self, act: Act, job_id: str, job: JobReader) -> None:
-        """Wait for the end of one job and say what it was."""
+    async def _follow(self, invitation: DemoInvitation, job_id: str, job: ReadJob) -> None:
+        """Wait until the job is final and print its state."""
         accepted = time.monotonic()
         while True:
             seen, seconds = await job(job_id), time.monotonic() - accepted
-            if seen is not None and seen.state in FINAL:
-                self.say(f"  {act.label:14} {ending(seen, seconds)}")
-                self._show_the_first(act)
+            if seen is not None and seen.state in FINAL_STATES:
+                self.print_lines(f"  {invitation.label:14} {describe_end(seen, seconds)}")
+                self._print_first_mail(invitation)
                 return
-            if seconds > LONGEST_WAIT_SECONDS:
-                self.say(f"  {act.label:14} still waits after {seconds:.0f} s; it goes on")
+            if seconds > MAX_WAIT_SECONDS:
+                self.print_lines(
+                    f"  {invitation.label:14} still waiting after {seconds:.0f} s; the job goes on"
+                )
                 return
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
-    def _show_the_first(self, act: Act) -> None:
-        if (text := self.texts[act.request.message].strip()) and act.is_first:
-            self.say("one of these mails, as text:", *(f"  | {line}" for line in text.splitlines()))
+    def _print_first_mail(self, invitation: DemoInvitation) -> None:
+        if (text := self.texts[invitation.request.message].strip()) and invitation.is_first:
+            self.print_lines(
+                "one of these mails, as text:", *(f"  | {line}" for line in text.splitlines())
+            )
 
 
-def invitations(now: datetime) -> list[Act]:
-    """Give the requests; the time in the subject makes each run's a new one."""
+def make_invitations(now: datetime) -> list[DemoInvitation]:
+    """Return the requests; the time in the subjects makes them new jobs in each run."""
     at = f"{now:%H:%M:%S}"
     second = round(now.timestamp())
 
-    def act(label: str, *, to: str, message: str, timestamp: int) -> Act:
+    def make(label: str, *, to: str, message: str, timestamp: int) -> DemoInvitation:
         request = task_pb2.MeetRequest(
             empid=f"demo-{now:%Y%m%d-%H%M%S}",
             emailID=f"{to.lower()}@example.org",
@@ -108,13 +112,13 @@ def invitations(now: datetime) -> list[Act]:
             empName=to,
             timestamp=timestamp,
         )
-        return Act(label=label, request=request, is_first=label == "now")
+        return DemoInvitation(label=label, request=request, is_first=label == "now")
 
-    soon = second + int(SHORTLY.total_seconds())
+    soon = second + int(SHORT_DELAY.total_seconds())
     return [
-        act("now", to="Ada", message="Interview on Friday", timestamp=second),
-        act("in 3 seconds", to="Grace", message="Code review at three", timestamp=soon),
-        act("daily queue", to="Alan", message="Your week at a glance", timestamp=0),
+        make("now", to="Ada", message="Interview on Friday", timestamp=second),
+        make("in 3 seconds", to="Grace", message="Code review at three", timestamp=soon),
+        make("daily queue", to="Alan", message="Your week at a glance", timestamp=0),
     ]
 
 
@@ -126,7 +130,7 @@ def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
             yield error
 
 
-def ending(job: Job, seconds: float) -> str:
+def describe_end(job: Job, seconds: float) -> str:
     if job.state is State.SENT:
         return f"sent after {seconds:.1f} s"
     return f"{job.state.value.lower()} after {seconds:.1f} s: {job.reason}"

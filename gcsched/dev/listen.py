@@ -1,17 +1,18 @@
-"""Choose where to listen when the usual place is taken."""
+"""The choice of another port when the usual one is taken."""
 
 from gcsched.errors import CannotListen
-from gcsched.process.listening import refuse_taken
+from gcsched.process.listening import check_can_listen
 
 
-def free_or_any(address: str, *, beside: str) -> str:
-    """Give *address*, or any free port of its host when it is taken or will be by *beside*."""
+def choose_free_address(address: str, *, avoid: str) -> str:
+    """Return *address*; if it is taken, or has the port of *avoid*, any free port of its host."""
     host, _, port = address.rpartition(":")
     any_port = f"{host}:0"
-    if port == beside.rpartition(":")[2]:
+    # gRPC listens there later: the port still looks free.
+    if port == avoid.rpartition(":")[2]:
         return any_port
     try:
-        refuse_taken(address, "")
+        check_can_listen(address, "")
     except CannotListen:
         return any_port
     return address

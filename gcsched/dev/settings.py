@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gcsched.config import settings
-from gcsched.config.fields import variable
+from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
 
-USUAL_HTTP = "127.0.0.1:8080"
+DEFAULT_HTTP_LISTEN = "127.0.0.1:8080"
 DEFAULTS = {
     "sender_email": "no-reply@example.org",
     "sender_name": "gcsched dev",
-    "log_level": "WARNING",  # what happens is told on stdout
+    "log_level": "WARNING",  # the console prints what happens
 }
-EMBEDDED = frozenset(
+IGNORED_SETTINGS = frozenset(
     {
         "mongo_uri",
         "redis_url",
@@ -33,55 +33,56 @@ EMBEDDED = frozenset(
         "fallback_smtp_ca_file",
     }
 )
-"""Settings that mean nothing here."""
+"""Settings that `gcsched dev` ignores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    """Where the stores and the relay are that dev brings along, and where we shall listen.
+class DevEndpoints:
+    """The addresses of dev's own stores and relay, and those the service listens on.
 
-    *http_listen* gives way to the operator's wish.
+    The operator's setting takes precedence over *http_listen*.
     """
 
     mongo_uri: str
     redis_url: str
     smtp_port: int
     grpc_listen: str
-    http_listen: str = USUAL_HTTP
+    http_listen: str = DEFAULT_HTTP_LISTEN
 
 
-def dev_settings(environ: Mapping[str, str], brought: Brought) -> Settings:
-    """Give the settings of the service; raises SettingsProblems."""
-    ours = {
-        "mongo_uri": brought.mongo_uri,
-        "redis_url": brought.redis_url,
+def load_dev_settings(environ: Mapping[str, str], endpoints: DevEndpoints) -> Settings:
+    """Return the settings of the service; raise SettingsProblems if they are invalid."""
+    fixed = {
+        "mongo_uri": endpoints.mongo_uri,
+        "redis_url": endpoints.redis_url,
         "smtp_host": "127.0.0.1",
-        "smtp_port": str(brought.smtp_port),
+        "smtp_port": str(endpoints.smtp_port),
         "smtp_security": "none",
-        "grpc_listen": brought.grpc_listen,
+        "grpc_listen": endpoints.grpc_listen,
     }
-    ignored_here = ignored(environ)
-    said = {name: value for name, value in environ.items() if name not in ignored_here and value}
-    defaults = {**DEFAULTS, "http_listen": brought.http_listen}
-    return settings.load({**named(defaults), **said, **named(ours)})
+    ignored = find_ignored(environ)
+    given = {name: value for name, value in environ.items() if name not in ignored and value}
+    defaults = {**DEFAULTS, "http_listen": endpoints.http_listen}
+    # The last one wins: defaults, then the operator's settings, then what dev must set itself.
+    return settings.read_settings({**to_environ(defaults), **given, **to_environ(fixed)})
 
 
-def checked(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
-    """Find what is wrong before anything is started; stores and relay are stand-ins."""
-    brought = Brought(
+def check_settings(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
+    """Check the settings before anything is started, with stand-ins for stores and relay."""
+    endpoints = DevEndpoints(
         mongo_uri="mongodb://127.0.0.1/gcsched",
         redis_url="redis://127.0.0.1",
         smtp_port=25,
         grpc_listen=grpc_listen,
         http_listen="127.0.0.1:0",
     )
-    return dev_settings(environ, brought)
+    return load_dev_settings(environ, endpoints)
 
 
-def ignored(environ: Mapping[str, str]) -> list[str]:
-    """Give those settings in *environ* that mean nothing here."""
-    return sorted(name for name in map(variable, EMBEDDED) if environ.get(name))
+def find_ignored(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables in *environ* that `gcsched dev` ignores."""
+    return sorted(name for name in map(variable_name, IGNORED_SETTINGS) if environ.get(name))
 
 
-def named(values: Mapping[str, str]) -> dict[str, str]:
-    return {variable(field): value for field, value in values.items()}
+def to_environ(values: Mapping[str, str]) -> dict[str, str]:
+    return {variable_name(field): value for field, value in values.items()}

@@ -1,4 +1,4 @@
-"""Templates that are read again when their files change, so that an author sees each edit."""
+"""Templates that are reloaded when their files change, so that an author sees each edit."""
 
 import asyncio
 import os
@@ -7,53 +7,54 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from gcsched.adapters.mail.template_check import Names
-from gcsched.adapters.mail.template_variables import NOTHING, Variables
-from gcsched.adapters.mail.templates import Rendered, Templates
-from gcsched.dev.console import Say
-from gcsched.domain.caller_text import printable
-from gcsched.domain.mail import TemplateFacts
+from gcsched.adapters.mail.template_analysis import Names
+from gcsched.adapters.mail.template_variables import NO_VARIABLES, Variables
+from gcsched.adapters.mail.templates import RenderedParts, Templates
+from gcsched.dev.console import PrintLines
+from gcsched.domain.caller_text import replace_unprintable
+from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem
-from gcsched.usecases.loops import note_failure
+from gcsched.usecases.loops import log_unexpected_failure
 
-BETWEEN_LOOKS_SECONDS = 0.2
-MOST_FILES = 1_000
+POLL_INTERVAL_SECONDS = 0.2
+MAX_FILES = 1_000  # a wrong folder, such as a home, must not be walked completely
 
 Snapshot = Mapping[Path, tuple[int, int, int]]
 
 
-class ReloadedTemplates:
-    """The last good templates of *folder*; raises TemplateProblem if there are none yet."""
+class ReloadingTemplates:
+    """The last valid templates of *folder*; raises TemplateProblem if the first load fails."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
-        self.folder, self._say = folder, say
-        self._seen = self._pending = snapshot(folder)
+    def __init__(self, folder: Path, print_lines: PrintLines) -> None:
+        self.folder, self._print_lines = folder, print_lines
+        # Before the load: an edit during it is then seen as a change.
+        self._seen = self._pending = take_snapshot(folder)
         self._current = Templates.load(folder)
         self._warn(self._current, known=())
 
     def render(
-        self, name: str, variables: Variables, data: Mapping[str, str] = NOTHING
-    ) -> Rendered:
+        self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
+    ) -> RenderedParts:
         return self._current.render(name, variables, data)
 
-    def facts(self) -> list[TemplateFacts]:
-        return self._current.facts()
+    def list_info(self) -> list[TemplateInfo]:
+        return self._current.list_info()
 
     @property
-    def needs(self) -> Mapping[str, Names]:
-        """Return what each needs, as it is whenever this mapping is asked."""
-        return CurrentNeeds(self)
+    def variables_by_template(self) -> Mapping[str, Names]:
+        """Return a view of the variables that each template requires now."""
+        return CurrentRequirements(self)
 
     @property
     def current(self) -> Templates:
         return self._current
 
-    def look(self) -> None:
-        """Load the folder again once its files have changed and then stayed the same for a look.
+    def poll(self) -> None:
+        """Reload the folder once its files have changed and then stayed the same for one interval.
 
-        An editor writes a file in several steps; what lies there between them is not meant.
+        An editor writes a file in several steps; the states between them are not templates.
         """
-        found = snapshot(self.folder)
+        found = take_snapshot(self.folder)
         if found == self._seen or found != self._pending:
             self._pending = found
             return
@@ -61,32 +62,36 @@ class ReloadedTemplates:
         try:
             loaded = Templates.load(self.folder)
         except TemplateProblem as problem:
-            self._say("templates not loaded, the last good ones stay in use:")
-            self._say(*(f"  {printable(line)}" for line in str(problem).splitlines()))
+            self._print_lines("templates not reloaded, the last valid ones stay in use:")
+            self._print_lines(
+                *(f"  {replace_unprintable(line)}" for line in str(problem).splitlines())
+            )
             return
         known, self._current = self._current.warnings, loaded
-        self._say(f"templates loaded again: {printable(', '.join(sorted(loaded.by_name)))}")
+        self._print_lines(
+            f"templates reloaded: {replace_unprintable(', '.join(sorted(loaded.by_name)))}"
+        )
         self._warn(loaded, known=known)
 
     def _warn(self, loaded: Templates, *, known: tuple[object, ...]) -> None:
         for warning in loaded.warnings:
             if warning not in known:
-                self._say(printable(f"  {warning.file}: {warning.problem}"))
+                self._print_lines(replace_unprintable(f"  {warning.file}: {warning.problem}"))
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
-            self.look()
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
+            self.poll()
 
 
-class CurrentNeeds(Mapping[str, Names]):
-    """What each of *templates* needs at the moment of asking."""
+class CurrentRequirements(Mapping[str, Names]):
+    """The required variables of each of *templates*, as of each access."""
 
-    def __init__(self, templates: ReloadedTemplates) -> None:
+    def __init__(self, templates: ReloadingTemplates) -> None:
         self._templates = templates
 
     def __getitem__(self, name: str) -> Names:
-        return self._templates.current.by_name[name].needs
+        return self._templates.current.by_name[name].required_variables
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._templates.current.by_name)
@@ -96,28 +101,29 @@ class CurrentNeeds(Mapping[str, Names]):
 
 
 @asynccontextmanager
-async def reloading(templates: ReloadedTemplates) -> AsyncIterator[None]:
-    """Keep *templates* as their files are, for a block."""
+async def reload_on_change(templates: ReloadingTemplates) -> AsyncIterator[None]:
+    """Reload *templates* when their files change, until the block ends."""
     task = asyncio.create_task(templates.run(), name="templates")
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait({task})
-        note_failure(task)
+        log_unexpected_failure(task)
 
 
-def snapshot(folder: Path) -> Snapshot:
-    """Return what shows that a file has changed: its time, its size, and which file it is."""
+def take_snapshot(folder: Path) -> Snapshot:
+    """Return the modification time, size and inode of each file: one of them changes with it."""
     seen = {}
-    for path in islice(files_in(folder), MOST_FILES):
-        with suppress(OSError):  # it may be gone by now, or be a link to nothing
+    for path in islice(find_files(folder), MAX_FILES):
+        with suppress(OSError):  # it may be gone by now, or be a broken link
             status = path.stat()
             seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return seen
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def find_files(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
+        # In place, so that os.walk skips hidden folders such as .git.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(where) / name for name in sorted(files))

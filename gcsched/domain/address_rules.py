@@ -1,13 +1,13 @@
-"""Which domains addresses may have beside those of the public internet. Pure."""
+"""The domains that addresses may have beside those of the public internet. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar
 
-from gcsched.domain.domains import known_domain
+from gcsched.domain.domains import parse_domain
 
-ANYTHING = "*"
+ANY_DOMAIN = "*"
 IPV6 = "ipv6:"  # RFC 5321, section 4.1.3
 
 Network = IPv4Network | IPv6Network
@@ -15,69 +15,69 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What an operator allows: none of what is reserved, *everything*, or what is listed.
+    """The reserved domains that an operator allows: none, all (*allows_any*), or a list.
 
-    Each of *names* allows itself and its subdomains, each of *above* only its subdomains; address
-    literals are allowed by *networks*. Names are as ``known_domain`` spells them.
+    Each of *names* allows itself and its subdomains, each of *parents* only its subdomains;
+    *networks* allow address literals. Names are spelled as ``parse_domain`` returns them.
     """
 
     PUBLIC: ClassVar["AddressRules"]
     ANY: ClassVar["AddressRules"]
 
     names: frozenset[str] = frozenset()
-    above: frozenset[str] = frozenset()
+    parents: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
-    everything: bool = False
+    allows_any: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "AddressRules":
-        """Read domains separated by commas. Raises ValueError, which names the one that is wrong.
+        """Parse domains separated by commas. Raises ValueError, which names the invalid one.
 
         ``corp.local`` or ``mailhost``, ``.corp.local`` or ``*.corp.local``, ``[192.0.2.1]``,
         ``[10.0.0.0/8]``, ``[IPv6:fd00::/8]``, or ``*``.
         """
-        names, above, networks = set[str](), set[str](), list[Network]()
+        names, parents, networks = set[str](), set[str](), list[Network]()
         entries = [entry.strip() for entry in text.split(",")]
         for entry in entries:
             if entry.startswith("["):
-                networks.append(network_in(entry))
-            elif entry != ANYTHING:
+                networks.append(parse_network(entry))
+            elif entry != ANY_DOMAIN:
                 bare = entry.removeprefix("*").removeprefix(".")
-                (names if bare == entry else above).add(name_in(entry, bare))
-        return cls(frozenset(names), frozenset(above), tuple(networks), ANYTHING in entries)
+                (names if bare == entry else parents).add(parse_name(entry, bare))
+        return cls(frozenset(names), frozenset(parents), tuple(networks), ANY_DOMAIN in entries)
 
-    def allow(self, domain: str) -> bool:
-        """Tell whether an address may have *domain*, which is reserved and normalised."""
-        if self.everything:
+    def allows(self, domain: str) -> bool:
+        """Return whether an address may have *domain*, which is reserved and normalised."""
+        if self.allows_any:
             return True
         if domain.startswith("["):
-            address = address_in(domain)
+            address = parse_literal(domain)
             return any(address in network for network in self.networks)
         if domain in self.names:
             return True
-        return any(name in self.names or name in self.above for name in names_above(domain))
+        return any(name in self.names or name in self.parents for name in parent_domains(domain))
 
 
 AddressRules.PUBLIC = AddressRules()
-AddressRules.ANY = AddressRules(everything=True)
+AddressRules.ANY = AddressRules(allows_any=True)
 
 
-def names_above(domain: str) -> Iterator[str]:
+def parent_domains(domain: str) -> Iterator[str]:
     """Yield `b.c` and `c` for `a.b.c`."""
     while "." in domain:
         domain = domain.partition(".")[2]
         yield domain
 
 
-def name_in(entry: str, bare: str) -> str:
-    known = known_domain(bare) if entry.removesuffix(bare) in {"", ".", "*."} else None
+def parse_name(entry: str, bare: str) -> str:
+    known = parse_domain(bare) if entry.removesuffix(bare) in {"", ".", "*."} else None
     if known is None or "[" in known.name:
         raise ValueError(f"{entry!r} is not a domain")
     return known.name
 
 
-def network_in(entry: str) -> Network:
-    """Return the addresses of `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`."""
+def parse_network(entry: str) -> Network:
+    """Return the network of `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`."""
     inner = entry[1:-1]
     is_ipv6 = inner.lower().startswith(IPV6)
     try:
@@ -85,10 +85,10 @@ def network_in(entry: str) -> Network:
     except ValueError as error:
         raise ValueError(f"{entry!r} is not an address literal: {error}") from error
     if not entry.endswith("]") or is_ipv6 != isinstance(network, IPv6Network):
-        raise ValueError(f"{entry!r} is not an address literal, as [192.0.2.1] or [IPv6:::1] is")
+        raise ValueError(f"{entry!r} is not an address literal such as [192.0.2.1] or [IPv6:::1]")
     return network
 
 
-def address_in(literal: str) -> IPv4Address | IPv6Address:
+def parse_literal(literal: str) -> IPv4Address | IPv6Address:
     inner = literal[1:-1]
     return ip_address(inner[len(IPV6) :] if inner.lower().startswith(IPV6) else inner)

@@ -1,39 +1,40 @@
-"""One try to deliver a job, and how many of them its history keeps. Pure."""
+"""One attempt to deliver a job, and how many attempts its history keeps. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gcsched.domain.smtp_reply import Kind, blames_full_mailbox
 
-MOST_ATTEMPTS_KEPT = 50
+MAX_ATTEMPTS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver, as it is kept in the job's history.
+    """One conversation with a relay about a job, as kept in the job's history.
 
-    ``date`` is the Date header of the body that may have left; None: none has. The job keeps it,
-    not its history.
+    ``date`` is the Date header of the body that may have left, None if none has. It is stored with
+    the job, not in the history.
     """
 
-    begun: datetime
-    ended: datetime
+    start_time: datetime
+    end_time: datetime
     kind: Kind
     relay: str = ""
     code: int | None = None
-    enhanced: str | None = None
+    enhanced_code: str | None = None
     text: str = ""
     date: datetime | None = field(default=None, compare=False)
 
     @property
     def blames_full_mailbox(self) -> bool:
-        return blames_full_mailbox(self.code, self.enhanced, self.text)
+        return blames_full_mailbox(self.code, self.enhanced_code, self.text)
 
 
-def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Give the latest attempts; an UNCERTAIN one goes last: it says why a mail came twice (P3)."""
-    if len(attempts) <= MOST_ATTEMPTS_KEPT:
+def trim_attempts(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Drop the oldest attempt if there are too many; an UNCERTAIN one only if all are."""
+    if len(attempts) <= MAX_ATTEMPTS_KEPT:
         return attempts
+    # An UNCERTAIN attempt explains why a mail came twice (docs/reliability.md).
     certain = (n for n, each in enumerate(attempts) if each.kind is not Kind.UNCERTAIN)
     dropped = next(certain, 0)
     return attempts[:dropped] + attempts[dropped + 1 :]

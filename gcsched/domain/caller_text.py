@@ -1,29 +1,30 @@
-"""Show the words of callers and relays so that they do no harm and are not taken for ours. Pure."""
+"""Quotes text of callers and relays safely, so that it cannot pass for our own. Pure."""
 
-LONGEST = 256  # characters; what an older version or a hand has stored may be longer
+MAX_LENGTH = 256  # characters; a text that an older version or a person stored may be longer
 
 
-def one_line(text: str) -> str:
-    """Return *text* in one line of at most LONGEST characters, what is not printable escaped."""
-    cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def format_line(text: str) -> str:
+    """Return *text* in one line of at most MAX_LENGTH characters, unprintable ones escaped."""
+    cut = text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
     if cut.isprintable():
         return cut
-    return "".join(each if each.isprintable() else escaped(each) for each in cut)
+    return "".join(each if each.isprintable() else escape_character(each) for each in cut)
 
 
-def quoted(text: str) -> str:
-    """Return `one_line` of *text* in quotes; a quote within is escaped, so that none can end it."""
-    return f'"{one_line(text.replace(BACKSLASH, BACKSLASH * 2).replace(QUOTE, BACKSLASH + QUOTE))}"'
+def quote(text: str) -> str:
+    """Return `format_line` of *text* in quotes; quotes within are escaped."""
+    escaped = text.replace(BACKSLASH, BACKSLASH * 2).replace(QUOTE, BACKSLASH + QUOTE)
+    return f'"{format_line(escaped)}"'
 
 
-def printable(text: str) -> str:
-    """Return *text* with ? for what could move a terminal's cursor or break a line of a log."""
+def replace_unprintable(text: str) -> str:
+    """Return *text* with ? for characters that could move a cursor or break a line of a log."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def escaped(character: str) -> str:
+def escape_character(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 

@@ -1,6 +1,6 @@
-"""Collect what is wrong with a request, so that a caller is told all of it at once. Pure.
+"""Collects the violations of a request, so that a caller gets all of them at once. Pure.
 
-Every rule is a generator of one kind, so that rules are put together by `yield from`.
+Every rule is a generator of the same type, so that `yield from` composes rules.
 """
 
 from collections.abc import Generator
@@ -11,18 +11,18 @@ from gcsched.errors import InvalidRequest, Violation
 T = TypeVar("T")
 
 Checked: TypeAlias = Generator[Violation, None, T]
-"""Yields each violation and returns the value that was read.
+"""Yields each violation and returns the parsed value.
 
-After a violation it returns a value that breaks no other rule, so that the check goes on.
+After a violation it returns a value that breaks no other rule, so that the check can go on.
 """
 
 
-def checked(reading: Checked[T]) -> T:
-    """Return the value of *reading*. Raises InvalidRequest with all violations that it yields."""
+def require_valid(check: Checked[T]) -> T:
+    """Return the value of *check*. Raises InvalidRequest with all violations that it yields."""
     violations = list[Violation]()
     try:
         while True:
-            violations.append(next(reading))
+            violations.append(next(check))
     except StopIteration as end:
         if violations:
             raise InvalidRequest(violations) from None
@@ -30,7 +30,7 @@ def checked(reading: Checked[T]) -> T:
         return value
 
 
-def sound(value: T) -> Checked[T]:
-    """Read *value*, with which nothing is wrong."""
+def accept_value(value: T) -> Checked[T]:
+    """Return *value* without any violation."""
     yield from ()
     return value

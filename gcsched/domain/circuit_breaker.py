@@ -1,4 +1,4 @@
-"""When a relay is worth trying. Pure: time is an argument, in seconds of a monotonic clock."""
+"""The circuit breaker of a relay. Pure: time is an argument, in seconds of a monotonic clock."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import TypeGuard
 from gcsched.domain.smtp_reply import (
     AFTER_MAIL,
     AUTH_CODES,
-    OUT_OF_STEP,
+    COMMAND_ERRORS,
     SERVICE_CLOSING,
     Answered,
     Broken,
@@ -17,37 +17,37 @@ from gcsched.domain.smtp_reply import (
     Withheld,
 )
 
-AFTER_SILENCE = 3
+SILENCE_COUNTS_AS_PROBES = 3
 BEFORE_DATA = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.MAIL})
 BEFORE_DATA_ANSWERED = BEFORE_DATA | {Stage.RCPT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
-    """How many troubles in a row open a breaker, and how long the waits between probes are."""
+    """The number of failures in a row that open a breaker, and the waits between probes."""
 
-    troubles: int = 5
-    first_wait: timedelta = timedelta(seconds=1)
-    longest_wait: timedelta = timedelta(seconds=60)
+    failure_threshold: int = 5
+    initial_wait: timedelta = timedelta(seconds=1)
+    max_wait: timedelta = timedelta(seconds=60)
 
     def wait_seconds(self, probes: int, chance: float) -> float:
-        """Double with each failed probe; at least half of it, so that replicas spread out."""
-        doubled = self.first_wait.total_seconds() * (1 << min(probes, 30))
-        return min(doubled, self.longest_wait.total_seconds()) * (0.5 + chance / 2)
+        """Return the wait after *probes* probes: it doubles, with jitter to spread replicas."""
+        doubled = self.initial_wait.total_seconds() * (1 << min(probes, 30))
+        return min(doubled, self.max_wait.total_seconds()) * (0.5 + chance / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Closed: mails flow. Open: nothing but a probe at *probe_at*, the next one later each time.
+    """Closed: mails flow. Open (*probe_at* is set): one mail at a time probes the relay.
 
-    *troubles* counts those in a row while it is closed, *probes* those tried since it opened,
-    *unanswered* the latest of those: the waits double with them.
+    *failures* counts the failures in a row while it is closed, *probes* the probes since it
+    opened, *unanswered_probes* the latest of them without a reply: the waits double with these.
     """
 
     policy: BreakerPolicy
-    troubles: int = 0
+    failures: int = 0
     probes: int = 0
-    unanswered: int = 0
+    unanswered_probes: int = 0
     probe_at: float | None = None
 
     @property
@@ -55,77 +55,81 @@ class Breaker:
         return self.probe_at is not None
 
     def seconds_until_try(self, now: float) -> float:
-        """Give how long to leave the relay alone; 0 while it is closed."""
+        """Return how long to leave the relay alone; 0 while the breaker is closed."""
         return 0.0 if self.probe_at is None else max(0.0, self.probe_at - now)
 
     def overdue_seconds(self, now: float) -> float:
-        """Return since when a probe is due; 0 before, and while it is closed."""
+        """Return for how long a probe has been due; 0 before, and while the breaker is closed."""
         return 0.0 if self.probe_at is None else max(0.0, now - self.probe_at)
 
     def succeeded(self) -> "Breaker":
-        """Close: the relay answered. A mail that was on its way since before tells that as well."""
-        return Breaker(policy=self.policy) if self.troubles or self.is_open else self
+        """Close: the relay works, as a probe or a mail from before the breaker opened has shown."""
+        return Breaker(policy=self.policy) if self.failures or self.is_open else self
 
     def failed(self, now: float, *, chance: float) -> "Breaker":
-        """Count one trouble. Open already: no probe before a whole wait from now."""
-        wait = self.policy.wait_seconds(self.unanswered, chance)
+        """Count one failure; while open, put off the next probe by a whole wait from now."""
+        wait = self.policy.wait_seconds(self.unanswered_probes, chance)
         if self.probe_at is not None:
             return replace(self, probe_at=max(self.probe_at, now + wait))
-        troubles = self.troubles + 1
-        is_enough = troubles >= self.policy.troubles
-        return replace(self, troubles=troubles, probe_at=now + wait if is_enough else None)
+        failures = self.failures + 1
+        is_enough = failures >= self.policy.failure_threshold
+        return replace(self, failures=failures, probe_at=now + wait if is_enough else None)
 
-    def opened(self, now: float, *, chance: float, after: int = AFTER_SILENCE) -> "Breaker":
-        """Open at once, however few the troubles were, and wait as *after* so many probes in vain.
+    def opened(
+        self, now: float, *, chance: float, failed_probes: int = SILENCE_COUNTS_AS_PROBES
+    ) -> "Breaker":
+        """Open at once, after any number of failures, and wait as after *failed_probes*.
 
-        A probe of a relay that is silent costs its mail more than one that is refused.
+        A silent relay gets the longer wait, because its probe holds a mail up until a time limit.
         """
-        wait = self.policy.wait_seconds(max(self.unanswered, after), chance)
+        wait = self.policy.wait_seconds(max(self.unanswered_probes, failed_probes), chance)
         probe_at = max(self.probe_at or now, now + wait)
-        return replace(self, troubles=self.policy.troubles, probe_at=probe_at)
+        return replace(self, failures=self.policy.failure_threshold, probe_at=probe_at)
 
     def probed(self, now: float, *, chance: float) -> "Breaker":
-        """Note that a probe sets out; it learns `succeeded`, `answered` or `failed`."""
-        unanswered = self.unanswered + 1
+        """Note that a probe starts; `succeeded`, `answered` or `failed` reports how it ended."""
+        unanswered = self.unanswered_probes + 1
         wait = self.policy.wait_seconds(unanswered, chance)
-        return replace(self, probes=self.probes + 1, unanswered=unanswered, probe_at=now + wait)
+        return replace(
+            self, probes=self.probes + 1, unanswered_probes=unanswered, probe_at=now + wait
+        )
 
     def answered(self, now: float, *, chance: float) -> "Breaker":
-        """Stay open, and probe again after the second wait: the relay answers, and loses no time.
+        """Stay open after a probe that the relay refused, and probe again soon.
 
-        A relay whose next mail it would accept must not be kept waiting by refusals before it.
+        The relay answers and may accept the next mail, so the wait does not go on doubling.
         """
         wait = self.policy.wait_seconds(1, chance)
-        return replace(self, unanswered=0, probe_at=now + wait)
+        return replace(self, unanswered_probes=0, probe_at=now + wait)
 
 
-def is_trouble(transmission: Transmission) -> TypeGuard[Answered | Broken]:
-    """Tell whether *transmission* speaks against the relay; what it says of a mail does not.
+def is_relay_failure(transmission: Transmission) -> TypeGuard[Answered | Broken]:
+    """Return whether *transmission* counts against the relay; a refusal of one mail does not.
 
-    A session that broke does, also after the body began: a relay that loses its replies should not
-    be fed. Withheld does not: the relay was waiting for the body by then.
+    A broken session counts, also after the body began: a relay that loses its replies should get
+    no more mails. Withheld does not: the relay was ready for the body.
     """
     if isinstance(transmission, Answered):
-        return transmission.kind is Kind.OURS
+        return transmission.kind is Kind.RELAY
     return isinstance(transmission, Broken)
 
 
-def is_early_trouble(transmission: Transmission) -> bool:
-    """Tell whether a session failed before the relay could wait for a body: another may try.
+def is_failure_before_body(transmission: Transmission) -> bool:
+    """Return whether the mail failed before its body could begin, so that another relay may try.
 
-    So it is with a recipient that was refused, and with a mail that waits for another probe.
+    This includes a refused recipient, and a mail that was held back for another probe.
     """
     if isinstance(transmission, Answered):
-        return transmission.reply.stage in BEFORE_DATA_ANSWERED and is_trouble(transmission)
+        return transmission.reply.stage in BEFORE_DATA_ANSWERED and is_relay_failure(transmission)
     if isinstance(transmission, Withheld):
         return transmission.wait is not None
     return transmission.stage in BEFORE_DATA
 
 
-def may_be_its_mails(transmission: Answered | Broken) -> bool:
-    """Return whether a relay that is troubled so by one mail may take another all the same."""
+def may_be_caused_by_mail(transmission: Answered | Broken) -> bool:
+    """Return whether this failure may be about the mail, so that the relay may take another."""
     if not isinstance(transmission, Answered):
         return False
     reply = transmission.reply
-    is_of_session = reply.code == SERVICE_CLOSING or reply.code in AUTH_CODES | OUT_OF_STEP
+    is_of_session = reply.code == SERVICE_CLOSING or reply.code in AUTH_CODES | COMMAND_ERRORS
     return reply.stage in AFTER_MAIL and not is_of_session

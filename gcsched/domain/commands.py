@@ -1,4 +1,4 @@
-"""What a caller may want of a job that is there already. Pure."""
+"""The commands that callers give for existing jobs. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,32 +14,37 @@ from gcsched.domain.validation import reason_violations
 from gcsched.errors import Violation
 
 RESOLUTIONS = (State.SENT, State.FAILED)
-NEEDS_ALL = Violation("all", "must be true where no filter is given: all jobs would be changed")
-NOT_BY_ID = Violation(
+ALL_REQUIRED = Violation("all", "must be true if no filter is given, because this changes all jobs")
+ID_PREFIX_REFUSED = Violation(
     "filter.id_prefix", "must be empty here: use state, empid or email, or the methods for one job"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
+    """The command not to send the job; *reason* is the caller's, for the job's history."""
+
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reschedule:
-    """Send it at *due*, at once when that is over, or with the daily run that comes then.
+    """The command to send the job at *schedule_time*: at once if past, or with that daily run.
 
     It may be sent for *keep_trying* after that at least.
     """
 
-    due: datetime
+    schedule_time: datetime
     is_daily: bool
     keep_trying: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reopen:
-    """Try again, now, for *keep_trying*; an employee gets no other mail for a *window* then."""
+class Retry:
+    """The command to try again now, for *keep_trying*.
+
+    In *employee* mode the dedup window starts again, for *window*.
+    """
 
     keep_trying: timedelta
     window: timedelta
@@ -47,32 +52,38 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve:
-    """Take somebody's word for what became of it."""
+    """The command to settle an UNCERTAIN job, which an operator knows to be SENT or FAILED."""
 
     state: State
     reason: str
 
 
-Wish = Cancel | Reschedule | Reopen | Resolve
+JobCommand = Cancel | Reschedule | Retry | Resolve
 
 
-def cancel(reason: str) -> Checked[Cancel]:
+def parse_cancel(reason: str) -> Checked[Cancel]:
     yield from reason_violations(reason)
     return Cancel(reason=reason)
 
 
-def reschedule(
+def parse_reschedule(
     timestamp: int, *, plan: DailyPlan, keep_trying: timedelta, now: datetime
 ) -> Checked[Reschedule]:
-    """Understand *timestamp* as in a request: Unix seconds, 0 = the next daily run."""
-    wrong = list(second_violations("timestamp", timestamp, now, zero="the next daily run"))
-    yield from wrong
-    is_daily = timestamp == 0 or bool(wrong)
-    due = plan.instant(plan.next_day(now)) if is_daily else datetime.fromtimestamp(timestamp, UTC)
-    return Reschedule(due=due, is_daily=is_daily, keep_trying=keep_trying)
+    """Parse *timestamp* as in a request: Unix seconds, 0 for the next daily run."""
+    violations = list(
+        second_violations("timestamp", timestamp, now, zero_means="the next daily run")
+    )
+    yield from violations
+    is_daily = timestamp == 0 or bool(violations)  # datetime cannot hold every invalid number
+    schedule_time = (
+        plan.run_time(plan.next_run_day(now))
+        if is_daily
+        else datetime.fromtimestamp(timestamp, UTC)
+    )
+    return Reschedule(schedule_time=schedule_time, is_daily=is_daily, keep_trying=keep_trying)
 
 
-def resolve(state: State | None, reason: str) -> Checked[Resolve]:
+def parse_resolve(state: State | None, reason: str) -> Checked[Resolve]:
     if state is None or state not in RESOLUTIONS:
         yield Violation("state", "must be SENT or FAILED")
         state = State.SENT
@@ -80,70 +91,77 @@ def resolve(state: State | None, reason: str) -> Checked[Resolve]:
     return Resolve(state=state, reason=reason)
 
 
-def bulk_violations(wanted: JobFilter, *, is_all: bool) -> Checked[None]:
-    """Check which jobs are to be changed at once; all of them only where the caller *is_all*."""
-    if wanted == JobFilter() and not is_all:
-        yield NEEDS_ALL
-    if wanted.id_prefix:
-        yield NOT_BY_ID
+def bulk_violations(job_filter: JobFilter, *, is_all: bool) -> Checked[None]:
+    """Check the filter of a bulk change; without a filter the caller must have set `all`."""
+    if job_filter == JobFilter() and not is_all:
+        yield ALL_REQUIRED
+    if job_filter.id_prefix:
+        yield ID_PREFIX_REFUSED
 
 
-def is_met(wish: Wish, job: Job, *, now: datetime) -> bool:
-    """Tell whether *job* is so already: whoever repeats a call gets the same answer."""
-    match wish:
+def is_satisfied(command: JobCommand, job: Job, *, now: datetime) -> bool:
+    """Return whether *job* is as *command* makes it, so that a repeated call succeeds as well."""
+    match command:
         case Cancel():
             return job.state is State.CANCELLED
         case Reschedule(is_daily=True):
-            return job.state is State.QUEUED and job.due == wish.due
+            return job.state is State.QUEUED and job.due_time == command.schedule_time
         case Reschedule():
             is_timed = job.is_withdrawable and job.state is not State.QUEUED
-            return is_timed and from_now_on(job.due, now) == from_now_on(wish.due, now)
-        case Reopen():
-            return job.state is State.RETRYING and job.due <= now
+            return is_timed and not_in_past(job.due_time, now) == not_in_past(
+                command.schedule_time, now
+            )
+        case Retry():
+            return job.state is State.RETRYING and job.due_time <= now
         case Resolve():
-            return job.state is wish.state
+            return job.state is command.state
         case never:
             assert_never(never)
 
 
-def came_of(wanted: Job, found: Job) -> bool:
-    """Return whether *found* is *wanted*, or became of it: the change to *wanted* was made.
+def is_applied(expected: Job, stored: Job) -> bool:
+    """Return whether *stored* is *expected* or a later version of it: the change was made.
 
-    Two changes of one version differ in their millisecond. What has gone on since, as a job that
-    was opened again does, still has the end of its time that the change gave it.
+    Two concurrent changes to the same version differ in their millisecond. A job that went on
+    since, as a retried one does at once, still has the expire time that the change gave it.
     """
-    if found.version == wanted.version or wanted.state is State.CANCELLED:
-        return (found.state, found.since) == (wanted.state, wanted.since)
-    return found.version > wanted.version and found.not_after == wanted.not_after
+    if stored.version == expected.version or expected.state is State.CANCELLED:
+        return (stored.state, stored.state_time) == (expected.state, expected.state_time)
+    return stored.version > expected.version and stored.expire_time == expected.expire_time
 
 
-def carried_out(wish: Wish, job: Job, *, suppression: Suppression | None, now: datetime) -> Job:
-    """Give *job* as it is wanted, or raise IllegalTransition.
+def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now: datetime) -> Job:
+    """Return *job* as *command* makes it. Raises IllegalTransition.
 
-    *suppression* is that of its address, if there is one.
+    *suppression* is the one of its address, if there is one.
     """
-    match wish:
+    match command:
         case Cancel():
-            return job.cancelled(now, reason=wish.reason)
+            return job.cancelled(now, reason=command.reason)
         case Reschedule():
-            due = from_now_on(wish.due, now)
+            schedule_time = not_in_past(command.schedule_time, now)
+            expire_time = schedule_time + command.keep_trying
             return job.rescheduled(
-                due, now, is_daily=wish.is_daily, not_after=due + wish.keep_trying
+                schedule_time, now, is_daily=command.is_daily, expire_time=expire_time
             )
-        case Reopen():
-            if job.state is State.SUPPRESSED and suppression is not None and suppression.bars(job):
-                raise job.refusal(
+        case Retry():
+            if (
+                job.state is State.SUPPRESSED
+                and suppression is not None
+                and suppression.applies_to(job)
+            ):
+                raise job.transition_error(
                     State.RETRYING, why=f"{suppression}; remove the suppression first"
                 )
-            return job.reopened(
-                now, not_after=now + wish.keep_trying, dedup_until=now + wish.window
+            return job.reset_for_retry(
+                now, expire_time=now + command.keep_trying, dedup_until=now + command.window
             )
         case Resolve():
-            return job.resolved(wish.state, now, reason=wish.reason)
+            return job.resolved(command.state, now, reason=command.reason)
         case never:
             assert_never(never)
 
 
-def from_now_on(due: datetime, now: datetime) -> datetime:
-    """Give *due* as the engine sees it: what is over is due now."""
-    return max(due, now.replace(microsecond=0))
+def not_in_past(moment: datetime, now: datetime) -> datetime:
+    """Return *moment*, or the present second if that is later."""
+    return max(moment, now.replace(microsecond=0))

@@ -1,4 +1,4 @@
-"""Which notifications are the same one, and what a caller is told who asks again. Pure."""
+"""Deduplication: the keys of equal requests, and the answer to a repeated request. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from gcsched.errors import RequestIdReused
 
 
 class Dedup(StrEnum):
-    """What makes two wishes the same one, where no request id says it."""
+    """The rule by which two requests without a request id are the same one."""
 
     CONTENT = "content"
     EMPLOYEE = "employee"
 
 
 def dedup_key(request: MeetRequest, *, daily: date | None) -> str:
-    """Derive the key from employee, address, text, and the second or the daily run asked for.
+    """Derive the key from employee, address, text, and the requested second or daily run.
 
-    Never change what goes in here: a changed key makes a repeated call a second mail.
+    Never change what goes in here: with another key a repeated call becomes a second mail.
     """
     when = str(request.timestamp) if daily is None else f"daily:{daily.isoformat()}"
     return digest(b"v1", request.empid, request.email, request.message, when)
@@ -36,7 +36,7 @@ def employee_key(empid: str) -> str:
 
 
 def fingerprint(request: MeetRequest) -> str:
-    """Derive what two requests of one id must share: all that they ask for."""
+    """Derive a digest of all that a request asks for: equal in two requests of one id."""
     content = (
         *(request.empid, request.email, request.message, request.name, request.timestamp),
         *(request.template, sorted(request.variables.items()), request.not_after),
@@ -46,16 +46,17 @@ def fingerprint(request: MeetRequest) -> str:
 
 
 def digest(version: bytes, *parts: str) -> str:
-    made = sha256(version)
+    result = sha256(version)
     for part in parts:
         data = part.encode()
-        made.update(len(data).to_bytes(4, "big") + data)
-    return made.hexdigest()
+        # Each length goes in as well, so that ("ab", "c") and ("a", "bc") differ.
+        result.update(len(data).to_bytes(4, "big") + data)
+    return result.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupRule:
-    """How keys are made here; *window* is for how long an employee gets no second mail."""
+    """The rule for dedup keys; in *employee* mode an employee gets no second mail for *window*."""
 
     by: Dedup = Dedup.CONTENT
     window: timedelta = timedelta(hours=24)
@@ -67,28 +68,29 @@ class DedupRule:
             return request_key(request.request_id)
         return dedup_key(request, daily=daily)
 
-    def until(self, now: datetime) -> datetime | None:
-        """Give the time at which the key is another's for the asking; None: while it is held."""
+    def dedup_until(self, now: datetime) -> datetime | None:
+        """Return when another job may take the key; None: not while this one holds it."""
         return now + self.window if self.by is Dedup.EMPLOYEE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """What the store tells of a job that has what another one would need.
+class KeyHolder:
+    """The job that holds the dedup key or the request id that another one needs.
 
-    *state* and *due* are None where somebody has spoilt them: that is no reason to mail twice.
+    *state* and *due_time* are None if the stored document is damaged: even then it holds its key,
+    so that no second mail leaves.
     """
 
     job_id: str
     state: State | None
-    due: datetime | None
+    due_time: datetime | None
     request_id: str = ""
     fingerprint: str = ""
     dedup_until: datetime | None = None
 
 
-class Outcome(StrEnum):
-    """What an accepted or refused call came to, by the names of MeetResponse.Outcome."""
+class AdmissionOutcome(StrEnum):
+    """The result of an accepted or refused call, by the names of MeetResponse.Outcome."""
 
     CREATED = "CREATED"
     REPLAYED = "REPLAYED"
@@ -96,30 +98,30 @@ class Outcome(StrEnum):
     REFUSED_DUPLICATE = "REFUSED_DUPLICATE"
 
 
-NEW = (Outcome.CREATED, Outcome.QUEUED_FOR_DAILY)
+NEW_JOB_OUTCOMES = (AdmissionOutcome.CREATED, AdmissionOutcome.QUEUED_FOR_DAILY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionResult:
     """The answer to a call for a job: its *outcome*, and the job that it is about.
 
-    *job_id* is the new job, the same one of an earlier call, or the one that stands against it.
-    *state* and *due* are those of an accepted job as it is stored; None: they cannot be read.
+    *job_id* is the new job, the one of an earlier equal call, or the one that caused the refusal.
+    *state* and *due_time* are those of an accepted job as stored; None if they cannot be read.
     """
 
-    outcome: Outcome
+    outcome: AdmissionOutcome
     job_id: str
     state: State | None = None
-    due: datetime | None = None
+    due_time: datetime | None = None
 
     @property
     def is_accepted(self) -> bool:
-        return self.outcome is not Outcome.REFUSED_DUPLICATE
+        return self.outcome is not AdmissionOutcome.REFUSED_DUPLICATE
 
     @property
     def is_new(self) -> bool:
         """Whether this call made the job."""
-        return self.outcome in NEW
+        return self.outcome in NEW_JOB_OUTCOMES
 
 
 AdmissionAnswer = AdmissionResult | RequestIdReused
@@ -129,30 +131,37 @@ def is_new_job(answer: AdmissionAnswer) -> bool:
     return isinstance(answer, AdmissionResult) and answer.is_new
 
 
-def created(job: Job) -> AdmissionResult:
+def answer_created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
-    return new_in(job.state, job_id=job.id, due=job.due)
+    return answer_new_job(job.state, job_id=job.id, due_time=job.due_time)
 
 
-def new_in(state: State | None, *, job_id: str, due: datetime | None) -> AdmissionResult:
-    outcome = Outcome.QUEUED_FOR_DAILY if state is State.QUEUED else Outcome.CREATED
-    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due=due)
+def answer_new_job(
+    state: State | None, *, job_id: str, due_time: datetime | None
+) -> AdmissionResult:
+    outcome = (
+        AdmissionOutcome.QUEUED_FOR_DAILY if state is State.QUEUED else AdmissionOutcome.CREATED
+    )
+    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due_time)
 
 
-def answer_to(job: Job, holder: Holder) -> AdmissionAnswer | None:
+def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     """Answer the call for *job*, which was not stored because of *holder*.
 
-    None: the holder's window is over, so that it has to let the key go.
+    Returns None if the holder's window is over, so that *job* may take its key.
     """
-    if holder.job_id == job.id:  # a write that was repeated finds its own job
-        return new_in(holder.state, job_id=holder.job_id, due=holder.due)
+    if holder.job_id == job.id:  # the driver repeated a write that had succeeded
+        return answer_new_job(holder.state, job_id=holder.job_id, due_time=holder.due_time)
     has_same_id = bool(job.request_id) and holder.request_id == job.request_id
     if has_same_id and holder.fingerprint != job.fingerprint:
         return RequestIdReused(job.request_id, holder.job_id)
     if has_same_id or job.dedup_until is None:
         return AdmissionResult(
-            outcome=Outcome.REPLAYED, job_id=holder.job_id, state=holder.state, due=holder.due
+            outcome=AdmissionOutcome.REPLAYED,
+            job_id=holder.job_id,
+            state=holder.state,
+            due_time=holder.due_time,
         )
-    if holder.dedup_until is not None and holder.dedup_until <= job.created:
+    if holder.dedup_until is not None and holder.dedup_until <= job.create_time:
         return None
-    return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=holder.job_id)
+    return AdmissionResult(outcome=AdmissionOutcome.REFUSED_DUPLICATE, job_id=holder.job_id)

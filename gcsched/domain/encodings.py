@@ -1,4 +1,4 @@
-"""Decode a piece of a relay's reply in every way in which it may repeat a header. Pure."""
+"""Decodes a piece of a relay's reply in every encoding that it may use for a header. Pure."""
 
 import binascii
 import html
@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
-LONGEST = 1024
-ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[bq]\?", re.IGNORECASE)  # RFC 2047, or its begin
+MAX_CHUNK_LENGTH = 1024
+# RFC 2047, or the start of one
+ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[bq]\?", re.IGNORECASE)
 HEX = re.compile(r"[%=+][0-9A-F]{2}", re.IGNORECASE)
 XTEXT = re.compile(r"\+([0-9A-F]{2})", re.IGNORECASE)  # RFC 3461, section 4
 ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))", re.IGNORECASE)
@@ -23,8 +24,8 @@ def is_encoded_word(chunk: str) -> bool:
 
 
 def decodings(chunk: str) -> Iterator[str]:
-    """Yield what *chunk*, which holds no white space, may mean beside what it says."""
-    chunk = chunk[:LONGEST]
+    """Yield the decodings of *chunk*, which holds no white space."""
+    chunk = chunk[:MAX_CHUNK_LENGTH]
     if HEX.search(chunk):
         yield unquote_plus(chunk)
         # Quoted-printable, as in a body and as in an encoded word (RFC 2047, section 4.2).
@@ -37,26 +38,26 @@ def decodings(chunk: str) -> Iterator[str]:
         octets = OCTAL.sub(lambda found: chr(int(found[1], 8)), ESCAPE.sub(_character, chunk))
         yield _text(octets.encode("latin-1", "ignore"))
     if not chunk.isascii():
-        yield from _read_wrongly(chunk)
+        yield from _repair_mojibake(chunk)
     for found in BASE64.finditer(chunk):
         yield from _from_base64(found[0])
 
 
-def _read_wrongly(chunk: str) -> Iterator[str]:
-    """Yield UTF-8 that somebody has read as another charset, put right."""
+def _repair_mojibake(chunk: str) -> Iterator[str]:
+    """Yield UTF-8 text that was read in another charset, repaired."""
     for charset in ("latin-1", "cp1252"):
         yield _text(chunk.encode(charset, "ignore"))
 
 
 def _from_base64(run: str) -> Iterator[str]:
-    """Decode *run* from each of its first characters on: its begin may be cut off or glued."""
+    """Decode *run* from each of its first characters on: its start may be cut off or prefixed."""
     run = run.translate(URL_SAFE)
-    for begin in range(QUANTUM):
-        whole = len(run) - (len(run) - begin) % QUANTUM
-        if whole - begin >= QUANTUM:
-            yield _text(binascii.a2b_base64(run[begin:whole]))
+    for start in range(QUANTUM):
+        whole = len(run) - (len(run) - start) % QUANTUM
+        if whole - start >= QUANTUM:
+            yield _text(binascii.a2b_base64(run[start:whole]))
         if (rest := len(run) - whole) > 1:  # the last octets, without their padding
-            yield _text(binascii.a2b_base64(run[begin:] + "=" * (QUANTUM - rest)))
+            yield _text(binascii.a2b_base64(run[start:] + "=" * (QUANTUM - rest)))
 
 
 def _octet(found: re.Match[str]) -> str:

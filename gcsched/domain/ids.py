@@ -1,7 +1,7 @@
 """Ids of jobs and claims, and the etag of one version of a job. Pure.
 
-Ids begin with the time, so that an index grows at one end. An etag shows which version of a job was
-read last (AIP-154).
+Ids begin with the time, so that an index grows at one end. An etag names the version of a job that
+a caller has read (AIP-154).
 """
 
 import secrets
@@ -16,11 +16,11 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id(now: datetime) -> str:
-    """Make a UUIDv7 (RFC 9562, section 5.7) as 32 hexadecimal digits.
+    """Create a UUIDv7 (RFC 9562, section 5.7) as 32 hexadecimal digits.
 
-    Ids sort as the moments they were made at, to the millisecond: lists by creation rely on it.
+    Ids sort by the time of their creation, to the millisecond: lists by creation rely on it.
     """
-    # Not by timestamp(): as a float it is a millisecond too early now and then.
+    # timestamp() is a float, and sometimes a millisecond too early.
     milliseconds = (now - EPOCH) // MILLISECOND & (1 << 48) - 1
     random = secrets.randbits(RANDOM_BITS)
     high = milliseconds << 16 | 0x7000 | random >> 62
@@ -28,12 +28,12 @@ def new_id(now: datetime) -> str:
     return f"{high << 64 | low:032x}"
 
 
-LENGTH = 16
+ETAG_LENGTH = 16
 
 
 def etag_of(job: Job) -> str:
-    """Give the mark of *job* as it is now: no quotes, nothing to be read out of it.
+    """Return the etag of *job* as it is now: opaque, and without quotes.
 
-    It is of this job alone, so that the mark of another one never fits by chance.
+    The job's id is part of it, so that the etag of another job never matches by chance.
     """
-    return sha256(f"{job.id}:{job.version}".encode()).hexdigest()[:LENGTH]
+    return sha256(f"{job.id}:{job.version}".encode()).hexdigest()[:ETAG_LENGTH]

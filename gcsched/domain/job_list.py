@@ -1,4 +1,4 @@
-"""Which jobs can be asked for, and in which order: only what an index serves. Pure."""
+"""The filters and orders of job lists: only those that an index serves. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,64 +9,74 @@ from enum import StrEnum
 from gcsched.domain.checks import Checked
 from gcsched.domain.ids import EPOCH, MILLISECOND
 from gcsched.domain.job import Job, State
-from gcsched.domain.page_token import NOT_OURS, page_token, place_in
+from gcsched.domain.page_token import INVALID_PAGE_TOKEN, encode_page_token, parse_page_token
 from gcsched.domain.validation import (
-    LONGEST_EMPID,
-    LONGEST_ID,
+    MAX_EMPID_LENGTH,
+    MAX_ID_LENGTH,
     request_id_violations,
     text_violations,
 )
 from gcsched.errors import Violation
 
 
-class Order(StrEnum):
-    CREATED_DESC = "CREATED_DESC"
-    CREATED_ASC = "CREATED_ASC"
-    DUE_ASC = "DUE_ASC"
-    DUE_DESC = "DUE_DESC"
+class JobOrder(StrEnum):
+    """The orders of a list, by the names of ListJobsRequest.Order."""
+
+    CREATE_TIME_DESC = "CREATE_TIME_DESC"
+    CREATE_TIME_ASC = "CREATE_TIME_ASC"
+    DUE_TIME_ASC = "DUE_TIME_ASC"
+    DUE_TIME_DESC = "DUE_TIME_DESC"
 
     @property
-    def is_by_due(self) -> bool:
-        return self in BY_DUE
+    def is_by_due_time(self) -> bool:
+        return self in BY_DUE_TIME
 
     @property
     def is_descending(self) -> bool:
-        return self in {Order.CREATED_DESC, Order.DUE_DESC}
+        return self in {JobOrder.CREATE_TIME_DESC, JobOrder.DUE_TIME_DESC}
 
 
-BY_CREATED = (Order.CREATED_DESC, Order.CREATED_ASC)
-BY_DUE = (Order.DUE_ASC, Order.DUE_DESC)
+BY_CREATE_TIME = (JobOrder.CREATE_TIME_DESC, JobOrder.CREATE_TIME_ASC)
+BY_DUE_TIME = (JobOrder.DUE_TIME_ASC, JobOrder.DUE_TIME_DESC)
 
-ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
-    (): BY_CREATED,
-    ("state",): BY_DUE,
-    ("state", "due"): BY_DUE,
-    ("empid",): BY_CREATED,
-    ("email",): BY_CREATED,
-    ("request_id",): BY_CREATED,
-    ("id_prefix",): BY_CREATED,
+IN_TOKENS: Mapping[JobOrder, str] = {
+    JobOrder.CREATE_TIME_DESC: "CREATED_DESC",
+    JobOrder.CREATE_TIME_ASC: "CREATED_ASC",
+    JobOrder.DUE_TIME_ASC: "DUE_ASC",
+    JobOrder.DUE_TIME_DESC: "DUE_DESC",
 }
-"""Filters by what they name, each with its orders; the first is meant where none is said."""
+"""The names of orders in page tokens: processes of two versions read each other's tokens."""
+
+ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
+    (): BY_CREATE_TIME,
+    ("state",): BY_DUE_TIME,
+    ("state", "due_time"): BY_DUE_TIME,
+    ("empid",): BY_CREATE_TIME,
+    ("email",): BY_CREATE_TIME,
+    ("request_id",): BY_CREATE_TIME,
+    ("id_prefix",): BY_CREATE_TIME,
+}
+"""The allowed filters, by the fields they name, each with its orders; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs: those that are all of this. *email* is normalised; its case does not matter."""
+    """The jobs that match every given field. *email* is normalised; its case does not matter."""
 
     state: State | None = None
-    due_from: datetime | None = None
-    due_before: datetime | None = None
+    due_time_from: datetime | None = None
+    due_time_before: datetime | None = None
     empid: str = ""
     email: str = ""
     request_id: str = ""
     id_prefix: str = ""
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What it names, as in ALLOWED."""
+    def given_fields(self) -> tuple[str, ...]:
+        """The fields that are set, as in ALLOWED_ORDERS."""
         given = {
             "state": self.state is not None,
-            "due": self.due_from is not None or self.due_before is not None,
+            "due_time": self.due_time_from is not None or self.due_time_before is not None,
             "empid": bool(self.empid),
             "email": bool(self.email),
             "request_id": bool(self.request_id),
@@ -75,91 +85,98 @@ class JobFilter:
         return tuple(name for name, is_given in given.items() if is_given)
 
     def __str__(self) -> str:
-        moments = [each and each.isoformat() for each in (self.due_from, self.due_before)]
-        # Page tokens are made of it, so what is unset adds nothing to those of the version before.
-        later = {"request_id": self.request_id, "id_prefix": self.id_prefix}
-        named = [f"{name}={value}" for name, value in later.items() if value]
+        moments = [each and each.isoformat() for each in (self.due_time_from, self.due_time_before)]
+        # Page tokens are made of this text. Fields that were added later must not change it while
+        # they are unset: else tokens of the previous version would be refused during an upgrade.
+        added = {"request_id": self.request_id, "id_prefix": self.id_prefix}
+        named = [f"{name}={value}" for name, value in added.items() if value]
         return json.dumps([self.state, *moments, self.empid, self.email, *named])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where in a list a page ends: after this job. *due* only in lists by due."""
+class Cursor:
+    """The last job of a page. *due_time* is set only in lists by due time."""
 
     id: str
-    due: datetime | None = None
+    due_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class JobListQuery:
     """A filter and an order that it allows."""
 
     filter: JobFilter
-    order: Order
+    order: JobOrder
 
-    def place_of(self, job: Job) -> Place:
-        return Place(id=job.id, due=job.due if self.order.is_by_due else None)
+    def cursor_after(self, job: Job) -> Cursor:
+        return Cursor(id=job.id, due_time=job.due_time if self.order.is_by_due_time else None)
 
-    def token(self, place: Place | None) -> str:
-        """Give the token for what follows *place*; "" where nothing does."""
-        if place is None:
+    def encode_cursor(self, cursor: Cursor | None) -> str:
+        """Return the token of the page after *cursor*; "" if there is none."""
+        if cursor is None:
             return ""
-        if place.due is None:
-            return page_token(str(self), [place.id])
-        return page_token(str(self), [place.id, str((place.due - EPOCH) // MILLISECOND)])
+        if cursor.due_time is None:
+            return encode_page_token(str(self), [cursor.id])
+        return encode_page_token(
+            str(self), [cursor.id, str((cursor.due_time - EPOCH) // MILLISECOND)]
+        )
 
-    def place(self, token: str) -> Checked[Place | None]:
-        """Read the place that *token* leads to; None: the first page."""
-        match (yield from place_in(str(self), token, parts=2 if self.order.is_by_due else 1)):
+    def parse_cursor(self, token: str) -> Checked[Cursor | None]:
+        """Parse a token of `encode_cursor`; None is the first page."""
+        match (
+            yield from parse_page_token(
+                str(self), token, parts=2 if self.order.is_by_due_time else 1
+            )
+        ):
             case [id_]:
-                return Place(id=id_)
+                return Cursor(id=id_)
             case [id_, milliseconds]:
-                return (yield from place_by_due(id_, milliseconds))
+                return (yield from parse_due_cursor(id_, milliseconds))
             case _:
                 return None
 
     def __str__(self) -> str:
-        return f"jobs {self.order} {self.filter}"
+        return f"jobs {IN_TOKENS[self.order]} {self.filter}"
 
 
-def place_by_due(id_: str, milliseconds: str) -> Checked[Place | None]:
+def parse_due_cursor(id_: str, milliseconds: str) -> Checked[Cursor | None]:
     try:
-        return Place(id=id_, due=EPOCH + timedelta(milliseconds=int(milliseconds)))
+        return Cursor(id=id_, due_time=EPOCH + timedelta(milliseconds=int(milliseconds)))
     except (ValueError, OverflowError):
-        yield NOT_OURS
+        yield INVALID_PAGE_TOKEN
         return None
 
 
 def text_filter_violations(*, empid: str, request_id: str, id_prefix: str) -> Checked[None]:
-    """Check the texts of a filter but its address, which has rules of its own."""
-    yield from text_violations("filter.empid", empid, at_least=0, at_most=LONGEST_EMPID)
+    """Check the texts of a filter except its address, which has rules of its own."""
+    yield from text_violations("filter.empid", empid, at_least=0, at_most=MAX_EMPID_LENGTH)
     if request_id:
         yield from request_id_violations(request_id, "filter.request_id")
-    yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=LONGEST_ID)
+    yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=MAX_ID_LENGTH)
 
 
-def filter_violations(wanted: JobFilter) -> Checked[None]:
-    """Refuse a filter that no index serves."""
-    if wanted.names not in ALLOWED:
-        yield Violation("filter", f"must be one of: {TABLE}")
+def filter_violations(job_filter: JobFilter) -> Checked[None]:
+    """Yield a violation if no index serves the filter."""
+    if job_filter.given_fields not in ALLOWED_ORDERS:
+        yield Violation("filter", f"must be one of: {ALLOWED_TEXT}")
 
 
-def listing(wanted: JobFilter, order: Order | None) -> Checked[Listing]:
-    """Read the list of *wanted* in *order*, or in the first one that it allows."""
-    yield from filter_violations(wanted)
-    orders = ALLOWED.get(wanted.names, tuple(Order))
+def parse_list_query(job_filter: JobFilter, order: JobOrder | None) -> Checked[JobListQuery]:
+    """Parse a filter and its *order*; None is the first one that the filter allows."""
+    yield from filter_violations(job_filter)
+    orders = ALLOWED_ORDERS.get(job_filter.given_fields, tuple(JobOrder))
     if order is not None and order not in orders:
-        yield Violation("order", f"must be one that the filter allows: {TABLE}")
-    return Listing(filter=wanted, order=order or orders[0])
+        yield Violation("order", f"must be one that the filter allows: {ALLOWED_TEXT}")
+    return JobListQuery(filter=job_filter, order=order or orders[0])
 
 
-def table() -> str:
-    """Write ALLOWED for people."""
+def format_allowed() -> str:
+    """Format ALLOWED_ORDERS for an error."""
     rows = [
         f"{' with '.join(names) or 'nothing'} ({', '.join(orders)})"
-        for names, orders in ALLOWED.items()
+        for names, orders in ALLOWED_ORDERS.items()
     ]
     return "; ".join(rows)
 
 
-TABLE = table()
+ALLOWED_TEXT = format_allowed()

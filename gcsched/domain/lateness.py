@@ -1,4 +1,4 @@
-"""How late a mail was. Pure."""
+"""The lateness of a mail. Pure."""
 
 from datetime import timedelta
 
@@ -7,9 +7,9 @@ from gcsched.domain.smtp_reply import Kind
 
 
 def lateness_of(job: Job) -> timedelta | None:
-    """Return how late the relay accepted *job*; None when it has not accepted it just now."""
+    """Return how late the relay accepted *job*; None if its last move was not an acceptance."""
     attempt = job.new_attempt
     if attempt is None or attempt.kind is not Kind.ACCEPTED:
         return None
-    # What was due before we knew of it could not be sent then.
-    return max(timedelta(0), attempt.ended - max(job.due, job.created))
+    # A job whose schedule time was past when it was created could not be sent earlier.
+    return max(timedelta(0), attempt.end_time - max(job.due_time, job.create_time))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gcsched.domain.masking import Letter
+from gcsched.domain.masking import PersonalTexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,28 +10,28 @@ class Mail:
     """A message ready for one SMTP transaction.
 
     ``content`` is a complete RFC 5322 message: CRLF line ends, lines of at most 998 octets, *not*
-    dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, domains in ASCII;
-    ``smtputf8`` is true when an address has a local part that is not ASCII (RFC 6531). ``plain`` is
-    the same mail for where that is not possible, if its recipient needs none of it; in that one
-    ``left_out`` names the header and the address that it lacks.
-    ``date_at`` is where in ``content`` the value of its Date header begins: whoever writes the body
-    puts the date in, as many octets as are there. None: the content stays as it is.
-    ``letter`` is what was composed: what a relay says of this mail is logged without its words.
+    dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, with their domains in
+    ASCII; ``smtputf8`` is true if a local part is not ASCII (RFC 6531). ``ascii_fallback`` is the
+    same mail for a relay without SMTPUTF8, if the recipient's address does not need it; there
+    ``left_out`` names the header and the address that were dropped.
+    ``date_offset`` is the index in ``content`` of the value of the Date header: the transport
+    replaces it, in as many octets, when it writes the body. None: the content stays as it is.
+    ``personal_texts`` are the texts of the mail: they are masked in logs of the relay's replies.
     """
 
     sender: str
     recipient: str
     content: bytes
     smtputf8: bool = False
-    plain: "Mail | None" = None
+    ascii_fallback: "Mail | None" = None
     left_out: str = ""
-    date_at: int | None = None
-    letter: Letter | None = field(default=None, compare=False, repr=False)
+    date_offset: int | None = None
+    personal_texts: PersonalTexts | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What a mail would look like; *size* is in octets on the wire, before dot-stuffing."""
+class MailPreview:
+    """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing."""
 
     subject: str
     text: str
@@ -40,9 +40,9 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateFacts:
-    """A template: the variables it *needs*, and whether it has a text part of its own."""
+class TemplateInfo:
+    """A template, the variables it requires, and whether it has a text part of its own."""
 
     name: str
-    needs: tuple[str, ...]
+    required_variables: tuple[str, ...]
     has_text: bool

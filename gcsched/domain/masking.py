@@ -1,8 +1,8 @@
-"""Mask in a relay's words what tells who gets a mail and what it says, for logs. Pure.
+"""Masks personal texts of a mail in a relay's reply, so that it can be logged. Pure.
 
-A relay may repeat a name or a subject in part, folded, or encoded. So the words of the mail are
-looked for one by one, and what is encoded is decoded first. Too much is masked rather than too
-little: the job's own history keeps the words, and an operator reads them by GetJob.
+A relay may repeat a name or a subject in part, folded, or encoded. So each word of the mail is
+searched for by itself, and encoded pieces are decoded first. Too much is masked rather than too
+little: the job's history keeps the full reply, and an operator reads it by GetJob.
 """
 
 import re
@@ -14,26 +14,26 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
-from gcsched.domain.address_forms import without_addresses
+from gcsched.domain.address_forms import mask_addresses
 from gcsched.domain.encodings import decodings, is_encoded_word
-from gcsched.domain.invisible_text import UNSEEN
+from gcsched.domain.invisible_text import INVISIBLE
 
-LONGEST = 2048  # characters of a text; a job's reason has some 600
-LONGEST_VALUES = 16 * 1024  # as in a request: more is not looked at
-HIDDEN, ADDRESS = "\x00", "\x01"  # stand for masks until the end: no text has control characters
-SHORTEST_PART = 4  # of a word that a relay has cut off; 2 where a letter says more than in ASCII
+MAX_LENGTH = 2048  # characters of a text; a job's reason has some 600
+MAX_VALUES_LENGTH = 16 * 1024  # as in a request: the rest is not searched for
+HIDDEN, ADDRESS = "\x00", "\x01"  # placeholders: the text has no control characters by then
+MIN_PART_LENGTH = 4  # of a word that a relay cut off; 2 outside ASCII, where a character says more
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
-# A word ends at white space and punctuation, and not at the vowel signs that \w does not know.
+# A word ends at white space and punctuation, but not at vowel signs, which \w lacks.
 WORD = re.compile(r"[^\s\x00-\x1f!-/:-@\[-`{-\xbf\u2000-\u206f\u3000-\u303f\uff00-\uff0f]+")
 CHUNK = re.compile(r"\S+")
-# What this service itself writes before a relay's words.
+# Code and stage, which this service itself writes before a relay's text.
 FACT = re.compile(r"\b[245]\d\d(?: [245]\.\d{1,3}\.\d{1,3})? at [A-Z]+:")
 NOT_ASCII, UNREADABLE = re.compile(r"[^\x00-\x7f]"), "\ufffd"
 MASKS = re.compile(rf"{HIDDEN}(?:[^\w{ADDRESS}{HIDDEN}]*+{HIDDEN})*+")
 
-# Words of ordinary replies tell nothing about one mail, unless they are somebody's name.
-ORDINARY_WORDS = """
+# Words of ordinary replies, which stay readable unless they are a part of the recipient's name.
+STOP_WORD_LIST = """
 a about access account action address addresses administrator after again all allowed already an
 and any are as at authentication auth bad be because been before blocked body bounce but by busy
 can cannot check client closed code command complete connect connection contact content could
@@ -50,11 +50,11 @@ system taken temporarily temporary test than that the their there this time time
 transaction transfer try unable unavailable unknown until up us use user users valid via was we
 were what when which while will with without would wrong you your
 """
-ORDINARY = frozenset(ORDINARY_WORDS.split())
+STOP_WORDS = frozenset(STOP_WORD_LIST.split())
 
 
-class Letter(Protocol):
-    """What a mail says and to whom; a Job is one."""
+class PersonalTexts(Protocol):
+    """The texts of a mail that identify its recipient or its content; a Job has them."""
 
     @property
     def email(self) -> str: ...
@@ -70,133 +70,137 @@ class Letter(Protocol):
     def variables(self) -> Mapping[str, str]: ...
 
 
-def masked(text: str, letter: Letter | None) -> str:
-    """Return *text* without addresses, and without the words of *letter* if one is at hand.
+def mask(text: str, personal: PersonalTexts | None) -> str:
+    """Return *text* in one line without addresses, and without the words of *personal* if given.
 
-    The text becomes one line. Takes time linear in the text and the letter, both bounded.
+    Takes time linear in the text and in the mail; both are bounded.
     """
-    return masked_by(None if letter is None else Words(letter), text)
+    return mask_words(None if personal is None else PersonalWords(personal), text)
 
 
-def masked_by(words: "Words | None", text: str) -> str:
-    """Return what `masked` does, for whoever has several texts on one letter."""
-    line = without_addresses(CONTROLS.sub(" ", text[:LONGEST]), ADDRESS)
+def mask_words(words: "PersonalWords | None", text: str) -> str:
+    """Do what `mask` does; the words can be used again for further texts about the same mail."""
+    line = mask_addresses(CONTROLS.sub(" ", text[:MAX_LENGTH]), ADDRESS)
     if words is not None:
-        line = MASKS.sub(HIDDEN, _without(line, words))
+        line = MASKS.sub(HIDDEN, _mask_text(line, words))
     return line.replace(HIDDEN, "(hidden)").replace(ADDRESS, "(address)")
 
 
-def masked_traceback(trace: str, letter: Letter) -> str:
+def mask_traceback(trace: str, personal: PersonalTexts) -> str:
     """Return *trace* with its messages masked; its frames, which are indented, stay whole."""
     lines = trace.splitlines()
-    return "\n".join(line if line.startswith(" ") else masked(line, letter) for line in lines)
+    return "\n".join(line if line.startswith(" ") else mask(line, personal) for line in lines)
 
 
 @dataclass(frozen=True)
-class Words:
-    """The words of a letter, folded: those that tell something by themselves, and their order."""
+class PersonalWords:
+    """The words of a mail, folded: those that identify it by themselves, and their order."""
 
-    letter: Letter
+    personal: PersonalTexts
 
     @cached_property
-    def told(self) -> frozenset[str]:
-        """Words that are masked wherever they stand."""
-        letter = self.letter
-        names = (letter.name, UNSEEN.sub("", letter.name), _local(letter.email))
-        people = {word for text in names for word in _folded(text)}
-        others = {word for text in self.texts for word in (*_folded(text), *_misread(text))}
-        others -= ORDINARY
-        telling = {word for word in people | others if len(word) > 1}
-        return frozenset({*telling, fold(_local(letter.email))} - {""})
+    def masked_anywhere(self) -> frozenset[str]:
+        """Words that are masked wherever they occur."""
+        mail = self.personal
+        names = (mail.name, INVISIBLE.sub("", mail.name), _local_part(mail.email))
+        people = {word for text in names for word in _fold_words(text)}
+        others = {
+            word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))
+        }
+        others -= STOP_WORDS
+        identifying = {word for word in people | others if len(word) > 1}
+        return frozenset({*identifying, fold_word(_local_part(mail.email))} - {""})
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        letter = self.letter
-        values = " ".join(letter.variables.values())[:LONGEST_VALUES]
-        locals_ = (_local(letter.email), _local(letter.reply_to))
-        given = (letter.message, letter.name, values, letter.empid, *locals_)
-        # A relay may drop what cannot be seen, and so join what it parts.
-        return (*given, *(UNSEEN.sub("", text) for text in given if not text.isascii()))
+        mail = self.personal
+        values = " ".join(mail.variables.values())[:MAX_VALUES_LENGTH]
+        locals_ = (_local_part(mail.email), _local_part(mail.reply_to))
+        given = (mail.message, mail.name, values, mail.empid, *locals_)
+        # A relay may drop invisible characters, and so join the words that they separate.
+        return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
-        """Words that follow one another."""
-        return frozenset(pair for text in self.texts for pair in pairwise(_folded(text)))
+        """Pairs of adjacent words."""
+        return frozenset(pair for text in self.texts for pair in pairwise(_fold_words(text)))
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, ...]]:
-        orders = [list(_folded(text)) for text in self.texts]
+        orders = [list(_fold_words(text)) for text in self.texts]
         return frozenset(
             triple for words in orders for triple in zip(words, words[1:], words[2:], strict=False)
         )
 
     @cached_property
     def _sorted(self) -> tuple[list[str], list[str]]:
-        return sorted(self.told), sorted(word[::-1] for word in self.told)
+        return sorted(self.masked_anywhere), sorted(word[::-1] for word in self.masked_anywhere)
 
     @cached_property
-    def _foreign(self) -> tuple[str, ...]:
-        """Words of scripts that may write no spaces between words."""
-        return tuple(word for word in self.told if not word.isascii())[:200]
+    def _not_ascii(self) -> tuple[str, ...]:
+        """Words of scripts that may not put spaces between words."""
+        return tuple(word for word in self.masked_anywhere if not word.isascii())[:200]
 
-    def tell(self, word: str) -> bool:
-        """Tell whether *word* (folded) is one of them, a part of one, or holds one."""
-        if word in self.told:
+    def matches(self, word: str) -> bool:
+        """Return whether *word* (folded) is one of these words, a part of one, or contains one."""
+        if word in self.masked_anywhere:
             return True
-        if word in ORDINARY or len(word) < (SHORTEST_PART if word.isascii() else 2):
+        if word in STOP_WORDS or len(word) < (MIN_PART_LENGTH if word.isascii() else 2):
             return False
         forward, backward = self._sorted
-        if _begins_one(word, forward) or _begins_one(word[::-1], backward):
+        if _is_prefix_of_any(word, forward) or _is_prefix_of_any(word[::-1], backward):
             return True
-        return not word.isascii() and any(each in word for each in self._foreign)
+        return not word.isascii() and any(each in word for each in self._not_ascii)
 
 
-def _begins_one(part: str, words: list[str]) -> bool:
+def _is_prefix_of_any(part: str, words: list[str]) -> bool:
     place = bisect_left(words, part)
     return place < len(words) and words[place].startswith(part)
 
 
-def _local(address: str) -> str:
+def _local_part(address: str) -> str:
     return address.rpartition("@")[0]
 
 
-def fold(word: str) -> str:
-    """Return *word* as it is compared: without case, width and accents."""
+def fold_word(word: str) -> str:
+    """Return *word* without case, width and accents, for comparison."""
     if word.isascii():
         return word.lower()
     plain = unicodedata.normalize("NFKD", word.casefold())
     return "".join(each for each in plain if not unicodedata.combining(each))
 
 
-def _folded(text: str) -> Iterator[str]:
+def _fold_words(text: str) -> Iterator[str]:
     for found in WORD.finditer(unicodedata.normalize("NFC", text)):
-        yield fold(found[0])
+        yield fold_word(found[0])
 
 
-def _misread(text: str) -> Iterator[str]:
-    """Yield the words of *text* as we read them from a relay that answers in another charset."""
+def _garble_words(text: str) -> Iterator[str]:
+    """Yield the words of *text* as they arrive from a relay that answers in another charset."""
     for word in () if text.isascii() else WORD.findall(unicodedata.normalize("NFC", text)):
         if not word.isascii():
-            yield fold(NOT_ASCII.sub(UNREADABLE, word))
+            yield fold_word(NOT_ASCII.sub(UNREADABLE, word))
 
 
-def _without(text: str, words: Words) -> str:
-    """Mask the encoded pieces that hold words of the letter, then these words."""
+def _mask_text(text: str, words: PersonalWords) -> str:
+    """Mask the encoded pieces that hold words of the mail, then these words."""
     facts = [range(*found.span()) for found in FACT.finditer(text)]
     pieces: list[str] = []
     for found in CHUNK.finditer(text):
-        hides = not any(found.start() in fact for fact in facts) and _is_telling(found[0], words)
+        hides = not any(found.start() in fact for fact in facts) and _has_personal_words(
+            found[0], words
+        )
         pieces.append(HIDDEN if hides else found[0])
-    return _without_plain(" ".join(pieces), words)
+    return _mask_plain(" ".join(pieces), words)
 
 
-def _is_telling(chunk: str, words: Words) -> bool:
+def _has_personal_words(chunk: str, words: PersonalWords) -> bool:
     return is_encoded_word(chunk) or any(
-        _without_plain(text, words) != text for text in decodings(chunk)
+        _mask_plain(text, words) != text for text in decodings(chunk)
     )
 
 
-def _without_plain(text: str, words: Words) -> str:
+def _mask_plain(text: str, words: PersonalWords) -> str:
     text = unicodedata.normalize("NFC", text)
     facts = [range(*found.span()) for found in FACT.finditer(text)]
     spans = [
@@ -204,31 +208,34 @@ def _without_plain(text: str, words: Words) -> str:
         for found in WORD.finditer(text)
         if not any(found.start() in fact for fact in facts)
     ]
-    hidden = _hidden(words, [fold(text[a:b]) for a, b in spans])
-    return _cut(text, [span for span, is_hidden in zip(spans, hidden, strict=True) if is_hidden])
+    hidden = _find_hidden(words, [fold_word(text[a:b]) for a, b in spans])
+    return _hide_spans(
+        text, [span for span, is_hidden in zip(spans, hidden, strict=True) if is_hidden]
+    )
 
 
-def _hidden(words: Words, said: list[str]) -> list[bool]:
-    """Say which of the words that were *said* are to be masked.
+def _find_hidden(words: PersonalWords, reply: list[str]) -> list[bool]:
+    """Return for each word of a *reply* whether it is masked.
 
-    Three that follow one another as in the letter are, whatever they are; and what stands beside a
-    masked one as it does in the letter.
+    Any three adjacent words of the mail are masked, even ordinary ones, and so is a word next to a
+    masked one if the two are adjacent in the mail.
     """
-    hidden = [words.tell(word) for word in said]
-    for place in range(len(said) - 2):
-        if tuple(said[place : place + 3]) in words.triples:
+    hidden = [words.matches(word) for word in reply]
+    for place in range(len(reply) - 2):
+        if tuple(reply[place : place + 3]) in words.triples:
             hidden[place : place + 3] = [True] * 3
-    for places in (range(len(said) - 1), range(len(said) - 2, -1, -1)):
+    # Forwards, then backwards: so a mask spreads along adjacent words in both directions.
+    for places in (range(len(reply) - 1), range(len(reply) - 2, -1, -1)):
         for place in places:
             one_is = hidden[place] or hidden[place + 1]
-            if one_is and (said[place], said[place + 1]) in words.pairs:
+            if one_is and (reply[place], reply[place + 1]) in words.pairs:
                 hidden[place] = hidden[place + 1] = True
     return hidden
 
 
-def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def _hide_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     pieces, done = [], 0
-    for begin, end in spans:
-        pieces += [text[done:begin], HIDDEN]
+    for start, end in spans:
+        pieces += [text[done:start], HIDDEN]
         done = end
     return "".join([*pieces, text[done:]])

@@ -1,4 +1,4 @@
-"""From what the relay said to what becomes of the job. Pure."""
+"""Turns the outcome of an attempt into the next state of the job. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from gcsched.domain.retry import (
     OnUncertain,
     RetryPolicy,
     TryAgain,
-    too_late,
+    describe_expiry,
 )
 from gcsched.domain.smtp_reply import (
     Answered,
@@ -25,71 +25,80 @@ from gcsched.domain.smtp_reply import (
 )
 from gcsched.domain.suppression import Suppression
 
-LONGEST_TEXT = 512
-CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
-MOST_TAKEBACKS = 10
-DIED_TOO_OFTEN = "its worker died ten times"  # as many as MOST_TAKEBACKS
-DOUBTED = "not counted: the relay refuses one recipient after the other"
+MAX_TEXT_LENGTH = 512
+INTERRUPTED = "interrupted after the body had begun: the relay may have taken the mail"
+MAX_LEASE_EXPIRATIONS = 10
+DIED_TOO_OFTEN = "its worker died ten times"  # as many as MAX_LEASE_EXPIRATIONS
+DOUBTED = "not counted: the relay refuses every recipient"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
 
-def attempt_from(
+def make_attempt(
     transmission: Answered | Broken,
     *,
     relay: str,
-    begun: datetime,
-    ended: datetime,
+    start_time: datetime,
+    end_time: datetime,
     date: datetime | None = None,
 ) -> Attempt:
-    """Put what happened into the words of the job's history; *date* is that of the body."""
+    """Describe what happened for the job's history; *date* is the Date header of the body."""
     match transmission:
         case Answered(reply, note, is_doubted):
             return Attempt(
-                begun=begun,
-                ended=ended,
+                start_time=start_time,
+                end_time=end_time,
                 kind=transmission.kind,
                 relay=relay,
                 code=reply.code,
-                enhanced=reply.enhanced,
-                text=noted(str(reply), DOUBTED if is_doubted else note),
+                enhanced_code=reply.enhanced_code,
+                text=append_note(str(reply), DOUBTED if is_doubted else note),
                 date=date if reply.stage is Stage.BODY else None,
             )
         case Broken(Stage.BODY, reason):
-            text = f"{Stage.BODY}: {reason}"[:LONGEST_TEXT]
+            text = f"{Stage.BODY}: {reason}"[:MAX_TEXT_LENGTH]
             kind = Kind.UNCERTAIN
-            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text, date=date)
+            return Attempt(
+                start_time=start_time,
+                end_time=end_time,
+                kind=kind,
+                relay=relay,
+                text=text,
+                date=date,
+            )
         case Broken(stage, reason):
-            text = f"{stage}: {reason}"[:LONGEST_TEXT]
-            return Attempt(begun=begun, ended=ended, kind=Kind.OURS, relay=relay, text=text)
+            text = f"{stage}: {reason}"[:MAX_TEXT_LENGTH]
+            return Attempt(
+                start_time=start_time, end_time=end_time, kind=Kind.RELAY, relay=relay, text=text
+            )
         case never:
             assert_never(never)
 
 
-def noted(text: str, note: str) -> str:
-    """Return *text*, cut so that *note* has room behind it."""
-    behind = note and f" ({note})"
-    return text[: LONGEST_TEXT - len(behind)] + behind
+def append_note(text: str, note: str) -> str:
+    """Return *text* with *note* behind it, cut to MAX_TEXT_LENGTH without losing the note."""
+    suffix = note and f" ({note})"
+    return text[: MAX_TEXT_LENGTH - len(suffix)] + suffix
 
 
-def before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
-    """Give *job* as it ends without a conversation; None when it may be sent.
+def end_before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
+    """Return *job* ended without an attempt, or None if it may be sent.
 
-    *suppression* is that of its address, if there is one.
+    *suppression* is the one of its address, if there is one.
     """
-    if now > job.not_after:
-        return job.passed_over(State.EXPIRED, now, reason=too_late(job, last=job.reason))
-    if suppression is not None and suppression.bars(job):
-        return job.passed_over(State.SUPPRESSED, now, reason=str(suppression))
+    if now > job.expire_time:
+        return job.skipped(State.EXPIRED, now, reason=describe_expiry(job, last=job.reason))
+    if suppression is not None and suppression.applies_to(job):
+        return job.skipped(State.SUPPRESSED, now, reason=str(suppression))
     return None
 
 
-def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: float) -> Job:
-    """Give *job* as it is after *attempt*."""
+def apply_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: float) -> Job:
+    """Return *job* after *attempt*."""
     match policy.judge(job, attempt, chance=chance):
         case Done():
             return job.sent(attempt)
         case TryAgain(at=at, charged=charged):
-            return job.retried(attempt, due=at, charged=charged)
+            return job.retried(attempt, due_time=at, charged=charged)
         case GiveUp(reason=reason, kind=kind):
             return job.failed(replace(attempt, kind=kind or attempt.kind), reason=reason)
         case Expire(reason=reason, charged=charged):
@@ -100,7 +109,7 @@ def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: fl
             assert_never(never)
 
 
-def interrupted(
+def apply_interruption(
     job: Job,
     *,
     begun: datetime | None,
@@ -108,30 +117,39 @@ def interrupted(
     now: datetime,
     date: datetime | None = None,
 ) -> Job:
-    """Give *job* as it is after its delivery was cut off, by a stop or a death of its worker.
+    """Return *job* after its delivery was interrupted, by a stop or the death of its process.
 
-    *begun* is when its body was about to be written, with this *date*; None means that nothing was
-    transmitted. No attempt is charged either way.
+    *begun* is when its process got the permit to write the body, with this *date*; None means that
+    nothing was transmitted. No attempt is charged either way.
     """
     if begun is None:
-        return job.given_back(now)
-    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF, date=date)
+        return job.unclaimed(now)
+    attempt = Attempt(
+        start_time=begun, end_time=now, kind=Kind.UNCERTAIN, text=INTERRUPTED, date=date
+    )
     if policy.on_uncertain is OnUncertain.HOLD:
         return job.held(attempt, reason=LOST_REPLY, charged=False)
-    return job.retried(attempt, due=now, charged=False)
+    return job.retried(attempt, due_time=now, charged=False)
 
 
-def taken_back(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
-    """Give *job* as it is after its lease ran out: as if interrupted, but MOST_TAKEBACKS times."""
-    job = replace(job, takebacks=job.takebacks + 1)
+def apply_lease_expiration(
+    job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime
+) -> Job:
+    """Return *job* after its lease expired: interrupted, or FAILED after too many expirations."""
+    # A mail that kills each process that delivers it must not do so for ever.
+    job = replace(job, lease_expirations=job.lease_expirations + 1)
     is_held = begun is not None and policy.on_uncertain is OnUncertain.HOLD
-    if job.takebacks >= MOST_TAKEBACKS and not is_held:
-        kind = Kind.OURS if begun is None else Kind.UNCERTAIN
-        attempt = Attempt(begun=begun or job.since, ended=now, kind=kind, text=DIED_TOO_OFTEN)
+    if job.lease_expirations >= MAX_LEASE_EXPIRATIONS and not is_held:
+        kind = Kind.RELAY if begun is None else Kind.UNCERTAIN
+        attempt = Attempt(
+            start_time=begun or job.state_time, end_time=now, kind=kind, text=DIED_TOO_OFTEN
+        )
         return job.failed(attempt, reason=DIED_TOO_OFTEN, charged=False)
-    return interrupted(job, begun=begun, policy=policy, now=now)
+    return apply_interruption(job, begun=begun, policy=policy, now=now)
 
 
-def proven(job: Job, *, begun: datetime, now: datetime) -> Job:
-    """Give *job* as it is when its worker died after noting that the relay accepted the mail."""
-    return job.sent(Attempt(begun=begun, ended=now, kind=Kind.ACCEPTED, text=FOUND_ACCEPTED))
+def apply_acceptance(job: Job, *, begun: datetime, now: datetime) -> Job:
+    """Return *job* SENT: its process died after it noted that the relay accepted the mail."""
+    return job.sent(
+        Attempt(start_time=begun, end_time=now, kind=Kind.ACCEPTED, text=FOUND_ACCEPTED)
+    )

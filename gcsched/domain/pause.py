@@ -1,31 +1,33 @@
-"""That nothing is to be sent: who has said so, why, and since when. Pure."""
+"""The pause of all sending: who ordered it, why, and since when. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from gcsched.domain.checks import Checked
-from gcsched.domain.invisible_text import unseen_violations
+from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.validation import reason_violations, text_violations
 
-LONGEST_BY = 128
+MAX_BY_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
+    """While it is stored, no process sends a mail."""
+
     by: str
     reason: str
-    since: datetime
+    start_time: datetime
 
 
-def a_pause(by: str, reason: str, *, since: datetime) -> Checked[Pause]:
-    yield from text_violations("by", by, at_least=1, at_most=LONGEST_BY)
-    yield from unseen_violations("by", by)
+def parse_pause(by: str, reason: str, *, start_time: datetime) -> Checked[Pause]:
+    yield from text_violations("by", by, at_least=1, at_most=MAX_BY_LENGTH)
+    yield from invisible_violations("by", by)
     yield from reason_violations(reason, at_least=1)
-    return Pause(by=by, reason=reason, since=since)
+    return Pause(by=by, reason=reason, start_time=start_time)
 
 
-def who(by: str) -> Checked[str]:
-    """Read *by*, who ends a pause and need not say so."""
-    yield from text_violations("by", by, at_least=0, at_most=LONGEST_BY)
-    yield from unseen_violations("by", by)
+def parse_optional_by(by: str) -> Checked[str]:
+    """Check *by*, the caller who ends a pause; it may be empty."""
+    yield from text_violations("by", by, at_least=0, at_most=MAX_BY_LENGTH)
+    yield from invisible_violations("by", by)
     return by

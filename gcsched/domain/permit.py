@@ -1,13 +1,13 @@
-"""The permit that a fence gives: until when a body may be begun, and which date it has."""
+"""The permit that a fence gives: until when a body may begin, and with which date."""
 
 from datetime import datetime
 from typing import NamedTuple
 
 
 class Permit(NamedTuple):
-    """Leave to begin a body with *date* in its Date header, a whole second.
+    """The right to write a body with *date*, a whole second, in its Date header.
 
-    *until* is a moment of ``time.monotonic()``: it may be begun until then, not later.
+    The body must begin by *until*, a moment of ``time.monotonic()``.
     """
 
     until: float

@@ -1,34 +1,34 @@
-"""An employee as callers described them, and what a finished job loses when they are forgotten."""
+"""A recipient as callers described them, and the fields of a job that *forget* erases. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gcsched.domain.masking import Words, masked_by
+from gcsched.domain.masking import PersonalWords, mask_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """*accepted* counts the invitations; name and address are those of the latest."""
+    """An employee with the name and address of their latest accepted request."""
 
     empid: str
     name: str
     email: str
-    first_seen: datetime
-    last_seen: datetime
-    accepted: int
+    first_seen_time: datetime
+    last_seen_time: datetime
+    accepted_count: int
 
 
-EMPTIED = ("name", "email", "message")
-"""Fields of a job that are empty afterwards; no other job has an empty address."""
+EMPTIED_FIELDS = ("name", "email", "message")
+"""Fields of a job that are "" after *forget*; no other job has an empty address."""
 
-REMOVED = ("variables", "labels", "reply_to", "released_key")
-"""Fields that it has no more."""
+REMOVED_FIELDS = ("variables", "labels", "reply_to", "released_key")
+"""Fields that *forget* removes from the stored job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a finished job tells of its employee: a relay may have repeated any of it."""
+class JobTexts:
+    """The personal texts of a finished job; a relay may have repeated any of them."""
 
     email: str = ""
     name: str = ""
@@ -38,11 +38,11 @@ class Known:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def erased_reason(reason: str, known: Words, *, now: datetime) -> str:
-    """Return the reason of an erased job: it says so, and keeps why the job ended."""
-    return "; ".join(filter(None, [f"erased on {now.date()}", erased_text(reason, known)]))
+def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:
+    """Return the reason of an erased job: the date of erasure, and why the job ended."""
+    return "; ".join(filter(None, [f"erased on {now.date()}", redact_text(reason, words)]))
 
 
-def erased_text(text: str, known: Words) -> str:
-    """Return a relay's words without addresses and without what the job tells."""
-    return masked_by(known, text)
+def redact_text(text: str, words: PersonalWords) -> str:
+    """Return a relay's text without addresses and without the personal texts of the job."""
+    return mask_words(words, text)

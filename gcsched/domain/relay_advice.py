@@ -1,201 +1,213 @@
-"""What an operator can do about a relay that cannot be used. Pure: a table over stage and words."""
+"""Advice for an operator about a relay that cannot be used. Pure: a table."""
 
 import re
 from dataclasses import dataclass
 
-from gcsched.domain import smtp_reply_words as said
-from gcsched.domain.smtp_reply import FINAL, Answered, Broken, Stage
+from gcsched.domain import smtp_reply_words as phrases
+from gcsched.domain.smtp_reply import PERMANENT, Answered, Broken, Stage
 
 ANYWHERE = frozenset(Stage)
 CONNECT, TLS, AUTH = (frozenset({stage}) for stage in (Stage.CONNECT, Stage.TLS, Stage.AUTH))
 CONVERSATION = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
-WAITING = "mails are held back from it and it is probed"
-HELD = (
-    "it refused the mails to five recipients of different domains in a row, which is about the"
-    " relay or our sender rather than about them: read the error; mails wait, and one at a time,"
-    " each to another domain, probes it"
+DEFAULT_ADVICE = "mails are held back from it and it is probed"
+HELD_ADVICE = (
+    "it refused the mails to five recipients of different domains in a row, so the cause is the"
+    " relay or our sender, not the recipients: read the error; mails wait, and one at a time, each"
+    " to another domain, probes it"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What to do about a *trouble* at one of the stages. ``{P}`` stands for the settings' prefix.
+class AdviceRow:
+    """The advice for a *failure* at one of the stages; ``{P}`` is the prefix of the settings.
 
-    *trouble* is the kind of it; *words* are looked for in the reply, or in our words about it.
+    *words* are searched for in the reply, or in our own description of a broken session.
     """
 
-    to_do: str
-    at: frozenset[Stage] = ANYWHERE
-    trouble: type[Answered] | type[Broken] | tuple[type[Answered], type[Broken]] = (
+    advice: str
+    stages: frozenset[Stage] = ANYWHERE
+    failure: type[Answered] | type[Broken] | tuple[type[Answered], type[Broken]] = (
         Answered,
         Broken,
     )
     words: re.Pattern[str] | None = None
-    is_final: bool = False
+    is_permanent: bool = False
 
 
 OWN_AUTHORITY = "name the file of the relay's authority in {P}CA_FILE"
 OUR_NAME = "set GCSCHED_SMTP_HELO_NAME to a full name that DNS knows"
 OUR_SENDER = "correct GCSCHED_SENDER_EMAIL, or let the relay accept this sender from us"
 LOG_IN = "set {P}USERNAME and {P}PASSWORD"
-LET_US = "let the relay accept mails from this machine, or log in: " + LOG_IN
+ALLOW_US = "let the relay accept mails from this machine, or log in: " + LOG_IN
 ENCRYPT = "set {P}SECURITY to starttls or tls"
 
-# Read downwards: the first line that fits. Our own words come from adapters/smtp/connect.py.
+# The first row that matches decides. Our own descriptions are in adapters/smtp/connect.py.
 TABLE = (
     # The certificate, the protocol, the port.
-    Line(
-        f"the relay's certificate is signed by itself or by nobody we trust: {OWN_AUTHORITY}",
+    AdviceRow(
+        f"the relay's certificate is self-signed or of an unknown authority: {OWN_AUTHORITY}",
         TLS | CONNECT,
         Broken,
-        said.words("self[- ]signed", "local issuer", "unable to verify", "unknown ca"),
+        phrases.compile_phrases("self[- ]signed", "local issuer", "unable to verify", "unknown ca"),
     ),
-    Line(
+    AdviceRow(
         "the relay's certificate is for another name: correct {P}HOST or the certificate",
         TLS | CONNECT,
         Broken,
-        said.words("hostname mismatch", "ip address mismatch", "not valid for"),
+        phrases.compile_phrases("hostname mismatch", "ip address mismatch", "not valid for"),
     ),
-    Line(
+    AdviceRow(
         "the relay's certificate is not valid today: renew it, or correct this machine's clock",
         TLS | CONNECT,
         Broken,
-        said.words("has expired", "not yet valid"),
+        phrases.compile_phrases("has expired", "not yet valid"),
     ),
-    Line(
+    AdviceRow(
         "the relay's TLS is too old: gcsched needs TLS 1.2 or newer; upgrade the relay",
         TLS | CONNECT,
         Broken,
-        said.words("unsupported.protocol", "protocol.version", "no.protocols.available"),
+        phrases.compile_phrases(
+            "unsupported.protocol", "protocol.version", "no.protocols.available"
+        ),
     ),
-    Line(
+    AdviceRow(
         "the relay does not speak TLS on this port: set {P}SECURITY to starttls, or correct"
         " {P}PORT (465 is for tls, 587 for starttls)",
         TLS | CONNECT,
         Broken,
-        said.words("wrong.version.number", "record.layer.failure", "packet length too long"),
+        phrases.compile_phrases(
+            "wrong.version.number", "record.layer.failure", "packet length too long"
+        ),
     ),
-    Line(
+    AdviceRow(
         "the relay offers no STARTTLS: set {P}SECURITY to tls if the port is for TLS (465), or"
         " correct {P}PORT",
         TLS,
         Broken,
-        said.words("does not offer starttls"),
+        phrases.compile_phrases("does not offer starttls"),
     ),
-    Line("read {P}SECURITY and {P}CA_FILE: the relay and we do not agree on TLS", TLS, Broken),
-    # The way to it.
-    Line(
+    AdviceRow("check {P}SECURITY and {P}CA_FILE: the TLS handshake failed", TLS, Broken),
+    # The network.
+    AdviceRow(
         "correct {P}HOST, or this machine's DNS",
         CONNECT,
         Broken,
-        said.words("cannot be resolved", "is no host name"),
+        phrases.compile_phrases("cannot be resolved", "is (?:no|not a) host name"),
     ),
-    Line(
-        "nothing listens there: correct {P}HOST and {P}PORT, or start the relay",
+    AdviceRow(
+        "nothing listens at that address: correct {P}HOST and {P}PORT, or start the relay",
         CONNECT,
         Broken,
-        said.words("connection refused", "takes a connection", "reset by peer"),
+        phrases.compile_phrases(
+            "connection refused", "(?:takes|accepts) a connection", "reset by peer"
+        ),
     ),
-    Line(
-        "the network has no way there: correct {P}HOST, or a firewall's rules",
+    AdviceRow(
+        "the network has no route to it: correct {P}HOST, or a firewall's rules",
         CONNECT,
         Broken,
-        said.words("unreachable", "no route"),
+        phrases.compile_phrases("unreachable", "no route"),
     ),
-    Line(
-        "nothing is heard from it: correct {P}HOST and {P}PORT, set {P}SECURITY to tls if the"
+    AdviceRow(
+        "it does not answer: correct {P}HOST and {P}PORT, set {P}SECURITY to tls if the"
         " port is for TLS (465), or open the firewall",
         CONNECT,
         Broken,
-        said.words("did not answer in time", "timed out", "no answer within"),
+        phrases.compile_phrases("did not answer in time", "timed out", "no answer within"),
     ),
     # The login.
-    Line(
-        "the relay offers no login that we speak: set {P}SECURITY to starttls or tls, many offer"
-        " one only then, or unset {P}USERNAME",
+    AdviceRow(
+        "the relay offers no login mechanism that gcsched supports: set {P}SECURITY to starttls or"
+        " tls, which many relays require for a login, or unset {P}USERNAME",
         AUTH,
         Broken,
-        said.words("offers no auth mechanism"),
+        phrases.compile_phrases("offers no auth mechanism"),
     ),
-    Line(
+    AdviceRow(
         "correct {P}PASSWORD or its file",
         AUTH,
         Broken,
-        said.words("password"),
+        phrases.compile_phrases("password"),
     ),
-    Line(
-        f"the relay wants an encrypted session: {ENCRYPT}", words=said.ENCRYPTION, trouble=Answered
+    AdviceRow(
+        f"the relay requires an encrypted session: {ENCRYPT}",
+        words=phrases.ENCRYPTION,
+        failure=Answered,
     ),
-    Line(
+    AdviceRow(
         "the relay refuses the login: correct {P}PASSWORD or its file",
         AUTH,
         Answered,
-        is_final=True,
+        is_permanent=True,
     ),
-    # What the relay holds against us, at whatever stage.
-    Line(f"the relay refuses our name: {OUR_NAME}", words=said.HELO, trouble=Answered),
-    Line(
+    # Refusals of us, at any stage.
+    AdviceRow(f"the relay refuses our name: {OUR_NAME}", words=phrases.HELO, failure=Answered),
+    AdviceRow(
         f"the relay refuses our name: {OUR_NAME}",
         CONNECT,
         Answered,
-        said.words(r"host ?name|fully[- ]qualified|domain name|literal"),
+        phrases.compile_phrases(r"host ?name|fully[- ]qualified|domain name|literal"),
     ),
-    Line(f"the relay wants a login: {LOG_IN}", words=said.LOGIN, trouble=Answered),
-    Line(f"the relay does not relay for us: {LET_US}", words=said.RELAYING, trouble=Answered),
-    Line(
-        "the sender's domain does not prove our mails: mend its SPF, DKIM and DMARC records, or"
-        " correct GCSCHED_SENDER_EMAIL",
-        words=said.PROOF,
-        trouble=Answered,
+    AdviceRow(f"the relay requires a login: {LOG_IN}", words=phrases.LOGIN, failure=Answered),
+    AdviceRow(
+        f"the relay does not relay for us: {ALLOW_US}", words=phrases.RELAYING, failure=Answered
     ),
-    Line(f"the relay refuses our sender: {OUR_SENDER}", words=said.SENDER, trouble=Answered),
-    Line(
-        "the relay refuses this machine: look at its address, its name in DNS and block lists",
-        words=said.CLIENT,
-        trouble=Answered,
+    AdviceRow(
+        "the sender's domain does not authorize our mails: correct its SPF, DKIM and DMARC"
+        " records, or GCSCHED_SENDER_EMAIL",
+        words=phrases.PROOF,
+        failure=Answered,
     ),
-    Line(
-        "the relay takes no more mails for now: raise the quota there, or set GCSCHED_SMTP_RATE",
-        words=said.QUOTA,
-        trouble=Answered,
+    AdviceRow(
+        f"the relay refuses our sender: {OUR_SENDER}", words=phrases.SENDER, failure=Answered
+    ),
+    AdviceRow(
+        "the relay refuses this machine: check its address, its name in DNS and block lists",
+        words=phrases.CLIENT,
+        failure=Answered,
+    ),
+    AdviceRow(
+        "the relay accepts no more mails for now: raise the quota there, or set GCSCHED_SMTP_RATE",
+        words=phrases.QUOTA,
+        failure=Answered,
     ),
 )
-OF_CODES = (
+ADVICE_BY_CODE = (
     (r"[45]\.1\.[078]|5\.7\.(60|501|511)", f"the relay refuses our sender: {OUR_SENDER}"),
-    (r"5\.7\.1[01]", f"the relay wants an encrypted session: {ENCRYPT}"),
-    (r"5\.7\.([03]|8|9|1[234]|57)", f"the relay wants a login: {LOG_IN}"),
-    (r"5\.7\.(54|64)", f"the relay does not relay for us: {LET_US}"),
+    (r"5\.7\.1[01]", f"the relay requires an encrypted session: {ENCRYPT}"),
+    (r"5\.7\.([03]|8|9|1[234]|57)", f"the relay requires a login: {LOG_IN}"),
+    (r"5\.7\.(54|64)", f"the relay does not relay for us: {ALLOW_US}"),
     (r"5\.7\.506", f"the relay refuses our name: {OUR_NAME}"),
 )
 
 
-def advice_on(trouble: Answered | Broken, *, prefix: str) -> str:
-    """Return what to do about *trouble*; *prefix* is that of the relay's settings."""
-    text, code = words_in(trouble)
-    for line in TABLE:
+def find_advice(failure: Answered | Broken, *, prefix: str) -> str:
+    """Return what to do about *failure*; *prefix* is that of the relay's settings."""
+    text, code = read_text_and_code(failure)
+    for row in TABLE:
         if (
-            isinstance(trouble, line.trouble)
-            and stage_of(trouble) in line.at
-            and (line.words is None or line.words.search(text))
-            and (not line.is_final or code in FINAL)
+            isinstance(failure, row.failure)
+            and stage_of(failure) in row.stages
+            and (row.words is None or row.words.search(text))
+            and (not row.is_permanent or code in PERMANENT)
         ):
-            return line.to_do.replace("{P}", prefix)
-    return of_code(trouble, prefix) or WAITING
+            return row.advice.replace("{P}", prefix)
+    return find_code_advice(failure, prefix) or DEFAULT_ADVICE
 
 
-def of_code(trouble: Answered | Broken, prefix: str) -> str | None:
-    if not isinstance(trouble, Answered) or trouble.reply.stage not in CONVERSATION:
+def find_code_advice(failure: Answered | Broken, prefix: str) -> str | None:
+    if not isinstance(failure, Answered) or failure.reply.stage not in CONVERSATION:
         return None
-    enhanced = trouble.reply.enhanced or ""
-    found = next((to_do for codes, to_do in OF_CODES if re.fullmatch(codes, enhanced)), None)
+    enhanced = failure.reply.enhanced_code or ""
+    found = next((text for codes, text in ADVICE_BY_CODE if re.fullmatch(codes, enhanced)), None)
     return found and found.replace("{P}", prefix)
 
 
-def words_in(trouble: Answered | Broken) -> tuple[str, int]:
-    if isinstance(trouble, Answered):
-        return said.spoken(trouble.reply.text), trouble.reply.code
-    return trouble.reason, 0
+def read_text_and_code(failure: Answered | Broken) -> tuple[str, int]:
+    if isinstance(failure, Answered):
+        return phrases.strip_addresses(failure.reply.text), failure.reply.code
+    return failure.reason, 0
 
 
-def stage_of(trouble: Answered | Broken) -> Stage:
-    return trouble.reply.stage if isinstance(trouble, Answered) else trouble.stage
+def stage_of(failure: Answered | Broken) -> Stage:
+    return failure.reply.stage if isinstance(failure, Answered) else failure.stage

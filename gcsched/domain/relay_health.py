@@ -1,4 +1,4 @@
-"""What mails and checks say about a relay, and when to check it next. Pure: waits in seconds."""
+"""The health of a relay by its mails and checks, and the next check. Pure: waits in seconds."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,7 +8,7 @@ from gcsched.domain.circuit_breaker import BreakerPolicy
 from gcsched.domain.relay_advice import stage_of
 from gcsched.domain.smtp_reply import TRANSIENT, Answered, Broken, Stage
 
-OF_SESSION = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
+SESSION_STAGES = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
 IDLE_SECONDS = 60.0
 LOGIN_REFUSED_SECONDS = 300.0  # relays lock accounts after some wrong logins in a few minutes
 
@@ -16,17 +16,17 @@ LOGIN_REFUSED_SECONDS = 300.0  # relays lock accounts after some wrong logins in
 class RelayState(StrEnum):
     """Whether a relay can be used, as far as a process knows."""
 
-    UNKNOWN = "UNKNOWN"  # neither a mail nor a check has come to an end
+    UNKNOWN = "UNKNOWN"  # no mail and no check has ended yet
     UP = "UP"  # it answered
-    FAILED = "FAILED"  # no session with it stood at the last check; mails are tried all the same
+    FAILED = "FAILED"  # the last check could not open a session; mails are still tried
     DOWN = "DOWN"  # its breaker is open: mails are held back from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """*error* is the latest trouble that nothing has disproved since; "": there is none.
+    """The *state* of a relay since *state_time*.
 
-    The relay has been in *state* since *state_time*.
+    *error* is the latest failure that nothing has disproved since; "" if there is none.
     """
 
     state: RelayState = RelayState.UNKNOWN
@@ -35,80 +35,80 @@ class HealthReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A check came to an end: *trouble* is why no session stands; None: one does, and answers."""
+class CheckResult:
+    """The end of a check: *failure* is why no session could be opened; None: one could."""
 
-    trouble: Answered | Broken | None = None
+    failure: Answered | Broken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What a mail or a check said about its relay; *error* is "" where nothing is wrong.
+class RelayObservation:
+    """The finding of a mail or a check about its relay; *error* is "" if nothing is wrong.
 
-    *heals* is False for a check that passed while mails were refused: that takes a mail.
-    *is_down* is whether the breaker is open after it.
+    *clears_error* is False for a check that passed while mails were refused: only an accepted mail
+    disproves that. *is_down* is whether the breaker is open after it.
     """
 
     error: str = ""
     is_check: bool = False
     is_login_refused: bool = False
-    heals: bool = True
+    clears_error: bool = True
     is_down: bool = False
 
 
-def state_after(state: RelayState, heard: Heard) -> RelayState:
-    """Return the state of a relay that was in *state*."""
-    if heard.is_down:
+def next_state(state: RelayState, observation: RelayObservation) -> RelayState:
+    """Return the state after *observation* of a relay that was in *state*."""
+    if observation.is_down:
         return RelayState.DOWN
-    if not heard.error:
+    if not observation.error:
         return RelayState.UP
-    # One mail in trouble proves little: a check follows soon, and the breaker counts.
-    is_proven = heard.is_check or state is RelayState.UNKNOWN
+    # One failed mail proves little: a check follows soon, and the breaker counts failures.
+    is_proven = observation.is_check or state is RelayState.UNKNOWN
     return RelayState.FAILED if is_proven else state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """When a relay is checked: at once, then while it is idle, and sooner while it fails.
+class CheckSchedule:
+    """The schedule of a relay's checks: at once, then while it is idle, and sooner while it fails.
 
-    *failed* counts the failed checks in a row; *is_suspect*: a mail was in trouble since.
+    *failed_checks* counts the failed checks in a row; *is_suspect*: a mail or a check has failed.
     """
 
     policy: BreakerPolicy = field(default_factory=BreakerPolicy)
     is_new: bool = True
-    failed: int = 0
+    failed_checks: int = 0
     is_suspect: bool = False
     is_login_refused: bool = False
 
-    def after(self, heard: Heard) -> "Schedule":
-        if not heard.error:
-            return Schedule(policy=self.policy, is_new=False)
+    def after(self, observation: RelayObservation) -> "CheckSchedule":
+        if not observation.error:
+            return CheckSchedule(policy=self.policy, is_new=False)
         return replace(
             self,
             is_new=False,
-            failed=self.failed + heard.is_check,
+            failed_checks=self.failed_checks + observation.is_check,
             is_suspect=True,
-            is_login_refused=heard.is_login_refused,
+            is_login_refused=observation.is_login_refused,
         )
 
     def wait_seconds(self, chance: float) -> float:
-        """Return how long nothing must be heard before a check; *chance* spreads the replicas."""
+        """Return how long a relay must be idle before a check; *chance* spreads the replicas."""
         if self.is_new:
             return 0.0
         if self.is_login_refused:
             return LOGIN_REFUSED_SECONDS * (1.0 + chance / 4)
         if self.is_suspect:
-            return self.policy.wait_seconds(max(self.failed - 1, 0), chance)
+            return self.policy.wait_seconds(max(self.failed_checks - 1, 0), chance)
         return IDLE_SECONDS * (0.75 + chance / 2)
 
 
-def is_of_session(trouble: Answered | Broken) -> bool:
-    """Return whether no session could be opened, so that the next one that stands disproves it."""
-    return stage_of(trouble) in OF_SESSION
+def is_session_failure(failure: Answered | Broken) -> bool:
+    """Return whether no session could be opened, so that the next open session disproves it."""
+    return stage_of(failure) in SESSION_STAGES
 
 
-def is_login_refused(trouble: Answered | Broken) -> bool:
-    """Return whether asking again would be one wrong login more."""
-    if not isinstance(trouble, Answered):
+def is_login_refused(failure: Answered | Broken) -> bool:
+    """Return whether the relay refused the login, so that another try is another wrong login."""
+    if not isinstance(failure, Answered):
         return False
-    return trouble.reply.stage is Stage.AUTH and trouble.reply.code not in TRANSIENT
+    return failure.reply.stage is Stage.AUTH and failure.reply.code not in TRANSIENT

@@ -1,14 +1,14 @@
-"""What a caller may ask for: a request that breaks a rule names every broken rule. Pure."""
+"""Requests for a mail, and their validation: every broken rule is reported. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from gcsched.domain.address import new_address
+from gcsched.domain.address import parse_new_address
 from gcsched.domain.address_rules import AddressRules
-from gcsched.domain.checks import Checked, checked
-from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
-from gcsched.domain.invisible_text import unseen_violations
+from gcsched.domain.checks import Checked, require_valid
+from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
+from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
 from gcsched.domain.validation import (
     empid_violations,
@@ -19,18 +19,18 @@ from gcsched.domain.validation import (
 )
 from gcsched.errors import Violation
 
-LONGEST_MESSAGE = 998  # RFC 5322, section 2.1.1
-LONGEST_NAME = 256
+MAX_MESSAGE_LENGTH = 998  # RFC 5322, section 2.1.1
+MAX_NAME_LENGTH = 256
 DEFAULT_TEMPLATE = "doc"
-MOST_REQUESTS = 1_000
+MAX_REQUESTS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeetRequest:
-    """A wish: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
+    """A request: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
 
-    ``not_after`` is in Unix seconds too, 0 = as the operator has set it. A ``priority`` of None is
-    a number that the contract does not know.
+    ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
+    stands for a number that is not in the contract.
     """
 
     empid: str
@@ -51,100 +51,110 @@ class MeetRequest:
         return self.timestamp == 0
 
     @property
-    def asked_for(self) -> datetime:
+    def requested_time(self) -> datetime:
         return datetime.fromtimestamp(self.timestamp, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What a request may refer to: each template with the variables it needs, the daily run.
+class RequestContext:
+    """The configuration that a request is validated against: templates, daily run, addresses.
 
-    *given* are the names that every mail has; nobody's variables may have one of them. *addresses*
-    says which domains beside those of the public internet may be written to.
+    *templates* has the required variables of each. *reserved_names* are variables that every mail
+    has, so that no caller may set them. *address_rules* allow domains beside the public ones.
     """
 
     templates: Mapping[str, Collection[str]]
-    given: Collection[str]
-    daily: DailyPlan
-    addresses: AddressRules = AddressRules.PUBLIC
+    reserved_names: Collection[str]
+    daily_plan: DailyPlan
+    address_rules: AddressRules = AddressRules.PUBLIC
 
-    def due_at(self, request: MeetRequest, *, now: datetime) -> datetime:
-        """Give the second that *request* asks for; what is past is now."""
+    def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
+        """Return the second that *request* asks for, or the present one if that is past."""
         if request.is_daily:
-            return self.daily.instant(self.daily.next_day(now))
-        return max(request.asked_for, now.replace(microsecond=0))
+            return self.daily_plan.run_time(self.daily_plan.next_run_day(now))
+        return max(request.requested_time, now.replace(microsecond=0))
 
 
-def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
+def validate_request(raw: MeetRequest, *, now: datetime, context: RequestContext) -> MeetRequest:
     """Return *raw* with its text trimmed and its addresses normalised.
 
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
-    return checked(read_request(raw, now, offer))
+    return require_valid(read_request(raw, now, context))
 
 
-def read_request(raw: MeetRequest, now: datetime, offer: Offer) -> Checked[MeetRequest]:
+def read_request(raw: MeetRequest, now: datetime, context: RequestContext) -> Checked[MeetRequest]:
     message = raw.message.strip()
     yield from empid_violations(raw.empid)
-    yield from unseen_violations("empid", raw.empid)
-    email = yield from new_address(raw.email, field="emailID", rules=offer.addresses)
-    yield from text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE)
-    yield from text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME)
-    when = list(second_violations("timestamp", raw.timestamp, now, zero="the next daily run"))
-    yield from when
+    yield from invisible_violations("empid", raw.empid)
+    email = yield from parse_new_address(raw.email, field="emailID", rules=context.address_rules)
+    yield from text_violations("message", message, at_least=1, at_most=MAX_MESSAGE_LENGTH)
+    yield from text_violations("empName", raw.name, at_least=0, at_most=MAX_NAME_LENGTH)
+    time_violations = list(
+        second_violations("timestamp", raw.timestamp, now, zero_means="the next daily run")
+    )
+    yield from time_violations
     if raw.request_id:
         yield from request_id_violations(raw.request_id)
-    yield from template_violations(raw, offer)
-    if raw.not_after and not when:
-        yield from not_after_violations(raw, now, offer)
+    yield from template_violations(raw, context)
+    if raw.not_after and not time_violations:
+        yield from not_after_violations(raw, now, context)
     reply_to = ""
     if raw.reply_to:
-        reply_to = yield from new_address(raw.reply_to, field="reply_to", rules=offer.addresses)
+        reply_to = yield from parse_new_address(
+            raw.reply_to, field="reply_to", rules=context.address_rules
+        )
     if raw.labels:
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
-        return raw  # as nearly all are: a copy costs more than all the checks
+        return raw  # nearly always: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
 
 
 def batch_violations(count: int) -> Checked[None]:
-    if not 1 <= count <= MOST_REQUESTS:
-        yield Violation("requests", f"must be 1 to {MOST_REQUESTS}, are {count}")
+    if not 1 <= count <= MAX_REQUESTS:
+        yield Violation("requests", f"must be 1 to {MAX_REQUESTS}, are {count}")
 
 
-def second_violations(field: str, second: int, after: datetime, *, zero: str) -> Checked[None]:
-    """Check Unix seconds that are at most ten years after *after*; 0 means *zero*."""
+def second_violations(
+    field: str, second: int, after: datetime, *, zero_means: str
+) -> Checked[None]:
+    """Check Unix seconds that are at most ten years after *after*; 0 means *zero_means*."""
     if second < 0:
-        yield Violation(field, f"must not be negative; 0 means {zero}")
-    elif second in MILLISECONDS:
+        yield Violation(field, f"must not be negative; 0 means {zero_means}")
+    elif second in MILLISECOND_RANGE:
         yield Violation(
             field,
             f"must be in Unix seconds; {second} looks like milliseconds,"
             f" {second // 1000} would be in seconds",
         )
-    elif second > (after + FURTHEST).timestamp():
+    elif second > (after + MAX_AHEAD).timestamp():
         yield Violation(field, "must not be more than ten years ahead")
 
 
-def not_after_violations(raw: MeetRequest, now: datetime, offer: Offer) -> Checked[None]:
-    due_at = offer.due_at(raw, now=now)
-    wrong = list(
-        second_violations("not_after", raw.not_after, due_at, zero="as the operator has set it")
+def not_after_violations(raw: MeetRequest, now: datetime, context: RequestContext) -> Checked[None]:
+    scheduled = context.schedule_time(raw, now=now)
+    violations = list(
+        second_violations(
+            "not_after", raw.not_after, scheduled, zero_means="the operator's setting"
+        )
     )
-    yield from wrong
-    if not wrong and raw.not_after < due_at.timestamp():
-        due = f"{int(due_at.timestamp())} ({due_at.isoformat(timespec='seconds')})"
-        yield Violation("not_after", f"must not be before the time at which it is due, {due}")
+    yield from violations
+    if not violations and raw.not_after < scheduled.timestamp():
+        moment = f"{int(scheduled.timestamp())} ({scheduled.isoformat(timespec='seconds')})"
+        yield Violation("not_after", f"must not be before the schedule time, {moment}")
 
 
-def template_violations(raw: MeetRequest, offer: Offer) -> Checked[None]:
-    """Check the template, and the variables as far as can be told without one."""
-    needs = offer.templates.get(raw.template)
-    if needs is None:
-        yield Violation("template", f"must be one of {', '.join(sorted(offer.templates))}")
-    if raw.variables or needs:
-        yield from variable_violations(raw.variables, needs=needs or (), given=offer.given)
+def template_violations(raw: MeetRequest, context: RequestContext) -> Checked[None]:
+    """Check the template, and the variables as far as possible without a valid template."""
+    required = context.templates.get(raw.template)
+    if required is None:
+        yield Violation("template", f"must be one of {', '.join(sorted(context.templates))}")
+    if raw.variables or required:
+        yield from variable_violations(
+            raw.variables, required=required or (), reserved=context.reserved_names
+        )
 
 
 def priority_violations(priority: Priority | None) -> Checked[None]:

@@ -1,7 +1,6 @@
-"""What a relay's answer means for the job. Pure tables over code, enhanced code and words.
+"""Classifies a relay's reply: what it means for the job. Pure tables over codes and phrases.
 
-The stage says little: Postfix tells at RCPT what it holds against our sender, and Exchange after
-the dot.
+The stage says little: Postfix refuses our sender at RCPT, and Exchange after the final dot.
 """
 
 import re
@@ -11,11 +10,11 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 
-from gcsched.domain import smtp_reply_words as said
+from gcsched.domain import smtp_reply_words as phrases
 
 
 class Stage(StrEnum):
-    """Where in the conversation something happened."""
+    """The step of an SMTP conversation."""
 
     CONNECT = "CONNECT"
     TLS = "TLS"
@@ -27,50 +26,52 @@ class Stage(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an attempt came to."""
+    """The outcome of an attempt."""
 
-    ACCEPTED = "ACCEPTED"
-    LATER = "LATER"
-    RECIPIENT = "RECIPIENT"
-    CONTENT = "CONTENT"
-    POLICY = "POLICY"
-    OURS = "OURS"
-    UNCERTAIN = "UNCERTAIN"
+    ACCEPTED = "ACCEPTED"  #: The relay took the mail.
+    DEFERRED = "DEFERRED"  #: A temporary refusal of this mail (4xx): try again later.
+    RECIPIENT = "RECIPIENT"  #: A permanent refusal: the address does not exist. It is suppressed.
+    CONTENT = "CONTENT"  #: A permanent refusal of what the mail contains.
+    POLICY = "POLICY"  #: A permanent refusal by a rule of the relay or of the recipient.
+    RELAY = "RELAY"  #: A failure between us and the relay; this mail is not the cause.
+    UNCERTAIN = "UNCERTAIN"  #: The body had begun and the reply was lost.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One SMTP reply: basic code, enhanced code (RFC 3463) if it carries one, and its text."""
+    """One SMTP reply: basic code, enhanced code (RFC 3463) if present, and text."""
 
     stage: Stage
     code: int
-    enhanced: str | None = None
+    enhanced_code: str | None = None
     text: str = ""
 
     @classmethod
     def parse(cls, stage: Stage, code: int, text: str) -> "Reply":
-        """Split an enhanced code off the front of *text*, when it belongs to *code*'s class.
+        """Split an enhanced code off the start of *text* if it has the class of *code*.
 
         qmail writes it at the end, in brackets; there it stays in the text.
         """
         found = ENHANCED.match(text)
         if found and found[1][0] == str(code)[0]:
-            return cls(stage=stage, code=code, enhanced=found[1], text=text[found.end() :].strip())
+            return cls(
+                stage=stage, code=code, enhanced_code=found[1], text=text[found.end() :].strip()
+            )
         found = ENHANCED_LAST.search(text)
         enhanced = found[1] if found and found[1][0] == str(code)[0] else None
-        return cls(stage=stage, code=code, enhanced=enhanced, text=text.strip())
+        return cls(stage=stage, code=code, enhanced_code=enhanced, text=text.strip())
 
     def __str__(self) -> str:
-        enhanced = f" {self.enhanced}" if self.enhanced else ""
+        enhanced = f" {self.enhanced_code}" if self.enhanced_code else ""
         return f"{self.code}{enhanced} at {self.stage}: {self.text[:512]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The relay decided: it took the mail, or refused at some stage.
+    """The relay replied: it took the mail, or refused it at some stage.
 
-    *note* is what we add where it took another form of the mail than was asked for. *is_doubted*
-    says that it refuses one recipient after the other: that is no word on this one.
+    *note* is our remark where the relay took another form of the mail. *is_doubted*: the relay
+    refuses every recipient, so the reply says nothing about this one.
     """
 
     reply: Reply
@@ -79,12 +80,12 @@ class Answered:
 
     @property
     def kind(self) -> Kind:
-        return Kind.OURS if self.is_doubted else kind_of(self.reply)
+        return Kind.RELAY if self.is_doubted else kind_of(self.reply)
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The session failed at *stage*; at BODY nobody knows whether the relay took the mail."""
+    """The session failed at *stage*; at BODY the relay may have taken the mail."""
 
     stage: Stage
     reason: str
@@ -94,7 +95,7 @@ class Broken:
 class Withheld:
     """Nothing was transmitted: the claim was gone, or too little of its lease was left.
 
-    *wait* is how long to leave the mail alone; None: it may be claimed again at once.
+    *wait* is how long the mail should wait; None: it may be claimed again at once.
     """
 
     reason: str
@@ -105,14 +106,14 @@ Transmission = Answered | Broken | Withheld
 
 OK = range(200, 300)
 TRANSIENT = range(400, 500)
-FINAL = range(500, 600)
+PERMANENT = range(500, 600)
 SERVICE_CLOSING = 421
 NO_MAIL_HERE = 521  # RFC 7504
-FULL = 552  # RFC 5321, section 4.2.2: exceeded storage allocation
+STORAGE_EXCEEDED = 552  # RFC 5321, section 4.2.2: exceeded storage allocation
 AUTH_CODES = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
-OUT_OF_STEP = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
-NOT_UNDERSTOOD = frozenset({501, 504, 555})  # what a command was given
-OPENING = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
+COMMAND_ERRORS = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
+PARAMETER_ERRORS = frozenset({501, 504, 555})  # an invalid parameter of a command
+OPENING_STAGES = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
 MAIL, RCPT, BODY = (frozenset({stage}) for stage in (Stage.MAIL, Stage.RCPT, Stage.BODY))
 ENVELOPE, WITH_CONTENT = MAIL | RCPT, BODY | {Stage.DATA}
 AFTER_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
@@ -122,105 +123,111 @@ ENHANCED = re.compile(r"#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[\s:,]+|$)")
 ENHANCED_LAST = re.compile(r"\(#([245]\.[0-9]{1,3}\.[0-9]{1,3})[^()]*\)\s*$")
 
 NO_CODE = "(?:)"  # a reply without an enhanced code
-OF_A_USER = r"5\.1\.(1|6|10)|5\.2\.1"
-OF_A_DOMAIN = r"5\.1\.[23]"
-OF_A_MAILBOX = r"[45]\.2\.2"
-OF_SIZE = r"5\.2\.3|5\.3\.4"
-OF_FORM = r"5\.(2\.3|3\.3|6\..*)"
-OF_ONE_MAIL = r"4\.(2\.[23]|3\.[34]|6\..*)"
+USER_CODES = r"5\.1\.(1|6|10)|5\.2\.1"
+DOMAIN_CODES = r"5\.1\.[23]"
+MAILBOX_CODES = r"[45]\.2\.2"
+SIZE_CODES = r"5\.2\.3|5\.3\.4"
+FORMAT_CODES = r"5\.(2\.3|3\.3|6\..*)"
+SINGLE_MAIL_CODES = r"4\.(2\.[23]|3\.[34]|6\..*)"
 # RFC 3463 and 5248, RFC 7372 (SPF, DKIM), RFC 4954 (AUTH), RFC 3207 (TLS); then Exchange's own.
-OF_OURS = (
+RELAY_CODES = (
     r"[45]\.1\.[78]|[45]\.7\.(8|9|1[0-4]|2[0-9]|30)"
     r"|[45]\.3\.[15]|5\.3\.2|[45]\.4\.5|4\.7\.[56][0-9][0-9]"
     r"|5\.7\.(3|5[47]|6[04]|50[12368]|509|51[15]|52[0-9]|60[6-9]|6[1-4][0-9]|7[0-4][0-9]|750)"
 )
-# A filter's "not now" for one mail carries them as well: these two say less than they seem to.
-OF_SOME_SYSTEM = r"4\.3\.[02]"
-OF_ONE_SYSTEM = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
-OF_A_CHOOSY_RECIPIENT = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
+# A filter that defers one mail sends these two as well, so they do not prove a system failure.
+UNCLEAR_SYSTEM_CODES = r"4\.3\.[02]"
+SYSTEM_CODES = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
+RESTRICTION_CODES = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. What it does not name may be anything; *enhanced* is a pattern."""
+    """One row of the table. An omitted field matches anything; *enhanced* is a pattern."""
 
     kind: Kind
-    at: Container[Stage] = frozenset(Stage)
+    stages: Container[Stage] = frozenset(Stage)
     codes: Container[int] = range(1000)
     enhanced: str = ""
     words: re.Pattern[str] | None = None
 
-    def fits(self, reply: Reply, text: str) -> bool:
-        """Return whether *reply* is meant; *text* is what it says without addresses."""
+    def matches(self, reply: Reply, text: str) -> bool:
+        """Return whether *reply* matches; *text* is its text without addresses."""
         return (
-            reply.stage in self.at
+            reply.stage in self.stages
             and reply.code in self.codes
-            and (not self.enhanced or bool(re.fullmatch(self.enhanced, reply.enhanced or "")))
+            and (not self.enhanced or bool(re.fullmatch(self.enhanced, reply.enhanced_code or "")))
             and (self.words is None or bool(self.words.search(text)))
         )
 
 
-# Read downwards: the first row that fits decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
+# The first row that matches decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
 TABLE = (
-    # Between us and the relay, and no fault of this mail.
-    Row(Kind.OURS, OPENING),
-    Row(Kind.OURS, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | OUT_OF_STEP),
-    # Codes and words that leave no doubt whom they mean.
-    Row(Kind.LATER, AFTER_MAIL, words=said.BUSY_RECIPIENT),
-    Row(Kind.LATER, codes=TRANSIENT, words=said.GREYLISTED),
-    Row(Kind.CONTENT, codes=FINAL, enhanced=OF_SIZE),
-    Row(Kind.POLICY, AFTER_MAIL, FINAL, OF_A_CHOOSY_RECIPIENT),
-    # Some check that our sender exists: "no such user" is it then, whatever the code.
-    Row(Kind.POLICY, AFTER_MAIL, FINAL, words=said.RESTRICTED),
-    Row(Kind.OURS, words=said.SENDER),
-    Row(Kind.RECIPIENT, AFTER_MAIL, FINAL, rf"{OF_A_USER}|5\.3\.0", said.NO_USER),
-    Row(Kind.LATER, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
-    Row(Kind.LATER, AFTER_MAIL, {*TRANSIENT, FULL}, OF_ONE_SYSTEM, said.RECIPIENTS_SYSTEM),
-    Row(Kind.LATER, BODY, TRANSIENT, OF_ONE_SYSTEM, said.FILTERS_SYSTEM),
-    Row(Kind.OURS, enhanced=OF_OURS),
-    # Ours, in words: what we say we are, what proves it, where we are, how much we send.
-    Row(Kind.OURS, words=said.HELO),
-    Row(Kind.OURS, words=said.SENDING),
-    Row(Kind.OURS, words=said.PROOF),
-    Row(Kind.POLICY, BODY, FINAL, r"5\.7\..*", said.SPAM),
-    Row(Kind.CONTENT, BODY, FINAL, words=said.SPAM),
-    Row(Kind.OURS, words=said.CLIENT),
-    Row(Kind.OURS, words=said.RELAYING),
-    Row(Kind.OURS, words=said.LOGIN),
-    Row(Kind.OURS, words=said.ENCRYPTION),
-    Row(Kind.LATER, AFTER_MAIL, words=said.RECIPIENTS_RATE),
-    Row(Kind.LATER, AFTER_MAIL, TRANSIENT, OF_ONE_SYSTEM, said.USERS_RATE),
-    Row(Kind.LATER, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=said.NOT_WHAT_WE_SEND),
-    Row(Kind.OURS, words=said.QUOTA),
-    Row(Kind.OURS, words=said.PIPELINED),
-    Row(Kind.OURS, codes=FINAL, words=said.RELAY),
-    Row(Kind.OURS, codes=TRANSIENT, enhanced=OF_SOME_SYSTEM, words=said.RELAY),
-    Row(Kind.OURS, codes=TRANSIENT, enhanced=NO_CODE, words=said.SYSTEM),
-    # At MAIL nothing but our sender and the mail's size and form is in question.
-    Row(Kind.LATER, MAIL, TRANSIENT, OF_ONE_MAIL),
-    Row(Kind.LATER, MAIL, TRANSIENT, NO_CODE, said.LARGE_MAIL),
-    Row(Kind.OURS, MAIL, TRANSIENT),
-    Row(Kind.OURS, MAIL, enhanced=r"5\.[17]\..*"),
-    # For this mail, not now.
-    Row(Kind.LATER, AFTER_MAIL, enhanced=OF_A_MAILBOX),
-    Row(Kind.LATER, AFTER_MAIL, words=said.FULL_MAILBOX),
-    Row(Kind.LATER, codes=TRANSIENT),
-    # For this mail, never.
-    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{OF_A_USER}|{OF_A_DOMAIN}"),
-    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=said.REJECTED_RECIPIENT),
-    Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=said.REJECTED_ADDRESS),
-    Row(Kind.RECIPIENT, AFTER_MAIL, words=said.NO_USER),
-    Row(Kind.POLICY, AFTER_MAIL, NOT_UNDERSTOOD, words=said.BAD_ADDRESS),
-    Row(Kind.OURS, codes=NOT_UNDERSTOOD),
+    # A failure between us and the relay; this mail is not the cause.
+    Row(Kind.RELAY, OPENING_STAGES),
+    Row(Kind.RELAY, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | COMMAND_ERRORS),
+    # Codes and phrases that name the cause unambiguously.
+    Row(Kind.DEFERRED, AFTER_MAIL, words=phrases.BUSY_RECIPIENT),
+    Row(Kind.DEFERRED, codes=TRANSIENT, words=phrases.GREYLISTED),
+    Row(Kind.CONTENT, codes=PERMANENT, enhanced=SIZE_CODES),
+    Row(Kind.POLICY, AFTER_MAIL, PERMANENT, RESTRICTION_CODES),
+    # Some relays verify that our sender exists: then "no such user" is the sender, at any code.
+    Row(Kind.POLICY, AFTER_MAIL, PERMANENT, words=phrases.RESTRICTED),
+    Row(Kind.RELAY, words=phrases.SENDER),
+    Row(Kind.RECIPIENT, AFTER_MAIL, PERMANENT, rf"{USER_CODES}|5\.3\.0", phrases.NO_USER),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=phrases.THE_MAILBOX_IS_FULL),
+    Row(
+        Kind.DEFERRED,
+        AFTER_MAIL,
+        {*TRANSIENT, STORAGE_EXCEEDED},
+        SYSTEM_CODES,
+        phrases.RECIPIENTS_SYSTEM,
+    ),
+    Row(Kind.DEFERRED, BODY, TRANSIENT, SYSTEM_CODES, phrases.FILTERS_SYSTEM),
+    Row(Kind.RELAY, enhanced=RELAY_CODES),
+    # Phrases about us: our name, its proof, our address, our volume.
+    Row(Kind.RELAY, words=phrases.HELO),
+    Row(Kind.RELAY, words=phrases.SENDING),
+    Row(Kind.RELAY, words=phrases.PROOF),
+    Row(Kind.POLICY, BODY, PERMANENT, r"5\.7\..*", phrases.SPAM),
+    Row(Kind.CONTENT, BODY, PERMANENT, words=phrases.SPAM),
+    Row(Kind.RELAY, words=phrases.CLIENT),
+    Row(Kind.RELAY, words=phrases.RELAYING),
+    Row(Kind.RELAY, words=phrases.LOGIN),
+    Row(Kind.RELAY, words=phrases.ENCRYPTION),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=phrases.RECIPIENTS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, TRANSIENT, SYSTEM_CODES, phrases.USERS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=phrases.NOT_WHAT_WE_SEND),
+    Row(Kind.RELAY, words=phrases.QUOTA),
+    Row(Kind.RELAY, words=phrases.PIPELINED),
+    Row(Kind.RELAY, codes=PERMANENT, words=phrases.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=UNCLEAR_SYSTEM_CODES, words=phrases.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=NO_CODE, words=phrases.SYSTEM),
+    # At MAIL the relay knows only our sender and the size and form of the mail.
+    Row(Kind.DEFERRED, MAIL, TRANSIENT, SINGLE_MAIL_CODES),
+    Row(Kind.DEFERRED, MAIL, TRANSIENT, NO_CODE, phrases.LARGE_MAIL),
+    Row(Kind.RELAY, MAIL, TRANSIENT),
+    Row(Kind.RELAY, MAIL, enhanced=r"5\.[17]\..*"),
+    # This mail, for now.
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=MAILBOX_CODES),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=phrases.FULL_MAILBOX),
+    Row(Kind.DEFERRED, codes=TRANSIENT),
+    # This mail, permanently.
+    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{USER_CODES}|{DOMAIN_CODES}"),
+    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=phrases.REJECTED_RECIPIENT),
+    Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=phrases.REJECTED_ADDRESS),
+    Row(Kind.RECIPIENT, AFTER_MAIL, words=phrases.NO_USER),
+    Row(Kind.POLICY, AFTER_MAIL, PARAMETER_ERRORS, words=phrases.BAD_ADDRESS),
+    Row(Kind.RELAY, codes=PARAMETER_ERRORS),
     Row(Kind.POLICY, enhanced=r"5\.7\..*"),
-    Row(Kind.CONTENT, ENVELOPE, enhanced=OF_FORM),
-    Row(Kind.CONTENT, MAIL, {FULL}),
-    Row(Kind.CONTENT, RCPT, {FULL}, NO_CODE, said.TOO_LARGE),
-    Row(Kind.CONTENT, MAIL, words=said.TOO_LARGE),
-    Row(Kind.OURS, MAIL),
-    # Of the content nothing is known before DATA.
-    Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # 5.6.x and the like
-    Row(Kind.CONTENT, WITH_CONTENT, {FULL, 554}),
+    Row(Kind.CONTENT, ENVELOPE, enhanced=FORMAT_CODES),
+    Row(Kind.CONTENT, MAIL, {STORAGE_EXCEEDED}),
+    Row(Kind.CONTENT, RCPT, {STORAGE_EXCEEDED}, NO_CODE, phrases.TOO_LARGE),
+    Row(Kind.CONTENT, MAIL, words=phrases.TOO_LARGE),
+    Row(Kind.RELAY, MAIL),
+    # The relay has not seen the content before DATA.
+    Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # such as 5.6.x
+    Row(Kind.CONTENT, WITH_CONTENT, {STORAGE_EXCEEDED, 554}),
     Row(Kind.CONTENT, BODY),
     Row(Kind.POLICY),
 )
@@ -228,28 +235,28 @@ TABLE = (
 
 def kind_of(reply: Reply) -> Kind:
     """Classify one decisive reply."""
-    # Most replies are this one, each with words of its own: it reads none, and keeps none in mind.
+    # Most replies are an acceptance with a unique text (a queue id): they must not fill the cache.
     is_accepted = reply.stage is Stage.BODY and reply.code in OK
     return Kind.ACCEPTED if is_accepted else kind_of_refusal(reply)
 
 
 @lru_cache(maxsize=256)
 def kind_of_refusal(reply: Reply) -> Kind:
-    """Look *reply* up in the table; one refusal is asked about some times, by all who handle it."""
-    text = said.spoken(reply.text)
-    return next(row.kind for row in TABLE if row.fits(reply, text))
+    """Find *reply* in the table; cached, because each refusal is classified several times."""
+    text = phrases.strip_addresses(reply.text)
+    return next(row.kind for row in TABLE if row.matches(reply, text))
 
 
 def blames_full_mailbox(code: int | None, enhanced: str | None, text: str) -> bool:
-    """Return whether a reply that is for later says that the recipient's mailbox is full."""
-    if code is None or re.fullmatch(f"{OF_A_USER}|{OF_A_DOMAIN}", enhanced or ""):
+    """Return whether a deferral says that the recipient's mailbox is full."""
+    if code is None or re.fullmatch(f"{USER_CODES}|{DOMAIN_CODES}", enhanced or ""):
         return False
-    is_named = bool(re.fullmatch(OF_A_MAILBOX, enhanced or ""))
-    return is_named or bool(said.FULL_MAILBOX.search(said.spoken(text)))
+    is_named = bool(re.fullmatch(MAILBOX_CODES, enhanced or ""))
+    return is_named or bool(phrases.FULL_MAILBOX.search(phrases.strip_addresses(text)))
 
 
 def is_throttling(reply: Reply) -> bool:
-    """Tell whether the relay finds us too fast; at RCPT x.7.x is greylisting, of one recipient."""
+    """Return whether the relay throttles us; at RCPT 4.7.x is greylisting of one recipient."""
     if reply.code == SERVICE_CLOSING:
         return True
-    return reply.stage is not Stage.RCPT and (reply.enhanced or "").startswith("4.7.")
+    return reply.stage is not Stage.RCPT and (reply.enhanced_code or "").startswith("4.7.")

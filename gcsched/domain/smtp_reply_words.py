@@ -1,4 +1,4 @@
-"""What relays really say when they refuse, by whom they blame. Pure patterns, no decisions.
+"""Phrases of real refusals, grouped by the cause they name. Pure patterns, no decisions.
 
 Collected from Postfix, Exim, sendmail, qmail, Exchange and Office 365, Gmail, SES, SendGrid and
 Mailgun; tests/domain/real_replies.py has the replies themselves.
@@ -7,23 +7,24 @@ Mailgun; tests/domain/real_replies.py has the replies themselves.
 import re
 
 IN_BRACKETS = re.compile(r"<[^<>]*(?:>|$)")
-# A relay may send 32 KiB; what is wrong stands at the beginning, and a history keeps no more.
-LONGEST_TEXT = 512
+# A relay may send 32 KiB; the cause is at the start, and a history keeps no more than this.
+MAX_TEXT_LENGTH = 512
 
 
-def words(*phrases: str) -> re.Pattern[str]:
+def compile_phrases(*phrases: str) -> re.Pattern[str]:
     return re.compile("|".join(phrases), re.IGNORECASE)
 
 
-def near(one: str, other: str) -> str:
-    """Return a pattern of *one* and *other* within some words of one sentence."""
+def either_order_pattern(one: str, other: str) -> str:
+    """Return a pattern of *one* and *other*, in either order, close together in one sentence."""
     return f"(?:{one})[^.;]{{0,40}}(?:{other})|(?:{other})[^.;]{{0,40}}(?:{one})"
 
 
-def spoken(text: str) -> str:
-    """Return *text* without the addresses and commands it repeats: anybody may have chosen them."""
-    if len(text) > LONGEST_TEXT:
-        text = text[:LONGEST_TEXT].rpartition(" ")[0]  # half an address is none of its words
+def strip_addresses(text: str) -> str:
+    """Return *text* without the addresses and commands that it repeats: callers choose those."""
+    if len(text) > MAX_TEXT_LENGTH:
+        # The last word goes as well: the cut may have halved it.
+        text = text[:MAX_TEXT_LENGTH].rpartition(" ")[0]
     return " ".join(word for word in IN_BRACKETS.sub(" ", text).split() if "@" not in word)
 
 
@@ -49,9 +50,9 @@ _SENDER = (
 )
 _IS = r"(?:(?:is|was|has been|does|did|could|can|currently) ?){0,2}"
 
-# Blamed is what we say we are.
-HELO = words(r"\b(?:helo|ehlo)\b")
-SENDER = words(
+# The cause is our HELO name or our sender.
+HELO = compile_phrases(r"\b(?:helo|ehlo)\b")
+SENDER = compile_phrases(
     rf"{_SENDER} {_IS}{_REFUSED}",
     rf"{_SENDER} {_IS}(?:invalid|unknown|unverified|forged|undeliverable|non-?existent)",
     rf"{_SENDER} {_IS}(?:not |n't |doesn't )(?:be )?"
@@ -68,11 +69,13 @@ SENDER = words(
     r"verified sender|(?:address|identity|domain) (?:is )?not verified|failed the check in region",
     r"domain of sender|sender'?s? domain|envelope[- ]sender|envelope from",
 )
-SENDING = words(rf"not (?:be )?{_NOT_ALLOWED} to (?:send|use|perform)\b(?! to)")
-# Blamed is that nothing proves it.
-PROOF = words(r"\b(?:spf|dkim|dmarc)\b", r"unauthenticated (?:e-?mails?|mail|messages?|senders?)\b")
-# Blamed is the machine that we speak from.
-CLIENT = words(
+SENDING = compile_phrases(rf"not (?:be )?{_NOT_ALLOWED} to (?:send|use|perform)\b(?! to)")
+# The cause is a missing proof of our sender (SPF, DKIM, DMARC).
+PROOF = compile_phrases(
+    r"\b(?:spf|dkim|dmarc)\b", r"unauthenticated (?:e-?mails?|mail|messages?|senders?)\b"
+)
+# The cause is the machine that we connect from.
+CLIENT = compile_phrases(
     rf"(?:client|connecting|sending) (?:host|ip|server|address)\b.{{0,60}}{_REFUSED}",
     r"blocked using|\bdnsbl\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b",
     r"(?:\bip\b|host|client|server|network|\byou\b).{0,60}(?:black|block|deny) ?-?list",
@@ -80,17 +83,17 @@ CLIENT = words(
     rf"(?:\bip\b|your (?:host|server|network)).{{0,60}}(?:{_REFUSED}|not {_NOT_ALLOWED})",
     r"(?:poor|low|bad|ip) reputation|traffic not accepted from",
 )
-RELAYING = words(
+RELAYING = compile_phrases(
     rf"relay(?:ing)?(?: access)?(?: is| was)? (?:{_REFUSED}|not {_NOT_ALLOWED})",
     rf"not {_NOT_ALLOWED} to relay|(?:unable|not|cannot|can't|won't)(?: to)? relay|no relay",
     r"rcpthosts|relay host is not",
 )
-LOGIN = words(
+LOGIN = compile_phrases(
     rf"(?:authentication|authenticate|\bauth|log ?in|credentials)(?: is| are)? {_REQUIRED}",
     r"(?:authentication|\bauth|log ?in|credentials) (?:first|failed|unsuccessful|invalid)",
     r"(?:must|please|need to|have to|not) (?:be )?(?:authenticated?|log(?:ged)? ?in)\b",
 )
-ENCRYPTION = words(
+ENCRYPTION = compile_phrases(
     r"starttls",
     rf"(?:\btls|\bssl|encryption|secure connection)\b.{{0,30}}{_REQUIRED}",
     r"(?:must|requires?|need) .{0,30}(?:\btls\b|\bssl\b|encrypt)",
@@ -103,19 +106,21 @@ _LIMITED = (
     r"(?:max(?:imum)? (?:number of )?|limit(?:ed)?(?: is| of| to)?:? [0-9]{1,9} )"
     rf"(?:{_MAILS}|recipients) (?:per|in|an|each)|\brate[- ]?limit"
 )
-# "Recipient address rejected:" is how Postfix begins, and a table of users is the relay's.
+# Postfix starts with "Recipient address rejected:", and a user table is a part of the relay.
 _ONE = (
     r"(?<!your )(?<!sender )(?<!sender's )\b(?:{})\b"
     r"(?! (?:address|database|directory|lookup|table))"
 )
 _RECIPIENT, _USER = _ONE.format("recipient|mailbox|inbox"), _ONE.format("user|account")
-NOT_WHAT_WE_SEND = words(rf"\A(?!.*\b(?:{_SENT}|your?)\b)")
-RECIPIENTS_RATE = words(
+NOT_WHAT_WE_SEND = compile_phrases(rf"\A(?!.*\b(?:{_SENT}|your?)\b)")
+RECIPIENTS_RATE = compile_phrases(
     r"\A(?!.*\b(?:sender|sending|submission|outgoing|outbound)\b)"
-    rf".*(?:{near(_RECIPIENT, _LIMITED)})"
+    rf".*(?:{either_order_pattern(_RECIPIENT, _LIMITED)})"
 )
-USERS_RATE = words(rf"{NOT_WHAT_WE_SEND.pattern}.*(?:{near(_USER, _LIMITED)})")
-QUOTA = words(
+USERS_RATE = compile_phrases(
+    rf"{NOT_WHAT_WE_SEND.pattern}.*(?:{either_order_pattern(_USER, _LIMITED)})"
+)
+QUOTA = compile_phrases(
     rf"{_SENT}\b.{{0,30}}(?:quota|limit|rate|threshold)s?\b.{{0,30}}(?:exceed|reach)",
     rf"(?:exceed|reach)\w{{0,4}}\b.{{0,30}}{_SENT}\b.{{0,20}}(?:quota|limit|rate|allowance)",
     r"submission ?quota|sender'?s?.{0,20} quota|quota of (?:the )?sender|tenant has exceeded",
@@ -133,8 +138,8 @@ QUOTA = words(
     r"(?:is |was |has been )?(?:exceeded|reached|hit)",
     r"(?:exceed\w{0,4}|reached|hit|over) (?:the |your |our |a )?(?:\w{1,20} )?rate ?limit",
 )
-# Blamed is how we talk, or nobody but the relay.
-PIPELINED = words(r"pipelin", r"synchroni[sz]ation error")
+# The cause is our protocol, or the relay itself.
+PIPELINED = compile_phrases(r"pipelin", r"synchroni[sz]ation error")
 _SYSTEM = (
     r"config\w* (?:error|problem)|internal (?:server |software )?error|system error|queue file",
     r"(?:system|server) (?:error|failure|problem)",
@@ -146,18 +151,22 @@ _SYSTEM = (
 )
 _CONNECTIONS = r"too many (?:\w{1,20} ){0,3}connections"
 _SERVICE = r"service (?:is )?(?:currently |temporarily )?(?:unavailable|not available)"
-SYSTEM = words(*_SYSTEM, _CONNECTIONS)
-RELAY = words(*_SYSTEM, _CONNECTIONS, _SERVICE, r"lookup error")
-_TROUBLE = "|".join((*_SYSTEM, _SERVICE, r"insufficient (?:\w{1,20} )?(?:storage|space)"))
-RECIPIENTS_SYSTEM = words(near(f"{_RECIPIENT}|{_USER}", _TROUBLE))
-FILTERS_SYSTEM = words(near(r"\b(?:filter|scanner|milter|anti-?virus)\b", _TROUBLE))
+SYSTEM = compile_phrases(*_SYSTEM, _CONNECTIONS)
+RELAY = compile_phrases(*_SYSTEM, _CONNECTIONS, _SERVICE, r"lookup error")
+_PROBLEM = "|".join((*_SYSTEM, _SERVICE, r"insufficient (?:\w{1,20} )?(?:storage|space)"))
+RECIPIENTS_SYSTEM = compile_phrases(either_order_pattern(f"{_RECIPIENT}|{_USER}", _PROBLEM))
+FILTERS_SYSTEM = compile_phrases(
+    either_order_pattern(r"\b(?:filter|scanner|milter|anti-?virus)\b", _PROBLEM)
+)
 
-# Blamed is the recipient, for now or for good.
-GREYLISTED = words(r"gr[ae]y ?-?list", r"receiving (?:e?mail|messages) (?:at a rate|too quickly)")
-BUSY_RECIPIENT = words(
+# The cause is the recipient, for now or permanently.
+GREYLISTED = compile_phrases(
+    r"gr[ae]y ?-?list", r"receiving (?:e?mail|messages) (?:at a rate|too quickly)"
+)
+BUSY_RECIPIENT = compile_phrases(
     r"receiving (?:e?mail|messages) (?:at a rate|too quickly)", r"recipient thread limit"
 )
-RESTRICTED = words(
+RESTRICTED = compile_phrases(
     r"resolver\.rst",
     rf"(?:{_NOT_ALLOWED}|permissions?) to (?:send|post|write) (?:any |an? |your )?"
     r"(?:e-?mails? |mails? |messages? )?to\b(?! (?:us|our|external|outside|remote|other|any|the "
@@ -172,19 +181,23 @@ _FULL = (
     r"(?:mailbox|inbox|mail ?drop|account|user|recipient)\b.{0,40}(?:\bfull\b|(?:over|out of) "
     r"(?:its |the |their |disk |mail )?(?:quota|limit|space|storage))"
 )
-THE_MAILBOX_IS_FULL = words(_FULL, rf"\A(?!.*\b(?:{_SENT}|message|rate)\b).*\bover ?quota\b")
-FULL_MAILBOX = words(
+THE_MAILBOX_IS_FULL = compile_phrases(
+    _FULL, rf"\A(?!.*\b(?:{_SENT}|message|rate)\b).*\bover ?quota\b"
+)
+FULL_MAILBOX = compile_phrases(
     _FULL,
     r"over ?quota|quota (?:is )?(?:exceeded|full|violation)",
     r"exceed\w{0,4} .{0,20}(?:quota|storage)",
     r"mailbox .{0,20}(?:limit|quota|size)\b.{0,20}exceed|(?:insufficient|no|out of) .{0,12}storage",
 )
-NO_USER = words(*_UNKNOWN, r"invalid (?:recipient|mailbox)|recipnotfound|unroute?able address")
-BAD_ADDRESS = words(r"recipient|rcpt|(?:bad|invalid|malformed) (?:e-?mail )?address")
-REJECTED_RECIPIENT = words(r"recipient address rejected")
-REJECTED_ADDRESS = words(r"\b(?:recipient|address) (?:was |is |has been )?rejected")
-# Blamed is the mail, unless the machine that it comes from is named as well.
-SPAM = words(
+NO_USER = compile_phrases(
+    *_UNKNOWN, r"invalid (?:recipient|mailbox)|recipnotfound|unroute?able address"
+)
+BAD_ADDRESS = compile_phrases(r"recipient|rcpt|(?:bad|invalid|malformed) (?:e-?mail )?address")
+REJECTED_RECIPIENT = compile_phrases(r"recipient address rejected")
+REJECTED_ADDRESS = compile_phrases(r"\b(?:recipient|address) (?:was |is |has been )?rejected")
+# The cause is the mail, unless the machine that it comes from is named as well.
+SPAM = compile_phrases(
     r"\A(?!.*(?:\bips?\b|client host|\bhost \[|spf|dkim|dmarc)).*(?:"
     rf"{_REFUSED} (?:as|for|because|due to|since) .{{0,30}}"
     r"\b(?:spam|virus|malware|phishing|urls?)\b"
@@ -195,7 +208,7 @@ SPAM = words(
     r"|(?:spam|virus|malware) (?:message|content|detected|found)|unsolicited (?:e-?mail|mail)"
     r")"
 )
-LARGE_MAIL = words(rf"{_MAILS} (?:is )?too (?:large|big|long)|(?:message|mail) size")
-TOO_LARGE = words(
+LARGE_MAIL = compile_phrases(rf"{_MAILS} (?:is )?too (?:large|big|long)|(?:message|mail) size")
+TOO_LARGE = compile_phrases(
     r"too (?:large|big|long)|(?:message|mail|maximum|max) size|size (?:limit|exceeds)|databytes"
 )

@@ -1,19 +1,19 @@
-"""How many mails may leave now, at a speed with bursts: the generic cell rate algorithm. Pure."""
+"""A rate limit with bursts, by the generic cell rate algorithm (GCRA). Pure."""
 
 import math
 from dataclasses import dataclass
 
-SLOT_PATIENCE_SECONDS = 2.0
-"""How long a mail waits for its slot, just before its body."""
-SHARED_ANSWERS_WITHIN_SECONDS = 0.25
-"""How long the bucket that all replicas share may take to answer."""
+MAX_SLOT_WAIT_SECONDS = 2.0
+"""The longest wait of a mail for its slot, just before its body."""
+SHARED_BUCKET_TIMEOUT_SECONDS = 0.25
+"""The time limit of the bucket in Redis, which all replicas share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
-    """So many mails *per_second* over the long run, and *burst* of them at once after a pause.
+class RateLimit:
+    """*per_second* mails on average, and *burst* of them at once after a pause.
 
-    So any second sees ``burst + per_second`` at most.
+    So at most ``burst + per_second`` mails leave in any second.
     """
 
     per_second: float
@@ -23,14 +23,14 @@ class Speed:
     def seconds_per_mail(self) -> float:
         return 1 / self.per_second
 
-    def part(self, share: int) -> "Speed":
-        """Give the speed of one of *share* that together keep to this one."""
-        return Speed(per_second=self.per_second / share, burst=max(1, self.burst // share))
+    def divided(self, share: int) -> "RateLimit":
+        """Return the limit of each of *share* processes that together keep to this one."""
+        return RateLimit(per_second=self.per_second / share, burst=max(1, self.burst // share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """How many mails may leave now, and how long it is until another one may."""
+class RateGrant:
+    """The number of mails that may leave now, and the wait until the next one may."""
 
     count: int
     wait_seconds: float
@@ -38,27 +38,27 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """Each mail pays for its time; *paid_until* may run ahead of now by a burst, not by more."""
+    """Each mail adds its interval to *paid_until*, which may be ahead of now by one burst."""
 
     paid_until: float = -math.inf
 
-    def take(self, most: int, speed: Speed, *, now: float) -> tuple["Bucket", Grant]:
-        paid_until, ahead = max(self.paid_until, now), speed.burst * speed.seconds_per_mail
-        # A thousandth of a mail more, because the fractions do not add up exactly.
-        room = math.floor(speed.burst - (paid_until - now) * speed.per_second + 0.001)
+    def take(self, most: int, limit: RateLimit, *, now: float) -> tuple["Bucket", RateGrant]:
+        paid_until, tolerance = max(self.paid_until, now), limit.burst * limit.seconds_per_mail
+        # A tolerance of a thousandth of a mail, for rounding errors of the sums.
+        room = math.floor(limit.burst - (paid_until - now) * limit.per_second + 0.001)
         count = max(0, min(most, room))
-        paid_until += count * speed.seconds_per_mail
-        wait = max(0.0, paid_until + speed.seconds_per_mail - ahead - now)
-        return Bucket(paid_until=paid_until), Grant(count=count, wait_seconds=wait)
+        paid_until += count * limit.seconds_per_mail
+        wait = max(0.0, paid_until + limit.seconds_per_mail - tolerance - now)
+        return Bucket(paid_until=paid_until), RateGrant(count=count, wait_seconds=wait)
 
-    def give_back(self, count: int, speed: Speed) -> "Bucket":
-        """Undo the taking of *count* mails that did not leave."""
-        return Bucket(paid_until=self.paid_until - count * speed.seconds_per_mail)
+    def give_back(self, count: int, limit: RateLimit) -> "Bucket":
+        """Put back the slots of *count* mails that did not leave."""
+        return Bucket(paid_until=self.paid_until - count * limit.seconds_per_mail)
 
-    def line_up(
-        self, speed: Speed, *, patience: float, now: float
+    def reserve_slot(
+        self, limit: RateLimit, *, max_wait: float, now: float
     ) -> tuple["Bucket", float | None]:
-        """Give the next mail its slot: in how many seconds; None if later than *patience*."""
-        paid_until = max(self.paid_until, now) + speed.seconds_per_mail
-        wait = max(0.0, paid_until - speed.burst * speed.seconds_per_mail - now)
-        return (self, None) if wait > patience else (Bucket(paid_until=paid_until), wait)
+        """Reserve the next slot; return its wait in seconds, None if longer than *max_wait*."""
+        paid_until = max(self.paid_until, now) + limit.seconds_per_mail
+        wait = max(0.0, paid_until - limit.burst * limit.seconds_per_mail - now)
+        return (self, None) if wait > max_wait else (Bucket(paid_until=paid_until), wait)

@@ -1,26 +1,26 @@
-"""The texts of a request: how long each may be, and what must not be in it. Pure."""
+"""Rules for the texts of a request: their lengths and their characters. Pure."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from gcsched.domain.checks import Checked
-from gcsched.domain.invisible_text import unseen_violations
+from gcsched.domain.invisible_text import invisible_violations
 from gcsched.errors import Violation
 
-# The categories Cc, Cs, Zl and Zp. A search takes 0.5 ms for 64 KiB; a look at each character 5 ms.
+# The categories Cc, Cs, Zl and Zp. A search of 64 KiB takes 0.5 ms, a loop over characters 5 ms.
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-LONGEST_ID = 128
-LONGEST_EMPID = 128
-LONGEST_REASON = 256
-LONGEST_REQUEST_ID = 128
-MOST_VARIABLES = 50
-LARGEST_VARIABLES = 16 * 1024
+MAX_ID_LENGTH = 128
+MAX_EMPID_LENGTH = 128
+MAX_REASON_LENGTH = 256
+MAX_REQUEST_ID_LENGTH = 128
+MAX_VARIABLES = 50
+MAX_VARIABLES_BYTES = 16 * 1024
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
-MOST_LABELS = 20
-MOST_TOLD = 10  # of the violations of one map
-LONGEST_LABEL = 63
+MAX_LABELS = 20
+MAX_VIOLATIONS = 10  # reported for one map
+MAX_LABEL_LENGTH = 63
 
 
 def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Checked[None]:
@@ -31,15 +31,15 @@ def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Ch
 
 
 def job_id_violations(job_id: str) -> Checked[None]:
-    yield from text_violations("job_id", job_id, at_least=1, at_most=LONGEST_ID)
+    yield from text_violations("job_id", job_id, at_least=1, at_most=MAX_ID_LENGTH)
 
 
 def empid_violations(empid: str) -> Checked[None]:
-    yield from text_violations("empid", empid, at_least=1, at_most=LONGEST_EMPID)
+    yield from text_violations("empid", empid, at_least=1, at_most=MAX_EMPID_LENGTH)
 
 
 def reason_violations(reason: str, *, at_least: int = 0) -> Checked[None]:
-    yield from text_violations("reason", reason, at_least=at_least, at_most=LONGEST_REASON)
+    yield from text_violations("reason", reason, at_least=at_least, at_most=MAX_REASON_LENGTH)
 
 
 def has_controls(text: str) -> bool:
@@ -47,47 +47,48 @@ def has_controls(text: str) -> bool:
 
 
 def request_id_violations(request_id: str, field: str = "request_id") -> Checked[None]:
-    if len(request_id) > LONGEST_REQUEST_ID:
-        problem = f"must have 1 to {LONGEST_REQUEST_ID} characters, has {len(request_id)}"
+    if len(request_id) > MAX_REQUEST_ID_LENGTH:
+        problem = f"must have 1 to {MAX_REQUEST_ID_LENGTH} characters, has {len(request_id)}"
         yield Violation(field, problem)
     if not (request_id.isascii() and request_id.isprintable()):
-        yield Violation(field, "must be printable ASCII, best a UUID")
+        yield Violation(field, "must be printable ASCII, preferably a UUID")
 
 
 def variable_violations(
-    variables: Mapping[str, str], *, needs: Collection[str], given: Collection[str]
+    variables: Mapping[str, str], *, required: Collection[str], reserved: Collection[str]
 ) -> Checked[None]:
-    """Check the data for a template that *needs* these; nobody may give what is *given*."""
-    if len(variables) > MOST_VARIABLES:
-        problem = f"must be {MOST_VARIABLES} at most, are {len(variables)}"
+    """Check the variables for a template: all *required* ones, and none of the *reserved* ones."""
+    if len(variables) > MAX_VARIABLES:
+        problem = f"must be {MAX_VARIABLES} at most, are {len(variables)}"
         yield Violation("variables", problem)
     else:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
-        if size > LARGEST_VARIABLES:
-            problem = f"must have at most {LARGEST_VARIABLES} bytes together, have {size}"
+        if size > MAX_VARIABLES_BYTES:
+            problem = f"must have at most {MAX_VARIABLES_BYTES} bytes together, have {size}"
             yield Violation("variables", problem)
-    some = islice(variables.items(), MOST_VARIABLES)
-    yield from first_of(
-        "variables", (wrong for name, value in some for wrong in one_variable(name, value, given))
+    first = islice(variables.items(), MAX_VARIABLES)
+    yield from limit_violations(
+        "variables",
+        (each for name, value in first for each in one_variable_violations(name, value, reserved)),
     )
-    for name in sorted(each for each in needs if each not in variables):
+    for name in sorted(each for each in required if each not in variables):
         yield Violation("variables", f"must have a value for {name!r}: the template needs it")
 
 
-def first_of(field: str, violations: Iterator[Violation]) -> Checked[None]:
-    """Yield the first of *violations*: there can be thousands, and an answer has room for some."""
-    yield from islice(violations, MOST_TOLD)
+def limit_violations(field: str, violations: Iterator[Violation]) -> Checked[None]:
+    """Yield the first of *violations*: there can be thousands, more than an answer can hold."""
+    yield from islice(violations, MAX_VIOLATIONS)
     if next(violations, None) is not None:
-        yield Violation(field, "have more that is wrong; mend what is named first")
+        yield Violation(field, "have more violations; correct the reported ones first")
 
 
-def one_variable(name: str, value: str, given: Collection[str]) -> Checked[None]:
-    shown = name[:LONGEST_LABEL]
+def one_variable_violations(name: str, value: str, reserved: Collection[str]) -> Checked[None]:
+    shown = name[:MAX_LABEL_LENGTH]
     if not VARIABLE.fullmatch(name):
-        problem = f"must have names of ASCII letters, digits and _; {shown!r} is none"
+        problem = f"must have names of ASCII letters, digits and _; {shown!r} has others"
         yield Violation("variables", problem)
-    if name in given:
-        problem = f"must not have {name!r}: that means something in every mail; take another name"
+    if name in reserved:
+        problem = f"must not have {name!r}: every mail has that variable; use another name"
         yield Violation("variables", problem)
     if CONTROLS_BUT_LINES.search(value):
         problem = f"must not have control characters but tabs and line breaks; {shown!r} has some"
@@ -95,20 +96,22 @@ def one_variable(name: str, value: str, given: Collection[str]) -> Checked[None]
 
 
 def label_violations(labels: Mapping[str, str]) -> Checked[None]:
-    if len(labels) > MOST_LABELS:
-        yield Violation("labels", f"must be {MOST_LABELS} at most, are {len(labels)}")
-    some = islice(labels.items(), MOST_LABELS)
-    yield from first_of("labels", (wrong for each in some for wrong in one_label(*each)))
+    if len(labels) > MAX_LABELS:
+        yield Violation("labels", f"must be {MAX_LABELS} at most, are {len(labels)}")
+    first = islice(labels.items(), MAX_LABELS)
+    yield from limit_violations(
+        "labels", (each for label in first for each in one_label_violations(*label))
+    )
 
 
-def one_label(key: str, value: str) -> Checked[None]:
-    if not 1 <= len(key) <= LONGEST_LABEL or len(value) > LONGEST_LABEL:
+def one_label_violations(key: str, value: str) -> Checked[None]:
+    if not 1 <= len(key) <= MAX_LABEL_LENGTH or len(value) > MAX_LABEL_LENGTH:
         problem = (
-            f"must have keys of 1 to {LONGEST_LABEL} characters and values of up to"
-            f" {LONGEST_LABEL}; {key[:LONGEST_LABEL]!r} has {len(key)} and {len(value)}"
+            f"must have keys of 1 to {MAX_LABEL_LENGTH} characters and values of up to"
+            f" {MAX_LABEL_LENGTH}; {key[:MAX_LABEL_LENGTH]!r} has {len(key)} and {len(value)}"
         )
         yield Violation("labels", problem)
     if has_controls(key + value):
-        problem = f"must not have control characters; {key[:LONGEST_LABEL]!r} has some"
+        problem = f"must not have control characters; {key[:MAX_LABEL_LENGTH]!r} has some"
         yield Violation("labels", problem)
-    yield from unseen_violations("labels", key)
+    yield from invisible_violations("labels", key)

@@ -64,7 +64,7 @@ class MeetRequest(_message.Message):
     def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: bool = ...) -> None: ...
 
 class MeetResponse(_message.Message):
-    __slots__ = ("success", "job_id", "outcome", "due", "state", "preview")
+    __slots__ = ("success", "job_id", "outcome", "due_time", "state", "preview")
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         OUTCOME_UNSPECIFIED: _ClassVar[MeetResponse.Outcome]
@@ -80,16 +80,16 @@ class MeetResponse(_message.Message):
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
-    DUE_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PREVIEW_FIELD_NUMBER: _ClassVar[int]
     success: bool
     job_id: str
     outcome: MeetResponse.Outcome
-    due: _timestamp_pb2.Timestamp
+    due_time: _timestamp_pb2.Timestamp
     state: Job.State
     preview: Preview
-    def __init__(self, success: bool = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
+    def __init__(self, success: bool = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
 
 class Preview(_message.Message):
     __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression")
@@ -127,7 +127,7 @@ class BatchScheduleMeetsResponse(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[BatchScheduleMeetsResponse.Answer, _Mapping]]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "created", "due_at", "due", "not_after", "since", "reason", "attempt", "takebacks", "message_id", "request_id", "attempts")
+    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -184,14 +184,14 @@ class Job(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     REPLY_TO_FIELD_NUMBER: _ClassVar[int]
-    CREATED_FIELD_NUMBER: _ClassVar[int]
-    DUE_AT_FIELD_NUMBER: _ClassVar[int]
-    DUE_FIELD_NUMBER: _ClassVar[int]
-    NOT_AFTER_FIELD_NUMBER: _ClassVar[int]
-    SINCE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
-    TAKEBACKS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_EXPIRATIONS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
@@ -207,54 +207,54 @@ class Job(_message.Message):
     labels: _containers.ScalarMap[str, str]
     priority: Priority
     reply_to: str
-    created: _timestamp_pb2.Timestamp
-    due_at: _timestamp_pb2.Timestamp
-    due: _timestamp_pb2.Timestamp
-    not_after: _timestamp_pb2.Timestamp
-    since: _timestamp_pb2.Timestamp
+    create_time: _timestamp_pb2.Timestamp
+    schedule_time: _timestamp_pb2.Timestamp
+    due_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    state_time: _timestamp_pb2.Timestamp
     reason: str
     attempt: int
-    takebacks: int
+    lease_expirations: int
     message_id: str
     request_id: str
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., not_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., takebacks: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("begun", "ended", "kind", "relay", "code", "enhanced", "text")
+    __slots__ = ("start_time", "end_time", "kind", "relay", "code", "enhanced_code", "text")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Attempt.Kind]
         ACCEPTED: _ClassVar[Attempt.Kind]
-        LATER: _ClassVar[Attempt.Kind]
+        DEFERRED: _ClassVar[Attempt.Kind]
         RECIPIENT: _ClassVar[Attempt.Kind]
         CONTENT: _ClassVar[Attempt.Kind]
         POLICY: _ClassVar[Attempt.Kind]
-        OURS: _ClassVar[Attempt.Kind]
+        RELAY: _ClassVar[Attempt.Kind]
         UNCERTAIN: _ClassVar[Attempt.Kind]
     KIND_UNSPECIFIED: Attempt.Kind
     ACCEPTED: Attempt.Kind
-    LATER: Attempt.Kind
+    DEFERRED: Attempt.Kind
     RECIPIENT: Attempt.Kind
     CONTENT: Attempt.Kind
     POLICY: Attempt.Kind
-    OURS: Attempt.Kind
+    RELAY: Attempt.Kind
     UNCERTAIN: Attempt.Kind
-    BEGUN_FIELD_NUMBER: _ClassVar[int]
-    ENDED_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     RELAY_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
-    ENHANCED_FIELD_NUMBER: _ClassVar[int]
+    ENHANCED_CODE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
-    begun: _timestamp_pb2.Timestamp
-    ended: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
     kind: Attempt.Kind
     relay: str
     code: int
-    enhanced: str
+    enhanced_code: str
     text: str
-    def __init__(self, begun: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[Attempt.Kind, str]] = ..., relay: _Optional[str] = ..., code: _Optional[int] = ..., enhanced: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[Attempt.Kind, str]] = ..., relay: _Optional[str] = ..., code: _Optional[int] = ..., enhanced_code: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class GetJobRequest(_message.Message):
     __slots__ = ("job_id",)
@@ -263,37 +263,37 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class JobFilter(_message.Message):
-    __slots__ = ("state", "due_from", "due_before", "empid", "email", "request_id", "id_prefix")
+    __slots__ = ("state", "due_time_from", "due_time_before", "empid", "email", "request_id", "id_prefix")
     STATE_FIELD_NUMBER: _ClassVar[int]
-    DUE_FROM_FIELD_NUMBER: _ClassVar[int]
-    DUE_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
     EMPID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     state: Job.State
-    due_from: _timestamp_pb2.Timestamp
-    due_before: _timestamp_pb2.Timestamp
+    due_time_from: _timestamp_pb2.Timestamp
+    due_time_before: _timestamp_pb2.Timestamp
     empid: str
     email: str
     request_id: str
     id_prefix: str
-    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("filter", "order", "page_size", "page_token", "view")
     class Order(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORDER_UNSPECIFIED: _ClassVar[ListJobsRequest.Order]
-        CREATED_DESC: _ClassVar[ListJobsRequest.Order]
-        CREATED_ASC: _ClassVar[ListJobsRequest.Order]
-        DUE_ASC: _ClassVar[ListJobsRequest.Order]
-        DUE_DESC: _ClassVar[ListJobsRequest.Order]
+        CREATE_TIME_DESC: _ClassVar[ListJobsRequest.Order]
+        CREATE_TIME_ASC: _ClassVar[ListJobsRequest.Order]
+        DUE_TIME_ASC: _ClassVar[ListJobsRequest.Order]
+        DUE_TIME_DESC: _ClassVar[ListJobsRequest.Order]
     ORDER_UNSPECIFIED: ListJobsRequest.Order
-    CREATED_DESC: ListJobsRequest.Order
-    CREATED_ASC: ListJobsRequest.Order
-    DUE_ASC: ListJobsRequest.Order
-    DUE_DESC: ListJobsRequest.Order
+    CREATE_TIME_DESC: ListJobsRequest.Order
+    CREATE_TIME_ASC: ListJobsRequest.Order
+    DUE_TIME_ASC: ListJobsRequest.Order
+    DUE_TIME_DESC: ListJobsRequest.Order
     FILTER_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -321,12 +321,12 @@ class CountJobsRequest(_message.Message):
     def __init__(self, filter: _Optional[_Union[JobFilter, _Mapping]] = ...) -> None: ...
 
 class CountJobsResponse(_message.Message):
-    __slots__ = ("count", "more_than")
+    __slots__ = ("count", "has_more")
     COUNT_FIELD_NUMBER: _ClassVar[int]
-    MORE_THAN_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     count: int
-    more_than: bool
-    def __init__(self, count: _Optional[int] = ..., more_than: bool = ...) -> None: ...
+    has_more: bool
+    def __init__(self, count: _Optional[int] = ..., has_more: bool = ...) -> None: ...
 
 class CancelJobRequest(_message.Message):
     __slots__ = ("job_id", "etag", "reason")
@@ -391,10 +391,10 @@ class RunDailyQueueRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class RunDailyQueueResponse(_message.Message):
-    __slots__ = ("moved",)
-    MOVED_FIELD_NUMBER: _ClassVar[int]
-    moved: int
-    def __init__(self, moved: _Optional[int] = ...) -> None: ...
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
 
 class PauseSendingRequest(_message.Message):
     __slots__ = ("by", "reason")
@@ -411,27 +411,27 @@ class ResumeSendingRequest(_message.Message):
     def __init__(self, by: _Optional[str] = ...) -> None: ...
 
 class ResumeSendingResponse(_message.Message):
-    __slots__ = ("ended",)
-    ENDED_FIELD_NUMBER: _ClassVar[int]
-    ended: Pause
-    def __init__(self, ended: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+    __slots__ = ("pause",)
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
+    pause: Pause
+    def __init__(self, pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
 
 class Pause(_message.Message):
-    __slots__ = ("by", "reason", "since")
+    __slots__ = ("by", "reason", "start_time")
     BY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
-    SINCE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
     by: str
     reason: str
-    since: _timestamp_pb2.Timestamp
-    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    start_time: _timestamp_pb2.Timestamp
+    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "counted", "oldest_due", "lateness", "relays", "pause", "version", "python", "started", "unreadable_jobs", "problems", "stores", "report_time")
+    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -480,55 +480,55 @@ class StatusReport(_message.Message):
         state_time: _timestamp_pb2.Timestamp
         def __init__(self, name: _Optional[str] = ..., is_down: bool = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
     class Store(_message.Message):
-        __slots__ = ("name", "trouble", "state_time")
+        __slots__ = ("name", "problem", "state_time")
         NAME_FIELD_NUMBER: _ClassVar[int]
-        TROUBLE_FIELD_NUMBER: _ClassVar[int]
+        PROBLEM_FIELD_NUMBER: _ClassVar[int]
         STATE_TIME_FIELD_NUMBER: _ClassVar[int]
         name: str
-        trouble: str
+        problem: str
         state_time: _timestamp_pb2.Timestamp
-        def __init__(self, name: _Optional[str] = ..., trouble: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+        def __init__(self, name: _Optional[str] = ..., problem: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
-    COUNTED_FIELD_NUMBER: _ClassVar[int]
-    OLDEST_DUE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_DUE_LATENESS_FIELD_NUMBER: _ClassVar[int]
     LATENESS_FIELD_NUMBER: _ClassVar[int]
     RELAYS_FIELD_NUMBER: _ClassVar[int]
     PAUSE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
-    STARTED_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
     UNREADABLE_JOBS_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     STORES_FIELD_NUMBER: _ClassVar[int]
     REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
-    counted: _timestamp_pb2.Timestamp
-    oldest_due: _duration_pb2.Duration
+    count_time: _timestamp_pb2.Timestamp
+    oldest_due_lateness: _duration_pb2.Duration
     lateness: StatusReport.Lateness
     relays: _containers.RepeatedCompositeFieldContainer[StatusReport.Relay]
     pause: Pause
     version: str
     python: str
-    started: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
     unreadable_jobs: int
     problems: _containers.RepeatedScalarFieldContainer[str]
     stores: _containers.RepeatedCompositeFieldContainer[StatusReport.Store]
     report_time: _timestamp_pb2.Timestamp
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., counted: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Suppression(_message.Message):
-    __slots__ = ("email", "reason", "job_id", "since", "until")
+    __slots__ = ("email", "reason", "job_id", "create_time", "expire_time")
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
-    SINCE_FIELD_NUMBER: _ClassVar[int]
-    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     email: str
     reason: str
     job_id: str
-    since: _timestamp_pb2.Timestamp
-    until: _timestamp_pb2.Timestamp
-    def __init__(self, email: _Optional[str] = ..., reason: _Optional[str] = ..., job_id: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    create_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, email: _Optional[str] = ..., reason: _Optional[str] = ..., job_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListSuppressionsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -553,14 +553,14 @@ class GetSuppressionRequest(_message.Message):
     def __init__(self, email: _Optional[str] = ...) -> None: ...
 
 class AddSuppressionRequest(_message.Message):
-    __slots__ = ("email", "reason", "until")
+    __slots__ = ("email", "reason", "expire_time")
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
-    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     email: str
     reason: str
-    until: _timestamp_pb2.Timestamp
-    def __init__(self, email: _Optional[str] = ..., reason: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, email: _Optional[str] = ..., reason: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RemoveSuppressionRequest(_message.Message):
     __slots__ = ("email",)
@@ -569,10 +569,10 @@ class RemoveSuppressionRequest(_message.Message):
     def __init__(self, email: _Optional[str] = ...) -> None: ...
 
 class RemoveSuppressionResponse(_message.Message):
-    __slots__ = ("removed",)
-    REMOVED_FIELD_NUMBER: _ClassVar[int]
-    removed: Suppression
-    def __init__(self, removed: _Optional[_Union[Suppression, _Mapping]] = ...) -> None: ...
+    __slots__ = ("suppression",)
+    SUPPRESSION_FIELD_NUMBER: _ClassVar[int]
+    suppression: Suppression
+    def __init__(self, suppression: _Optional[_Union[Suppression, _Mapping]] = ...) -> None: ...
 
 class GetRecipientRequest(_message.Message):
     __slots__ = ("empid",)
@@ -581,20 +581,20 @@ class GetRecipientRequest(_message.Message):
     def __init__(self, empid: _Optional[str] = ...) -> None: ...
 
 class Recipient(_message.Message):
-    __slots__ = ("empid", "name", "email", "first_seen", "last_seen", "accepted")
+    __slots__ = ("empid", "name", "email", "first_seen_time", "last_seen_time", "accepted_count")
     EMPID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
-    FIRST_SEEN_FIELD_NUMBER: _ClassVar[int]
-    LAST_SEEN_FIELD_NUMBER: _ClassVar[int]
-    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     empid: str
     name: str
     email: str
-    first_seen: _timestamp_pb2.Timestamp
-    last_seen: _timestamp_pb2.Timestamp
-    accepted: int
-    def __init__(self, empid: _Optional[str] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., first_seen: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accepted: _Optional[int] = ...) -> None: ...
+    first_seen_time: _timestamp_pb2.Timestamp
+    last_seen_time: _timestamp_pb2.Timestamp
+    accepted_count: int
+    def __init__(self, empid: _Optional[str] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., first_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ...) -> None: ...
 
 class ForgetRecipientRequest(_message.Message):
     __slots__ = ("empid",)
@@ -603,14 +603,14 @@ class ForgetRecipientRequest(_message.Message):
     def __init__(self, empid: _Optional[str] = ...) -> None: ...
 
 class ForgetRecipientResponse(_message.Message):
-    __slots__ = ("erased", "unfinished", "had_details")
-    ERASED_FIELD_NUMBER: _ClassVar[int]
-    UNFINISHED_FIELD_NUMBER: _ClassVar[int]
-    HAD_DETAILS_FIELD_NUMBER: _ClassVar[int]
-    erased: int
-    unfinished: int
-    had_details: bool
-    def __init__(self, erased: _Optional[int] = ..., unfinished: _Optional[int] = ..., had_details: bool = ...) -> None: ...
+    __slots__ = ("erased_jobs", "unfinished_jobs", "details_erased")
+    ERASED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    UNFINISHED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_ERASED_FIELD_NUMBER: _ClassVar[int]
+    erased_jobs: int
+    unfinished_jobs: int
+    details_erased: bool
+    def __init__(self, erased_jobs: _Optional[int] = ..., unfinished_jobs: _Optional[int] = ..., details_erased: bool = ...) -> None: ...
 
 class ListTemplatesRequest(_message.Message):
     __slots__ = ()
@@ -623,14 +623,14 @@ class ListTemplatesResponse(_message.Message):
     def __init__(self, templates: _Optional[_Iterable[_Union[Template, _Mapping]]] = ...) -> None: ...
 
 class Template(_message.Message):
-    __slots__ = ("name", "needs", "has_text")
+    __slots__ = ("name", "required_variables", "has_text")
     NAME_FIELD_NUMBER: _ClassVar[int]
-    NEEDS_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     HAS_TEXT_FIELD_NUMBER: _ClassVar[int]
     name: str
-    needs: _containers.RepeatedScalarFieldContainer[str]
+    required_variables: _containers.RepeatedScalarFieldContainer[str]
     has_text: bool
-    def __init__(self, name: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ..., has_text: bool = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., required_variables: _Optional[_Iterable[str]] = ..., has_text: bool = ...) -> None: ...
 
 class PreviewTemplateRequest(_message.Message):
     __slots__ = ("template", "variables", "empid", "email", "name", "message")

@@ -26,12 +26,15 @@ if _version_not_supported:
 
 
 class SchedulerStub(object):
-    """Mails somebody an invitation at a given time, and lets callers see and steer every job.
+    """Schedules mails, and lets callers read and change every job.
 
-    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
-    a BadRequest with all that is wrong; UNAVAILABLE and RESOURCE_EXHAUSTED a RetryInfo. A method that
-    changes a job takes an optional etag, the one that was read last: ABORTED (reason ETAG_MISMATCH)
-    when the job has changed since. Without one the service looks again while the move is legal.
+    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata).
+    INVALID_ARGUMENT also carries a BadRequest with every violation; UNAVAILABLE and
+    RESOURCE_EXHAUSTED also carry a RetryInfo.
+
+    A method that changes one job takes an optional etag, the one that the caller read last. If the
+    job has changed since, the method returns ABORTED (reason ETAG_MISMATCH) and changes nothing.
+    Without an etag, the method applies to the latest state of the job, if that state allows it.
     """
 
     def __init__(self, channel):
@@ -158,195 +161,208 @@ class SchedulerStub(object):
 
 
 class SchedulerServicer(object):
-    """Mails somebody an invitation at a given time, and lets callers see and steer every job.
+    """Schedules mails, and lets callers read and change every job.
 
-    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
-    a BadRequest with all that is wrong; UNAVAILABLE and RESOURCE_EXHAUSTED a RetryInfo. A method that
-    changes a job takes an optional etag, the one that was read last: ABORTED (reason ETAG_MISMATCH)
-    when the job has changed since. Without one the service looks again while the move is legal.
+    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata).
+    INVALID_ARGUMENT also carries a BadRequest with every violation; UNAVAILABLE and
+    RESOURCE_EXHAUSTED also carry a RetryInfo.
+
+    A method that changes one job takes an optional etag, the one that the caller read last. If the
+    job has changed since, the method returns ABORTED (reason ETAG_MISMATCH) and changes nothing.
+    Without an etag, the method applies to the latest state of the job, if that state allows it.
     """
 
     def ScheduleMeet(self, request, context):
-        """Accepts one invitation. Asking again for the same one (same empid, address, text and time) is
-        answered with the job that exists already, so a call may be repeated after any error. Where the
-        service has GCSCHED_DEDUP=employee, only a call with a request_id may. A job that was cancelled or
-        ended without being sent is in nobody's way: asking again makes a new one.
+        """Schedules one mail. The same request again (same empid, emailID, message and timestamp) returns
+        the job that exists already, so a call may be repeated after any error. Where the service runs
+        with GCSCHED_DEDUP=employee, only a call with a request_id may be repeated. A job that was
+        cancelled, or that ended without being sent, does not count: the same request creates a new
+        job.
 
-        INVALID_ARGUMENT lists everything that is wrong with the request; UNAVAILABLE means that nothing
-        was promised: call again.
+        INVALID_ARGUMENT lists every violation. UNAVAILABLE means that the service has promised
+        nothing: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchScheduleMeets(self, request, context):
-        """Accepts up to 1,000 invitations and answers each for itself, in the order of the requests: one
-        that is wrong never spoils its neighbours.
+        """Schedules 1 to 1,000 mails. Each request gets its own answer, in the order of the requests: an
+        invalid request does not affect the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """Reads a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND) when there is none (any more).
+        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
+        its retention time is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists jobs page by page. What can be asked for is written at JobFilter; anything else is
-        INVALID_ARGUMENT and names that list.
+        """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
+        combination is INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CountJobs(self, request, context):
-        """Counts the jobs that ListJobs would list: exactly up to 10,000.
+        """Counts the jobs that ListJobs would list, up to 10,000.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Cancels a job that waits (QUEUED, SCHEDULED or RETRYING), or that is SENDING but whose body has
-        not begun. An OK is certain: no body begins after it. (A job with an UNCERTAIN attempt may have
-        been mailed by that one, before.) Too late is FAILED_PRECONDITION (reason ILLEGAL_TRANSITION,
-        with state and since). Cancelling a CANCELLED job again is OK.
+        """Cancels a job that is QUEUED, SCHEDULED or RETRYING, or SENDING with a body that has not begun.
+        After an OK, no body of the job begins. (If the job has an UNCERTAIN attempt, the relay may
+        have taken the mail in that attempt.) A job that cannot be cancelled any more is
+        FAILED_PRECONDITION (reason ILLEGAL_TRANSITION, metadata state and state_time). Cancelling a
+        CANCELLED job is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RescheduleJob(self, request, context):
-        """Gives a job that CancelJob would take another time, or puts it into the daily queue. A `not_after`
-        that its caller has set stays, unless the new time is later: then it is the operator's.
+        """Changes the time of a job that CancelJob would cancel, or moves the job to the daily queue. If
+        the caller set MeetRequest.not_after, it stays as it is, unless the new time is later: then the
+        operator's limit (GCSCHED_NOT_AFTER_HOURS) applies.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryJob(self, request, context):
-        """Opens a job again and makes it due now: FAILED, EXPIRED, UNCERTAIN, or SUPPRESSED once the
-        address is free. It takes its dedup key again; ALREADY_EXISTS (reason DUPLICATE_JOB) names the
-        job that holds it meanwhile. A `not_after` that its caller has set stays, unless it is over.
+        """Makes a job due now that is FAILED, EXPIRED, UNCERTAIN, or SUPPRESSED with an address that is
+        not suppressed any more. The job takes its dedup key again; ALREADY_EXISTS (reason
+        DUPLICATE_JOB) names the job that holds the key meanwhile. If the caller set
+        MeetRequest.not_after, it stays as it is, unless that time is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveJob(self, request, context):
-        """Says what became of an UNCERTAIN job: SENT or FAILED.
+        """Ends an UNCERTAIN job as SENT or FAILED, once the caller knows whether the mail arrived.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelJobs(self, request, context):
-        """Cancels all jobs of a filter that CancelJob would take, and tells how many. An OK is certain: of
-        those that were there when the call came, none is left that could be cancelled, and a majority of
-        MongoDB has it so. An empty filter needs `all`.
+        """Cancels every job of a filter that CancelJob would cancel, and returns their number. After an
+        OK, no job of the filter that existed when the call arrived can be cancelled any more, and a
+        majority of MongoDB's members has stored this. An empty filter requires `all`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryJobs(self, request, context):
-        """Retries all jobs of a filter that RetryJob would take, and tells how many; what cannot be
-        retried is passed over. An OK is as certain as that of CancelJobs. An empty filter needs `all`.
+        """Retries every job of a filter that RetryJob would retry, and returns their number. Jobs that
+        cannot be retried are skipped. An OK is as certain as that of CancelJobs. An empty filter
+        requires `all`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RunDailyQueue(self, request, context):
-        """Sends everything in the daily queue now; the next daily run still comes.
+        """Makes every job of the daily queue due now. The next daily run takes place as usual.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PauseSending(self, request, context):
-        """Stops all processes from sending; accepted work waits, and what has begun is finished.
+        """Stops all processes from sending. Calls are accepted and jobs wait; a mail whose body has begun
+        is finished. If sending is paused already, `by` and `reason` are replaced and start_time stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeSending(self, request, context):
-        """Lets all processes send again. OK also when nothing was paused.
+        """Ends the pause for all processes. OK also when sending was not paused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Tells how things are: the stores, counts by state, the oldest due job, recent lateness, the
-        relays, the pause, versions. Answers within a second while stores are away.
+        """Reports the stores, the jobs by state, the oldest due job, recent lateness, the relays, the
+        pause and the versions. Returns within one second while a store is away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSuppressions(self, request, context):
-        """Lists the addresses that get no mail, in alphabetical order, each as it was written.
+        """Lists the suppressions, in alphabetical order of their addresses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSuppression(self, request, context):
-        """Reads what blocks an address, in any of its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND)
-        when nothing does: it gets mail.
+        """Returns the suppression of an address, in any spelling of it. NOT_FOUND (reason
+        SUPPRESSION_NOT_FOUND): the address is not suppressed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddSuppression(self, request, context):
-        """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
-        what had begun before is finished. Whether letters are capitals does not matter, but
-        for one limit: of more than 500 suppressions that an earlier version stored and that are not
-        converted yet, or of more than 500 while their index is missing, one that is written neither as
-        the job's address nor in small letters does not hold for that job until this is done.
+        """Suppresses an address in all its spellings, or changes how long it is suppressed. After an OK,
+        no body to the address begins; a body that began before is finished. Upper and lower case are
+        the same, with one limit: suppressions that an earlier version stored and that are not
+        converted yet are compared without case up to 500 of them, and so are all suppressions while
+        their index is missing. Beyond 500, and until the conversion is done or the index is back, a
+        suppression holds for a job only if it is spelled as the job's address or in lower case.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveSuppression(self, request, context):
-        """Frees an address in all its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND) when none of
-        them was blocked.
+        """Removes the suppression of an address, in all its spellings. NOT_FOUND (reason
+        SUPPRESSION_NOT_FOUND): the address is not suppressed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRecipient(self, request, context):
-        """Reads what callers told about an employee.
+        """Returns the user details that callers sent for an employee. NOT_FOUND (reason
+        RECIPIENT_NOT_FOUND): no request for the employee was accepted, or the details were erased.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ForgetRecipient(self, request, context):
-        """Erases an employee: the user details, and name, address, text and variables in finished jobs.
-        Jobs that still wait keep theirs and are counted in the answer: cancel them first.
+        """Erases the personal data of an employee: the user details, and in finished jobs the name,
+        address, reply address, message, variables and labels. Unfinished jobs keep their data and are
+        counted in the response: cancel them, then call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTemplates(self, request, context):
-        """Lists the templates of this process, and what each needs.
+        """Lists the templates of the process that answers, with the variables that each requires.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewTemplate(self, request, context):
-        """Renders a template as a mail would have it. Nothing is stored.
+        """Renders a template as a mail would contain it. Stores nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -479,12 +495,15 @@ def add_SchedulerServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Scheduler(object):
-    """Mails somebody an invitation at a given time, and lets callers see and steer every job.
+    """Schedules mails, and lets callers read and change every job.
 
-    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
-    a BadRequest with all that is wrong; UNAVAILABLE and RESOURCE_EXHAUSTED a RetryInfo. A method that
-    changes a job takes an optional etag, the one that was read last: ABORTED (reason ETAG_MISMATCH)
-    when the job has changed since. Without one the service looks again while the move is legal.
+    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata).
+    INVALID_ARGUMENT also carries a BadRequest with every violation; UNAVAILABLE and
+    RESOURCE_EXHAUSTED also carry a RetryInfo.
+
+    A method that changes one job takes an optional etag, the one that the caller read last. If the
+    job has changed since, the method returns ABORTED (reason ETAG_MISMATCH) and changes nothing.
+    Without an etag, the method applies to the latest state of the job, if that state allows it.
     """
 
     @staticmethod

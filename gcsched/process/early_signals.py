@@ -1,6 +1,6 @@
-"""What a signal does before the program can obey it. Imports as good as nothing: it comes first.
+"""Handle signals before the program has loaded. Imports almost nothing, because it runs first.
 
-The kernel throws away what process 1 of a container has no handler for, and Python installs none
+The kernel drops signals for which process 1 of a container has no handler, and Python installs none
 for SIGTERM: a stop in the first second would be lost, and the service would run until it is killed.
 """
 
@@ -10,26 +10,26 @@ from collections.abc import Sequence
 from types import FrameType
 
 SERVICES = ("serve", "dev")
-INIT = 1
+INIT_PID = 1
 
 
-def end_at_signals(arguments: Sequence[str]) -> None:
-    """Have this process end at SIGTERM or SIGINT, at once, until the command installs its own.
+def exit_on_signals(arguments: Sequence[str]) -> None:
+    """End this process at once at SIGTERM or SIGINT, until the command installs its handlers.
 
-    A service has begun nothing by then: 0, as after any stop. A command that is process 1 ends
-    with 128 and the signal's number; anywhere else the kernel and Python see to it already.
+    A service exits with 0, as after any stop, because it has not begun anything. A command that is
+    process 1 exits with 128 plus the signal's number; elsewhere the default handlers do that.
     """
     if arguments and arguments[0] in SERVICES:
-        for number in (signal.SIGINT, signal.SIGTERM):  # Python has one of its own for the first
-            signal.signal(number, leave)
-    elif os.getpid() == INIT:
-        signal.signal(signal.SIGTERM, give_up)
+        for number in (signal.SIGINT, signal.SIGTERM):  # replaces Python's own for SIGINT
+            signal.signal(number, exit_cleanly)
+    elif os.getpid() == INIT_PID:
+        signal.signal(signal.SIGTERM, exit_by_signal)
 
 
-def leave(_: int, __: FrameType | None) -> None:
-    # Not an exception: what is being imported, or collected, may swallow it or print it.
+def exit_cleanly(_: int, __: FrameType | None) -> None:
+    # Not an exception: an import or a destructor that is running may swallow or print it.
     os._exit(0)
 
 
-def give_up(number: int, _: FrameType | None) -> None:
+def exit_by_signal(number: int, _: FrameType | None) -> None:
     os._exit(128 + number)

@@ -1,4 +1,4 @@
-"""Find out whether an address can be listened on, and say in a sentence why it cannot."""
+"""Check whether the service can listen on an address, and explain why it cannot."""
 
 import errno
 import socket
@@ -8,16 +8,17 @@ from urllib.parse import urlsplit
 
 from gcsched.errors import CannotListen
 
-FIRST_FREE_FOR_ALL = 1024
+FIRST_UNPRIVILEGED_PORT = 1024
 IN_USE = "another program listens there; stop it or set {setting} to another address"
 PROBLEMS: Mapping[int, str] = {
     errno.EADDRINUSE: IN_USE,
-    errno.EADDRNOTAVAIL: "this machine has no such address; set {setting} to one that it has, such"
-    " as 127.0.0.1:{port}, or to 0.0.0.0:{port} for all of them",
-    errno.EACCES: "the system does not allow it to this user; set {setting} to another address",
+    errno.EADDRNOTAVAIL: "this machine does not have this address; set {setting} to one that it"
+    " has, such as 127.0.0.1:{port}, or to 0.0.0.0:{port} for all of them",
+    errno.EACCES: "the system does not allow it for this user; set {setting} to another address",
 }
 LOW_PORT = (
-    "a port below 1024 needs a right that this process lacks; set {setting} to a port from 1024 on"
+    "a port below 1024 needs a privilege that this process lacks;"
+    " set {setting} to a port from 1024 on"
 )
 UNKNOWN = (
     "its host name is not known; set {setting} to an address of this machine, such as"
@@ -25,11 +26,11 @@ UNKNOWN = (
 )
 
 
-def refuse_taken(address: str, setting: str, *, is_shared: bool = False) -> None:
-    """Raise CannotListen, naming *setting*, when nothing can listen on *address* now.
+def check_can_listen(address: str, setting: str, *, is_shared: bool = False) -> None:
+    """Raise CannotListen, naming *setting*, if *address* cannot be bound now.
 
-    *is_shared*: others may listen there that share the port as well. gRPC finds all this out too,
-    but with lines of its own, and is content when one of several addresses of a name is free.
+    *is_shared*: other processes that share the port may listen there. gRPC checks this as well, but
+    logs lines of its own, and succeeds if one of several addresses of a name is free.
     """
     place = urlsplit(f"//{address}")
     try:
@@ -37,18 +38,18 @@ def refuse_taken(address: str, setting: str, *, is_shared: bool = False) -> None
             place.hostname, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
-        raise cannot_listen(error, address, setting) from error
-    tried = [failure(each, is_shared=is_shared) for each in found]
-    failures = [each for each in tried if each is not None]
+        raise make_listen_error(error, address, setting) from error
+    results = [try_bind(each, is_shared=is_shared) for each in found]
+    failures = [each for each in results if each is not None]
     taken = [each for each in failures if each.errno == errno.EADDRINUSE]
-    # Where a name has an IPv6 address too, a machine without IPv6 listens on the other one.
+    # A machine without IPv6 still listens on the IPv4 address of a name that has both.
     if taken or len(failures) == len(found):
         first = [*taken, *failures][0]
-        raise cannot_listen(first, address, setting) from first
+        raise make_listen_error(first, address, setting) from first
 
 
-def failure(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:
-    """Bind to one address and let it go; return why that failed."""
+def try_bind(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:
+    """Bind to one address and release it; return the error, or None."""
     family, kind, protocol, _, where = found
     try:
         with socket.socket(family, kind, protocol) as probe:
@@ -61,12 +62,12 @@ def failure(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:
     return None
 
 
-def cannot_listen(error: OSError | UnicodeError, address: str, setting: str) -> CannotListen:
-    """Make the error that says what *error* means to the operator who chose *address*."""
+def make_listen_error(error: OSError | UnicodeError, address: str, setting: str) -> CannotListen:
+    """Return the error that explains *error* to the operator who chose *address*."""
     port = address.rpartition(":")[2]
     if isinstance(error, socket.gaierror | UnicodeError):
         problem = UNKNOWN
-    elif error.errno == errno.EACCES and int(port) < FIRST_FREE_FOR_ALL:
+    elif error.errno == errno.EACCES and int(port) < FIRST_UNPRIVILEGED_PORT:
         problem = LOW_PORT
     else:
         other = f"{error.strerror or error}; set {{setting}} to another address"

@@ -1,4 +1,4 @@
-"""Where log lines go: a bounded queue and a thread that writes, so that no log holds up a mail."""
+"""The sink of log lines: a bounded queue and a writer thread, so that no log delays a mail."""
 
 import math
 import os
@@ -10,46 +10,46 @@ from threading import Event, RLock, Thread
 from types import TracebackType
 from typing import Self
 
-MOST_LINES = 20_000
-MOST_BYTES = 8 * 1024 * 1024
-TOGETHER_SECONDS = 0.03
-BETWEEN_TRIES_SECONDS = 0.5
-LONGEST_FAREWELL_SECONDS = 1.0
-ATOMIC_BYTES = 4096  # what a pipe takes in one piece, though others write to it, too
+MAX_LINES = 20_000
+MAX_BYTES = 8 * 1024 * 1024
+BATCH_SECONDS = 0.03
+RETRY_SECONDS = 0.5
+MAX_DRAIN_SECONDS = 1.0
+ATOMIC_BYTES = 4096  # PIPE_BUF: a pipe takes this many in one piece, also with other writers
 
 Token = Event | None
 
 
 class LogSink:
-    """Take lines like a text stream, and write them to the descriptor *output* from a thread.
+    """A text stream that writes its lines to the descriptor *output* from a thread.
 
-    A line for which there is no room is dropped and counted. Nothing here raises or waits. The
-    descriptor may be shared with other processes, so it is left as it is: a write may block, and
-    then the thread does.
+    A line that finds the queue full is dropped and counted. Nothing here raises or waits. The
+    descriptor may be shared with other processes, so it keeps its flags: a write may block, and
+    then only the thread blocks.
     """
 
     def __init__(
         self,
         output: int,
         *,
-        most_lines: int = MOST_LINES,
-        most_bytes: int = MOST_BYTES,
-        tell_dropped: Callable[[int], str] = "{} log lines dropped\n".format,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+        format_dropped: Callable[[int], str] = "{} log lines dropped\n".format,
     ) -> None:
-        self.tell_dropped = tell_dropped
+        self.format_dropped = format_dropped
         self.dropped = 0
         """How many lines were dropped so far."""
         self._output = output
-        self._most_lines, self._most_bytes = most_lines, most_bytes
+        self._max_lines, self._max_bytes = max_lines, max_bytes
         self._lines: list[bytes] = []
         self._bytes = 0
-        # Reentrant: a destructor or a signal handler may log while this thread holds it.
+        # Reentrant: a destructor or a signal handler may log while its own thread holds the lock.
         self._lock = RLock()
         self._wakes: SimpleQueue[Token] = SimpleQueue()
         self._is_awake = False
-        self._told = 0
-        self._ends_at = math.inf
-        self._writer = Thread(target=self._write_on, name="log", daemon=True)
+        self._reported = 0
+        self._deadline = math.inf
+        self._writer = Thread(target=self._run, name="log", daemon=True)
 
     def __enter__(self) -> Self:
         self._writer.start()
@@ -58,16 +58,16 @@ class LogSink:
     def __exit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        """Wait a second at most for what is left; the thread may be left behind."""
-        self._ends_at = time.monotonic() + LONGEST_FAREWELL_SECONDS
+        """Wait at most a second for the queued lines; the thread may still be blocked then."""
+        self._deadline = time.monotonic() + MAX_DRAIN_SECONDS
         self.drain()
 
     def write(self, text: str) -> int:
-        """Take *text*, which ends with a line break; what UTF-8 lacks becomes an escape."""
+        """Queue *text*, which ends with a line break; lone surrogates are escaped."""
         line = text.encode(errors="backslashreplace")
         with self._lock:
-            has_room = self._bytes + len(line) <= self._most_bytes
-            if has_room and len(self._lines) < self._most_lines:
+            has_room = self._bytes + len(line) <= self._max_bytes
+            if has_room and len(self._lines) < self._max_lines:
                 self._lines.append(line)
                 self._bytes += len(line)
             else:
@@ -78,15 +78,15 @@ class LogSink:
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: lines leave by themselves; see `drain`."""
+        """Do nothing: the thread writes by itself; see `drain`."""
 
     def isatty(self) -> bool:
         return os.isatty(self._output)
 
-    def drain(self, within: float = LONGEST_FAREWELL_SECONDS) -> bool:
-        """Wait until all that was taken is written, *within* seconds; return whether it is.
+    def drain(self, within: float = MAX_DRAIN_SECONDS) -> bool:
+        """Wait until all queued lines are written, *within* seconds; return whether they are.
 
-        After the farewell it is written from here; the descriptor must still be the same then.
+        After `__exit__` the calling thread writes them; the descriptor must still be open then.
         """
         written = Event()
         if self._writer.is_alive():
@@ -96,56 +96,56 @@ class LogSink:
         return not self._writer.is_alive() and self._write_late(within)
 
     def _write_late(self, within: float) -> bool:
-        """Write what came when the thread had ended, unless nobody takes it *within* seconds."""
-        left, until = b"".join(self._taken()), time.monotonic() + within
+        """Write the lines that came after the thread's end, for at most *within* seconds."""
+        left, until = b"".join(self._take_lines()), time.monotonic() + within
         poll = select.poll()
         poll.register(self._output, select.POLLOUT)
         while left and poll.poll(max(0.0, until - time.monotonic()) * 1000):
             try:
-                # Of a pipe that can be written to, so much is sure not to block.
+                # A writable pipe takes this many bytes without blocking.
                 left = left[os.write(self._output, left[:ATOMIC_BYTES]) :]
             except OSError:
                 return False
         return not left
 
-    def _write_on(self) -> None:
+    def _run(self) -> None:
         while True:
             token = self._wakes.get()
             if token is None:
-                time.sleep(TOGETHER_SECONDS)  # one wake-up for many lines
+                time.sleep(BATCH_SECONDS)  # one wake-up for many lines
             self._is_awake = False
             self._write_all()
             if token is not None:
                 token.set()
-                if self._ends_at < math.inf:
+                if self._deadline < math.inf:
                     return
 
     def _write_all(self) -> None:
-        while lines := self._taken():
-            for chunk in chunks(lines):
-                self._put_out(chunk)
-        if (dropped := self.dropped) > self._told:
-            self._put_out(self.tell_dropped(dropped - self._told).encode())
-            self._told = dropped
+        while lines := self._take_lines():
+            for chunk in join_lines(lines):
+                self._write_chunk(chunk)
+        if (dropped := self.dropped) > self._reported:
+            self._write_chunk(self.format_dropped(dropped - self._reported).encode())
+            self._reported = dropped
 
-    def _taken(self) -> list[bytes]:
+    def _take_lines(self) -> list[bytes]:
         with self._lock:
             lines, self._lines, self._bytes = self._lines, [], 0
         return lines
 
-    def _put_out(self, left: bytes) -> None:
-        """Write all of *left*, however often it fails: half a line would spoil the next one."""
-        # After the farewell the descriptor's number may be another's.
-        while left and time.monotonic() < self._ends_at:
+    def _write_chunk(self, left: bytes) -> None:
+        """Write all of *left*, with retries: half a line would corrupt the next one."""
+        # After the deadline the number of the descriptor may belong to another file.
+        while left and time.monotonic() < self._deadline:
             try:
                 left = left[os.write(self._output, left) :]
             except OSError:
-                # No space, nobody reads, a broken disk: each may pass. Lines that come are counted.
-                time.sleep(BETWEEN_TRIES_SECONDS)
+                # A full disk or a stalled reader may recover; the queue counts what it drops.
+                time.sleep(RETRY_SECONDS)
 
 
-def chunks(lines: list[bytes]) -> list[bytes]:
-    """Join *lines* to pieces of whole lines that a pipe takes at once."""
+def join_lines(lines: list[bytes]) -> list[bytes]:
+    """Join *lines* into pieces of whole lines that a pipe takes at once."""
     pieces, piece, size = [], list[bytes](), 0
     for line in lines:
         if piece and size + len(line) > ATOMIC_BYTES:

@@ -1,4 +1,4 @@
-"""Standard error while the service runs: whatever is written there goes to the log."""
+"""Redirect standard error to the log while the service runs."""
 
 import fcntl
 import io
@@ -12,16 +12,16 @@ from threading import Thread
 
 STANDARD_ERROR = 2
 PIPE_BYTES = 1024 * 1024
-MOST_BYTES = 64 * 1024
-TOGETHER_MILLISECONDS = 20
-LONGEST_FAREWELL_SECONDS = 1.0
+MAX_BYTES = 64 * 1024
+BATCH_MILLISECONDS = 20
+MAX_JOIN_SECONDS = 1.0
 
 
 class StandardError(io.TextIOBase):
-    """What replaces ``sys.stderr``: it writes to descriptor 2 and never raises."""
+    """A replacement of ``sys.stderr`` that writes to descriptor 2 and never raises."""
 
     def write(self, text: str) -> int:
-        with suppress(OSError):  # the pipe is full: what does not fit is lost, as is said of it
+        with suppress(OSError):  # the pipe is full: the text is lost
             os.write(STANDARD_ERROR, text.encode(errors="backslashreplace"))
         return len(text)
 
@@ -33,18 +33,20 @@ class StandardError(io.TextIOBase):
 
 
 @contextmanager
-def redirected(on_text: Callable[[str], None]) -> Iterator[None]:
-    """Give *on_text* what is written to descriptor 2 meanwhile, from a thread, some lines at once.
+def redirect_standard_error(on_text: Callable[[str], None]) -> Iterator[None]:
+    """Call *on_text*, from a thread, with the text that is written to descriptor 2 meanwhile.
 
-    C libraries write there while they hold the interpreter's lock, which the thread needs to read:
-    so our end of the pipe is never waited for.
+    C libraries write there while they hold the interpreter's lock, which the thread needs to read.
+    So the pipe's writing end does not block: a full pipe would be a deadlock.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    with suppress(OSError):  # beyond what this user may have
+    with suppress(OSError):  # more than this user may have
         fcntl.fcntl(writing, getattr(fcntl, "F_SETPIPE_SZ", 1031), PIPE_BYTES)
     kept, stream = os.dup(STANDARD_ERROR), sys.stderr
-    reader = Thread(target=read_on, args=(reading, on_text), name="standard error", daemon=True)
+    reader = Thread(
+        target=read_until_closed, args=(reading, on_text), name="standard error", daemon=True
+    )
     os.dup2(writing, STANDARD_ERROR)
     os.close(writing)
     sys.stderr = StandardError()
@@ -53,57 +55,58 @@ def redirected(on_text: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         sys.stderr = stream
-        give_back(kept)  # closes our end, which ends the reader
+        restore_descriptor(kept)  # closes the writing end, which ends the reader
         os.close(kept)
-        reader.join(LONGEST_FAREWELL_SECONDS)
+        reader.join(MAX_JOIN_SECONDS)
 
 
-def read_on(reading: int, on_text: Callable[[str], None]) -> None:
-    """Read until the other end is closed; what is written in pieces is put together."""
+def read_until_closed(reading: int, on_text: Callable[[str], None]) -> None:
+    """Read until the other end is closed; join pieces that arrive together."""
     poll = select.poll()
     poll.register(reading, select.POLLIN)
-    while text := os.read(reading, MOST_BYTES):
-        while len(text) < MOST_BYTES and poll.poll(TOGETHER_MILLISECONDS):
-            if not (more := os.read(reading, MOST_BYTES)):
+    while text := os.read(reading, MAX_BYTES):
+        while len(text) < MAX_BYTES and poll.poll(BATCH_MILLISECONDS):
+            if not (more := os.read(reading, MAX_BYTES)):
                 break
             text += more
         on_text(text.decode(errors="backslashreplace").rstrip("\n"))
     os.close(reading)
 
 
-def give_back(kept: int) -> None:
-    """Let descriptor 2 lead to where *kept* does, so that no last word waits there.
+def restore_descriptor(kept: int) -> None:
+    """Point descriptor 2 at the file of *kept* again, without blocking any last write.
 
-    gRPC's threads write until the process is gone; a reader that stands still would hold that up.
+    gRPC's threads write until the process ends; a reader that has stalled would delay that.
     """
     if stat.S_ISREG(os.fstat(kept).st_mode):
-        os.dup2(kept, STANDARD_ERROR)  # a file never waits, and others share the place in it
-    elif again := without_waiting(kept):
-        with again:
-            os.dup2(again.fileno(), STANDARD_ERROR)
+        os.dup2(kept, STANDARD_ERROR)  # a file never blocks, and others share its offset
+    elif stream := open_nonblocking(kept):
+        with stream:
+            os.dup2(stream.fileno(), STANDARD_ERROR)
     elif has_room(kept):
         os.dup2(kept, STANDARD_ERROR)
     else:
-        with nowhere() as nothing:
-            os.dup2(nothing.fileno(), STANDARD_ERROR)
+        with open_null() as null:
+            os.dup2(null.fileno(), STANDARD_ERROR)
 
 
 def has_room(output: int) -> bool:
-    """Return whether *output* takes a few lines now."""
+    """Return whether *output* can be written to now."""
     poll = select.poll()
     poll.register(output, select.POLLOUT)
     return bool(poll.poll(0))
 
 
-def nowhere() -> io.TextIOWrapper:
-    """Open what takes everything and keeps nothing."""
+def open_null() -> io.TextIOWrapper:
+    """Open the null device."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
-def without_waiting(output: int) -> io.TextIOWrapper | None:
-    """Open what *output* leads to once more, so that no write there waits; None: it cannot be.
+def open_nonblocking(output: int) -> io.TextIOWrapper | None:
+    """Open the file of *output* again, non-blocking; None if that is impossible.
 
-    The flag for that belongs to what was opened, and others share it; this is a new one.
+    The flag belongs to the open file description, which other processes share: so this is a new
+    one.
     """
     try:
         flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT while a service runs: the first asks it to stop, the second ends it."""
+"""SIGTERM and SIGINT while a service runs: the first stops it, the second ends it at once."""
 
 import asyncio
 import os
@@ -8,27 +8,27 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stopped_by_signals(
+def stop_on_signals(
     stop: asyncio.Event,
     *,
     on_signal: Callable[[], object] = lambda: None,
-    last_act: Callable[[], object] = lambda: None,
+    before_exit: Callable[[], object] = lambda: None,
 ) -> Iterator[None]:
-    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *last_act*.
+    """Set *stop* at SIGTERM or SIGINT; at a second signal call *before_exit* and end the process.
 
-    *on_signal* is called at each signal, even while something holds the loop.
+    *on_signal* is called at each signal, even while the event loop is blocked.
     """
     loop = asyncio.get_running_loop()
 
-    def hear(number: int) -> None:
+    def handle_signal(number: int) -> None:
         if stop.is_set():
-            last_act()
+            before_exit()
             os._exit(128 + number)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, hear, number)
-        # In place of the loop's own, which does nothing: the loop hears of signals by a descriptor.
+        loop.add_signal_handler(number, handle_signal, number)
+        # Replaces the loop's own handler, which does nothing: the loop reads signals from a pipe.
         signal.signal(number, lambda *_: on_signal())
     try:
         yield

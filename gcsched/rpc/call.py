@@ -1,4 +1,4 @@
-"""What all calls have in common: their types, size and time, and our errors as their status."""
+"""The common parts of all calls: types, limits of size and time, errors as status."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,33 +15,33 @@ from gcsched.rpc.status import ErrorsAsStatus
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
-LARGEST_REQUEST = 64 * 1024
-LONGEST_CALL = timedelta(seconds=10)
-LONGEST_OF_MANY = timedelta(seconds=60)  # where a call may change or count all jobs
-FOR_THE_REPLY = timedelta(milliseconds=100)
+MAX_REQUEST = 64 * 1024
+MAX_CALL = timedelta(seconds=10)
+MAX_BULK_CALL = timedelta(seconds=60)  # where a call may change or count all jobs
+REPLY_MARGIN = timedelta(milliseconds=100)  # for the error to reach the caller
 
 
-def time_left(context: Context, *, longest: timedelta = LONGEST_CALL) -> timedelta:
-    """Return the time to work in, *longest* at most. Raises DeadlineOver."""
+def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:
+    """Return the time for the work of a call, *longest* at most. Raises DeadlineOver."""
     remaining = context.time_remaining()
     if remaining is None:
         return longest
     if remaining <= 0:
         raise DeadlineOver
     left = timedelta(seconds=remaining)
-    return min(max(left - FOR_THE_REPLY, left / 2), longest)
+    return min(max(left - REPLY_MARGIN, left / 2), longest)
 
 
 def check_size(request: Message) -> None:
-    if (octets := request.ByteSize()) > LARGEST_REQUEST:
-        raise RequestTooLarge(octets, LARGEST_REQUEST)
+    if (octets := request.ByteSize()) > MAX_REQUEST:
+        raise RequestTooLarge(octets, MAX_REQUEST)
 
 
 @asynccontextmanager
-async def working(
-    request: Message, context: Context, *, longest: timedelta = LONGEST_CALL
+async def call_scope(
+    request: Message, context: Context, *, longest: timedelta = MAX_CALL
 ) -> AsyncIterator[timedelta]:
-    """Provide the time to work on *request* in; our errors become its status."""
+    """Yield the time for the work on *request*; turn our errors into its status."""
     async with ErrorsAsStatus(context):
         within = time_left(context, longest=longest)
         check_size(request)
@@ -49,11 +49,11 @@ async def working(
 
 
 @asynccontextmanager
-async def answering(
-    request: Message, context: Context, doing: str, *, longest: timedelta = LONGEST_CALL
+async def call_timeout_scope(
+    request: Message, context: Context, doing: str, *, longest: timedelta = MAX_CALL
 ) -> AsyncIterator[None]:
-    """Work on *request* in the time that the caller has; *doing* says at what."""
-    async with working(request, context, longest=longest) as within:
+    """Limit the work on *request* to the caller's time; *doing* describes it in the error."""
+    async with call_scope(request, context, longest=longest) as within:
         try:
             async with asyncio.timeout(within.total_seconds()):
                 yield

@@ -1,4 +1,4 @@
-"""Limit how many calls work at the store: those who read or steer must not keep mails from it."""
+"""Limit how many calls use the store: those that read or change jobs must not delay mails."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,41 +16,44 @@ from gcsched.rpc.status import ErrorsAsStatus
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 
-AT_ONCE = 8
-AT_ONCE_OF_MANY = 2
-MOST_WAITING = 4_000
+MAX_CONCURRENT = 8
+MAX_CONCURRENT_BULK = 2
+MAX_WAITING = 4_000
 
 
 class CallLimiter:
-    """Let *at_once* calls work at the same time and *waiting* more wait for them."""
+    """Lets *max_concurrent* calls work at the same time and *max_waiting* more wait."""
 
-    def __init__(self, *, at_once: int = AT_ONCE, waiting: int = MOST_WAITING) -> None:
-        self._slots = asyncio.Semaphore(at_once)
-        self._most = at_once + waiting
-        self._here = 0
+    def __init__(
+        self, *, max_concurrent: int = MAX_CONCURRENT, max_waiting: int = MAX_WAITING
+    ) -> None:
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._max_admitted = max_concurrent + max_waiting
+        self._admitted = 0
 
     @asynccontextmanager
     async def slot(self, within: timedelta) -> AsyncIterator[None]:
         """Wait for a slot and hold it while the block lasts.
 
-        Raises Overloaded when too many wait already, StoreUnavailable when none came *within* that
-        time.
+        Raises Overloaded when too many calls wait already, and StoreUnavailable when no slot is
+        free *within* that time.
         """
-        if self._here >= self._most:
-            raise Overloaded(self._here)
-        self._here += 1
+        # Refused at once: a queue without a limit would hold memory for calls that time out anyway.
+        if self._admitted >= self._max_admitted:
+            raise Overloaded(self._admitted)
+        self._admitted += 1
         try:
             try:
                 async with asyncio.timeout(within.total_seconds()):
                     await self._slots.acquire()
             except TimeoutError as error:
-                raise StoreUnavailable("waiting for a turn there") from error
+                raise StoreUnavailable("waiting for a free slot") from error
             try:
                 yield
             finally:
                 self._slots.release()
         finally:
-            self._here -= 1
+            self._admitted -= 1
 
     async def run(
         self,
@@ -63,16 +66,16 @@ class CallLimiter:
             return await method(request, context)
 
 
-def limiter_of_many() -> CallLimiter:
-    return CallLimiter(at_once=AT_ONCE_OF_MANY)
+def create_bulk_limiter() -> CallLimiter:
+    return CallLimiter(max_concurrent=MAX_CONCURRENT_BULK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """Which calls wait for each other: those of one limiter do, and for no others."""
+    """The limiters of the calls; a call waits only for calls of its own limiter."""
 
     reading: CallLimiter = field(default_factory=CallLimiter)
-    listing: CallLimiter = field(default_factory=limiter_of_many)
+    listing: CallLimiter = field(default_factory=create_bulk_limiter)
     """A page of 200 jobs with all their texts can take 50 MB while it is made."""
     changing: CallLimiter = field(default_factory=CallLimiter)
-    changing_many: CallLimiter = field(default_factory=limiter_of_many)
+    changing_many: CallLimiter = field(default_factory=create_bulk_limiter)

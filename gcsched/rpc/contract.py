@@ -1,7 +1,7 @@
-"""The contract by the names that callers know: those of proto/task.proto.
+"""The contract under its published names, those of proto/task.proto.
 
-The generated code registers its messages under a package of its own, so that stubs which a caller
-has generated can live in the same process (ADR 27). What leaves this process has published names.
+The generated code registers its messages in an internal package, so that a process can also use
+stubs that a caller has generated (ADR 27). Everything that leaves this process has published names.
 """
 
 from typing import Any
@@ -17,29 +17,29 @@ SERVICE = f"{PACKAGE}.Scheduler"
 INTERNAL_PACKAGE = task_pb2.DESCRIPTOR.package
 
 
-def published_text(text: str) -> str:
-    """Return *text*, such as an error of protobuf, with the published names of messages."""
+def replace_internal_names(text: str) -> str:
+    """Return *text*, for example an error of protobuf, with the published names of messages."""
     return text.replace(f"{INTERNAL_PACKAGE}.", f"{PACKAGE}.")
 
 
-def published_file() -> FileDescriptorProto:
-    """Return the contract as protoc makes it of proto/task.proto."""
+def build_published_file() -> FileDescriptorProto:
+    """Return the contract as protoc compiles it from proto/task.proto."""
     file = FileDescriptorProto()
     task_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = FILE, PACKAGE
     for message in file.message_type:
-        _publish(message)
+        _publish_message(message)
     for service in file.service:
         for method in service.method:
-            method.input_type = _published(method.input_type)
-            method.output_type = _published(method.output_type)
+            method.input_type = _publish_name(method.input_type)
+            method.output_type = _publish_name(method.output_type)
     return file
 
 
-class ReflectedPool:
-    """A pool that also finds the file of a method, which protobuf's own does not.
+class ReflectionPool:
+    """A descriptor pool that also finds the file of a method, which protobuf's own pool does not.
 
-    Server reflection is asked for methods too: `grpcurl describe scheduler.Scheduler.GetJob`.
+    Clients ask server reflection for methods: `grpcurl describe scheduler.Scheduler.GetJob`.
     """
 
     def __init__(self, pool: DescriptorPool) -> None:
@@ -58,7 +58,7 @@ class ReflectedPool:
             return found.methods_by_name[method].containing_service.file
 
 
-def published_pool(*others: FileDescriptor) -> DescriptorPool:
+def build_descriptor_pool(*others: FileDescriptor) -> DescriptorPool:
     """Return a pool of the contract, the files *others*, and all that these import."""
     pool, added = DescriptorPool(), set[str]()
 
@@ -69,21 +69,22 @@ def published_pool(*others: FileDescriptor) -> DescriptorPool:
                 add(imported)
             pool.AddSerializedFile(file.serialized_pb)
 
+    # The published file comes last, because a pool needs the imports of a file before it.
     for file in (*task_pb2.DESCRIPTOR.dependencies, *others):
         add(file)
-    pool.AddSerializedFile(published_file().SerializeToString())
+    pool.AddSerializedFile(build_published_file().SerializeToString())
     return pool
 
 
-def _publish(message: DescriptorProto) -> None:
+def _publish_message(message: DescriptorProto) -> None:
     for field in message.field:
-        if field.type_name:  # even an empty one would make a message of a string
-            field.type_name = _published(field.type_name)
+        if field.type_name:  # setting it, even to "", would turn a scalar into a message
+            field.type_name = _publish_name(field.type_name)
     for nested in message.nested_type:
-        _publish(nested)
+        _publish_message(nested)
 
 
-def _published(name: str) -> str:
-    """Return the published form of *name*, which begins with a dot; other packages keep theirs."""
+def _publish_name(name: str) -> str:
+    """Return the published form of *name*, which starts with a dot; keep other packages."""
     internal = f".{INTERNAL_PACKAGE}."
     return f".{PACKAGE}.{name.removeprefix(internal)}" if name.startswith(internal) else name

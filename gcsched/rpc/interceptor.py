@@ -1,4 +1,4 @@
-"""Serve unary methods through a Receiver, and tell of each call how it ended and how long."""
+"""Serve unary methods through a Receiver, and report the code and the duration of each call."""
 
 import asyncio
 import time
@@ -9,33 +9,33 @@ import grpc
 
 from gcsched.errors import Stopping
 from gcsched.rpc.call import Context, Handler
-from gcsched.rpc.reads import health_reads
-from gcsched.rpc.receiving import ABOUT_HEALTH, Receiver, UnaryMethod
+from gcsched.rpc.read_limiter import create_health_read_limiter
+from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
 from gcsched.rpc.status import abort
 
 OnCall = Callable[[str, str, float], None]
-"""Told the method's full name, the name of the code, and the seconds."""
+"""Called with the method's full name, the name of the status code, and the seconds."""
 
-ROUNDED_UP = 0.02
-"""How much longer than the client's a deadline may be here, as a share of it."""
+DEADLINE_ROUNDING = 0.02
+"""By how much a deadline may be later here than at the client, as a share of the call's time."""
 
-NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each method that exists once; what it raises, an abort above all, passes through."""
+    """Wraps each method once, at its first call; exceptions, aborts above all, pass through."""
 
     def __init__(self, on_call: OnCall, receiver: Receiver) -> None:
         self._on_call = on_call
         self._receiver = receiver
-        self._receiver_of_health = receiver.beside(health_reads())
-        self.begun = 0
-        """How many calls came; those about health do not count."""
+        self._health_receiver = receiver.with_reads(create_health_read_limiter())
+        self.call_count = 0
+        """How many calls have arrived, without those about health."""
         self._is_stopping = False
         self._wrapped: dict[str, Handler] = {}
 
-    def send_away(self) -> None:
-        """From now on answer each call that comes with UNAVAILABLE, but those about health."""
+    def reject_new_calls(self) -> None:
+        """Answer each later call with UNAVAILABLE, except calls about health."""
         self._is_stopping = True
 
     async def intercept_service(
@@ -44,63 +44,63 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         method = handler_call_details.method
-        if not method.startswith(ABOUT_HEALTH):
-            self.begun += 1
-        if (known := self._wrapped.get(method)) is not None:
-            return known
+        if not method.startswith(HEALTH_PREFIX):
+            self.call_count += 1
+        if (wrapped := self._wrapped.get(method)) is not None:
+            return wrapped
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
-        is_about_health = method.startswith(ABOUT_HEALTH)
-        receiver = self._receiver_of_health if is_about_health else self._receiver
-        told = self._told(method.lstrip("/"), UnaryMethod.of(method, handler), receiver)
-        self._wrapped[method] = grpc.stream_unary_rpc_method_handler(told)
+        is_about_health = method.startswith(HEALTH_PREFIX)
+        receiver = self._health_receiver if is_about_health else self._receiver
+        serve = self._wrap_unary(method.lstrip("/"), UnaryMethod.of(method, handler), receiver)
+        self._wrapped[method] = grpc.stream_unary_rpc_method_handler(serve)
         return self._wrapped[method]
 
-    def _told(
+    def _wrap_unary(
         self, method: str, unary: UnaryMethod, receiver: Receiver
     ) -> Callable[..., Awaitable[Any]]:
-        async def told(_: object, context: Context) -> Any:
-            begun = time.perf_counter()
+        async def answer_and_report(_: object, context: Context) -> Any:
+            start = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                if self._is_stopping and receiver is not self._receiver_of_health:
+                if self._is_stopping and receiver is not self._health_receiver:
                     await abort(context, Stopping())
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:
                 code = code_of(context)
-                forget_frames(error)
+                drop_frames(error)
                 raise
             except asyncio.CancelledError:
-                code = ended_by_caller(context, time.perf_counter() - begun)
+                code = classify_cancellation(context, time.perf_counter() - start)
                 raise
             else:
                 return response
             finally:
-                self._on_call(method, code, time.perf_counter() - begun)
+                self._on_call(method, code, time.perf_counter() - start)
 
-        return told
+        return answer_and_report
 
 
-def forget_frames(error: BaseException) -> None:
-    """Drop what *error* refers to: the context keeps it, and with its frames the whole request."""
+def drop_frames(error: BaseException) -> None:
+    """Drop the frames of *error*: gRPC's context keeps it, and they hold the whole request."""
     error.__context__ = None
     error.__traceback__ = None
 
 
 def code_of(context: Context) -> str:
-    code: Any = context.code()  # an int, whatever its annotation says; 0 or None: nothing was set
-    return NAMES[code.value[0] if isinstance(code, grpc.StatusCode) else code or 0]
+    code: Any = context.code()  # an int, despite its annotation; 0 or None if it was not set
+    return CODE_NAMES[code.value[0] if isinstance(code, grpc.StatusCode) else code or 0]
 
 
-def ended_by_caller(context: Context, seconds: float) -> str:
-    """Return why the caller ended a call that has run for *seconds*: its deadline, or a cancel.
+def classify_cancellation(context: Context, seconds: float) -> str:
+    """Return the code of a call that its caller ended after *seconds*: deadline or cancellation.
 
     A client ends a call at its own deadline, but sends that deadline rounded up (measured: 10.2 s
-    arrives as 10.3 s), so its cancel comes while the server still has a little time left.
+    arrives as 10.3 s). So its cancellation comes while the server still has a little time left.
     """
     left = cast("float | None", context.time_remaining())  # None: without a deadline
-    if left is None or left > ROUNDED_UP * (seconds + left):
+    if left is None or left > DEADLINE_ROUNDING * (seconds + left):
         return grpc.StatusCode.CANCELLED.name
     return grpc.StatusCode.DEADLINE_EXCEEDED.name

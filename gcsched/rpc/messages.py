@@ -1,21 +1,21 @@
-"""Answers as messages of the contract: jobs, results, previews, suppressions; states, views."""
+"""Convert jobs, results, previews and suppressions to messages of the contract."""
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job
-from gcsched.domain.mail import Draft
+from gcsched.domain.mail import MailPreview
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
 from gcsched.rpc.status import status_of
-from gcsched.usecases.admission.preview import Rehearsal
+from gcsched.usecases.admission.preview import DryRunResult
 
 View = task_pb2.Job.View
 
 
 def job_message(job: Job, view: View) -> task_pb2.Job:
-    """Give *job*; its texts and attempts only in full view."""
+    """Convert *job*; its texts and attempts only in full view."""
     message = task_pb2.Job(
         job_id=job.id,
         state=job.state.value,
@@ -27,14 +27,14 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         labels=job.labels,
         priority=job.priority.value,
         reply_to=job.reply_to,
-        created=job.created,
-        due_at=job.due_at,
-        due=job.due,
-        not_after=job.not_after,
-        since=job.since,
+        create_time=job.create_time,
+        schedule_time=job.schedule_time,
+        due_time=job.due_time,
+        expire_time=job.expire_time,
+        state_time=job.state_time,
         reason=job.reason,
         attempt=job.attempt,
-        takebacks=job.takebacks,
+        lease_expirations=job.lease_expirations,
         message_id=job.message_id,
         request_id=job.request_id,
     )
@@ -47,12 +47,12 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
 
 def attempt_message(attempt: Attempt) -> task_pb2.Attempt:
     return task_pb2.Attempt(
-        begun=attempt.begun,
-        ended=attempt.ended,
+        start_time=attempt.start_time,
+        end_time=attempt.end_time,
         kind=attempt.kind.value,
         relay=attempt.relay,
         code=attempt.code or 0,
-        enhanced=attempt.enhanced or "",
+        enhanced_code=attempt.enhanced_code or "",
         text=attempt.text,
     )
 
@@ -68,7 +68,7 @@ def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
         success=True,
         job_id=result.job_id,
         outcome=result.outcome.value,
-        due=result.due,
+        due_time=result.due_time,
         state=result.state and result.state.value,
     )
 
@@ -79,35 +79,36 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
     return Answer(response=answer)
 
 
-def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
-    """Say what would become of a request, and show its mail."""
-    result = rehearsal.result
-    shown = preview(rehearsal.draft)
+def dry_run_response(dry_run: DryRunResult) -> task_pb2.MeetResponse:
+    """Convert the result that a request would have, with a preview of its mail."""
+    result = dry_run.result
+    preview = preview_message(dry_run.draft)
+    # The result of a repeated request names the job that exists.
     if not result.is_new:
-        shown.duplicate_of = result.job_id
-    if rehearsal.suppression is not None:
-        shown.suppression.CopyFrom(suppression_message(rehearsal.suppression))
+        preview.duplicate_of = result.job_id
+    if dry_run.suppression is not None:
+        preview.suppression.CopyFrom(suppression_message(dry_run.suppression))
     if not result.is_accepted:
-        return Response(outcome=result.outcome.value, preview=shown)
+        return Response(outcome=result.outcome.value, preview=preview)
     return Response(
         success=True,
-        due=result.due,
+        due_time=result.due_time,
         state=result.state and result.state.value,
-        preview=shown,
+        preview=preview,
     )
 
 
-def preview(draft: Draft) -> task_pb2.Preview:
+def preview_message(draft: MailPreview) -> task_pb2.Preview:
     return task_pb2.Preview(
         subject=draft.subject, text=draft.text, html=draft.html, size_bytes=draft.size
     )
 
 
-def suppression_message(of: Suppression) -> task_pb2.Suppression:
+def suppression_message(suppression: Suppression) -> task_pb2.Suppression:
     return task_pb2.Suppression(
-        email=of.address,
-        reason=of.reason,
-        job_id=of.job_id,
-        since=of.since,
-        until=of.until,
+        email=suppression.address,
+        reason=suppression.reason,
+        job_id=suppression.job_id,
+        create_time=suppression.create_time,
+        expire_time=suppression.expire_time,
     )

@@ -1,23 +1,23 @@
-"""What callers send, from protobuf to the domain."""
+"""Convert requests from protobuf to the domain."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gcsched.domain.address import kept_address
+from gcsched.domain.address import parse_stored_address
 from gcsched.domain.checks import Checked
 from gcsched.domain.job import Priority, State
 from gcsched.domain.job_list import (
     JobFilter,
-    Listing,
-    Order,
+    JobListQuery,
+    JobOrder,
     filter_violations,
-    listing,
+    parse_list_query,
     text_filter_violations,
 )
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
-from gcsched.domain.validation import MOST_LABELS, MOST_VARIABLES
+from gcsched.domain.validation import MAX_LABELS, MAX_VARIABLES
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
 
@@ -34,49 +34,49 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
         timestamp=message.timestamp,
         request_id=message.request_id,
         template=message.template or DEFAULT_TEMPLATE,
-        variables=mapping(message.variables, most=MOST_VARIABLES),
+        variables=copy_bounded(message.variables, limit=MAX_VARIABLES),
         not_after=message.not_after,
         reply_to=message.reply_to,
-        labels=mapping(message.labels, most=MOST_LABELS),
+        labels=copy_bounded(message.labels, limit=MAX_LABELS),
         priority=PRIORITIES.get(message.priority),
     )
 
 
-def mapping(given: Mapping[str, str], *, most: int) -> Mapping[str, str]:
-    """Return a copy of *given*; itself if it has more than *most* and will be refused."""
-    return dict(given) if len(given) <= most else given
+def copy_bounded(given: Mapping[str, str], *, limit: int) -> Mapping[str, str]:
+    """Return a copy of *given*; *given* itself if it exceeds *limit* and will be refused."""
+    return dict(given) if len(given) <= limit else given
 
 
 def filter_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
-    """Read a filter that an index serves."""
-    wanted = yield from fields_from(message)
-    yield from filter_violations(wanted)
-    return wanted
+    """Parse a filter, with a violation unless an index serves it."""
+    job_filter = yield from filter_fields_from(message)
+    yield from filter_violations(job_filter)
+    return job_filter
 
 
-def listing_from(message: task_pb2.ListJobsRequest) -> Checked[Listing]:
-    """Read filter and order."""
-    wanted = yield from fields_from(message.filter)
+def listing_from(message: task_pb2.ListJobsRequest) -> Checked[JobListQuery]:
+    """Parse the filter and the order of a list."""
+    job_filter = yield from filter_fields_from(message.filter)
     order = yield from order_from(message.order)
-    return (yield from listing(wanted, order))
+    return (yield from parse_list_query(job_filter, order))
 
 
-def fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
-    due: dict[str, datetime | None] = {}
-    for name in ("due_from", "due_before"):
+def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
+    due_times: dict[str, datetime | None] = {}
+    for name in ("due_time_from", "due_time_before"):
         if message.HasField(name):
-            due[name] = yield from moment(getattr(message, name), f"filter.{name}")
+            due_times[name] = yield from parse_timestamp(getattr(message, name), f"filter.{name}")
     yield from text_filter_violations(
         empid=message.empid, request_id=message.request_id, id_prefix=message.id_prefix
     )
     state = yield from state_from(message.state, "filter.state")
     email = ""
     if message.email:
-        email = yield from kept_address(message.email, field="filter.email")
+        email = yield from parse_stored_address(message.email, field="filter.email")
     return JobFilter(
         state=state,
-        due_from=due.get("due_from"),
-        due_before=due.get("due_before"),
+        due_time_from=due_times.get("due_time_from"),
+        due_time_before=due_times.get("due_time_before"),
         empid=message.empid,
         email=email,
         request_id=message.request_id,
@@ -84,36 +84,36 @@ def fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
     )
 
 
-def order_from(number: int) -> Checked[Order | None]:
-    """Read an order that a caller named; 0: none."""
+def order_from(number: int) -> Checked[JobOrder | None]:
+    """Parse an order; None for 0."""
     try:
-        return Order(task_pb2.ListJobsRequest.Order.Name(number)) if number else None
+        return JobOrder(task_pb2.ListJobsRequest.Order.Name(number)) if number else None
     except ValueError:
-        yield Violation("order", f"must be one of {', '.join(Order)}; {number} is none")
+        yield Violation("order", f"must be one of {', '.join(JobOrder)}, not {number}")
         return None
 
 
 def state_from(number: int, field: str, *, otherwise: State | None = None) -> Checked[State | None]:
-    """Read a state that a caller named; 0: none. *otherwise* stands for one that does not exist."""
+    """Parse a state; None for 0, *otherwise* for a number that is not a state."""
     try:
         return State(task_pb2.Job.State.Name(number)) if number else None
     except ValueError:
-        yield Violation(field, f"must be one of {', '.join(State)}; {number} is none")
+        yield Violation(field, f"must be one of {', '.join(State)}, not {number}")
         return otherwise
 
 
-def is_full_from(view: task_pb2.Job.View) -> Checked[bool]:
-    """Read whether jobs are wanted with all their texts."""
+def full_view_from(view: task_pb2.Job.View) -> Checked[bool]:
+    """Parse whether the caller requests jobs with all their texts."""
     if view not in VIEWS:
-        yield Violation("view", f"must be BASIC or FULL; {view} is neither")
+        yield Violation("view", f"must be BASIC or FULL, not {view}")
     return view == task_pb2.Job.FULL
 
 
-def moment(given: Timestamp, field: str) -> Checked[datetime | None]:
-    """Read a moment; None where it is wrong. The other way protobuf itself takes datetimes."""
+def parse_timestamp(given: Timestamp, field: str) -> Checked[datetime | None]:
+    """Parse a time; None if it is invalid."""
     try:
         return given.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        problem = f"must be a moment of the years 1 to 9999: {error}"
+        problem = f"must be a time in the years 1 to 9999: {error}"
     yield Violation(field, problem)
     return None

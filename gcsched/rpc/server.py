@@ -1,4 +1,4 @@
-"""The gRPC server: our service, health and reflection, on one port."""
+"""The gRPC server: the Scheduler service, health and reflection on one port."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,63 +11,63 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import CannotListen
-from gcsched.process.listening import IN_USE, refuse_taken
-from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
+from gcsched.process.listening import IN_USE, check_can_listen
+from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
 from gcsched.rpc.interceptor import CallInterceptor, OnCall
-from gcsched.rpc.memory import Memory
-from gcsched.rpc.receiving import Receiver
+from gcsched.rpc.memory import MemoryBudget
+from gcsched.rpc.receiver import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.rpc.stream_limits import StreamLimits
+from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
 
 GRPC_LISTEN = "GCSCHED_GRPC_LISTEN"
-LARGEST_MESSAGE = 4 * 1024 * 1024
-MOST_UNREAD = 4_000  # at some 20 KB each; as many as eight connections may have
-MOST_OF_A_CONNECTION = 500  # calls at once; a client keeps what is more until others end
-MOST_CONNECTIONS = 2_000
-LARGEST_METADATA = 8 * 1024
-UNREAD_OCTETS = 16 * 1024  # of each call whose message is not read yet
+MAX_MESSAGE = 4 * 1024 * 1024
+MAX_PENDING_CALLS = 4_000  # some 20 KB each; as many as eight connections may have
+MAX_CALLS_PER_CONNECTION = 500  # at once; a client queues more until some of them end
+MAX_CONNECTIONS = 2_000
+MAX_METADATA = 8 * 1024
+UNREAD_OCTETS = 16 * 1024  # buffered for each call whose message is not read yet
 CALL_MEMORY = 160 * 1024 * 1024
-QUIET_SECONDS, MOST_LOOKS = 0.05, 20  # half of them before callers are sent away, half after
+QUIET_SECONDS, MAX_QUIET_CHECKS = 0.05, 20  # half of them before calls are rejected
 OPTIONS = [
-    # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
-    # a flood, and it answers CANCELLED then: no word of when to call again.
-    ("grpc.server.max_pending_requests", MOST_UNREAD),
-    ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD + 1),
-    ("grpc.max_concurrent_streams", MOST_OF_A_CONNECTION),
-    # It counts streams that have just ended: a client that keeps to the limit met UNAVAILABLE.
+    # Calls that Python has not accepted yet. gRPC's default of 1,000 to 3,000 is full at the first
+    # instant of a flood, and it then answers CANCELLED, without a hint when to call again.
+    ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING_CALLS + 1),
+    ("grpc.max_concurrent_streams", MAX_CALLS_PER_CONNECTION),
+    # Off, because it counts streams that have just ended: clients within the limit got
+    # UNAVAILABLE.
     ("grpc.http.overload_protection", 0),
-    ("grpc.max_metadata_size", LARGEST_METADATA),
-    ("grpc.absolute_max_metadata_size", 2 * LARGEST_METADATA),
-    ("grpc.http2.bdp_probe", 0),  # it would widen what unread messages may fill
+    ("grpc.max_metadata_size", MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
+    ("grpc.http2.bdp_probe", 0),  # off, because it raises the buffer of unread messages
     ("grpc.http2.lookahead_bytes", UNREAD_OCTETS),
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
 ]
 CONNECTION_OPTIONS = [
-    # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
+    # Each connection takes a file descriptor: a silent or incomplete handshake is closed.
     ("grpc.server_handshake_timeout_ms", 5_000),
-    # A caller that does not answer our pings is gone without a word, with a call under way or not.
+    # Pings find callers that vanished without closing the connection, with or without a call.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),  # by itself a minute, and the longer one counts
-    # Callers may ping too, without a call as well. gRPC's own limit, a ping in five minutes (two
-    # hours without a call), sent those away that ping every 10 s, which is the least that grpc-go
-    # and Java allow. Half of that is the limit here; the third ping in a row that comes sooner
-    # ends the connection.
+    ("grpc.http2.ping_timeout_ms", 10_000),  # its default is a minute, and the longer one counts
+    # Callers may ping too, even without a call. gRPC's default limit, one ping in five minutes (two
+    # hours without a call), rejects clients that ping every 10 s, the shortest interval of grpc-go
+    # and Java. The limit here is half of that; the third early ping in a row ends the connection.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 2),
-    # Answering pings keeps a connection no longer than that without a call: a place for others.
+    # Without a call, even a connection that answers pings is closed then, to free it for others.
     ("grpc.max_connection_idle_ms", 5 * 60_000),
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Most:
-    """How many connections callers may hold, and how many octets their calls may fill."""
+class ServerLimits:
+    """How many connections callers may open, and how many octets their calls may hold."""
 
-    connections: int = MOST_CONNECTIONS
+    connections: int = MAX_CONNECTIONS
     call_octets: int = CALL_MEMORY
 
 
@@ -81,77 +81,84 @@ class RpcServer:
     streams: StreamInterceptor
     port: int
 
-    async def wind_down(self, grace: timedelta) -> None:
-        """Send callers elsewhere, then refuse new calls and let those under way finish in *grace*.
+    async def stop_gracefully(self, grace: timedelta) -> None:
+        """Redirect callers to other replicas, then let the calls under way finish in *grace*.
 
-        To what arrives as it begins to stop, gRPC answers CANCELLED, and nobody knows whether it
-        was carried out. So those who watch health are given the time to go, and the others, as
-        Node's clients, are then sent away: they wait before they call again.
+        gRPC answers CANCELLED to calls that arrive when it stops, and callers cannot know
+        whether they were applied. So clients that watch health first get the time to leave. The
+        others, Node's for example, then get UNAVAILABLE, after which they wait before they retry.
         """
         await self.health.enter_graceful_shutdown()
-        await self._quiet()
-        self.calls.send_away()
-        await self.streams.end()  # they would last until the end of the grace
-        await self._quiet()
+        await self._wait_for_quiet()
+        self.calls.reject_new_calls()
+        await self.streams.end()  # they would last for all of *grace*
+        await self._wait_for_quiet()
         await self.server.stop(grace.total_seconds())
 
-    async def _quiet(self) -> None:
-        """Wait until no call has come for a moment, or for half a second."""
-        for _ in range(MOST_LOOKS // 2):
-            seen = self.calls.begun
+    async def _wait_for_quiet(self) -> None:
+        """Wait until no call has arrived for 50 ms, for half a second at most."""
+        for _ in range(MAX_QUIET_CHECKS // 2):
+            before = self.calls.call_count
             await asyncio.sleep(QUIET_SECONDS)
-            if self.calls.begun == seen:
+            if self.calls.call_count == before:
                 return
 
 
-def options(most: Most, *, reuse_port: bool) -> list[tuple[str, int]]:
-    """Return the options of a server that holds no more than *most*."""
+def build_server_options(limits: ServerLimits, *, reuse_port: bool) -> list[tuple[str, int]]:
+    """Return the options of a server with *limits*."""
     return [
-        # gRPC's own default shares the port without a word: half of the calls would go astray.
+        # gRPC's default silently shares the port: another process there would get half the calls.
         ("grpc.so_reuseport", int(reuse_port)),
-        ("grpc.max_allowed_incoming_connections", most.connections),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
         *CONNECTION_OPTIONS,
         *OPTIONS,
     ]
 
 
 def add_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthServicer:
-    """Add the services that every gRPC client and tool knows; return the one for health."""
+    """Add the standard services for health and reflection; return the one for health."""
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
-    reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
+    pool = build_descriptor_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
+    reflection.enable_server_reflection(names, server, pool=ReflectionPool(pool))
     return servicer
 
 
+def add_port(server: grpc.aio.Server, listen: str, *, reuse_port: bool) -> int:
+    """Bind *server* to *listen*; return the port. Raises CannotListen."""
+    # First by a socket of our own, because gRPC's error does not say what is wrong.
+    check_can_listen(listen, GRPC_LISTEN, is_shared=reuse_port)
+    try:
+        return server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
+
+
 @asynccontextmanager
-async def serving_grpc(
+async def serve_grpc(
     servicer: SchedulerServicer,
     *,
     listen: str,
     on_call: OnCall,
     reuse_port: bool = False,
-    most: Most | None = None,
+    limits: ServerLimits | None = None,
 ) -> AsyncIterator[RpcServer]:
-    """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
+    """Serve on *listen* (``host:port``) and report each call to *on_call*. Raises CannotListen.
 
-    Raises CannotListen.
+    With *reuse_port*, other processes that also set it may share the port.
     """
-    most = most or Most()
-    # In this order: what it knows already, the first one answers alone.
+    limits = limits or ServerLimits()
+    # CallInterceptor comes first: it answers methods that it knows without the others.
     streams = StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets)))
+    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)))
     server = grpc.aio.server(
-        options=options(most, reuse_port=reuse_port), interceptors=[calls, streams, StreamLimits()]
+        options=build_server_options(limits, reuse_port=reuse_port),
+        interceptors=[calls, streams, StreamLimitInterceptor()],
     )
     servicer.add_to(server)
     health_servicer = add_health_and_reflection(server)
-    refuse_taken(listen, GRPC_LISTEN, is_shared=reuse_port)
-    try:
-        port = server.add_insecure_port(listen)
-    except RuntimeError as error:
-        raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
+    port = add_port(server, listen, reuse_port=reuse_port)
     await server.start()
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)

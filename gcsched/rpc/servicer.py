@@ -1,11 +1,11 @@
-"""All methods of scheduler.Scheduler: the handler of each, and which calls wait for others."""
+"""All methods of scheduler.Scheduler: the handler and the limiter of each."""
 
 from dataclasses import dataclass
 
 import grpc
 
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.rpc.batches import Batch
+from gcsched.rpc.batches import BatchMessage
 from gcsched.rpc.call import Context
 from gcsched.rpc.concurrency import CallLimits
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
@@ -19,7 +19,7 @@ from gcsched.rpc.methods.templates import TemplateMethods
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """What answers the methods: one handler for each kind of thing."""
+    """The handlers of the methods, one for each kind of resource."""
 
     schedule: ScheduleMethods
     read_jobs: ReadJobMethods
@@ -34,9 +34,9 @@ class Handlers:
 class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
     """Answers each method by its handler; a method that is missing here is a type error.
 
-    Those that read or change what is stored have a limiter. The others wait for no call:
-    invitations share their writes and are counted there, a pause must not wait, and the rest asks
-    no store.
+    Methods that read or change stored data have a limiter. The others do not wait for other calls:
+    requests to schedule share their writes and are limited there, a pause must not wait, and the
+    rest uses no store.
     """
 
     def __init__(self, handlers: Handlers, limits: CallLimits | None = None) -> None:
@@ -53,7 +53,7 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
         return await self._handlers.schedule.ScheduleMeet(request, context)
 
     async def BatchScheduleMeets(
-        self, request: Batch, context: Context
+        self, request: BatchMessage, context: Context
     ) -> task_pb2.BatchScheduleMeetsResponse:
         return await self._handlers.schedule.BatchScheduleMeets(request, context)
 
@@ -194,4 +194,4 @@ READ_ONLY = {
         SchedulerServicer.GetRecipient,
     )
 }
-"""The methods that read what is stored and change nothing: a caller may repeat them."""
+"""The methods that read stored data and change nothing: a caller may repeat them."""

@@ -1,4 +1,4 @@
-"""End the streams of callers, such as health watches, when the server winds down."""
+"""End the streams of callers, such as health watches, when the server stops."""
 
 import asyncio
 import inspect
@@ -10,14 +10,14 @@ from typing import Any
 import grpc
 
 from gcsched.rpc.call import Context, Handler
-from gcsched.usecases.loops import cancel_until_done, hear
+from gcsched.usecases.loops import cancel_until_done, retrieve_exception
 
 STOPPING = "the service is stopping; open the stream again at another replica"
-TO_END = timedelta(seconds=1)
+END_TIMEOUT = timedelta(seconds=1)
 
 
 class StreamInterceptor(grpc.aio.ServerInterceptor):
-    """Run each method that answers with a stream in a task, so that `end` can end it."""
+    """Runs each method that answers with a stream in a task, so that `end` can end it."""
 
     def __init__(self) -> None:
         self._open: set[asyncio.Task[None]] = set()
@@ -29,9 +29,9 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         return len(self._open)
 
     async def end(self) -> None:
-        """End all streams with UNAVAILABLE, and from now on each one that begins."""
+        """End all open streams with UNAVAILABLE, and all that start from now on."""
         self._is_ending = True
-        await cancel_until_done(self._open, within=TO_END)
+        await cancel_until_done(self._open, within=END_TIMEOUT)
 
     async def intercept_service(
         self,
@@ -41,19 +41,21 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
-        call: Any = handler.stream_stream  # StreamLimits, which is next, makes all of them so
+        # StreamLimitInterceptor, the next one, returns only handlers of this kind.
+        call: Any = handler.stream_stream
         return grpc.stream_stream_rpc_method_handler(
             partial(self._answer, call),
             response_serializer=handler.response_serializer,
         )
 
     async def _answer(self, call: Callable[..., Any], request: Any, context: Context) -> None:
-        """Let *call* answer until it, its caller or the server ends it."""
+        """Run *call* until it, its caller or the server ends the stream."""
         if self._is_ending:
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
-        task = asyncio.create_task(answered(call(request, context), context))
+        task = asyncio.create_task(write_responses(call(request, context), context))
         self._open.add(task)
-        task.add_done_callback(hear)  # its caller may have hung up
+        # This coroutine may be cancelled before it reads the exception of the task.
+        task.add_done_callback(retrieve_exception)
         try:
             await asyncio.wait({task})
         finally:
@@ -64,10 +66,10 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         task.result()
 
 
-async def answered(answers: Any, context: Context) -> None:
-    """Write what a handler yields; one that writes by itself is awaited."""
-    if inspect.isawaitable(answers):
-        await answers
+async def write_responses(responses: Any, context: Context) -> None:
+    """Write the responses that a handler yields; await a handler that writes by itself."""
+    if inspect.isawaitable(responses):
+        await responses
         return
-    async for each in answers:
+    async for each in responses:
         await context.write(each)

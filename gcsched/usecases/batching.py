@@ -1,4 +1,4 @@
-"""Group commit: callers who arrive while a write is under way share the next one."""
+"""Group commit: callers that arrive while a write is in progress share the next one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,108 +11,118 @@ from gcsched.usecases.deadlines import Deadlines
 from gcsched.usecases.loops import flush_until
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Group(Generic[Item, Answer]):
-    """Carry many callers' items to *write* in as few calls as their arrival allows.
+class GroupCommit(Generic[Item, Result]):
+    """Passes the items of many callers to *write*, in as few calls as their arrival allows.
 
-    A lone caller never waits for company; when several came while a write was under way, the
-    next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
-    is cancelled takes nothing along. At most *waiting* items wait, those in the write under way
-    and those for the next one, or one caller's however many they are; who gives up makes room at
-    once.
+    A single caller is written at once. When several callers arrived during a write, the next write
+    waits for *linger*, so that more can join. The write belongs to none of its callers: cancelling
+    one caller does not cancel the write. At most *max_waiting* items are pending, counting the
+    write in progress and the next one. One caller with more items than that is admitted when
+    nothing else is pending. A caller that is cancelled frees its place at once.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
         *,
-        most: int = 500,
-        waiting: int = 10_000,
+        max_batch_size: int = 500,
+        max_waiting: int = 10_000,
         linger: timedelta = timedelta(0),
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._write = write
-        self._most = most
-        self._waiting = waiting
+        self._max_batch_size = max_batch_size
+        self._max_waiting = max_waiting
         self._linger = linger.total_seconds()
         self._on_batch = on_batch
-        self._items: dict[asyncio.Future[Answer], Item] = {}
-        self._asking = 0
+        self._items: dict[asyncio.Future[Result], Item] = {}
+        self._pending = 0
         self._deadlines = Deadlines()
-        self._arrived = asyncio.Event()
+        self._has_items = asyncio.Event()
         self._is_busy = False
         self._is_closed = False
 
     @property
     def waiting(self) -> int:
-        """Count the callers whose items are in no write yet."""
+        """Return the number of items that no write has taken yet."""
         return len(self._items)
 
-    async def ask(self, item: Item, *, until: float | None = None) -> Answer:
-        """Return the answer to *item*.
+    async def submit(self, item: Item, *, deadline: float | None = None) -> Result:
+        """Return the result of *item*.
 
-        Raises what the write raised, Overloaded or Stopping, and TimeoutError when there is none
-        *until* that ``time.monotonic()``.
+        *deadline* is a ``time.monotonic()`` value; TimeoutError is raised when it passes first.
+        Raises Overloaded or Stopping, or the error that the write raised.
         """
         self.check_room()
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._items[answer] = item
-        self._asking += 1
-        self._arrived.set()
-        if until is not None:
-            self._deadlines.set(answer, until)
+        self._pending += 1
+        self._has_items.set()
+        if deadline is not None:
+            self._deadlines.set(answer, deadline)
         try:
             return await answer
         finally:
-            self._asking -= 1
+            self._pending -= 1
             self._items.pop(answer, None)
             self._deadlines.drop(answer)
 
-    async def ask_all(self, items: Sequence[Item]) -> list[Answer | GcschedError]:
-        """Give the answer to each of *items*, or our error instead; raises Overloaded, Stopping.
+    async def submit_all(self, items: Sequence[Item]) -> list[Result | GcschedError]:
+        """Return for each of *items* its result or its GcschedError, in order.
 
-        They go into the same write, as far as that takes so many.
+        All items go into the same write as far as *max_batch_size* allows. Raises Overloaded or
+        Stopping when none of them is accepted.
         """
         self.check_room(len(items))
         create_future = asyncio.get_running_loop().create_future
-        asked: dict[asyncio.Future[Answer], Item] = {create_future(): item for item in items}
-        self._items.update(asked)
-        self._asking += len(items)
-        self._arrived.set()
+        items_by_answer: dict[asyncio.Future[Result], Item] = {
+            create_future(): item for item in items
+        }
+        self._items.update(items_by_answer)
+        self._pending += len(items)
+        self._has_items.set()
         try:
-            answers: list[Answer | GcschedError] = []
-            for answer in asked:
+            answers: list[Result | GcschedError] = []
+            for answer in items_by_answer:
                 try:
                     answers.append(await answer)
                 except GcschedError as error:
                     answers.append(error)
             return answers
         finally:
-            self._asking -= len(items)
-            for answer in asked:
+            self._pending -= len(items)
+            for answer in items_by_answer:
                 self._items.pop(answer, None)
                 if not answer.cancel() and not answer.cancelled():
-                    answer.exception()  # it is heard, even if nobody is left to be told
+                    # Retrieve the error: asyncio would log it, though the caller has left.
+                    answer.exception()
 
     def check_room(self, count: int = 1) -> None:
-        """Raise what asking for *count* items would raise now, before any work is put into one."""
+        """Raise Overloaded or Stopping if *count* items would be refused now.
+
+        Callers use it before they spend time on preparing an item.
+        """
         if self._is_closed:
             raise Stopping
-        # What is more than all places is let in alone: refused, it would never get in.
-        if self._asking and self._asking + count > self._waiting:
-            raise Overloaded(self._asking)
+        # A request larger than the limit is admitted when nothing is pending: it would never fit.
+        if self._pending and self._pending + count > self._max_waiting:
+            raise Overloaded(self._pending)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until *stop* is set and nobody waits; whoever still waits at a cut hears so."""
+        """Write until *stop* is set and no item waits.
+
+        If this loop is cancelled first, the callers that still wait get Stopping.
+        """
         try:
             await flush_until(
-                stop, self._flush, asked=self._arrived, is_left=lambda: bool(self._items)
+                stop, self._flush, requested=self._has_items, is_left=lambda: bool(self._items)
             )
         finally:
             self._is_closed = True
-            give_up(self._items)
+            fail_pending(self._items)
             self._items.clear()
 
     async def _flush(self) -> None:
@@ -120,12 +130,14 @@ class Group(Generic[Item, Answer]):
         await self._write_next()
         self._is_busy = len(self._items) > 1
         if self._items:
-            self._arrived.set()
+            self._has_items.set()
         else:
-            self._arrived.clear()  # those who came while it lingered had their part in the write
+            self._has_items.clear()  # items that arrived while it lingered were in this write
 
     async def _write_next(self) -> None:
-        batch = [each for each in islice(self._items.items(), self._most) if not each[0].done()]
+        batch = [
+            each for each in islice(self._items.items(), self._max_batch_size) if not each[0].done()
+        ]
         for answer, _ in batch:
             del self._items[answer]
         if not batch:
@@ -133,7 +145,7 @@ class Group(Generic[Item, Answer]):
         self._on_batch(len(batch))
         try:
             answers = await self._write([item for _, item in batch])
-        except Exception as error:  # noqa: BLE001  # it is each caller's, not this loop's
+        except Exception as error:  # noqa: BLE001  # raised in each caller; the loop goes on
             for answer, _ in batch:
                 if not answer.done():
                     answer.set_exception(error)
@@ -142,11 +154,12 @@ class Group(Generic[Item, Answer]):
                 if not answer.done():
                     answer.set_result(value)
         finally:
-            give_up(answer for answer, _ in batch)
+            # The write was cancelled: without this its callers would wait forever.
+            fail_pending(answer for answer, _ in batch)
 
 
-def give_up(answers: Iterable[asyncio.Future[Answer]]) -> None:
-    """Tell those who have no answer yet that they get none here."""
+def fail_pending(answers: Iterable[asyncio.Future[Result]]) -> None:
+    """Raise Stopping in the callers of *answers* that have no result yet."""
     for answer in answers:
         if not answer.done():
             answer.set_exception(Stopping())

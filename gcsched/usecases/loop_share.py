@@ -1,37 +1,37 @@
-"""Give way to others of the event loop by time: a request's content decides how long it takes."""
+"""A time budget for work on the event loop: the content of a request decides how long it takes."""
 
 import asyncio
 import time
 from collections import deque
 from datetime import timedelta
 
-LONGEST_HOLD = timedelta(milliseconds=5)
+MAX_HOLD = timedelta(milliseconds=5)
 
 
 class LoopShare:
-    """Share *longest* of each turn of the event loop among all who work on requests.
+    """Shares *max_hold* of each iteration of the event loop among all tasks that work on requests.
 
-    A pause after so many requests would not do: one may take a thousand times as long as another,
-    and two hundred callers may work in the same turn. Those who wait are let in one by one, in the
-    order in which they came.
+    A pause after a fixed number of requests is not enough: one request may take a thousand times as
+    long as another, and two hundred callers may work in the same iteration. Tasks that wait are
+    resumed one by one, in the order in which they came.
     """
 
-    def __init__(self, longest: timedelta = LONGEST_HOLD) -> None:
-        self._longest = longest.total_seconds()
-        self._until = 0.0  # of the turn under way; 0: nobody has worked in it yet
+    def __init__(self, max_hold: timedelta = MAX_HOLD) -> None:
+        self._max_hold = max_hold.total_seconds()
+        self._until = 0.0  # end of the current budget; 0.0: it is unused in this iteration
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
     def waiting(self) -> int:
-        """Count those who wait for a turn, and those who have left since the last one."""
+        """Return the number of tasks that wait, including cancelled ones not removed yet."""
         return len(self._waiting)
 
     def is_used_up(self) -> bool:
-        """Tell whether to *wait* before more work; a look costs less than a wait."""
+        """Return whether the caller has to `wait` before more work; cheaper than `wait`."""
         return time.perf_counter() >= self._until
 
     async def wait(self) -> None:
-        """Return at once if nobody has worked in this turn of the loop, else in one of the next."""
+        """Return at once if the budget of this iteration is unused, else in a later iteration."""
         if not self._until:
             self._begin_turn()
             return
@@ -40,7 +40,7 @@ class LoopShare:
         await turn
 
     def _begin_turn(self) -> None:
-        self._until = time.perf_counter() + self._longest
+        self._until = time.perf_counter() + self._max_hold
         asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:

@@ -1,7 +1,7 @@
-"""The ways to wait in a loop that a *stop* ends: pause, repeat, or flush what was collected.
+"""Loops that a *stop* event ends: they pause, repeat, or flush what was collected.
 
-None uses asyncio.wait_for: up to Python 3.11 it may overhear a cancel that comes as the awaited
-future is done, and the loop would run on.
+None of them uses asyncio.wait_for: up to Python 3.11 it may swallow a cancellation that arrives as
+the awaited future completes, and the loop would not end.
 """
 
 import asyncio
@@ -22,29 +22,29 @@ async def sleep_unless(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def periodically(
+async def run_periodically(
     act: Callable[[], Awaitable[None]], *, every: timedelta, stop: asyncio.Event
 ) -> None:
-    """Call *act* with pauses of *every*; what is under way at *stop* is cancelled."""
+    """Call *act* with pauses of *every*; cancel a call that is running at *stop*."""
 
-    async def again_and_again() -> None:
+    async def repeat() -> None:
         while True:
             await act()
             await asyncio.sleep(every.total_seconds())
 
-    await run_until(stop, again_and_again(), name="periodically")
+    await run_until(stop, repeat(), name="periodically")
 
 
 async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None], *, name: str) -> None:
     """Run *work*, which does not end by itself, and cancel it at *stop*."""
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(work, name=name)
+        task = tasks.create_task(work, name=name)
         await stop.wait()
-        await cancel_until_done({working})
+        await cancel_until_done({task})
 
 
-def nothing_left() -> bool:
-    """Return False: the *is_left* of a loop that drops at the stop what it has not flushed."""
+def is_never_left() -> bool:
+    """Return False: the *is_left* of a loop that may drop unflushed items at the stop."""
     return False
 
 
@@ -52,26 +52,25 @@ async def flush_until(
     stop: asyncio.Event,
     flush: Callable[[], Awaitable[None]],
     *,
-    asked: asyncio.Event,
-    is_left: Callable[[], bool] = nothing_left,
+    requested: asyncio.Event,
+    is_left: Callable[[], bool] = is_never_left,
 ) -> None:
-    """Call *flush* each time *asked* is set, until *stop* is set and nothing *is_left*.
+    """Call *flush* each time *requested* is set, until *stop* is set and *is_left* returns False.
 
-    *asked* is cleared before each flush, so one that is asked for meanwhile is not missed. A loop
-    that is idle at the stop flushes once more. How long draining may take is for the caller to
-    limit.
+    *requested* is cleared before each flush, so a request that arrives during one is not missed. A
+    loop that is idle at the stop flushes once more. The caller limits how long draining may take.
     """
-    async with waking(asked, on=stop):
+    async with waking(requested, on=stop):
         while is_left() or not stop.is_set():
-            await asked.wait()
-            if not stop.is_set():  # else nobody sets it again, and what is left would wait for ever
-                asked.clear()
+            await requested.wait()
+            if not stop.is_set():  # after the stop nothing sets it again, and the loop would hang
+                requested.clear()
             await flush()
 
 
 @asynccontextmanager
 async def waking(event: asyncio.Event, *, on: asyncio.Event) -> AsyncIterator[None]:
-    """Set *event* as soon as *on* is set, while the block runs: so one wait serves both."""
+    """Set *event* as soon as *on* is set, while the block runs: one wait serves both."""
 
     async def wake() -> None:
         await on.wait()
@@ -83,29 +82,30 @@ async def waking(event: asyncio.Event, *, on: asyncio.Event) -> AsyncIterator[No
         waker.cancel()
 
 
-BETWEEN_CANCELS_SECONDS = 0.1
+CANCEL_INTERVAL_SECONDS = 0.1
 
 T = TypeVar("T")
 
 
 async def finish(work: Coroutine[Any, Any, T], *, within: timedelta) -> T:
-    """Await *work* even through cancellation, at most *within*; then let the cancellation go on.
+    """Await *work* to its end even if the caller is cancelled, for at most *within*.
 
-    Raises TimeoutError, with the work cancelled, when it takes longer.
+    The cancellation is raised again afterwards. Raises TimeoutError, with the work cancelled, when
+    it takes longer.
     """
     task, cancelled = asyncio.ensure_future(work), None
     clock = asyncio.get_running_loop().time
     until = clock() + within.total_seconds()
-    while not task.done() and (left := until - clock()) > 0:
+    while not task.done() and (remaining := until - clock()) > 0:
         try:
-            await asyncio.wait({task}, timeout=left)
+            await asyncio.wait({task}, timeout=remaining)
         except asyncio.CancelledError as error:
             cancelled = error
     if not task.done():
         task.cancel()
         await asyncio.wait({task})
     if cancelled is not None:
-        note_failure(task)  # nobody is left who asks how it ended
+        log_unexpected_failure(task)  # the caller is gone: no one else retrieves the error
         raise cancelled
     if task.cancelled():
         raise TimeoutError
@@ -115,42 +115,43 @@ async def finish(work: Coroutine[Any, Any, T], *, within: timedelta) -> T:
 async def cancel_until_done(
     tasks: Collection[asyncio.Task[Any]], *, within: timedelta | None = None
 ) -> bool:
-    """Cancel *tasks* again and again until all have ended; return False when *within* is over.
+    """Cancel *tasks* repeatedly until all have ended; return False when *within* passes first.
 
-    One cancel is not enough: up to Python 3.11 asyncio.wait_for, and with it what libraries build
-    upon it, may overhear a cancel that comes as the awaited future is done.
+    One cancellation is not enough: up to Python 3.11 asyncio.wait_for, and libraries built on it,
+    may swallow one that arrives as the awaited future completes.
     """
     clock = asyncio.get_running_loop().time
     until = None if within is None else clock() + within.total_seconds()
-    waiting = {task for task in tasks if not task.done()}
-    while waiting and (until is None or clock() < until):
-        for task in waiting:
+    pending = {task for task in tasks if not task.done()}
+    while pending and (until is None or clock() < until):
+        for task in pending:
             task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=BETWEEN_CANCELS_SECONDS)
-    return not waiting
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_INTERVAL_SECONDS)
+    return not pending
 
 
-def note_failure(task: asyncio.Task[Any]) -> None:
-    """Take what ended *task* off asyncio's hands, which would log it as an error at any time.
+def log_unexpected_failure(task: asyncio.Task[Any]) -> None:
+    """Retrieve the error that ended *task*, and log it if it is a defect.
 
-    A store that is away is no news at a stop. Anything else is a defect, and is logged here.
+    An error that is not retrieved is logged by asyncio at an arbitrary time. GcschedError and
+    TimeoutError are expected at a stop, such as a store that is away, and are not logged.
     """
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, GcschedError | TimeoutError):
         name = task.get_name()
-        structlog.get_logger().error("task failed at its end", task=name, exc_info=error)
+        structlog.get_logger().error("task failed after cancellation", task=name, exc_info=error)
 
 
-def hear(future: asyncio.Future[Any]) -> None:
-    """Let what ended *future* count as heard where nobody is left to be told: asyncio logs it else.
+def retrieve_exception(future: asyncio.Future[Any]) -> None:
+    """Mark the exception of *future* as retrieved, so that asyncio does not log it.
 
-    Who awaits a task by `asyncio.wait` or `shield` and is cancelled leaves it unheard.
+    A caller of `asyncio.wait` or `shield` that is cancelled leaves it unretrieved.
     """
     if future.done() and not future.cancelled():
         future.exception()
 
 
-def hear_this_task() -> None:
-    """Let how the current task ends count as heard; who still waits for it is told as ever."""
+def retrieve_task_exception() -> None:
+    """Mark the exception of the current task as retrieved; its waiters still get it."""
     if (task := asyncio.current_task()) is not None:
-        task.add_done_callback(hear)
+        task.add_done_callback(retrieve_exception)

@@ -1,4 +1,4 @@
-"""Ring the bell, once for each due second, and keep a timer of our own beside it."""
+"""Wake-ups: one for each due second in the shared queue, and a timer in this process beside it."""
 
 import asyncio
 import math
@@ -6,73 +6,78 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
-from gcsched.errors import BellUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.errors import RedisUnavailable
 from gcsched.usecases.loops import flush_until, sleep_unless
-from gcsched.usecases.ports import Bell, Clock
+from gcsched.usecases.ports import Clock, WakeUpQueue
+from gcsched.usecases.problem_log import ProblemLog
 
-HORIZON = timedelta(seconds=60)
-LONGEST_WAIT_FOR_BELL = timedelta(milliseconds=50)
-QUIET_SECONDS = 2.0
-PAST_THE_SECOND = 0.001  # timers of the loop may be a millisecond early
+HORIZON = timedelta(seconds=60)  # later seconds are scheduled by the sweep as they come near
+MAX_WAIT_FOR_QUEUE = timedelta(milliseconds=50)
+BACK_OFF_SECONDS = 2.0
+TIMER_MARGIN_SECONDS = 0.001  # timers of the event loop may fire a millisecond early
 
 
-class Ringer:
-    """Turn due times into wake-ups: for this process by a timer, for the others by the bell.
+class WakeUps:
+    """Turns due times into wake-ups: a timer for this process, the *queue* for the others.
 
-    A second still to come is rung once; what is due already rings under the present second.
-    Seconds beyond HORIZON are left to the sweep.
+    A future second is enqueued once. A due time that has passed is enqueued under the present
+    second. Seconds beyond HORIZON are left to the sweep.
     """
 
-    def __init__(self, *, bell: Bell, nudge: Callable[[], None], now: Clock) -> None:
-        self._bell = bell
+    def __init__(self, *, queue: WakeUpQueue, nudge: Callable[[], None], now: Clock) -> None:
+        self._queue = queue
         self._nudge = nudge
         self._now = now
-        self._rung: dict[int, asyncio.Future[None]] = {}
+        self._scheduled: dict[int, asyncio.Future[None]] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
-        self._to_ring: list[int] = []
-        self._asked = asyncio.Event()
+        self._to_enqueue: list[int] = []
+        self._requested = asyncio.Event()
         self._is_away = False
-        self._trouble = LastingTrouble(event="bell not rung", over="bell rung again")
+        self._problem_log = ProblemLog(
+            event="wake-up failed, retrying", end_event="wake-up queue restored"
+        )
 
-    async def ring(self, due: datetime) -> None:
-        """See to it that *due* is not missed; waits for the bell at most 50 ms, never fails."""
-        if (rung := self.ask(due)) is not None:
-            await asyncio.wait([rung], timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
+    async def schedule_and_wait(self, due: datetime) -> None:
+        """Schedule a wake-up at *due*; wait at most 50 ms for the queue, and never fail."""
+        if (enqueued := self.schedule(due)) is not None:
+            await asyncio.wait([enqueued], timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
-    def ask(self, due: datetime) -> asyncio.Future[None] | None:
-        """Ring soon, without waiting; the future is done when the bell has heard it."""
+    def schedule(self, due: datetime) -> asyncio.Future[None] | None:
+        """Schedule a wake-up at *due*; the future is done when the queue has taken it.
+
+        None means that there is nothing to wait for.
+        """
         now = self._now()
         if due > now + HORIZON:
-            return None
+            return None  # the queue stays small: at most one entry for each second of HORIZON
         if due <= now:
             self._nudge()
-            return self._ask_for(int(now.timestamp()))
+            return self._request(int(now.timestamp()))
         second = math.ceil(due.timestamp())
         self._set_timer(second, now)
-        return self._ask_for(second)
+        return self._request(second)
 
-    async def lost(self, seconds: Collection[int]) -> Collection[int]:
-        """Give those of *seconds* that the bell does not have; they can be asked for again.
+    async def find_lost(self, seconds: Collection[int]) -> Collection[int]:
+        """Return those of *seconds* that the queue has lost, and allow scheduling them again.
 
-        Nothing while nobody can tell, and nothing of what is being rung just now.
+        Nothing is returned while Redis is away; seconds that are still to be enqueued are left out.
         """
-        asked = [second for second in seconds if second not in self._to_ring]
-        if self._is_away or not asked:
+        candidates = [second for second in seconds if second not in self._to_enqueue]
+        if self._is_away or not candidates:
             return ()
         try:
-            missing = await self._bell.missing(asked)
-        except BellUnavailable:
+            missing = await self._queue.find_missing(candidates)
+        except RedisUnavailable:
             return ()
-        missing = set(missing).difference(self._to_ring)
+        missing = set(missing).difference(self._to_enqueue)
         for second in missing:
-            self._rung.pop(second, None)
+            self._scheduled.pop(second, None)
         return missing
 
-    def hear(self, second: int) -> None:
-        """Act on a wake-up; one that a fast clock picked too early waits for its second.
+    def receive(self, second: int) -> None:
+        """Handle a wake-up; one that a fast clock delivered early waits for its second.
 
-        Beyond HORIZON nobody rings: that is no second of ours, and no timer is kept for it.
+        A second beyond HORIZON was not scheduled by this service, so no timer is set for it.
         """
         now = self._now()
         if now.timestamp() < second <= (now + HORIZON).timestamp() + 1:
@@ -80,72 +85,73 @@ class Ringer:
         else:
             self._nudge()
 
-    def ring_for_others(self) -> None:
-        """Wake some process for what is due and more than this one takes."""
+    def wake_others(self) -> None:
+        """Wake another process: more jobs are due than this process takes."""
         second = int(self._now().timestamp())
-        if (known := self._rung.get(second)) is not None and known.done():
-            del self._rung[second]
-        self._ask_for(second)
+        if (known := self._scheduled.get(second)) is not None and known.done():
+            del self._scheduled[second]  # its wake-up was consumed: enqueue another one
+        self._request(second)
 
-    def _ask_for(self, second: int) -> asyncio.Future[None] | None:
+    def _request(self, second: int) -> asyncio.Future[None] | None:
         if self._is_away:
             return None
-        known = self._rung.get(second)
+        known = self._scheduled.get(second)
         if known is not None:
             return None if known.done() else known
-        rung = asyncio.get_running_loop().create_future()
-        self._rung[second] = rung
-        self._to_ring.append(second)
-        self._asked.set()
-        return rung
+        enqueued = asyncio.get_running_loop().create_future()
+        self._scheduled[second] = enqueued
+        self._to_enqueue.append(second)
+        self._requested.set()
+        return enqueued
 
     def _set_timer(self, second: int, now: datetime) -> None:
-        # The bell may lose what it took (P4), so this process also remembers by itself.
+        # Redis may lose what it took (promise P4): a local timer covers the jobs of this process.
         if second not in self._timers:
-            wait = second - now.timestamp() + PAST_THE_SECOND
+            wait = second - now.timestamp() + TIMER_MARGIN_SECONDS
             loop = asyncio.get_running_loop()
             self._timers[second] = loop.call_later(wait, self._on_timer, second)
 
     def _on_timer(self, second: int) -> None:
         self._timers.pop(second, None)
-        self.hear(second)
+        self.receive(second)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Carry what was asked to the bell, until *stop* and nothing is left to ring."""
+        """Enqueue scheduled seconds until *stop* is set and none is left."""
         await flush_until(
             stop,
-            partial(self._ring_all, stop),
-            asked=self._asked,
-            is_left=lambda: bool(self._to_ring),
+            partial(self._enqueue_all, stop),
+            requested=self._requested,
+            is_left=lambda: bool(self._to_enqueue),
         )
         for timer in self._timers.values():
             timer.cancel()
 
-    async def _ring_all(self, stop: asyncio.Event) -> None:
-        while self._to_ring:
+    async def _enqueue_all(self, stop: asyncio.Event) -> None:
+        while self._to_enqueue:
             try:
-                await self._bell.ring(self._to_ring[0])
-            except BellUnavailable as error:
-                await self._leave_alone(error, stop)
+                await self._queue.enqueue(self._to_enqueue[0])
+            except RedisUnavailable as error:
+                await self._back_off(error, stop)
             else:
-                self._trouble.ended()
-                self._rung[self._to_ring.pop(0)].set_result(None)
+                self._problem_log.record_success()
+                self._scheduled[self._to_enqueue.pop(0)].set_result(None)
         self._prune()
 
-    async def _leave_alone(self, error: BellUnavailable, stop: asyncio.Event) -> None:
-        """Let an absent bell be for a moment: timers and sweeps do its work meanwhile."""
-        self._trouble.met(error.for_log)
+    async def _back_off(self, error: RedisUnavailable, stop: asyncio.Event) -> None:
+        """Leave an unavailable queue alone for 2 s; timers and sweeps do its work meanwhile."""
+        self._problem_log.record_failure(error.for_log)
+        # Requests during the back-off are not queued: the sweep finds what Redis does not hold.
         self._is_away = True
-        for second in self._to_ring:
-            self._rung.pop(second).set_result(None)
-        self._to_ring.clear()
-        await sleep_unless(stop, QUIET_SECONDS)
+        for second in self._to_enqueue:
+            self._scheduled.pop(second).set_result(None)
+        self._to_enqueue.clear()
+        await sleep_unless(stop, BACK_OFF_SECONDS)
         self._is_away = False
 
     def _prune(self) -> None:
-        # What lies beyond HORIZON was rung before the clock was set back.
+        # Seconds beyond HORIZON were scheduled before the clock was set back.
         now = self._now().timestamp()
         kept = range(int(now) - 1, int(now) + int(HORIZON.total_seconds()) + 2)
-        for second in [known for known in self._rung if known not in kept]:
-            if self._rung[second].done():
-                del self._rung[second]
+        for second in [known for known in self._scheduled if known not in kept]:
+            if self._scheduled[second].done():
+                del self._scheduled[second]

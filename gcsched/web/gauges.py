@@ -1,4 +1,4 @@
-"""What is read when somebody looks: how full, how many, how late. Never asks a store."""
+"""Gauges that are read when metrics are collected. They never wait for a store."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gcsched.usecases.ports import JobCounts, Sessions
+from gcsched.usecases.ports import JobCounts, RelaySessions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Levels(Collector):
-    """A gauge whose value is unknown is absent: a wrong one would be believed."""
+class Gauges(Collector):
+    """The gauges; one whose value is unknown is absent, because a wrong value misleads."""
 
-    sessions: Sequence[Sessions]
+    sessions: Sequence[RelaySessions]
     relays_down: Callable[[], Mapping[str, bool]]
     relays_up: Callable[[], Mapping[str, bool]]
     is_paused: Callable[[], bool | None]
@@ -22,22 +22,24 @@ class Levels(Collector):
     job_counts: Callable[[], JobCounts | None]
 
     def collect(self) -> Iterator[Metric]:
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_smtp_sessions_open",
-            "Connections that the relay may see from this process.",
+            "Connections from this process to the relay.",
             relay={each.name: each.connections for each in self.sessions},
         )
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_smtp_sessions_busy",
-            "Those of them that carry a mail or are being opened.",
+            "Connections to the relay that carry a mail or are being opened.",
             relay={each.name: each.busy for each in self.sessions},
         )
-        yield by_label(
-            "gcsched_breaker_open", "1: the relay is left alone.", relay=self.relays_down()
+        yield make_labelled_gauge(
+            "gcsched_breaker_open",
+            "1: the breaker is open, and the relay gets only probes.",
+            relay=self.relays_down(),
         )
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_relay_up",
-            "1: the relay answers; 0: no session with it stands, or mails are held back from it.",
+            "1: the relay can be used; 0: no session can be opened, or mails are held back.",
             relay=self.relays_up(),
         )
         if (is_paused := self.is_paused()) is not None:
@@ -45,20 +47,21 @@ class Levels(Collector):
                 "gcsched_paused", "1: sending is paused.", value=float(is_paused)
             )
         yield GaugeMetricFamily(
-            "gcsched_claimed_jobs", "Jobs that this process holds.", value=self.claimed_jobs()
+            "gcsched_claimed_jobs", "Jobs that this process has claimed.", value=self.claimed_jobs()
         )
         yield GaugeMetricFamily(
             "gcsched_admissions_waiting",
-            "Calls that wait for the next group commit.",
+            "Calls that wait for a group commit.",
             value=self.admissions_waiting(),
         )
+        # Counts are of the last minute, not of this scrape: counting may take seconds.
         if (counts := self.job_counts()) is not None:
-            yield from of_all_processes(counts)
+            yield from make_job_gauges(counts)
 
 
 @dataclass(frozen=True, eq=False)
-class DroppedLines(Collector):
-    """How many log lines were dropped, as the log itself counts them."""
+class DroppedLogLines(Collector):
+    """The number of dropped log lines, as the log counts them."""
 
     count: Callable[[], int]
 
@@ -70,26 +73,26 @@ class DroppedLines(Collector):
         )
 
 
-def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
-    yield by_label(
+def make_job_gauges(counts: JobCounts) -> Iterator[Metric]:
+    yield make_labelled_gauge(
         "gcsched_jobs",
-        "Jobs of all processes by state, counted once a minute, and for each report of status.",
+        "Jobs of all processes by state, counted once a minute and for status reports.",
         state={state.value: count for state, count in counts.by_state.items()},
     )
     yield GaugeMetricFamily(
         "gcsched_oldest_due_seconds",
-        "How late the oldest due job was at that count; 0: nothing was due.",
-        value=counts.oldest_due.total_seconds(),
+        "How late the oldest due job was when jobs were counted; 0: no job was due.",
+        value=counts.oldest_due_lateness.total_seconds(),
     )
     yield GaugeMetricFamily(
         "gcsched_unreadable_jobs",
-        "Jobs set aside because their document cannot be read, or in unknown states.",
+        "Jobs in quarantine, because their document is invalid, and jobs in unknown states.",
         value=counts.unreadable,
     )
 
 
-def by_label(name: str, documentation: str, **labelled: Mapping[str, float]) -> Metric:
-    """Make a gauge with one label, which maps to its values."""
+def make_labelled_gauge(name: str, documentation: str, **labelled: Mapping[str, float]) -> Metric:
+    """Return a gauge with one label; its argument maps the label's values to numbers."""
     ((label, values),) = labelled.items()
     family = GaugeMetricFamily(name, documentation, labels=[label])
     for value, number in values.items():

@@ -1,56 +1,61 @@
-"""What is counted while it happens: an Observer that keeps Prometheus metrics."""
+"""An Observer that keeps Prometheus metrics of events as they happen."""
 
 from collections.abc import Iterable
 from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
-from gcsched.domain.dedup import Outcome
+from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import Job
 from gcsched.domain.lateness import lateness_of
-from gcsched.usecases.ports import AdmissionError, Step
+from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.web import metric_definitions
 
 
 class Metrics:
-    """All label values are known beforehand, but for the codes of calls: so nothing can grow."""
+    """The counters and histograms of one process.
+
+    All label values are known beforehand, except the codes of calls: so the number of series is
+    bounded.
+    """
 
     def __init__(self, *, version: str, relays: Iterable[str]) -> None:
-        disable_created_metrics()  # a series more for each one; the process tells its own start
+        disable_created_metrics()  # they double the series; process_start_time_seconds exists
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        metric_definitions.build_info(registry, version)
-        self._admissions = metric_definitions.admissions(registry)
-        self._attempts = metric_definitions.attempts(registry, relays)
-        self._repairs = metric_definitions.repairs(registry)
-        self._batch_jobs = metric_definitions.batch_jobs(registry)
-        self._lateness = metric_definitions.lateness(registry)
-        self._calls = cache(metric_definitions.rpc_calls(registry).labels)
-        self._call_seconds = cache(metric_definitions.rpc_call_seconds(registry).labels)
-        self._event_loop_lag = metric_definitions.event_loop_lag(registry)
+        metric_definitions.create_build_info(registry, version)
+        self._admissions = metric_definitions.create_admissions(registry)
+        self._attempts = metric_definitions.create_attempts(registry, relays)
+        self._repairs = metric_definitions.create_repairs(registry)
+        self._batch_jobs = metric_definitions.create_batch_jobs(registry)
+        self._lateness = metric_definitions.create_lateness(registry)
+        # Finding the labels takes longer than counting: each pair is looked up once.
+        self._calls = cache(metric_definitions.create_rpc_calls(registry).labels)
+        self._call_seconds = cache(metric_definitions.create_rpc_call_seconds(registry).labels)
+        self._event_loop_lag = metric_definitions.create_event_loop_lag(registry)
 
-    def admission(self, came_to: Outcome | AdmissionError) -> None:
-        self._admissions[metric_definitions.admission_label(came_to)].inc()
+    def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
+        self._admissions[metric_definitions.find_admission_label(result)].inc()
 
-    def batch(self, step: Step, jobs: int) -> None:
+    def on_batch(self, step: BatchStep, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)
 
-    def concluded(self, job: Job) -> None:
-        """Count the attempt, if there was one; what was accepted has its lateness."""
+    def on_conclusion(self, job: Job) -> None:
+        """Count the attempt, if there was one, and the lateness of an accepted mail."""
         if (attempt := job.new_attempt) is None:
             return
         self._attempts[attempt.kind, attempt.relay].inc()
         if (lateness := lateness_of(job)) is not None:
             self._lateness.observe(lateness.total_seconds())
 
-    def repaired(self, reason: str, count: int) -> None:
+    def on_repair(self, reason: str, count: int) -> None:
         self._repairs[reason].inc(count)
 
-    def call(self, method: str, code: str, seconds: float) -> None:
-        """Hear how one call ended."""
+    def on_call(self, method: str, code: str, seconds: float) -> None:
+        """Count one call and its duration."""
         self._calls(method, code).inc()
         self._call_seconds(method).observe(seconds)
 
-    def loop_lag(self, seconds: float) -> None:
-        """Hear how late the event loop was."""
+    def on_loop_lag(self, seconds: float) -> None:
+        """Record how late the event loop was."""
         self._event_loop_lag.observe(seconds)

@@ -1,4 +1,4 @@
-"""The HTTP server: metrics and probes, each in text or JSON."""
+"""The HTTP server: metrics, and probes in text or JSON."""
 
 import asyncio
 import logging
@@ -16,19 +16,19 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from gcsched.process.listening import cannot_listen
-from gcsched.web.connections import Connections, Factory
+from gcsched.process.listening import make_listen_error
+from gcsched.web.connection_limiter import ConnectionLimiter, ProtocolFactory
 from gcsched.web.readiness import Readiness
 
-NOT_FOUND = "Nothing is here. There are /metrics, /livez, /servez and /readyz.\n"
-TO_FINISH_SECONDS = 1.0
-EVERYWHERE = "::"
-THEIRS = (HttpProcessingError, web.RequestPayloadError)
+NOT_FOUND = "Not found. Use /metrics, /livez, /servez or /readyz.\n"
+SHUTDOWN_SECONDS = 1.0
+ALL_ADDRESSES = "::"
+CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
-    """What is answered. Nothing here waits for anybody, so it costs the same when all is away."""
+class Endpoints:
+    """The handlers. None of them waits, so they respond as fast when all stores are away."""
 
     registry: CollectorRegistry
     readiness: Readiness
@@ -44,89 +44,96 @@ class Pages:
         return web.Response(text="ok\n")
 
     async def servez(self, _: web.Request) -> web.Response:
-        why_not = self.readiness.why_not_serving()
-        if why_not is not None:
-            return web.Response(text=f"{why_not}\n", status=503)
+        reason = self.readiness.why_not_serving()
+        if reason is not None:
+            return web.Response(text=f"{reason}\n", status=503)
         return web.Response(text="ok\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
         report = self.readiness.report()
-        told = {
+        body = {
             "status": report.status.value,
             "dependencies": report.dependencies,
-            "parts": report.parts,
+            "tasks": report.tasks,
         }
         if report.reason is not None:
-            told["reason"] = report.reason
-        return web.json_response(told, status=200 if report.is_ready else 503)
+            body["reason"] = report.reason
+        return web.json_response(body, status=200 if report.is_ready else 503)
 
 
-class OwnErrors(logging.LoggerAdapter[logging.Logger]):
-    """Log what failed here; what a client sent that is not HTTP, such as gRPC or TLS, is answered.
+class ServerErrorLogger(logging.LoggerAdapter[logging.Logger]):
+    """Logs errors of this server; those of clients that do not speak HTTP at level debug.
 
-    gRPC connects again and again, and each time would be a traceback.
+    A gRPC or TLS client would cause a traceback each time it connects again.
     """
 
     def log(self, level: int, msg: object, *args: Any, **more: Any) -> None:
-        given = more.get("exc_info")
-        error = given if isinstance(given, BaseException) else sys.exception()
-        super().log(logging.DEBUG if isinstance(error, THEIRS) else level, msg, *args, **more)
+        exc_info = more.get("exc_info")
+        error = exc_info if isinstance(exc_info, BaseException) else sys.exception()
+        super().log(
+            logging.DEBUG if isinstance(error, CLIENT_ERRORS) else level, msg, *args, **more
+        )
 
 
 @asynccontextmanager
-async def serving_http(
-    pages: Pages, *, listen: str, connections: Connections
+async def serve_http(
+    endpoints: Endpoints, *, listen: str, limiter: ConnectionLimiter
 ) -> AsyncIterator[int]:
-    """Serve *pages* on *listen* (``host:port``) and give the port; raises CannotListen.
+    """Serve *endpoints* on *listen* (``host:port``) and yield the port. Raises CannotListen.
 
-    *connections* says how many there may be, and for how long.
+    *limiter* limits the number of connections, and how long each may go without a response.
     """
-    app = web.Application(middlewares=[noting_answers(connections), in_words])
-    app.router.add_get("/metrics", pages.metrics)
-    app.router.add_get("/livez", pages.livez)
-    app.router.add_get("/servez", pages.servez)
-    app.router.add_get("/readyz", pages.readyz)
+    app = web.Application(middlewares=[track_answers(limiter), explain_not_found])
+    app.router.add_get("/metrics", endpoints.metrics)
+    app.router.add_get("/livez", endpoints.livez)
+    app.router.add_get("/servez", endpoints.servez)
+    app.router.add_get("/readyz", endpoints.readyz)
     runner = web.AppRunner(
-        app, access_log=None, logger=OwnErrors(server_logger), shutdown_timeout=TO_FINISH_SECONDS
+        app,
+        access_log=None,
+        logger=ServerErrorLogger(server_logger),
+        shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
     try:
-        # Not a TCPSite: it makes connections that nobody counts.
-        server = await listening(connections.limited(cast("Factory", runner.server)), listen)
+        # Not a TCPSite, whose connections the limiter would not see.
+        server = await start_listening(limiter.wrap(cast("ProtocolFactory", runner.server)), listen)
         with closing(server):
             yield int(server.sockets[0].getsockname()[1])
     finally:
-        connections.stop()
+        limiter.stop()
         await runner.cleanup()
 
 
-async def listening(factory: Factory, listen: str) -> asyncio.Server:
-    """Listen on ``host:port``; raises CannotListen."""
-    place = urlsplit(f"//{listen}")
-    host = None if place.hostname == EVERYWHERE else place.hostname  # IPv4, too, as gRPC does
+async def start_listening(factory: ProtocolFactory, listen: str) -> asyncio.Server:
+    """Listen on ``host:port``. Raises CannotListen."""
+    address = urlsplit(f"//{listen}")
+    # For all addresses None, which includes IPv4, as in gRPC.
+    host = None if address.hostname == ALL_ADDRESSES else address.hostname
     try:
-        return await asyncio.get_running_loop().create_server(factory, host, place.port or 0)
+        return await asyncio.get_running_loop().create_server(factory, host, address.port or 0)
     except (OSError, UnicodeError) as error:
-        raise cannot_listen(error, listen, "GCSCHED_HTTP_LISTEN") from error
+        raise make_listen_error(error, listen, "GCSCHED_HTTP_LISTEN") from error
 
 
-def noting_answers(connections: Connections) -> Middleware:
-    """Return what tells *connections* of each request that came whole and was answered."""
+def track_answers(limiter: ConnectionLimiter) -> Middleware:
+    """Return a middleware that reports to *limiter* each complete request that was answered."""
 
     @web.middleware
-    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def track(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         finally:
+            # A body that has not arrived completely is not a request: it must not reset the limit.
             if request.content.is_eof():
-                connections.answered(request.transport)
+                limiter.mark_answered(request.transport)
 
-    return note
+    return track
 
 
 @web.middleware
-async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Say where something is to whoever asks for what is not."""
+async def explain_not_found(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Name the existing paths in the response to any other path."""
     try:
         return await handler(request)
     except web.HTTPNotFound:

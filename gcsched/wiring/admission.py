@@ -1,92 +1,104 @@
-"""Build what accepts requests: each in a group that shares one write."""
+"""Builds admission: requests are written in groups."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from gcsched.adapters.mail.template_variables import RESERVED
+from gcsched.adapters.mail.template_variables import RESERVED_NAMES
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
-from gcsched.domain.request import Offer
+from gcsched.domain.request import RequestContext
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.templates import TemplateMethods
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
-from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
-from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
-from gcsched.usecases.batching import Group
-from gcsched.usecases.ports import MayAdmit, Step
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.admission.preview import DryRun, PreviewTemplate
+from gcsched.usecases.admission.recipient_writer import RecipientWriter
+from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
+from gcsched.usecases.batching import GroupCommit
+from gcsched.usecases.ports import AdmissionCheck, BatchStep
+from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import policies
-from gcsched.wiring.delivery import composer
+from gcsched.wiring.delivery import build_composer
 from gcsched.wiring.resources import Resources
 
-MOST_TOGETHER = 1_000  # a whole batch
-LINGER = timedelta(milliseconds=2)
+MAX_BATCH_SIZE = 1_000  # the largest batch of one call fits into one write
+LINGER = timedelta(milliseconds=2)  # for larger writes under load; a single caller does not wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """*group* writes the requests that *submit* takes; *recipients* what they say of employees."""
+    """The use cases of admission, and the loops behind them.
+
+    *group* writes the requests that *submit* accepts, *recipients* the user details in them.
+    """
 
     submit: Submit
-    group: Group[Submission, Stored]
-    recipients: RecipientNotes
+    group: GroupCommit[Submission, SubmissionResult]
+    recipients: RecipientWriter
 
 
 def build_admission(
-    settings: Settings, resources: Resources, ringer: Ringer, may_admit: MayAdmit
+    settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
 ) -> Admission:
-    recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
+    recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
-    write = AdmissionWrite(
-        admissions=admissions, ringer=ringer, recipients=recipients, may_admit=may_admit
+    writer = AdmissionWriter(
+        admissions=admissions,
+        wake_ups=wake_ups,
+        recipients=recipients,
+        check_admission=check_admission,
     )
-    group: Group[Submission, Stored] = Group(
-        write,
-        most=MOST_TOGETHER,
+    group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
+        writer.write,
+        max_batch_size=MAX_BATCH_SIZE,
         linger=LINGER,
-        waiting=settings.admission_waiting,
-        on_batch=partial(resources.metrics.batch, Step.ADMISSION),
+        max_waiting=settings.admission_waiting,
+        on_batch=partial(resources.metrics.on_batch, BatchStep.ADMISSION),
     )
-    factory = job_factory(settings, resources.templates)
-    submit = Submit(make_job=factory, group=group, now=resources.clock, observer=resources.metrics)
+    factory = build_job_factory(settings, resources.templates)
+    submit = Submit(
+        job_factory=factory, group=group, now=resources.clock, observer=resources.metrics
+    )
     return Admission(submit=submit, group=group, recipients=recipients)
 
 
-def job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
-    offer = Offer(
-        templates=templates.needs,
-        given=RESERVED,
-        daily=policies.daily_plan(settings),
-        addresses=settings.internal_domains,
+def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
+    context = RequestContext(
+        templates=templates.variables_by_template,
+        reserved_names=RESERVED_NAMES,
+        daily_plan=policies.daily_plan(settings),
+        address_rules=settings.internal_domains,
     )
     return JobFactory(
-        offer=offer,
-        dedup=policies.dedup(settings),
+        context=context,
+        dedup=policies.dedup_rule(settings),
         message_id_domain=policies.message_id_domain(settings),
         keep_trying=policies.keep_trying(settings),
     )
 
 
-def schedule_methods(settings: Settings, resources: Resources, submit: Submit) -> ScheduleMethods:
-    rehearse = Rehearse(
-        make_job=submit.make_job,
-        drafter=composer(settings, resources.templates),
+def build_schedule_methods(
+    settings: Settings, resources: Resources, submit: Submit
+) -> ScheduleMethods:
+    dry_run = DryRun(
+        job_factory=submit.job_factory,
+        drafter=build_composer(settings, resources.templates),
         admissions=MongoAdmissions(mongo=resources.mongo),
         suppressions=MongoSuppressions(mongo=resources.mongo),
         now=resources.clock,
     )
-    return ScheduleMethods(submit=submit, rehearse=rehearse)
+    return ScheduleMethods(submit=submit, dry_run=dry_run)
 
 
-def template_methods(settings: Settings, resources: Resources, submit: Submit) -> TemplateMethods:
+def build_template_methods(
+    settings: Settings, resources: Resources, submit: Submit
+) -> TemplateMethods:
     preview = PreviewTemplate(
-        make_job=submit.make_job,
-        drafter=composer(settings, resources.templates),
+        job_factory=submit.job_factory,
+        drafter=build_composer(settings, resources.templates),
         now=resources.clock,
     )
-    return TemplateMethods(templates=resources.templates.facts, preview=preview)
+    return TemplateMethods(templates=resources.templates.list_info, preview=preview)

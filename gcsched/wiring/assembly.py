@@ -1,83 +1,70 @@
-"""Build the service from settings and open resources, and put its parts in their order."""
+"""Builds the service from settings and open resources."""
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 
-from gcsched.adapters.mongo.index_care import MongoIndexes
-from gcsched.adapters.mongo.job_reader import MongoJobs
-from gcsched.adapters.redis.arq import ArqBell
+from gcsched.adapters.mongo.index_repair import MongoIndexes
+from gcsched.adapters.mongo.job_reader import MongoJobReader
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.recovery.indexes import IndexCare
-from gcsched.usecases.wakeups import Ringer
-from gcsched.wiring import management, policies
+from gcsched.usecases.recovery.index_keeper import IndexKeeper
+from gcsched.usecases.wakeups import WakeUps
+from gcsched.wiring import management
 from gcsched.wiring.admission import (
-    Admission,
     build_admission,
-    schedule_methods,
-    template_methods,
+    build_schedule_methods,
+    build_template_methods,
 )
 from gcsched.wiring.background import NamedLoop
-from gcsched.wiring.delivery import Delivery, build_delivery
-from gcsched.wiring.monitoring import Monitoring, build_monitoring, status_methods
-from gcsched.wiring.recovery import Recovery, build_recovery
-from gcsched.wiring.relays import RelayParts, build_relays
+from gcsched.wiring.delivery import build_delivery
+from gcsched.wiring.monitoring import build_monitoring, build_status_methods
+from gcsched.wiring.recovery import build_recovery
+from gcsched.wiring.relays import build_relays
 from gcsched.wiring.resources import Resources
-from gcsched.wiring.stores import StoreWatch, build_store_watch
+from gcsched.wiring.start_order import start_order
+from gcsched.wiring.stores import build_store_monitoring
+from gcsched.wiring.subsystems import Subsystems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What answers calls, and the loops in the order to start them."""
+    """The handlers of calls, and the loops in the order in which to start them."""
 
     handlers: Handlers
     submit: Submit
     daily_run: DailyRun
-    jobs: MongoJobs
+    jobs: MongoJobReader
     loops: tuple[NamedLoop, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subsystems:
-    """All parts of a service, built in the order of these lines: each may use those above it."""
-
-    ringer: Ringer
-    indexes: IndexCare
-    relays: RelayParts
-    delivery: Delivery
-    admission: Admission
-    recovery: Recovery
-    stores: StoreWatch
-    monitoring: Monitoring
-
-
 def assemble(settings: Settings, resources: Resources) -> Service:
-    """Build all objects: plain constructor calls, which neither wait nor start anything."""
-    built = build(settings, resources)
+    """Build all objects by plain constructor calls, which neither wait nor start anything."""
+    built = build_subsystems(settings, resources)
     return Service(
-        handlers=handlers(settings, resources, built),
+        handlers=build_handlers(settings, resources, built),
         submit=built.admission.submit,
         daily_run=built.recovery.daily_run,
-        jobs=MongoJobs(),
+        jobs=MongoJobReader(),
         loops=start_order(settings, resources, built),
     )
 
 
-def build(settings: Settings, resources: Resources) -> Subsystems:
+def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     nudged = asyncio.Event()
-    bell = ArqBell(redis=resources.redis.arq, now=resources.clock)
-    ringer = Ringer(bell=bell, nudge=nudged.set, now=resources.clock)
-    indexes = IndexCare(indexes=MongoIndexes(mongo=resources.mongo))
-    resources.mongo.refusals.on_index = indexes.nudged.set
+    queue = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
+    wake_ups = WakeUps(queue=queue, nudge=nudged.set, now=resources.clock)
+    indexes = IndexKeeper(indexes=MongoIndexes(mongo=resources.mongo))
+    # A statement that fails for a missing index has the indexes checked at once.
+    resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
-    delivery = build_delivery(settings, resources, ringer, relays, nudged)
-    admission = build_admission(settings, resources, ringer, indexes.may_admit)
-    recovery = build_recovery(settings, resources, ringer, delivery.claims)
-    stores = build_store_watch(settings, resources, recovery, indexes)
+    delivery = build_delivery(settings, resources, wake_ups, relays, nudged)
+    admission = build_admission(settings, resources, wake_ups, indexes.check_admission)
+    recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
+    stores = build_store_monitoring(settings, resources, recovery, indexes)
     monitoring = build_monitoring(
         resources,
         delivery,
@@ -86,7 +73,7 @@ def build(settings: Settings, resources: Resources) -> Subsystems:
         admissions_waiting=lambda: admission.group.waiting,
     )
     return Subsystems(
-        ringer=ringer,
+        wake_ups=wake_ups,
         indexes=indexes,
         relays=relays,
         delivery=delivery,
@@ -97,61 +84,24 @@ def build(settings: Settings, resources: Resources) -> Subsystems:
     )
 
 
-def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
-    """Build what answers the methods of the contract."""
-    may_admit, submit = built.indexes.may_admit, built.admission.submit
+def build_handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
+    """Build the handlers of the methods of the contract."""
+    check_admission, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
-        schedule=schedule_methods(settings, resources, submit),
-        read_jobs=management.read_job_methods(resources),
-        change_jobs=management.change_job_methods(settings, resources, built.ringer, may_admit),
+        schedule=build_schedule_methods(settings, resources, submit),
+        read_jobs=management.build_read_job_methods(resources),
+        change_jobs=management.build_change_job_methods(
+            settings, resources, built.wake_ups, check_admission
+        ),
         sending=SendingMethods(
             daily_run=built.recovery.daily_run,
-            pausing=built.relays.pausing,
+            pausing=built.relays.transport,
             now=resources.clock,
         ),
-        status=status_methods(
-            resources, built.delivery, built.relays, built.stores, built.monitoring.census
+        status=build_status_methods(
+            resources, built.delivery, built.relays, built.stores, built.monitoring.job_counts
         ),
-        suppressions=management.suppression_methods(settings, resources),
-        recipients=management.recipient_methods(resources),
-        templates=template_methods(settings, resources, submit),
-    )
-
-
-def start_order(
-    settings: Settings, resources: Resources, built: Subsystems
-) -> tuple[NamedLoop, ...]:
-    """Return all loops: they start from the top and stop one by one from the bottom."""
-    delivery, recovery, stores = built.delivery, built.recovery, built.stores
-    mailers, checks = resources.mailers, built.relays.checks
-    crew = partial(delivery.crew.run, grace=policies.stop_grace(settings))
-    return (
-        # What only looks stops last: an operator sees the stores until all others have ended.
-        ("watch over mongodb", stores.mongodb.run),
-        ("watch over mongodb's writes", stores.writes.run),
-        ("watch over redis", stores.redis.run),
-        ("health of mongodb", stores.mongodb_health.run),
-        ("health of redis", stores.redis_health.run),
-        ("heartbeat", stores.heartbeat.run),
-        ("census", built.monitoring.census.run),
-        ("event loop lag", built.monitoring.loop_lag.run),
-        ("indexes", built.indexes.run),  # admission asks it before each write
-        ("ringer", built.ringer.run),  # all below ask for wake-ups, the last of them at their end
-        ("sweep", recovery.sweep.run),  # the workers call it
-        ("folding", recovery.folding.run),  # repairs too
-        ("arq workers", recovery.workers.run),  # hear wake-ups, which the engine no longer needs
-        ("clock", resources.clock.run),  # all go on with what it measured last
-        ("clock of Redis", recovery.redis_clock.run),  # only compares it with the other
-        ("recipients", built.admission.recipients.run),  # each write of admission leaves it some
-        ("admission", built.admission.group.run),  # no call is under way any more: see app.py
-        ("pause", built.relays.pausing.run),  # the gate of the engine and of the crew
-        ("marks", delivery.marks.run),  # the crew makes them, the recorder deletes them
-        ("leases", delivery.leases.run),  # kept until the outcomes are written
-        ("recorder", delivery.recorder.run),  # writes the crew's last outcomes
-        ("fence", delivery.fence.run),  # the crew passes it before each body
-        # The crew and the checks use the sessions; these loops close idle ones.
-        *[(f"sessions with {mailer.name}", mailer.run) for mailer in mailers],
-        ("crew", crew),  # has the whole grace: what is below ends at once
-        *[(f"checks of {name}", check.run) for name, check in checks.items()],
-        ("engine", delivery.engine.run),  # first to stop, beside the calls: claims nothing more
+        suppressions=management.build_suppression_methods(settings, resources),
+        recipients=management.build_recipient_methods(resources),
+        templates=build_template_methods(settings, resources, submit),
     )

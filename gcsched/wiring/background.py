@@ -1,4 +1,4 @@
-"""Named loops that run side by side and stop one after the other, last started first."""
+"""Background tasks: named loops that run side by side and stop in reverse order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,11 +9,11 @@ from typing import Self
 
 import structlog
 
-from gcsched.errors import PartEnded
+from gcsched.errors import BackgroundTaskEnded
 from gcsched.usecases.loops import cancel_until_done
 
-LEAST = timedelta(seconds=1)
-TO_CUT_OFF = timedelta(seconds=2)
+MIN_GRACE = timedelta(seconds=1)  # for each task, even when the time for all is over
+CANCEL_WITHIN = timedelta(seconds=2)
 
 RUNNING, STOPPING, STOPPED = "running", "stopping", "stopped"
 
@@ -24,8 +24,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """One loop that runs, and the event that asks it to stop."""
+class BackgroundTask:
+    """One running loop, and the event that asks it to stop."""
 
     task: asyncio.Task[None]
     stop: asyncio.Event
@@ -35,24 +35,25 @@ class Part:
         return self.task.get_name()
 
 
-class Parts:
-    """Start loops and stop them; a loop that ends without being asked is a failure of all.
+class BackgroundTasks:
+    """Starts loops and stops them; a loop that ends unasked is a failure of the service.
 
-    As a context, it ends what still runs when its block ends, in three seconds at most.
+    As a context manager it ends the tasks that still run when its block ends, within three seconds.
 
-    Not an asyncio.TaskGroup: it waits without a limit for a child that overheard its one cancel.
+    It is not an asyncio.TaskGroup, which waits without a limit for a child that swallowed its one
+    cancellation.
     """
 
-    def __init__(self, on_failure: Callable[[PartEnded], None] = lambda _: None) -> None:
+    def __init__(self, on_failure: Callable[[BackgroundTaskEnded], None] = lambda _: None) -> None:
         self._on_failure = on_failure
-        self._running: list[Part] = []
+        self._running: list[BackgroundTask] = []
         self._states: dict[str, str] = {}
-        self.failure: PartEnded | None = None
-        """The first part that ended by itself, with its exception as the cause."""
+        self.failure: BackgroundTaskEnded | None = None
+        """The first task that ended by itself, with its exception as the cause."""
 
     @property
     def states(self) -> Mapping[str, str]:
-        """Return for each part whether it is running, stopping or stopped, or what ended it."""
+        """Return for each task whether it is running, stopping or stopped, or how it ended."""
         return self._states
 
     async def __aenter__(self) -> Self:
@@ -61,74 +62,75 @@ class Parts:
     async def __aexit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        """Leave none behind: ask those that still run to stop, and soon cancel them all."""
+        """Stop the tasks that still run, and cancel those that do not stop in time."""
         left = self._running[::-1]
         try:
-            async with asyncio.timeout(LEAST.total_seconds()):
-                for part in left:
-                    part.stop.set()
-                    await asyncio.wait({part.task})
+            async with asyncio.timeout(MIN_GRACE.total_seconds()):
+                for entry in left:
+                    entry.stop.set()
+                    await asyncio.wait({entry.task})
         except TimeoutError:
             pass  # they are cancelled below
         finally:
             await self._cancel(left)
 
-    async def _cancel(self, left: list[Part]) -> None:
-        for part in left:
-            part.stop.set()
-        if not await cancel_until_done({part.task for part in left}, within=TO_CUT_OFF):
-            names = [part.name for part in left if not part.task.done()]
-            log.error("parts do not end", parts=names)
+    async def _cancel(self, left: list[BackgroundTask]) -> None:
+        for entry in left:
+            entry.stop.set()
+        if not await cancel_until_done({entry.task for entry in left}, within=CANCEL_WITHIN):
+            names = [entry.name for entry in left if not entry.task.done()]
+            log.error("tasks did not end", tasks=names)
 
     def start(self, name: str, loop: Loop) -> None:
+        """Start *loop* as a task called *name*."""
         stop = asyncio.Event()
 
         async def run() -> None:
             await loop(stop)
 
-        part = Part(task=asyncio.create_task(run(), name=name), stop=stop)
+        entry = BackgroundTask(task=asyncio.create_task(run(), name=name), stop=stop)
         self._states[name] = RUNNING
-        self._running.append(part)
-        part.task.add_done_callback(lambda _: self._ended(part))
+        self._running.append(entry)
+        entry.task.add_done_callback(lambda _: self._on_end(entry))
 
     async def stop_last(self, *, within: timedelta) -> None:
-        """Ask the loop that was started last to stop; cut it off when it takes too long."""
-        part = self._running[-1]
-        part.stop.set()
-        if self._states[part.name] == RUNNING:
-            self._states[part.name] = STOPPING
-        _, late = await asyncio.wait({part.task}, timeout=within.total_seconds())
+        """Ask the loop that was started last to stop; cancel it after *within*."""
+        entry = self._running[-1]
+        entry.stop.set()
+        if self._states[entry.name] == RUNNING:
+            self._states[entry.name] = STOPPING
+        _, late = await asyncio.wait({entry.task}, timeout=within.total_seconds())
         if late:
-            log.warning("part cut off", part=part.name)
-            if not await cancel_until_done({part.task}, within=TO_CUT_OFF):
-                log.error("part does not end", part=part.name)
-        # Not before: whoever is cancelled here leaves it to `__aexit__`.
-        self._running.remove(part)
+            log.warning("task cancelled", task=entry.name)
+            if not await cancel_until_done({entry.task}, within=CANCEL_WITHIN):
+                log.error("task did not end", task=entry.name)
+        # Not earlier: if this method is cancelled, `__aexit__` still has to end the task.
+        self._running.remove(entry)
 
     async def stop(self, *, within: timedelta) -> None:
-        """Stop one after the other, *within* this time for all; each gets a second at least."""
+        """Stop all tasks one by one, *within* this time in total; each gets a second at least."""
         clock = asyncio.get_running_loop().time
         until = clock() + within.total_seconds()
         while self._running:
             left = timedelta(seconds=until - clock())
-            await self.stop_last(within=max(left, LEAST))
+            await self.stop_last(within=max(left, MIN_GRACE))
 
-    def _ended(self, part: Part) -> None:
-        error = None if part.task.cancelled() else part.task.exception()
-        if error is None and part.stop.is_set():
-            self._states[part.name] = STOPPED
+    def _on_end(self, entry: BackgroundTask) -> None:
+        error = None if entry.task.cancelled() else entry.task.exception()
+        if error is None and entry.stop.is_set():
+            self._states[entry.name] = STOPPED
             return
-        failure = PartEnded(part.name, how_it_ended(part.task, error))
+        failure = BackgroundTaskEnded(entry.name, describe_end(entry.task, error))
         failure.__cause__ = error
-        self._states[part.name] = failure.how
-        log.critical("part ended", part=part.name, error=failure.how, exc_info=error)
+        self._states[entry.name] = failure.how
+        log.critical("background task ended", task=entry.name, error=failure.how, exc_info=error)
         if self.failure is None:
             self.failure = failure
             self._on_failure(failure)
 
 
-def how_it_ended(task: asyncio.Task[None], error: BaseException | None) -> str:
-    """Say in a few words what became of a loop that was to run on."""
+def describe_end(task: asyncio.Task[None], error: BaseException | None) -> str:
+    """Return in a few words how a loop that should run on has ended."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]  # of a TaskGroup inside the loop
     if error is not None:

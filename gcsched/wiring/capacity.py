@@ -1,36 +1,36 @@
-"""How many connections callers may hold, so that stores and relays always get theirs."""
+"""The limits on callers' connections, so that those to stores and relays always have room."""
 
 import structlog
 
 from gcsched.adapters.mongo import WORKERS
-from gcsched.adapters.redis.connection import MOST_CONNECTIONS
+from gcsched.adapters.redis.connection import MAX_CONNECTIONS
 from gcsched.config.settings import Settings
-from gcsched.process.descriptors import Share, limit, share
+from gcsched.process.descriptors import ConnectionLimits, divide_descriptors, read_limit
 
-MONGO_WATCHES = 21  # three for each of seven members
-REDIS_POOLS = 3  # ours, ARQ's for enqueueing, and that of its worker
+MONGO_WATCHES = 21  # three for each of seven members of a replica set
+REDIS_POOLS = 3  # for keys, for enqueueing by ARQ, and for the ARQ worker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-def needed(settings: Settings) -> int:
-    """Return how many connections to stores and relays there can be at once."""
+def count_connections(settings: Settings) -> int:
+    """Return how many connections to stores and relays may be open at once."""
     mongo = WORKERS + MONGO_WATCHES
-    redis = REDIS_POOLS * MOST_CONNECTIONS + settings.smtp_sessions
+    redis = REDIS_POOLS * MAX_CONNECTIONS + settings.smtp_sessions
     relays = 1 if settings.fallback_smtp_host is None else 2
     return mongo + redis + relays * settings.smtp_sessions
 
 
-def for_callers(settings: Settings) -> Share:
-    """Divide the descriptors of this process; warn when there are few."""
-    found = share(most := limit(), needed=needed(settings))
+def share_descriptors(settings: Settings) -> ConnectionLimits:
+    """Divide the file descriptors of this process; warn if there are few."""
+    found = divide_descriptors(limit := read_limit(), needed=count_connections(settings))
     if found.is_short:
         log.warning(
             "few file descriptors",
-            limit=most,
-            needed_by_stores_and_relays=needed(settings),
+            limit=limit,
+            needed_by_stores_and_relays=count_connections(settings),
             grpc_connections=found.grpc,
             http_connections=found.http,
-            hint="raise the limit (ulimit -n, LimitNOFILE=) to 4096 at least",
+            advice="raise the limit (ulimit -n, LimitNOFILE=) to 4096 at least",
         )
     return found

@@ -1,4 +1,4 @@
-"""Build what claims due jobs and carries them through."""
+"""Builds delivery: the engine, the worker pool, and the recorder."""
 
 import asyncio
 import random
@@ -11,39 +11,39 @@ from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.adapters.redis.connection import RedisMarks
+from gcsched.adapters.redis.connection import RedisSentMarkerStore
 from gcsched.config.settings import Settings
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.lateness import lateness_of
 from gcsched.domain.permit import Permit
-from gcsched.usecases.batching import Group
-from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
-from gcsched.usecases.delivery.domain_queues import Lanes
+from gcsched.usecases.batching import GroupCommit
+from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
+from gcsched.usecases.delivery.domain_queues import DomainQueues
 from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.delivery.leases import Leases
-from gcsched.usecases.delivery.outcomes import Recorder, SuppressingOutcomes
-from gcsched.usecases.delivery.sent_markers import AcceptedMarks
-from gcsched.usecases.delivery.staffing import Staffing
-from gcsched.usecases.delivery.worker_pool import Crew
+from gcsched.usecases.delivery.outcomes import OutcomeRecorder, SuppressingOutcomes
+from gcsched.usecases.delivery.sent_markers import SentMarkers
+from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
 from gcsched.usecases.monitoring.lateness import Lateness
-from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Step
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.ports import BatchStep, Conclusion, Outcomes, Transport
+from gcsched.usecases.wakeups import WakeUps
 from gcsched.web.metrics import Metrics
 from gcsched.wiring import policies
-from gcsched.wiring.relays import RelayParts
+from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The engine claims, the crew sends, the recorder writes what came of it."""
+    """The engine claims jobs, the workers send them, the recorder writes their outcomes."""
 
     claims: MongoClaims
     leases: Leases
-    marks: AcceptedMarks
-    recorder: Recorder
-    fence: Group[Claimed, Permit | None]
-    crew: Crew
+    sent_markers: SentMarkers
+    recorder: OutcomeRecorder
+    fence: GroupCommit[ClaimedJob, Permit | None]
+    workers: WorkerPool
     engine: Engine
     lateness: Lateness
 
@@ -51,41 +51,48 @@ class Delivery:
 def build_delivery(
     settings: Settings,
     resources: Resources,
-    ringer: Ringer,
-    relays: RelayParts,
+    wake_ups: WakeUps,
+    relays: RelaySubsystem,
     nudged: asyncio.Event,
 ) -> Delivery:
-    """Build it around *relays*; whatever sets *nudged* has the engine look for due jobs."""
+    """Build delivery around *relays*; setting *nudged* makes the engine claim due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
-    marks = AcceptedMarks(RedisMarks(redis=resources.redis.keys))
-    lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
-    staffing = Staffing(size=settings.smtp_sessions, relief=policies.relief(settings))
+    sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
+    queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
+    scaler = WorkerScaler(
+        size=settings.smtp_sessions, max_extra=policies.max_extra_workers(settings)
+    )
     leases = Leases(
         claims,
-        capacity=policies.most_claimed(settings),
-        parked=lambda: lanes.parked() + staffing.stuck(),
+        capacity=policies.max_claimed(settings),
+        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
+        exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
     )
     lateness = Lateness()
-    observe = observing(resources.metrics, lateness)
-    recorder = build_recorder(settings, resources, settling(leases, marks, ringer, observe))
+    observe = make_outcome_observer(resources.metrics, lateness)
+    recorder = build_recorder(
+        settings, resources, make_on_recorded(leases, sent_markers, wake_ups, observe)
+    )
     fence = build_fence(resources, claims)
-    deliver = deliver_by(relays.pausing, fence, settings, resources)
-    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, staffing=staffing)
+    deliver = build_deliver(relays.transport, fence, settings, resources)
+    workers = WorkerPool(
+        deliver=deliver, recorder=recorder, sent_markers=sent_markers, queues=queues, scaler=scaler
+    )
     return Delivery(
         claims=claims,
         leases=leases,
-        marks=marks,
+        sent_markers=sent_markers,
         recorder=recorder,
         fence=fence,
-        crew=crew,
+        workers=workers,
         engine=Engine(
             claims=claims,
             suppressions=MongoSuppressions(mongo=resources.mongo),
             leases=leases,
-            crew=crew,
-            gate=relays.pausing,
-            bite=policies.bite(settings),
-            ring_for_others=ringer.ring_for_others,
+            workers=workers,
+            gate=relays.transport,
+            batch_size=policies.batch_size(settings),
+            wake_others=wake_ups.wake_others,
             now=resources.clock,
             nudged=nudged,
             observer=resources.metrics,
@@ -96,64 +103,67 @@ def build_delivery(
 
 def build_recorder(
     settings: Settings, resources: Resources, on_recorded: Callable[[Conclusion], None]
-) -> Recorder:
-    return Recorder(
-        outcomes(settings, resources),
+) -> OutcomeRecorder:
+    return OutcomeRecorder(
+        build_outcomes(settings, resources),
         on_recorded=on_recorded,
-        on_batch=partial(resources.metrics.batch, Step.OUTCOME),
+        on_batch=partial(resources.metrics.on_batch, BatchStep.OUTCOME),
     )
 
 
-def build_fence(resources: Resources, claims: MongoClaims) -> Group[Claimed, Permit | None]:
-    return Group(
-        Fence(claims=claims, now=resources.clock),
-        on_batch=partial(resources.metrics.batch, Step.FENCE),
+def build_fence(
+    resources: Resources, claims: MongoClaims
+) -> GroupCommit[ClaimedJob, Permit | None]:
+    return GroupCommit(
+        Fence(claims=claims, now=resources.clock).begin,
+        on_batch=partial(resources.metrics.on_batch, BatchStep.FENCE),
     )
 
 
-def outcomes(settings: Settings, resources: Resources) -> Outcomes:
+def build_outcomes(settings: Settings, resources: Resources) -> Outcomes:
     return SuppressingOutcomes(
         outcomes=MongoOutcomes(mongo=resources.mongo, retention=policies.retention(settings)),
         suppressions=MongoSuppressions(mongo=resources.mongo),
-        lasting=policies.suppression(settings),
+        duration=policies.suppression_duration(settings),
     )
 
 
-def observing(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
-    """Give what hears of every outcome."""
+def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
+    """Return the function that counts every outcome."""
 
-    def concluded(job: Job) -> None:
-        metrics.concluded(job)
+    def observe(job: Job) -> None:
+        metrics.on_conclusion(job)
         if (late := lateness_of(job)) is not None:
-            lateness.note(late)
+            lateness.record(late)
 
-    return concluded
+    return observe
 
 
-def settling(
-    leases: Leases, marks: AcceptedMarks, ringer: Ringer, observe: Callable[[Job], None]
+def make_on_recorded(
+    leases: Leases, sent_markers: SentMarkers, wake_ups: WakeUps, observe: Callable[[Job], None]
 ) -> Callable[[Conclusion], None]:
-    """Give what is to be done when the store knows what became of a claimed job."""
+    """Return the function that is called for each claimed job whose outcome is stored."""
 
-    def settle(conclusion: Conclusion) -> None:
-        leases.settle(conclusion)
-        marks.forget(conclusion)
+    def on_recorded(conclusion: Conclusion) -> None:
+        # Only now: until the outcome is stored the lease is renewed and the marker is needed.
+        leases.release(conclusion)
+        sent_markers.remove(conclusion)
         observe(conclusion.job)
         if conclusion.job.state in CLAIMABLE:
-            ringer.ask(conclusion.job.due)
+            wake_ups.schedule(conclusion.job.due_time)
 
-    return settle
+    return on_recorded
 
 
-def deliver_by(
-    carrier: Carrier,
-    fence: Group[Claimed, Permit | None],
+def build_deliver(
+    transport: Transport,
+    fence: GroupCommit[ClaimedJob, Permit | None],
     settings: Settings,
     resources: Resources,
 ) -> Deliver:
     return Deliver(
-        composer=composer(settings, resources.templates),
-        carrier=carrier,
+        composer=build_composer(settings, resources.templates),
+        transport=transport,
         fence=fence,
         policy=policies.retry_policy(settings),
         now=resources.clock,
@@ -161,7 +171,7 @@ def deliver_by(
     )
 
 
-def composer(settings: Settings, templates: TemplateSet) -> Composer:
+def build_composer(settings: Settings, templates: TemplateSet) -> Composer:
     return Composer(
         templates=templates,
         sender_email=settings.sender_email,

@@ -1,67 +1,71 @@
-"""Build what answers about jobs, employees, addresses and the sending, and what changes them."""
+"""Builds the methods that read and change jobs, suppressions and recipients."""
 
-from gcsched.adapters.mongo.job_changes import MongoSteering
-from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobs
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
+from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.suppressions import SuppressionMethods
-from gcsched.usecases.management.change_job import Steer
-from gcsched.usecases.management.change_jobs import ChangeJobs
+from gcsched.usecases.management.bulk_change import ApplyBulkChange
+from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
-from gcsched.usecases.management.recipients import KnowRecipients
-from gcsched.usecases.management.suppressions import Blocklist
-from gcsched.usecases.ports import MayAdmit
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.management.recipients import ManageRecipients
+from gcsched.usecases.management.suppressions import ManageSuppressions
+from gcsched.usecases.ports import AdmissionCheck
+from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources
 
 
-def read_job_methods(resources: Resources) -> ReadJobMethods:
-    reader, jobs = MongoJobs(), MongoJobList(mongo=resources.mongo)
-    return ReadJobMethods(read=ReadJobs(reader=reader, list=jobs))
+def build_read_job_methods(resources: Resources) -> ReadJobMethods:
+    reader, jobs = MongoJobReader(), MongoJobList(mongo=resources.mongo)
+    return ReadJobMethods(read=ReadJobs(reader=reader, job_list=jobs))
 
 
-def change_job_methods(
-    settings: Settings, resources: Resources, ringer: Ringer, may_admit: MayAdmit
+def build_change_job_methods(
+    settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
 ) -> ChangeJobMethods:
     mongo, now = resources.mongo, resources.clock
-    store = MongoSteering(mongo=mongo, retention=policies.retention(settings))
+    store = MongoJobChanges(mongo=mongo, retention=policies.retention(settings))
     suppressions = MongoSuppressions(mongo=mongo)
     return ChangeJobMethods(
-        steer=Steer(
-            store=store, suppressions=suppressions, ringer=ringer, now=now, may_admit=may_admit
-        ),
-        change=ChangeJobs(
-            list=MongoJobList(mongo=mongo),
-            certain=MongoJobList(mongo=mongo, is_certain=True),
+        change_job=ChangeJob(
             store=store,
             suppressions=suppressions,
-            ringer=ringer,
+            wake_ups=wake_ups,
             now=now,
-            may_admit=may_admit,
+            check_admission=check_admission,
         ),
-        plan=policies.daily_plan(settings),
+        change_jobs=ApplyBulkChange(
+            job_list=MongoJobList(mongo=mongo),
+            majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
+            store=store,
+            suppressions=suppressions,
+            wake_ups=wake_ups,
+            now=now,
+            check_admission=check_admission,
+        ),
+        daily_plan=policies.daily_plan(settings),
         keep_trying=policies.keep_trying(settings),
-        window=policies.dedup(settings).window,
+        window=policies.dedup_rule(settings).window,
         now=now,
     )
 
 
-def suppression_methods(settings: Settings, resources: Resources) -> SuppressionMethods:
-    blocklist = Blocklist(
+def build_suppression_methods(settings: Settings, resources: Resources) -> SuppressionMethods:
+    suppressions = ManageSuppressions(
         store=MongoSuppressions(mongo=resources.mongo),
-        jobs=MongoSteering(mongo=resources.mongo, retention=policies.retention(settings)),
-        lasting=policies.suppression(settings),
+        jobs=MongoJobChanges(mongo=resources.mongo, retention=policies.retention(settings)),
+        default_duration=policies.suppression_duration(settings),
         now=resources.clock,
     )
     return SuppressionMethods(
-        blocklist=blocklist, now=resources.clock, addresses=settings.internal_domains
+        suppressions=suppressions, now=resources.clock, addresses=settings.internal_domains
     )
 
 
-def recipient_methods(resources: Resources) -> RecipientMethods:
+def build_recipient_methods(resources: Resources) -> RecipientMethods:
     data = MongoPersonalData(mongo=resources.mongo)
-    return RecipientMethods(recipients=KnowRecipients(data=data, now=resources.clock))
+    return RecipientMethods(recipients=ManageRecipients(data=data, now=resources.clock))

@@ -1,4 +1,4 @@
-"""Build what lets operators see: gauges, readiness, the counts by state, the status report."""
+"""Builds monitoring: gauges, readiness, job counts, and the status report."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -6,86 +6,94 @@ from dataclasses import dataclass
 from functools import partial
 
 from gcsched import __version__
-from gcsched.adapters.mongo.job_counts import MongoTally
+from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.rpc.methods.status import StatusMethods
-from gcsched.usecases.monitoring.job_counts import Census
-from gcsched.usecases.monitoring.status import About, Status
+from gcsched.usecases.monitoring.job_counts import CachedJobCounts
+from gcsched.usecases.monitoring.status import ReadStatus, ServiceInfo
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.web.gauges import Levels
+from gcsched.web.gauges import Gauges
 from gcsched.web.loop_lag import LoopLag
 from gcsched.web.readiness import Dependency
-from gcsched.web.relay_trouble import trouble_of
+from gcsched.web.relay_problem import describe_relay_problem
 from gcsched.wiring.delivery import Delivery
-from gcsched.wiring.relays import RelayParts
+from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
-from gcsched.wiring.stores import StoreWatch
+from gcsched.wiring.stores import StoreMonitoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """What counts jobs, and measures how long the event loop is busy with one thing."""
+    """The loops that count jobs, and that measure the lag of the event loop."""
 
-    census: Census
+    job_counts: CachedJobCounts
     loop_lag: LoopLag
 
 
 def build_monitoring(
     resources: Resources,
     delivery: Delivery,
-    relays: RelayParts,
-    stores: StoreWatch,
+    relays: RelaySubsystem,
+    stores: StoreMonitoring,
     *,
     admissions_waiting: Callable[[], int],
 ) -> Monitoring:
-    """Show what there is from now on."""
-    tally = MongoTally(mongo=resources.mongo)
-    census = Census(tally=tally, now=resources.clock, unreadable=tally.unreadable)
+    """Build monitoring, and register its gauges and dependencies."""
+    counter = MongoJobCounter(mongo=resources.mongo)
+    job_counts = CachedJobCounts(
+        counter=counter, now=resources.clock, count_unreadable=counter.count_unreadable
+    )
     resources.metrics.registry.register(
-        Levels(
+        Gauges(
             sessions=resources.mailers,
-            relays_down=lambda: relays.relays.down,
-            relays_up=partial(relays_up, relays.healths),
-            is_paused=lambda: relays.pausing.is_paused,
-            claimed_jobs=lambda: delivery.leases.held,
+            relays_down=lambda: relays.failover.down,
+            relays_up=partial(find_relays_up, relays.healths),
+            is_paused=lambda: relays.transport.is_paused,
+            claimed_jobs=lambda: delivery.leases.job_count,
             admissions_waiting=admissions_waiting,
-            job_counts=lambda: census.latest,
+            job_counts=lambda: job_counts.latest,
         )
     )
-    resources.readiness.started(
+    resources.readiness.set_dependencies(
         *stores.dependencies,
-        *[relay(health) for health in relays.healths.values()],
+        *[make_relay_dependency(health) for health in relays.healths.values()],
     )
-    resources.readiness.watch_for_cut_off(lambda: stores.heartbeat.trouble)
-    return Monitoring(census=census, loop_lag=LoopLag(observe=resources.metrics.loop_lag))
+    resources.readiness.set_isolation_check(lambda: stores.heartbeat.problem)
+    return Monitoring(
+        job_counts=job_counts, loop_lag=LoopLag(observe=resources.metrics.on_loop_lag)
+    )
 
 
-def relay(health: RelayHealth) -> Dependency:
-    return Dependency(name=f"relay {health.relay}", trouble=lambda: trouble_of(health.report()))
+def make_relay_dependency(health: RelayHealth) -> Dependency:
+    return Dependency(
+        name=f"relay {health.relay}", problem=lambda: describe_relay_problem(health.report())
+    )
 
 
-def relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
-    """Say of each relay that was tried whether it can be used."""
+def find_relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
+    """Return for each relay that was tried whether it can be used."""
     return {name: is_up for name, each in healths.items() if (is_up := each.is_up) is not None}
 
 
-def status_methods(
+def build_status_methods(
     resources: Resources,
     delivery: Delivery,
-    relays: RelayParts,
-    stores: StoreWatch,
-    census: Census,
+    relays: RelaySubsystem,
+    stores: StoreMonitoring,
+    job_counts: CachedJobCounts,
 ) -> StatusMethods:
-    """Build what tells how things are, from what this process knows already."""
-    about = About(version=__version__, python=platform.python_version(), started=resources.clock())
-    status = Status(
-        census=census,
+    """Build the status report, from what this process knows already."""
+    service = ServiceInfo(
+        version=__version__, python=platform.python_version(), start_time=resources.clock()
+    )
+    status = ReadStatus(
+        job_counts=job_counts,
         lateness=delivery.lateness,
-        relays=relays.relays.all,
+        relays=relays.failover.relays,
         sessions=resources.mailers,
-        about=about,
-        pause=lambda: relays.pausing.pause,
+        service=service,
+        pause=lambda: relays.transport.pause,
         problems=stores.problems,
-        health=lambda relay: relays.healths[relay].report(),
+        relay_health=lambda relay: relays.healths[relay].report(),
         stores=(stores.mongodb_health, stores.redis_health),
         now=resources.clock,
     )

@@ -1,4 +1,4 @@
-"""What settings mean for the rules: plain values for who needs them."""
+"""The meaning of settings: plain values for the use cases."""
 
 from datetime import timedelta
 
@@ -8,33 +8,33 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 
 CLAIMED_PER_SESSION = 16
-BITE_PER_SESSION = 4
+BATCH_PER_SESSION = 4
 
 
-def bite(settings: Settings) -> int:
-    return settings.smtp_sessions * BITE_PER_SESSION
+def batch_size(settings: Settings) -> int:
+    return settings.smtp_sessions * BATCH_PER_SESSION
 
 
-def most_claimed(settings: Settings) -> int:
-    """Claim enough for the sessions to stay busy.
+def max_claimed(settings: Settings) -> int:
+    """Return how many jobs to claim at most, so that the sessions stay busy.
 
-    Under a limit no more than they carry at once: granted mails that wait here behind a slow relay
-    would all leave together afterwards. Twice as many where slow domains may hold almost all
-    sessions: claiming goes on while half of the room is free.
+    Under a rate limit only as many as the sessions take at once: granted mails that waited here
+    behind a slow relay would all leave together afterwards. Twice as many where slow domains may
+    occupy almost all sessions, because claims go on while half of the room is free.
     """
-    under_limit = 2 if places_per_domain(settings) else 1
-    return settings.smtp_sessions * (under_limit if settings.smtp_rate else CLAIMED_PER_SESSION)
+    factor = 2 if slots_per_domain(settings) else 1
+    return settings.smtp_sessions * (factor if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
-def relief(settings: Settings) -> int:
-    """Relieve as many stuck workers as there are sessions; none where no other relay helps."""
+def max_extra_workers(settings: Settings) -> int:
+    """Return how many stuck workers to replace: as many as sessions; none without another relay."""
     return settings.smtp_sessions if settings.fallback_smtp_host is not None else 0
 
 
-def places_per_domain(settings: Settings) -> int:
-    """Give 0 where the sessions are the limit anyway."""
-    places = settings.smtp_sessions_per_domain
-    return places if places < settings.smtp_sessions else 0
+def slots_per_domain(settings: Settings) -> int:
+    """Return the slots of a domain; 0 where the number of sessions is the limit anyway."""
+    slots = settings.smtp_sessions_per_domain
+    return slots if slots < settings.smtp_sessions else 0
 
 
 def daily_plan(settings: Settings) -> DailyPlan:
@@ -43,7 +43,7 @@ def daily_plan(settings: Settings) -> DailyPlan:
 
 def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
-        attempts=settings.retry_attempts,
+        max_attempts=settings.retry_attempts,
         waits=tuple(timedelta(seconds=seconds) for seconds in settings.retry_waits_seconds),
         on_uncertain=OnUncertain(settings.on_uncertain),
     )
@@ -61,18 +61,18 @@ def stop_grace(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.stop_grace_seconds)
 
 
-def suppression(settings: Settings) -> timedelta:
+def suppression_duration(settings: Settings) -> timedelta:
     return timedelta(days=settings.suppression_days)
 
 
-def dedup(settings: Settings) -> DedupRule:
+def dedup_rule(settings: Settings) -> DedupRule:
     return DedupRule(by=Dedup(settings.dedup), window=settings.dedup_window)
 
 
 def message_id_domain(settings: Settings) -> str:
-    """Return what follows the @ of a Message-ID: of an address literal, its address as one word.
+    """Return what follows the @ in a Message-ID; an address literal loses its brackets.
 
-    RFC 5322 has room for the brackets there, the version before this one has not.
+    RFC 5322 allows the brackets there, but the previous version of this service does not.
     """
     domain = settings.sender_email.rpartition("@")[2]
     if domain.startswith("["):

@@ -1,50 +1,50 @@
-"""Build what happens by itself: the sweep, the daily run, ARQ's workers, the server's clock."""
+"""Builds recovery: the sweep, the daily run, the ARQ workers, the clock check."""
 
 from dataclasses import dataclass
 from functools import partial
 
+from gcsched.adapters.mongo.address_folding import MongoAddressFolding
 from gcsched.adapters.mongo.claims import MongoClaims
-from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
-from gcsched.adapters.redis.arq import ArqWorkerPool, Tasks
+from gcsched.adapters.redis.arq import ArqTasks, ArqWorkerPool
 from gcsched.adapters.redis.arq_client import open_arq
-from gcsched.adapters.redis.clock import RedisClockWatch
-from gcsched.adapters.redis.connection import RedisMarks
+from gcsched.adapters.redis.clock import RedisClockCheck
+from gcsched.adapters.redis.connection import RedisSentMarkerStore
 from gcsched.config.settings import Settings
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.folding import Folding
 from gcsched.usecases.recovery.sweep import EVERY, Sweep
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """The sweep repairs, the daily run makes due, the workers hear wake-ups."""
+    """The sweep repairs, the daily run makes jobs due, the ARQ workers receive wake-ups."""
 
     daily_run: DailyRun
     sweep: Sweep
     folding: Folding
     workers: ArqWorkerPool
-    redis_clock: RedisClockWatch
+    redis_clock: RedisClockCheck
 
 
 def build_recovery(
-    settings: Settings, resources: Resources, ringer: Ringer, claims: MongoClaims
+    settings: Settings, resources: Resources, wake_ups: WakeUps, claims: MongoClaims
 ) -> Recovery:
     daily_run = DailyRun(
         runs=MongoRuns(mongo=resources.mongo),
         plan=policies.daily_plan(settings),
-        ringer=ringer,
+        wake_ups=wake_ups,
         keep_trying=policies.keep_trying(settings),
         now=resources.clock,
     )
-    sweep = build_sweep(settings, resources, ringer, daily_run, claims)
+    sweep = build_sweep(settings, resources, wake_ups, daily_run, claims)
     workers = ArqWorkerPool(
         connect=partial(open_arq, settings.redis_url.get_secret_value()),
-        tasks=tasks(resources, ringer, sweep, claims),
+        tasks=build_tasks(resources, wake_ups, sweep, claims),
         daily=policies.daily_plan(settings),
         max_jobs=settings.worker_jobs,
         now=resources.clock,
@@ -52,16 +52,16 @@ def build_recovery(
     return Recovery(
         daily_run=daily_run,
         sweep=sweep,
-        folding=Folding(store=MongoFolding(mongo=resources.mongo)),
+        folding=Folding(store=MongoAddressFolding(mongo=resources.mongo)),
         workers=workers,
-        redis_clock=RedisClockWatch(redis=resources.redis.keys, now=resources.clock),
+        redis_clock=RedisClockCheck(redis=resources.redis.keys, now=resources.clock),
     )
 
 
 def build_sweep(
     settings: Settings,
     resources: Resources,
-    ringer: Ringer,
+    wake_ups: WakeUps,
     daily_run: DailyRun,
     claims: MongoClaims,
 ) -> Sweep:
@@ -70,23 +70,27 @@ def build_sweep(
         claims=claims,
         recovery=MongoRecovery(mongo=mongo, retention=policies.retention(settings), now=now),
         runs=MongoRuns(mongo=mongo),
-        marks=RedisMarks(redis=resources.redis.keys),
+        sent_markers=RedisSentMarkerStore(redis=resources.redis.keys),
         daily_run=daily_run,
-        ringer=ringer,
+        wake_ups=wake_ups,
         policy=policies.retry_policy(settings),
         now=now,
         observer=resources.metrics,
     )
 
 
-def tasks(resources: Resources, ringer: Ringer, sweep: Sweep, claims: MongoClaims) -> Tasks:
-    async def after_wake() -> None:
-        if await claims.next_due(now=resources.clock()):
-            ringer.ring_for_others()
+def build_tasks(
+    resources: Resources, wake_ups: WakeUps, sweep: Sweep, claims: MongoClaims
+) -> ArqTasks:
+    async def after_wake_up() -> None:
+        # One process took the wake-up; if it left due jobs, another one is woken for them.
+        if await claims.has_due_jobs(now=resources.clock()):
+            wake_ups.wake_others()
 
-    return Tasks(
-        on_wake=ringer.hear,
-        after_wake=after_wake,
-        sweep=partial(sweep.if_unseen, EVERY / 2),
-        daily_run=sweep.daily_run,
+    return ArqTasks(
+        on_wake_up=wake_ups.receive,
+        after_wake_up=after_wake_up,
+        # Half of the interval: two processes sweep once per interval, and jitter skips none.
+        sweep=partial(sweep.sweep_if_due, EVERY / 2),
+        daily_run=sweep.daily_run.run,
     )

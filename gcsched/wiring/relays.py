@@ -1,4 +1,4 @@
-"""Build the relays from settings: a pool of sessions with each, and what chooses between them."""
+"""Builds the relays from settings: a pool of sessions for each, and the choice between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,46 +7,50 @@ from functools import partial
 from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
-from gcsched.adapters.smtp.options import Keep, RelaySettings, Security
-from gcsched.adapters.smtp.pool import Pool
-from gcsched.config.fields import variable
-from gcsched.config.helo import machine_name
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Security
+from gcsched.config.fields import variable_name
+from gcsched.config.helo import find_machine_name
 from gcsched.config.settings import Settings
-from gcsched.domain.silence_limit import Patience
+from gcsched.domain.silence_limit import SilenceLimit
 from gcsched.usecases.ports import Mailer
 from gcsched.usecases.relays.checks import RelayChecks
-from gcsched.usecases.relays.failover import Relays
+from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.usecases.relays.pause import Pausing
-from gcsched.usecases.relays.protected_relay import GuardedRelay
-from gcsched.usecases.relays.rate_allowance import OwnAllowance, SharedAllowance
-from gcsched.usecases.relays.rate_limiter import Pacer
-from gcsched.usecases.relays.refusals import Acceptance
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
+from gcsched.usecases.relays.rate_allowance import LocalRateAllowance, SharedRateAllowance
+from gcsched.usecases.relays.rate_limiter import RateLimiter
+from gcsched.usecases.relays.refusal_tracker import LastAcceptance
+from gcsched.usecases.relays.sending_pause import PausableTransport
 from gcsched.wiring.resources import Resources
 
-PATIENCE = Patience()
+SILENCE_LIMIT = SilenceLimit()
 
 
-def pools(settings: Settings) -> list[Pool]:
-    """Make the pools of sessions, the preferred relay's first; they are to be entered."""
-    relays = [primary(settings), fallback(settings)]
-    keep = Keep(sessions=settings.smtp_sessions)
-    return [Pool(relay=relay, keep=keep) for relay in relays if relay is not None]
+def build_pools(settings: Settings) -> list[SmtpSessionPool]:
+    """Build the pools of sessions, the preferred relay first; they are context managers."""
+    relays = [primary_settings(settings), fallback_settings(settings)]
+    pool_limits = PoolLimits(sessions=settings.smtp_sessions)
+    return [
+        SmtpSessionPool(relay=relay, pool_limits=pool_limits)
+        for relay in relays
+        if relay is not None
+    ]
 
 
-def primary(settings: Settings) -> RelaySettings:
+def primary_settings(settings: Settings) -> RelaySettings:
     return RelaySettings(
         host=settings.smtp_host,
         port=settings.smtp_port,
         security=Security(settings.smtp_security),
         username=settings.smtp_username,
-        password=partial(settings.secret, "smtp_password"),
+        password=partial(settings.read_secret, "smtp_password"),
         ca_file=settings.smtp_ca_file,
-        local_hostname=settings.smtp_helo_name or machine_name(),
+        local_hostname=settings.smtp_helo_name or find_machine_name(),
     )
 
 
-def fallback(settings: Settings) -> RelaySettings | None:
+def fallback_settings(settings: Settings) -> RelaySettings | None:
     if settings.fallback_smtp_host is None:
         return None
     return RelaySettings(
@@ -54,23 +58,23 @@ def fallback(settings: Settings) -> RelaySettings | None:
         port=settings.fallback_smtp_port,
         security=Security(settings.fallback_smtp_security),
         username=settings.fallback_smtp_username,
-        password=partial(settings.secret, "fallback_smtp_password"),
+        password=partial(settings.read_secret, "fallback_smtp_password"),
         ca_file=settings.fallback_smtp_ca_file,
-        local_hostname=settings.smtp_helo_name or machine_name(),
+        local_hostname=settings.smtp_helo_name or find_machine_name(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RelayParts:
-    """*relays* in the order of preference behind *pausing*; the rest is by a relay's name."""
+class RelaySubsystem:
+    """The relays: *failover* chooses one behind *transport*; the mappings are by relay name."""
 
-    relays: Relays
-    pausing: Pausing
+    failover: FailoverTransport
+    transport: PausableTransport
     healths: Mapping[str, RelayHealth]
     checks: Mapping[str, RelayChecks]
 
 
-def build_relays(settings: Settings, resources: Resources) -> RelayParts:
+def build_relays(settings: Settings, resources: Resources) -> RelaySubsystem:
     mailers = resources.mailers
     healths = {each.name: RelayHealth(relay=each.name, now=resources.clock) for each in mailers}
     factory = RelayFactory(
@@ -79,68 +83,68 @@ def build_relays(settings: Settings, resources: Resources) -> RelayParts:
         redis=resources.redis,
         healths=healths,
     )
-    relays = factory.relays_over(mailers)
-    return RelayParts(
-        relays=relays,
-        pausing=Pausing(relays, MongoPauses(mongo=resources.mongo)),
+    failover = factory.build_failover(mailers)
+    return RelaySubsystem(
+        failover=failover,
+        transport=PausableTransport(failover, MongoPauses(mongo=resources.mongo)),
         healths=healths,
         checks={
             mailer.name: RelayChecks(
-                sessions=mailer, relay=relay, health=healths[mailer.name], wake=relays.wake
+                sessions=mailer, relay=relay, health=healths[mailer.name], on_up=failover.notify_up
             )
-            for relay, mailer in zip(relays.all, mailers, strict=True)
+            for relay, mailer in zip(failover.relays, mailers, strict=True)
         },
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayFactory:
-    """Puts before each mailer what spares its relay, and the choice before them all."""
+    """Puts a rate limiter and a breaker before each mailer, and the choice before all of them."""
 
     per_second: float
     burst: int
     redis: RedisClients
-    accepted: Acceptance = field(default_factory=Acceptance)
+    last_acceptance: LastAcceptance = field(default_factory=LastAcceptance)
     healths: Mapping[str, RelayHealth]
 
-    def relays_over(self, mailers: Sequence[Mailer]) -> Relays:
+    def build_failover(self, mailers: Sequence[Mailer]) -> FailoverTransport:
         first, *others = mailers
-        after_first = "the fallback takes over" if others else "sending waits"
-        return Relays(
+        while_first_is_down = "the fallback takes over" if others else "sending waits"
+        return FailoverTransport(
             [
-                self.guarded(first, "smtp_password", meanwhile=after_first),
+                self.build_relay(first, "smtp_password", while_down=while_first_is_down),
                 *[
-                    self.guarded(
+                    self.build_relay(
                         mailer,
                         "fallback_smtp_password",
-                        meanwhile="sending waits if the first is down, too",
+                        while_down="sending waits if the first relay is down too",
                     )
                     for mailer in others
                 ],
             ]
         )
 
-    def guarded(self, mailer: Mailer, password: str, *, meanwhile: str) -> GuardedRelay:
-        allowance = self.allowance(mailer.name)
-        pacer = Pacer(
+    def build_relay(self, mailer: Mailer, password: str, *, while_down: str) -> ProtectedRelay:
+        allowance = self.build_allowance(mailer.name)
+        rate_limiter = RateLimiter(
             relay=mailer.name,
             per_second=self.per_second,
             burst=self.burst,
             allowance=allowance,
             share=allowance.share,
         )
-        return GuardedRelay(
+        return ProtectedRelay(
             mailer=mailer,
-            pacer=pacer,
-            login=variable(password),
-            meanwhile=meanwhile,
-            patience=PATIENCE,
-            accepted=self.accepted,
-            on_heard=self.healths[mailer.name].note,
+            rate_limiter=rate_limiter,
+            password_variable=variable_name(password),
+            while_down=while_down,
+            silence_limit=SILENCE_LIMIT,
+            last_acceptance=self.last_acceptance,
+            on_observation=self.healths[mailer.name].record,
         )
 
-    def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:
-        """Share what the operator allows; what a relay asks of us is ours alone."""
+    def build_allowance(self, relay: str) -> LocalRateAllowance | SharedRateAllowance:
+        """Build the allowance that all processes share, or a local one if there is no limit."""
         if not self.per_second:
-            return OwnAllowance()
-        return SharedAllowance(shared=RedisBucket(redis=self.redis.keys, relay=relay))
+            return LocalRateAllowance()
+        return SharedRateAllowance(shared=RedisBucket(redis=self.redis.keys, relay=relay))

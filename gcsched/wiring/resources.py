@@ -1,4 +1,4 @@
-"""What is open while the service runs."""
+"""The resources that are open while the service runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.redis.clients import RedisClients
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """*http_port* is where *metrics* and *readiness* can be seen."""
+    """The open resources; *metrics* and *readiness* are served on *http_port*."""
 
     mongo: Mongo
     redis: RedisClients
-    mailers: Sequence[Pool]
+    mailers: Sequence[SmtpSessionPool]
     templates: TemplateSet
     clock: ServerClock
     metrics: Metrics
     readiness: Readiness
     http_port: int
-    most_grpc_connections: int
+    max_grpc_connections: int

@@ -1,30 +1,34 @@
-"""What the first line of a service's log says: where it listens, and what it works with."""
+"""The first line of a service's log: where it listens, and what it is connected to."""
 
 from gcsched import __version__
-from gcsched.adapters.mongo.uri import mongo_place
-from gcsched.adapters.redis.url import redis_place
+from gcsched.adapters.mongo.uri import format_mongo_location
+from gcsched.adapters.redis.url import format_redis_location
 from gcsched.config.settings import Settings
-from gcsched.wiring.relays import fallback, primary
+from gcsched.wiring.relays import fallback_settings, primary_settings
 from gcsched.wiring.resources import Resources
 
 
 def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> dict[str, object]:
-    """Return the fields of the line; they hold no password and no user."""
-    relays = [relay for relay in (primary(settings), fallback(settings)) if relay is not None]
+    """Return the fields of the line; they contain no password and no user name."""
+    relays = [
+        relay
+        for relay in (primary_settings(settings), fallback_settings(settings))
+        if relay is not None
+    ]
     return {
         "version": __version__,
-        "grpc": bound(settings.grpc_listen, grpc_port),
-        "http": bound(settings.http_listen, resources.http_port),
-        "mongodb": mongo_place(settings.mongo_uri.get_secret_value()),
-        "redis": redis_place(settings.redis_url.get_secret_value()),
+        "grpc": replace_port(settings.grpc_listen, grpc_port),
+        "http": replace_port(settings.http_listen, resources.http_port),
+        "mongodb": format_mongo_location(settings.mongo_uri.get_secret_value()),
+        "redis": format_redis_location(settings.redis_url.get_secret_value()),
         "relays": [f"{each.host}:{each.port} ({each.security})" for each in relays],
         "daily_at": f"{settings.daily_at:%H:%M}",
         "timezone": str(settings.timezone),
-        "templates": [each.name for each in resources.templates.facts()],
+        "templates": [each.name for each in resources.templates.list_info()],
         "templates_dir": str(resources.templates.folder),
     }
 
 
-def bound(listen: str, port: int) -> str:
+def replace_port(listen: str, port: int) -> str:
     """Return the address of *listen* with the *port* that the system chose for port 0."""
     return f"{listen.rpartition(':')[0]}:{port}"

@@ -1,32 +1,32 @@
-"""Build the watch over the stores: whether they can be used, and who reaches them."""
+"""Builds the checks of the stores: whether they can be used, and which processes reach them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gcsched.adapters.mongo.writing import WriteWatch
+from gcsched.adapters.mongo.write_checks import WriteProbe
 from gcsched.adapters.redis.failures import remember_failures
-from gcsched.adapters.redis.heartbeats import RedisBeats, place_of
+from gcsched.adapters.redis.heartbeats import RedisHeartbeatStore, hash_mongo_location
 from gcsched.adapters.redis.probe import RedisProbe
 from gcsched.config.settings import Settings
 from gcsched.usecases.monitoring.heartbeat import Heartbeat
-from gcsched.usecases.monitoring.store_check import Watch
+from gcsched.usecases.monitoring.store_check import StoreCheck
 from gcsched.usecases.monitoring.store_health import StoreHealth
-from gcsched.usecases.recovery.indexes import IndexCare
+from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.web.readiness import Dependency
 from gcsched.wiring.recovery import Recovery
 from gcsched.wiring.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreWatch:
-    """Whether the stores can be used: what asks them, and *dependencies* in a probe's words.
+class StoreMonitoring:
+    """The checks of the stores, and their results as *dependencies* of the probes.
 
-    *problems* tells what an operator has to mend.
+    *problems* returns what an operator has to repair.
     """
 
-    mongodb: Watch
-    writes: WriteWatch
-    redis: Watch
+    mongodb: StoreCheck
+    writes: WriteProbe
+    redis: StoreCheck
     mongodb_health: StoreHealth
     redis_health: StoreHealth
     heartbeat: Heartbeat
@@ -34,63 +34,70 @@ class StoreWatch:
     problems: Callable[[], list[str]]
 
 
-def build_store_watch(
-    settings: Settings, resources: Resources, recovery: Recovery, indexes: IndexCare
-) -> StoreWatch:
-    """Watch from now on; what is begun later notes its failures with Redis."""
+def build_store_monitoring(
+    settings: Settings, resources: Resources, recovery: Recovery, indexes: IndexKeeper
+) -> StoreMonitoring:
+    """Build the checks of MongoDB and Redis.
+
+    From this call on, failures of Redis in this process are remembered for its health.
+    """
     writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
-    asked = Watch(name="mongodb", ask=resources.mongo.ping)
+    mongodb_check = StoreCheck(name="mongodb", ping=resources.mongo.ping)
     probe = RedisProbe(redis=resources.redis.keys, arq=resources.redis.arq)
-    probed = Watch(name="redis", ask=probe.ask)
-    redis = redis_health(resources, probed, recovery)
+    redis_check = StoreCheck(name="redis", ping=probe.check)
+    redis_health = build_redis_health(resources, redis_check, recovery)
 
     def why_away() -> str | None:
-        return asked.trouble or writes.trouble
+        return mongodb_check.problem or writes.problem
 
     def problems() -> list[str]:
-        refused = refusals.trouble
-        return [*indexes.problems, *([f"MongoDB {refused}"] if refused else ())]
+        refusal = refusals.problem
+        return [*indexes.problems, *([f"MongoDB {refusal}"] if refusal else ())]
 
-    return StoreWatch(
-        mongodb=asked,
-        writes=WriteWatch(mongo=resources.mongo),
-        redis=probed,
-        mongodb_health=mongodb_health(resources, asked, indexes),
-        redis_health=redis,
+    return StoreMonitoring(
+        mongodb=mongodb_check,
+        writes=WriteProbe(mongo=resources.mongo),
+        redis=redis_check,
+        mongodb_health=build_mongodb_health(resources, mongodb_check, indexes),
+        redis_health=redis_health,
         heartbeat=build_heartbeat(settings, resources, why_away),
         dependencies=(
-            Dependency(name="mongodb", trouble=why_away, is_needed=True),
-            told_if_wrong("mongodb statements", lambda: refusals.trouble),
-            told_if_wrong("mongodb indexes", lambda: indexes.trouble),
-            Dependency(name="redis", trouble=lambda: redis.trouble),
+            Dependency(name="mongodb", problem=why_away, is_needed=True),
+            make_quiet_dependency("mongodb statements", lambda: refusals.problem),
+            make_quiet_dependency("mongodb indexes", lambda: indexes.problem),
+            Dependency(name="redis", problem=lambda: redis_health.problem),
         ),
         problems=problems,
     )
 
 
-def mongodb_health(resources: Resources, asked: Watch, indexes: IndexCare) -> StoreHealth:
+def build_mongodb_health(
+    resources: Resources, mongodb_check: StoreCheck, indexes: IndexKeeper
+) -> StoreHealth:
     writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
     return StoreHealth(
         name="mongodb",
-        troubles=(
-            lambda: asked.trouble,
-            lambda: writes.trouble,
-            lambda: refusals.trouble,
-            lambda: indexes.trouble,
+        problem_checks=(
+            lambda: mongodb_check.problem,
+            lambda: writes.problem,
+            lambda: refusals.problem,
+            lambda: indexes.problem,
         ),
         now=resources.clock,
     )
 
 
-def redis_health(resources: Resources, probed: Watch, recovery: Recovery) -> StoreHealth:
+def build_redis_health(
+    resources: Resources, redis_check: StoreCheck, recovery: Recovery
+) -> StoreHealth:
     failures = remember_failures()
     return StoreHealth(
         name="redis",
-        # The worker before single failures: it says what they lead to.
-        troubles=(
-            lambda: probed.trouble,
-            lambda: recovery.workers.trouble,
-            lambda: failures.trouble,
+        # The worker comes before single failures: its problem says what they lead to.
+        problem_checks=(
+            lambda: redis_check.problem,
+            lambda: recovery.workers.problem,
+            lambda: failures.problem,
         ),
         now=resources.clock,
     )
@@ -99,13 +106,13 @@ def redis_health(resources: Resources, probed: Watch, recovery: Recovery) -> Sto
 def build_heartbeat(
     settings: Settings, resources: Resources, why_away: Callable[[], str | None]
 ) -> Heartbeat:
-    place = place_of(settings.mongo_uri.get_secret_value())
+    location = hash_mongo_location(settings.mongo_uri.get_secret_value())
     return Heartbeat(
-        beats=RedisBeats(redis=resources.redis.keys, place=place),
+        store=RedisHeartbeatStore(redis=resources.redis.keys, mongo_location=location),
         is_reached=lambda: why_away() is None,
         is_serving=lambda: resources.readiness.is_serving,
     )
 
 
-def told_if_wrong(name: str, trouble: Callable[[], str | None]) -> Dependency:
-    return Dependency(name=name, trouble=trouble, is_always_told=False)
+def make_quiet_dependency(name: str, problem: Callable[[], str | None]) -> Dependency:
+    return Dependency(name=name, problem=problem, is_always_reported=False)

@@ -1,4 +1,4 @@
-"""Load the templates that settings name, and log what is odd about their folder."""
+"""Loads the templates that the settings name, and logs warnings about their folder."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def template_folder(settings: Settings) -> Path:
 
 
 def load_templates(settings: Settings) -> Templates:
-    """Return the checked templates; raise TemplateProblem with all that is wrong."""
+    """Return the validated templates. Raises TemplateProblem with all that is wrong."""
     templates = Templates.load(template_folder(settings))
     for file, _, problem in templates.warnings:
         log.warning("template warning", file=file, problem=problem)

@@ -1,4 +1,4 @@
-"""URLs of stores: whatever a driver may refuse is a sentence before anything opens."""
+"""URLs of stores: everything that a driver may refuse is described before it connects."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization as forms
 
 from gcsched.adapters.redis.connection import open_pool
-from gcsched.config.settings import Settings, load
+from gcsched.config.settings import Settings, read_settings
 from gcsched.errors import SettingsProblems
 
 NEEDED = {
@@ -21,13 +21,13 @@ SPECIAL = "write special characters of user and password as %XX"
 BROKEN = f"{SECRET}#x", f"{SECRET}/x", f"{SECRET}?x", f"{SECRET}?db=x", "6379#S3cr3tPW"
 
 
-def loaded(**given: str) -> Settings:
-    return load(NEEDED | {f"GCSCHED_{name}": value for name, value in given.items()})
+def load_settings(**given: str) -> Settings:
+    return read_settings(NEEDED | {f"GCSCHED_{name}": value for name, value in given.items()})
 
 
-def problem(**given: str) -> str:
+def find_problem(**given: str) -> str:
     with pytest.raises(SettingsProblems) as caught:
-        loaded(**given)
+        load_settings(**given)
     (sentence,) = caught.value.sentences
     (name,) = given
     assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
@@ -36,33 +36,35 @@ def problem(**given: str) -> str:
     return sentence
 
 
-def redis(url: str) -> str:
-    return problem(REDIS_URL=url)
+def find_redis_problem(url: str) -> str:
+    return find_problem(REDIS_URL=url)
 
 
-def mongo(uri: str) -> str:
-    return problem(MONGO_URI=uri)
+def find_mongo_problem(uri: str) -> str:
+    return find_problem(MONGO_URI=uri)
 
 
-def options_of(url: str) -> dict[str, object]:
-    return dict(open_pool(loaded(REDIS_URL=url).redis_url.get_secret_value()).connection_kwargs)
+def parse_options(url: str) -> dict[str, object]:
+    return dict(
+        open_pool(load_settings(REDIS_URL=url).redis_url.get_secret_value()).connection_kwargs
+    )
 
 
 @pytest.mark.parametrize("password", BROKEN)
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "mongodb", "mongodb+srv"])
-def test_a_bare_special_character_in_a_password_is_told_and_the_password_is_not(
+def test_an_unescaped_character_in_a_password_is_reported_without_the_password(
     scheme: str, password: str
 ) -> None:
-    tell = redis if scheme.startswith("redis") else mongo
+    find = find_redis_problem if scheme.startswith("redis") else find_mongo_problem
 
-    assert SPECIAL in tell(f"{scheme}://ada:{password}@host.example.org/0")
-    assert SPECIAL in tell(f"{scheme}://ada:{password}@host.example.org:1234/0")
+    assert SPECIAL in find(f"{scheme}://ada:{password}@host.example.org/0")
+    assert SPECIAL in find(f"{scheme}://ada:{password}@host.example.org:1234/0")
 
 
-def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() -> None:
-    assert options_of("redis://:a@b:c@host")["password"] == "a@b:c"
+def test_an_unescaped_at_or_colon_is_accepted_for_redis_and_refused_for_mongodb() -> None:
+    assert parse_options("redis://:a@b:c@host")["password"] == "a@b:c"
     for password in (f"{SECRET}@x", f"{SECRET}:x", f"{SECRET}%x", "%", f"{SECRET}[x"):
-        assert SPECIAL in mongo(f"mongodb://ada:{password}@host/db")
+        assert SPECIAL in find_mongo_problem(f"mongodb://ada:{password}@host/db")
 
 
 @pytest.mark.parametrize(
@@ -75,14 +77,14 @@ def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() ->
         ("redis://h:٣/0", "its port is not a number from 1 to 65535"),
         ("redis://a:1,b:2/0", "it names more than one host"),
         ("redis://a,b/0", "it names more than one host"),
-        ("redis://h?client_name=a@b", "it holds a bare / or ? before an @"),
+        ("redis://h?client_name=a@b", "it contains an unescaped / or ? before an @"),
         ("redis://[::1/0", "its host is not a name or an address"),
-        ("redis://[wrong]/0", "what stands in [] is not an IPv6 address"),
+        ("redis://[wrong]/0", "the host in [] is not an IPv6 address"),
         ("redis://a..b/0", "its host is not a host name"),
         ("redis://a b/0", "its host is not a host name"),
-        ("redis://[:::]/0", "what stands in [] is not an IPv6 address"),
-        ("redis://[1.2.3.4:5]/0", "what stands in [] is not an IPv6 address"),
-        ("redis://[::1%25a b]/0", "what stands in [] is not an IPv6 address"),
+        ("redis://[:::]/0", "the host in [] is not an IPv6 address"),
+        ("redis://[1.2.3.4:5]/0", "the host in [] is not an IPv6 address"),
+        ("redis://[::1%25a b]/0", "the host in [] is not an IPv6 address"),
         ("redis://a\uff0fb/0", "its host is not a host name"),
         (f"redis://h/{SECRET}", "the text after the / is not the number of a database"),
         ("redis://h/-1", "the text after the / is not the number of a database"),
@@ -98,8 +100,8 @@ def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() ->
         ("redis://h?retry_on_timeout=maybe", "must be true or false"),
         ("redis://h?max_connections=-1", "must be a whole number from 0"),
         ("redis://h?client_name=a%20b", "must be ASCII characters without blanks"),
-        ("redis://h?ssl=true", "there is no option ssl: there are client_name, db, "),
-        ("redis://h?wibble=1", "there is no option wibble: there are client_name, db, "),
+        ("redis://h?ssl=true", "there is no option ssl: use one of client_name, db, "),
+        ("redis://h?wibble=1", "there is no option wibble: use one of client_name, db, "),
         ("redis://h?retry=1", "there is no option retry: "),
         ("redis://h?timeout=1", "there is no option timeout: "),
         ("redis://h?connection_class=x", "there is no option connection_class: "),
@@ -113,7 +115,7 @@ def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() ->
         ("rediss://h?ssl_cert_reqs=perhaps", "must be required, optional or none"),
         ("rediss://h?ssl_cert_reqs=none&ssl_check_hostname=true", "contradict each other"),
         ("rediss://h?ssl_ca_certs=/not/there.pem", "'/not/there.pem': file not found"),
-        ("rediss://h?ssl_ca_certs=/etc/passwd", "it holds no certificate as PEM"),
+        ("rediss://h?ssl_ca_certs=/etc/passwd", "it contains no certificate in PEM format"),
         (f"rediss://h?ssl_ca_data={SECRET}", "the driver cannot use one"),
         ("rediss://h?ssl_certfile=/etc/passwd", "belong together: give both"),
         ("rediss://h?ssl_certfile=/no.pem&ssl_keyfile=/no.pem", "'/no.pem': file not found"),
@@ -125,15 +127,15 @@ def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() ->
         ("unix:///run/redis.sock?db=-1", "must be a whole number from 0"),
         ("unix:///run/redis.sock?socket_keepalive=1", "there is no option socket_keepalive"),
         (f"redis://:{SECRET}%ff@h", "the %XX of its password are not UTF-8"),
-        (f"redis://:{SECRET}%00@h", "its password holds %00"),
-        (f"redis://:{SECRET}\n@h", "it holds a line break"),
+        (f"redis://:{SECRET}%00@h", "its password contains %00"),
+        (f"redis://:{SECRET}\n@h", "it contains a line break"),
         (f"redis://:{SECRET}\udcff@h", "it holds octets that are not UTF-8"),
-        (f"http://:{SECRET}@h", "it does not begin with redis:// or rediss:// or unix://"),
-        (SECRET, "it does not begin with redis:// or rediss:// or unix://"),
+        (f"http://:{SECRET}@h", "it does not start with redis:// or rediss:// or unix://"),
+        (SECRET, "it does not start with redis:// or rediss:// or unix://"),
     ],
 )
-def test_what_redis_or_its_driver_would_refuse_is_a_sentence(url: str, what: str) -> None:
-    assert what in redis(url)
+def test_an_invalid_redis_url_is_described(url: str, what: str) -> None:
+    assert what in find_redis_problem(url)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +171,8 @@ def test_what_redis_or_its_driver_would_refuse_is_a_sentence(url: str, what: str
         ("rediss://h?ssl_cert_reqs=none", {"ssl_cert_reqs": "none"}),
     ],
 )
-def test_what_redis_takes_is_read(url: str, expected: dict[str, object]) -> None:
-    options = options_of(url)
+def test_valid_redis_urls_are_parsed(url: str, expected: dict[str, object]) -> None:
+    options = parse_options(url)
 
     assert {name: options.get(name) for name in expected} == expected
 
@@ -184,17 +186,17 @@ def test_what_redis_takes_is_read(url: str, expected: dict[str, object]) -> None
         ("mongodb://a,,b/db", "it names no host"),
         ("mongodb:///db", "it names no host"),
         ("mongodb://a..b/db", "its host is not a host name"),
-        ("mongodb://[:::]/db", "what stands in [] is not an IPv6 address"),
-        ("mongodb://[1.2.3.4:5]/db", "what stands in [] is not an IPv6 address"),
+        ("mongodb://[:::]/db", "the host in [] is not an IPv6 address"),
+        ("mongodb://[1.2.3.4:5]/db", "the host in [] is not an IPv6 address"),
         ("mongodb://a\uff20b/db", "its host is not a host name"),
-        ("mongodb://h/?w=1;journal=true&tls=true", "joined by & and by ; in turn"),
-        ("mongodb+srv://h.example.org:27017/db", "it names one host and no port"),
-        ("mongodb+srv://a.example.org,b.example.org/db", "it names one host and no port"),
+        ("mongodb://h/?w=1;journal=true&tls=true", "joined by both & and ;"),
+        ("mongodb+srv://h.example.org:27017/db", "it must name one host and no port"),
+        ("mongodb+srv://a.example.org,b.example.org/db", "it must name one host and no port"),
         ("mongodb+srv://192.0.2.1/db", "not an IP address"),
         ("mongodb://h/a.b", "its path is not the name of a database"),
         ("mongodb://h/local", "neither config nor local"),
         (f"mongodb://h/{'x' * 64}", "up to 63 letters"),
-        ("mongodb://h/?wibble=1", "its option wibble cannot be what is given"),
+        ("mongodb://h/?wibble=1", "its option wibble cannot be the given value"),
         ("mongodb://h/?maxPoolSize=abc", "its option maxPoolSize cannot be 'abc'"),
         ("mongodb://h/?ssl=maybe", "its option ssl cannot be 'maybe'"),
         ("mongodb://h/?readPreference=wrong", "its option readPreference cannot be 'wrong'"),
@@ -204,19 +206,19 @@ def test_what_redis_takes_is_read(url: str, expected: dict[str, object]) -> None
         ("mongodb://h/?w=0&journal=true", "Cannot set w to 0 and j to True"),
         ("mongodb://a,b/?directConnection=true", "multiple hosts with directConnection=true"),
         ("mongodb://h/?tls=true&tlsCAFile=/no.pem", "tlsCAFile '/no.pem': file not found"),
-        ("mongodb://h/?tls=true&tlsCAFile=/etc/passwd", "it holds no certificate as PEM"),
+        ("mongodb://h/?tls=true&tlsCAFile=/etc/passwd", "it contains no certificate in PEM format"),
         ("mongodb://h/?tls=true&tlsCRLFile=/no.pem", "tlsCRLFile '/no.pem': file not found"),
         ("mongodb://h/?tlsCertificateKeyFile=/no.pem", "'/no.pem': file not found"),
-        ("mongodb://h/?ssl=true&tls=false", "MongoDB's driver does not take it"),
+        ("mongodb://h/?ssl=true&tls=false", "MongoDB's driver does not accept it"),
         (f"mongodb://h/?authMechanism={SECRET}x&tls=1", "its option"),
-        ("mongodb://ada@h/db", "MongoDB's driver does not take it"),
-        (f"mongodb://:{SECRET}@h/db", "MongoDB's driver does not take it"),
+        ("mongodb://ada@h/db", "MongoDB's driver does not accept it"),
+        (f"mongodb://:{SECRET}@h/db", "MongoDB's driver does not accept it"),
         (f"mongodb://ada:{SECRET}%ff@h/db", "the %XX of its password are not UTF-8"),
-        (f"postgres://ada:{SECRET}@h/db", "it does not begin with mongodb:// or mongodb+srv://"),
+        (f"postgres://ada:{SECRET}@h/db", "it does not start with mongodb:// or mongodb+srv://"),
     ],
 )
-def test_what_mongodb_s_driver_would_refuse_is_a_sentence(uri: str, what: str) -> None:
-    assert what in mongo(uri)
+def test_an_invalid_mongodb_uri_is_described(uri: str, what: str) -> None:
+    assert what in find_mongo_problem(uri)
 
 
 @pytest.mark.parametrize(
@@ -241,11 +243,11 @@ def test_what_mongodb_s_driver_would_refuse_is_a_sentence(uri: str, what: str) -
         "mongodb://h/?wTimeoutMS=1000&fsync=true",
     ],
 )
-def test_what_mongodb_s_driver_takes_is_taken(uri: str) -> None:
-    assert loaded(MONGO_URI=uri).mongo_uri.get_secret_value() == uri.strip()
+def test_valid_mongodb_uris_are_accepted(uri: str) -> None:
+    assert load_settings(MONGO_URI=uri).mongo_uri.get_secret_value() == uri.strip()
 
 
-def test_certificates_that_are_there_are_taken(tmp_path: Path) -> None:
+def test_readable_certificates_are_accepted(tmp_path: Path) -> None:
     authority, pair = trustme.CA(), tmp_path / "pair.pem"
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(file)
@@ -253,13 +255,13 @@ def test_certificates_that_are_there_are_taken(tmp_path: Path) -> None:
 
     uri = f"mongodb://h/?tls=true&tlsCAFile={file}&tlsCertificateKeyFile={pair}"
     url = f"rediss://h?ssl_ca_certs={file}&ssl_certfile={pair}&ssl_keyfile={pair}"
-    taken = loaded(MONGO_URI=uri, REDIS_URL=url)
+    taken = load_settings(MONGO_URI=uri, REDIS_URL=url)
 
     assert taken.mongo_uri.get_secret_value() == uri
     assert taken.redis_url.get_secret_value() == url
 
 
-def test_an_encrypted_key_without_its_password_is_told_and_asks_nobody(tmp_path: Path) -> None:
+def test_an_encrypted_key_without_its_password_is_reported_without_a_prompt(tmp_path: Path) -> None:
     leaf, pair = trustme.CA().issue_cert("ada"), tmp_path / "pair.pem"
     key = forms.load_pem_private_key(leaf.private_key_pem.bytes(), None)
     locked = key.private_bytes(
@@ -268,8 +270,8 @@ def test_an_encrypted_key_without_its_password_is_told_and_asks_nobody(tmp_path:
     pair.write_bytes(locked + leaf.cert_chain_pems[0].bytes())
     uri = f"mongodb://h/?tls=true&tlsCertificateKeyFile={pair}"
 
-    assert "the key needs another password" in mongo(uri)
-    sentence = problem(MONGO_URI=f"{uri}&tlsCertificateKeyFilePassword={SECRET}")
-    assert "the key needs another password" in sentence
+    assert "the key's password is wrong" in find_mongo_problem(uri)
+    sentence = find_problem(MONGO_URI=f"{uri}&tlsCertificateKeyFilePassword={SECRET}")
+    assert "the key's password is wrong" in sentence
     unlocked = f"{uri}&tlsCertificateKeyFilePassword=right"
-    assert loaded(MONGO_URI=unlocked).mongo_uri.get_secret_value() == unlocked
+    assert load_settings(MONGO_URI=unlocked).mongo_uri.get_secret_value() == unlocked

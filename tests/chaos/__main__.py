@@ -1,8 +1,8 @@
-"""The long form of the chaos tests: as many seeds as wanted, each on a stage of its own.
+"""The long form of the chaos tests: any number of seeds, each on its own cluster.
 
     python -m tests.chaos [--seeds 10] [--minutes 5] [--services 3] [--json FILE]
 
-Prints one line of JSON per seed; `problems` lists what did not hold, and the exit code tells.
+Prints one line of JSON per seed; the exit code is 1 if any seed has `problems`.
 """
 
 import argparse
@@ -12,16 +12,16 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from gcsched.cli.commands.serve import fastest_loop
-from tests.chaos.scenario import Scenario, play
-from tests.measure.spine import a_folder, surroundings
+from gcsched.cli.commands.serve import find_loop_factory
+from tests.chaos.scenario import Scenario, run_scenario
+from tests.measure.delivery import a_temporary_folder, run_metadata
 
-POLICIES = ("hold", "resend")  # of even seeds, of odd ones
+POLICIES = ("hold", "resend")  # for even and for odd seeds
 
 
 async def run(options: argparse.Namespace) -> int:
     command = " ".join(["python -m tests.chaos", *sys.argv[1:]])
-    before, seen = {**surroundings(), "command": command}, []
+    metadata, reports = {**run_metadata(), "command": command}, []
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         scenario = Scenario(
             seed=seed,
@@ -30,16 +30,16 @@ async def run(options: argparse.Namespace) -> int:
             seconds=options.minutes * 60,
             per_second=options.per_second,
         )
-        with a_folder() if options.keep is None else nullcontext(options.keep) as parent:
+        with a_temporary_folder() if options.keep is None else nullcontext(options.keep) as parent:
             folder = parent / f"seed-{scenario.seed}"
             folder.mkdir(parents=True)
-            seen.append(await play(scenario, folder))
-        sys.stdout.write(json.dumps(seen[-1]) + "\n")
+            reports.append(await run_scenario(scenario, folder))
+        sys.stdout.write(json.dumps(reports[-1]) + "\n")
         sys.stdout.flush()
         if options.json is not None:
-            kept = {"surroundings": before, "runs": seen}
-            options.json.write_text(json.dumps(kept, indent=1) + "\n")
-    return int(any(each["problems"] for each in seen))
+            document = {"surroundings": metadata, "runs": reports}
+            options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return int(any(each["problems"] for each in reports))
 
 
 def main() -> int:
@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="keep logs and data of all seeds in this folder")
     options = parser.parse_args()
-    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    with asyncio.Runner(loop_factory=find_loop_factory()) as runner:
         return runner.run(run(options))
 
 

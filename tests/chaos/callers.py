@@ -1,4 +1,4 @@
-"""Callers who want their mails sent whatever happens: they ask again until a service accepts."""
+"""Callers that repeat each call until a service accepts it, whatever fails."""
 
 import asyncio
 import itertools
@@ -13,69 +13,75 @@ import grpc
 
 from gcsched.pb import task_pb2
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, published
+from tests.support.service_process import Stub, a_meet, stub_with_service_config
 
 CALL_TIMEOUT_SECONDS = 5.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 4.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 4.0
 
 
 @dataclass(kw_only=True, eq=False)
 class Callers:
-    """Ask *per_second* services at *targets* for mails that are due within some seconds."""
+    """Schedules *per_second* mails at *targets*, each due within some seconds."""
 
     targets: Sequence[str]
     seed: int
     per_second: float
     latest_due_seconds: float = 20.0
-    due: dict[str, int] = field(default_factory=dict, init=False)  # by recipient: all asked for
+    # The due times of all requests, by recipient.
+    due: dict[str, int] = field(default_factory=dict, init=False)
     accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), init=False)
     codes: Counter[str] = field(default_factory=Counter, init=False)
-    words: dict[str, str] = field(default_factory=dict, init=False)  # the latest ones, by code
-    gave_up: set[str] = field(default_factory=set, init=False)  # recipients nobody could ask for
-    _give_up_at: float = field(default=math.inf, init=False)
+    # The latest details by status code.
+    error_details: dict[str, str] = field(default_factory=dict, init=False)
+    # Recipients whose callers never had an OK.
+    unanswered: set[str] = field(default_factory=set, init=False)
+    _deadline: float = field(default=math.inf, init=False)
 
-    async def call(self, count: int, *, over: asyncio.Event, patience: float) -> None:
-        """Ask for *count* mails, however slow this machine is.
+    async def call(self, count: int, *, faults_over: asyncio.Event, max_wait: float) -> None:
+        """Schedule *count* mails, however slow this machine is.
 
-        Whoever has no answer when *over* is set goes on for *patience* at most.
+        A caller without an OK when *faults_over* is set goes on for at most *max_wait* seconds.
         """
-        await self._call(range(count), over, patience)
+        await self._call(range(count), faults_over, max_wait)
 
-    async def call_until(self, stop: asyncio.Event, *, patience: float) -> None:
-        """Ask until *stop*; whoever has no answer then goes on for *patience* at most."""
+    async def call_until(self, stop: asyncio.Event, *, max_wait: float) -> None:
+        """Schedule mails until *stop*; callers without an OK go on for at most *max_wait*."""
         numbers = itertools.takewhile(lambda _: not stop.is_set(), itertools.count())
-        await self._call(numbers, stop, patience)
+        await self._call(numbers, stop, max_wait)
 
-    async def _call(self, numbers: Iterable[int], over: asyncio.Event, patience: float) -> None:
+    async def _call(self, numbers: Iterable[int], over: asyncio.Event, max_wait: float) -> None:
         chance = repeatable(f"callers {self.seed}")
-        begun = time.monotonic()
+        start = time.monotonic()
         async with AsyncExitStack() as stack:
-            stubs = [await stack.enter_async_context(published(each)) for each in self.targets]
+            stubs = [
+                await stack.enter_async_context(stub_with_service_config(each))
+                for each in self.targets
+            ]
             async with asyncio.TaskGroup() as tasks:
                 for number in numbers:
                     due = int(time.time() + chance.uniform(-1.0, self.latest_due_seconds))
                     turn = [*stubs[number % len(stubs) :], *stubs[: number % len(stubs)]]
-                    tasks.create_task(self._ask(a_meet(number, timestamp=due), turn))
-                    next_at = begun + (number + 1) / self.per_second
+                    tasks.create_task(self._schedule(a_meet(number, timestamp=due), turn))
+                    next_at = start + (number + 1) / self.per_second
                     await asyncio.sleep(next_at - time.monotonic())
                 await over.wait()
-                self._give_up_at = time.monotonic() + patience
+                self._deadline = time.monotonic() + max_wait
 
-    async def _ask(self, request: task_pb2.MeetRequest, stubs: Sequence[Stub]) -> None:
+    async def _schedule(self, request: task_pb2.MeetRequest, stubs: Sequence[Stub]) -> None:
         self.due[request.emailID] = request.timestamp
         tries, wait = 0, FIRST_WAIT_SECONDS
-        while time.monotonic() < self._give_up_at:
+        while time.monotonic() < self._deadline:
             stub = stubs[tries % len(stubs)]
             tries += 1
             try:
                 reply = await stub.ScheduleMeet(request, timeout=CALL_TIMEOUT_SECONDS)
             except grpc.aio.AioRpcError as error:
                 self.codes[error.code().name] += 1
-                self.words[error.code().name] = error.details() or ""
+                self.error_details[error.code().name] = error.details() or ""
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                wait = min(wait * 2, MAX_WAIT_SECONDS)
             else:
                 self.codes["OK"] += 1
                 self.accepted[request.emailID].add(reply.job_id)
                 return
-        self.gave_up.add(request.emailID)
+        self.unanswered.add(request.emailID)

@@ -1,4 +1,4 @@
-"""The stage of the chaos tests: everything a service needs, and several of them, behind links."""
+"""The cluster of the chaos tests: stores, a relay and several services, connected by links."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -8,12 +8,12 @@ from pathlib import Path
 from tests.chaos.links import Link, a_link
 from tests.chaos.replica_set import ReplicaSet, a_replica_set
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, environment, service
+from tests.support.service_process import ServiceProcess, environment, running_service
 from tests.support.stores import OwnServer, own_valkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class ChaosCluster:
     folder: Path
     replica_set: ReplicaSet
     valkey: OwnServer
@@ -26,46 +26,48 @@ class Stage:
         return [member.link for member in self.replica_set.members]
 
     @property
-    def data_of_redis(self) -> Path:
+    def redis_data(self) -> Path:
         return self.folder / "own_valkey" / "appendonlydir"
 
 
 @asynccontextmanager
-async def a_stage(folder: Path, *, services: int, **settings: str) -> AsyncIterator[Stage]:
-    """Open everything; it all ends with the block."""
+async def a_chaos_cluster(
+    folder: Path, *, services: int, **settings: str
+) -> AsyncIterator[ChaosCluster]:
+    """Start the cluster; stop it when the block ends."""
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(a_replica_set(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
-        stage = Stage(
+        cluster = ChaosCluster(
             folder=folder,
             replica_set=replica_set,
             valkey=valkey,
             redis_links=[
-                await stack.enter_async_context(a_link(valkey.port, owner=name(number)))
+                await stack.enter_async_context(a_link(valkey.port, owner=service_name(number)))
                 for number in range(services)
             ],
             relay=relay,
             services=[],
         )
         running = [
-            await stack.enter_async_context(a_service(stage, number, settings))
+            await stack.enter_async_context(a_service(cluster, number, settings))
             for number in range(services)
         ]
-        yield replace(stage, services=running)
+        yield replace(cluster, services=running)
 
 
 def a_service(
-    stage: Stage, number: int, settings: dict[str, str]
+    cluster: ChaosCluster, number: int, settings: dict[str, str]
 ) -> AbstractAsyncContextManager[ServiceProcess]:
-    given = environment(
-        mongo=stage.replica_set.uri(name(number)),
-        redis=f"redis://127.0.0.1:{stage.redis_links[number].port}",
-        relay_port=stage.relay.port,
+    variables = environment(
+        mongo=cluster.replica_set.uri(service_name(number)),
+        redis=f"redis://127.0.0.1:{cluster.redis_links[number].port}",
+        relay_port=cluster.relay.port,
         **settings,
     )
-    return service(stage.folder, given, name=name(number))
+    return running_service(cluster.folder, variables, name=service_name(number))
 
 
-def name(number: int) -> str:
+def service_name(number: int) -> str:
     return f"chaos-{number}"

@@ -1,4 +1,4 @@
-"""How each fault befalls the stage, and how it is undone."""
+"""The injection of each fault into the cluster, and how it is undone."""
 
 import asyncio
 import shutil
@@ -10,9 +10,9 @@ from pathlib import Path
 import libfaketime
 from redis.asyncio import Redis
 
-from tests.chaos.cluster import Stage, name
-from tests.chaos.faults import Fault, Kind
-from tests.chaos.links import Link, Trouble
+from tests.chaos.cluster import ChaosCluster, service_name
+from tests.chaos.faults import Fault, FaultKind
+from tests.chaos.links import Link, LinkFault
 from tests.chaos.replica_set import Member
 from tests.support.relay.script import (
     Action,
@@ -25,86 +25,86 @@ from tests.support.relay.script import (
     repeatable,
 )
 
-EVERYWHERE = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
-SLOWLY = Trickle(0.01)  # an octet, of about twenty
-LONGEST_DELAY_SECONDS = 0.15
-MOST_CLOCK_OFFSET_SECONDS = 300
-HANDS_FULL_SECONDS = 2.0
+ALL_STAGES = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
+SLOW_REPLY = Trickle(0.01)  # seconds for each of its about twenty bytes
+MAX_DELAY_SECONDS = 0.15
+MAX_CLOCK_OFFSET_SECONDS = 300
+CLAIM_SECONDS = 2.0
 LIBFAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
 
-Befall = Callable[[Stage, Fault], AbstractAsyncContextManager[None]]
+Injector = Callable[[ChaosCluster, Fault], AbstractAsyncContextManager[None]]
 
 
-def befalling(stage: Stage, fault: Fault) -> AbstractAsyncContextManager[None]:
-    """Give the block for which *fault* lasts."""
-    return BEFALL[fault.kind](stage, fault)
+def inject(cluster: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
+    """Return the context in which *fault* lasts."""
+    return INJECTORS[fault.kind](cluster, fault)
 
 
 # Services
 
 
 @asynccontextmanager
-async def killed(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    await stage.services[fault.service].kill()
+async def kill_service(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    await cluster.services[fault.service].kill()
     yield
-    stage.services[fault.service].launch()
+    cluster.services[fault.service].launch()
 
 
 @asynccontextmanager
-async def restarted(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    await stage.services[fault.service].stop()
+async def restart_service(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    await cluster.services[fault.service].stop()
     yield
-    stage.services[fault.service].launch()
+    cluster.services[fault.service].launch()
 
 
 @asynccontextmanager
-async def frozen(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    """Freeze it with mails in hand that it has not begun, which others take over meanwhile."""
-    async with relay_says_nothing(stage, at=At.MAIL):
-        await asyncio.sleep(HANDS_FULL_SECONDS)
-        stage.services[fault.service].freeze()
+async def freeze_service(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    """Freeze it with claimed jobs that it has not begun; others take them over meanwhile."""
+    async with silence_relay(cluster, at=At.MAIL):
+        await asyncio.sleep(CLAIM_SECONDS)
+        cluster.services[fault.service].freeze()
     yield
-    stage.services[fault.service].thaw()
+    cluster.services[fault.service].thaw()
 
 
 @asynccontextmanager
-async def clock_off(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    victim = stage.services[fault.service]
-    ordinary = victim.environment
-    offset = (fault.chance * 2 - 1) * MOST_CLOCK_OFFSET_SECONDS
-    await victim.kill()
-    victim.environment = {
-        **ordinary,
+async def offset_clock(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    service = cluster.services[fault.service]
+    original = service.environment
+    offset = (fault.random_value * 2 - 1) * MAX_CLOCK_OFFSET_SECONDS
+    await service.kill()
+    service.environment = {
+        **original,
         "LD_PRELOAD": str(LIBFAKETIME),
         "FAKETIME": f"{offset:+.1f}s",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    victim.launch()
+    service.launch()
     yield
-    await victim.kill()
-    victim.environment = ordinary
-    victim.launch()
+    await service.kill()
+    service.environment = original
+    service.launch()
 
 
 # MongoDB
 
 
 @asynccontextmanager
-async def primary_killed(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    async with members_killed([await stage.replica_set.primary()]):
+async def kill_primary(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    async with kill_members([await cluster.replica_set.wait_for_primary()]):
         yield
 
 
 @asynccontextmanager
-async def majority_killed(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    spared = int(fault.chance * len(stage.replica_set.members))
-    members = [m for number, m in enumerate(stage.replica_set.members) if number != spared]
-    async with members_killed(members):
+async def kill_majority(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    survivor = int(fault.random_value * len(cluster.replica_set.members))
+    members = [m for number, m in enumerate(cluster.replica_set.members) if number != survivor]
+    async with kill_members(members):
         yield
 
 
 @asynccontextmanager
-async def members_killed(members: Sequence[Member]) -> AsyncIterator[None]:
+async def kill_members(members: Sequence[Member]) -> AsyncIterator[None]:
     for member in members:
         member.server.kill()
     yield
@@ -113,58 +113,62 @@ async def members_killed(members: Sequence[Member]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def primary_frozen(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    primary = await stage.replica_set.primary()
-    primary.server.stop_signal()
+async def freeze_primary(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    primary = await cluster.replica_set.wait_for_primary()
+    primary.server.freeze()
     yield
-    primary.server.cont()
+    primary.server.resume()
 
 
 @asynccontextmanager
-async def stepped_down(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    primary = await stage.replica_set.primary()
+async def step_down_primary(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    primary = await cluster.replica_set.wait_for_primary()
     await asyncio.to_thread(primary.command, "replSetStepDown", 5)
     yield
 
 
-def primary_cut(*, refuses: bool) -> Befall:
+def cut_off_primary(*, refuses: bool) -> Injector:
     @asynccontextmanager
-    async def befall(stage: Stage, _: Fault) -> AsyncIterator[None]:
-        primary = await stage.replica_set.primary()
-        with primary.link.troubled(Trouble(refuses=refuses)):
+    async def inject_fault(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+        primary = await cluster.replica_set.wait_for_primary()
+        with primary.link.inject(LinkFault(refuses=refuses)):
             yield
 
-    return befall
+    return inject_fault
 
 
 @asynccontextmanager
-async def mongo_slow(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    async with all_troubled(stage.mongo_links, delay_seconds=fault.chance * LONGEST_DELAY_SECONDS):
+async def slow_mongo(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    async with inject_into_links(
+        cluster.mongo_links, delay_seconds=fault.random_value * MAX_DELAY_SECONDS
+    ):
         yield
 
 
 @asynccontextmanager
-async def mongo_reset(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    for link in stage.mongo_links:
+async def reset_mongo_links(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    for link in cluster.mongo_links:
         link.reset()
     yield
 
 
-def cut_from_mongo(*, refuses: bool) -> Befall:
-    def befall(stage: Stage, fault: Fault) -> AbstractAsyncContextManager[None]:
-        return all_troubled(stage.mongo_links, owner=name(fault.service), refuses=refuses)
+def cut_off_from_mongo(*, refuses: bool) -> Injector:
+    def inject_fault(cluster: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
+        return inject_into_links(
+            cluster.mongo_links, owner=service_name(fault.service), refuses=refuses
+        )
 
-    return befall
+    return inject_fault
 
 
 @asynccontextmanager
-async def all_troubled(
+async def inject_into_links(
     links: Sequence[Link], *, owner: str = "", refuses: bool = False, delay_seconds: float = 0.0
 ) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         for link in links:
-            trouble = Trouble(owner=owner, refuses=refuses, delay_seconds=delay_seconds)
-            stack.enter_context(link.troubled(trouble))
+            fault = LinkFault(owner=owner, refuses=refuses, delay_seconds=delay_seconds)
+            stack.enter_context(link.inject(fault))
         yield
 
 
@@ -172,122 +176,124 @@ async def all_troubled(
 
 
 @asynccontextmanager
-async def redis_killed(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    stage.valkey.kill()
+async def kill_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    cluster.valkey.kill()
     yield
-    await stage.valkey.start()
+    await cluster.valkey.start()
 
 
 @asynccontextmanager
-async def redis_frozen(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    stage.valkey.stop_signal()
+async def freeze_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    cluster.valkey.freeze()
     yield
-    stage.valkey.cont()
+    cluster.valkey.resume()
 
 
 @asynccontextmanager
-async def redis_flushed(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    async with Redis.from_url(stage.valkey.uri) as redis:
+async def flush_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    async with Redis.from_url(cluster.valkey.uri) as redis:
         await redis.flushall()
     yield
 
 
 @asynccontextmanager
-async def redis_emptied(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    stage.valkey.kill()
-    shutil.rmtree(stage.data_of_redis)
+async def empty_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    cluster.valkey.kill()
+    shutil.rmtree(cluster.redis_data)
     yield
-    await stage.valkey.start()
+    await cluster.valkey.start()
 
 
 @asynccontextmanager
-async def redis_lagging(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    """Go on with what Redis had at the beginning, as a replica that had lagged would."""
-    data, replica = stage.data_of_redis, stage.folder / "lagging"
+async def roll_back_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    """Restore the data from the start of the fault, as a failover to a lagging replica does."""
+    data, replica = cluster.redis_data, cluster.folder / "lagging"
     shutil.copytree(data, replica)
     yield
-    stage.valkey.kill()
+    cluster.valkey.kill()
     shutil.rmtree(data)
     replica.rename(data)
-    await stage.valkey.start()
+    await cluster.valkey.start()
 
 
 @asynccontextmanager
-async def redis_slow(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    delay = fault.chance * LONGEST_DELAY_SECONDS
-    async with all_troubled(stage.redis_links, delay_seconds=delay):
+async def slow_redis(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    delay = fault.random_value * MAX_DELAY_SECONDS
+    async with inject_into_links(cluster.redis_links, delay_seconds=delay):
         yield
 
 
 @asynccontextmanager
-async def redis_reset(stage: Stage, _: Fault) -> AsyncIterator[None]:
-    for link in stage.redis_links:
+async def reset_redis_links(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    for link in cluster.redis_links:
         link.reset()
     yield
 
 
-def cut_from_redis(*, refuses: bool) -> Befall:
-    def befall(stage: Stage, fault: Fault) -> AbstractAsyncContextManager[None]:
-        return all_troubled([stage.redis_links[fault.service]], refuses=refuses)
+def cut_off_from_redis(*, refuses: bool) -> Injector:
+    def inject_fault(cluster: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
+        return inject_into_links([cluster.redis_links[fault.service]], refuses=refuses)
 
-    return befall
+    return inject_fault
 
 
 # The relay
 
 
 @asynccontextmanager
-async def relay_says_nothing(stage: Stage, *, at: str) -> AsyncIterator[None]:
-    """Let it hold back its replies to *at* until the block ends."""
+async def silence_relay(cluster: ChaosCluster, *, at: str) -> AsyncIterator[None]:
+    """Hold back the relay's replies at *at* until the block ends."""
     over = asyncio.Event()
     silence = Hang(until=over)
-    stage.relay.rule(lambda moment: silence if moment.at == at and not over.is_set() else None)
+    cluster.relay.add_rule(
+        lambda moment: silence if moment.at == at and not over.is_set() else None
+    )
     try:
         yield
     finally:
         over.set()
 
 
-def relay_does(action: Action, *, at: AbstractSet[str], share: float = 1.0) -> Befall:
+def script_relay(action: Action, *, at: AbstractSet[str], share: float = 1.0) -> Injector:
     @asynccontextmanager
-    async def befall(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-        chance = repeatable(str(fault.chance))
+    async def inject_fault(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+        chance = repeatable(str(fault.random_value))
 
         def rule(moment: Moment) -> Action | None:
             return action if moment.at in at and chance.random() < share else None
 
-        stage.relay.rule(rule)
+        cluster.relay.add_rule(rule)
         yield
-        stage.relay.forgive()
+        cluster.relay.clear_rules()
 
-    return befall
+    return inject_fault
 
 
-BEFALL: Mapping[Kind, Befall] = {
-    Kind.SERVICE_KILLED: killed,
-    Kind.SERVICE_FROZEN: frozen,
-    Kind.SERVICE_RESTARTED: restarted,
-    Kind.SERVICE_CLOCK_OFF: clock_off,
-    Kind.PRIMARY_KILLED: primary_killed,
-    Kind.PRIMARY_FROZEN: primary_frozen,
-    Kind.PRIMARY_CUT: primary_cut(refuses=True),
-    Kind.PRIMARY_MUTE: primary_cut(refuses=False),
-    Kind.PRIMARY_STEPPED_DOWN: stepped_down,
-    Kind.MAJORITY_KILLED: majority_killed,
-    Kind.MONGO_SLOW: mongo_slow,
-    Kind.MONGO_RESET: mongo_reset,
-    Kind.REDIS_KILLED: redis_killed,
-    Kind.REDIS_FROZEN: redis_frozen,
-    Kind.REDIS_FLUSHED: redis_flushed,
-    Kind.REDIS_EMPTIED: redis_emptied,
-    Kind.REDIS_LAGGING: redis_lagging,
-    Kind.REDIS_SLOW: redis_slow,
-    Kind.REDIS_RESET: redis_reset,
-    Kind.CUT_FROM_MONGO: cut_from_mongo(refuses=True),
-    Kind.MUTE_FROM_MONGO: cut_from_mongo(refuses=False),
-    Kind.CUT_FROM_REDIS: cut_from_redis(refuses=True),
-    Kind.MUTE_FROM_REDIS: cut_from_redis(refuses=False),
-    Kind.RELAY_HANGS_UP: relay_does(Drop(), at=EVERYWHERE, share=0.3),
-    Kind.RELAY_LOSES_REPLIES: relay_does(LoseReply(), at={At.BODY}, share=0.3),
-    Kind.RELAY_SLOW: relay_does(SLOWLY, at={At.BODY}),
+INJECTORS: Mapping[FaultKind, Injector] = {
+    FaultKind.SERVICE_KILLED: kill_service,
+    FaultKind.SERVICE_FROZEN: freeze_service,
+    FaultKind.SERVICE_RESTARTED: restart_service,
+    FaultKind.SERVICE_CLOCK_OFF: offset_clock,
+    FaultKind.PRIMARY_KILLED: kill_primary,
+    FaultKind.PRIMARY_FROZEN: freeze_primary,
+    FaultKind.PRIMARY_CUT: cut_off_primary(refuses=True),
+    FaultKind.PRIMARY_MUTE: cut_off_primary(refuses=False),
+    FaultKind.PRIMARY_STEPPED_DOWN: step_down_primary,
+    FaultKind.MAJORITY_KILLED: kill_majority,
+    FaultKind.MONGO_SLOW: slow_mongo,
+    FaultKind.MONGO_RESET: reset_mongo_links,
+    FaultKind.REDIS_KILLED: kill_redis,
+    FaultKind.REDIS_FROZEN: freeze_redis,
+    FaultKind.REDIS_FLUSHED: flush_redis,
+    FaultKind.REDIS_EMPTIED: empty_redis,
+    FaultKind.REDIS_LAGGING: roll_back_redis,
+    FaultKind.REDIS_SLOW: slow_redis,
+    FaultKind.REDIS_RESET: reset_redis_links,
+    FaultKind.CUT_FROM_MONGO: cut_off_from_mongo(refuses=True),
+    FaultKind.MUTE_FROM_MONGO: cut_off_from_mongo(refuses=False),
+    FaultKind.CUT_FROM_REDIS: cut_off_from_redis(refuses=True),
+    FaultKind.MUTE_FROM_REDIS: cut_off_from_redis(refuses=False),
+    FaultKind.RELAY_HANGS_UP: script_relay(Drop(), at=ALL_STAGES, share=0.3),
+    FaultKind.RELAY_LOSES_REPLIES: script_relay(LoseReply(), at={At.BODY}, share=0.3),
+    FaultKind.RELAY_SLOW: script_relay(SLOW_REPLY, at={At.BODY}),
 }

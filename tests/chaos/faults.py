@@ -1,4 +1,4 @@
-"""Which faults befall the stage, and when: drawn from a seed. Pure."""
+"""The faults of a run and their times, drawn from a seed. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from random import Random
 from tests.support.relay.script import repeatable
 
 
-class Kind(StrEnum):
-    """The faults; each undoes itself when its time is over."""
+class FaultKind(StrEnum):
+    """The kinds of faults; each is undone when its duration is over."""
 
     SERVICE_KILLED = "service killed"
     SERVICE_FROZEN = "service frozen"
@@ -39,93 +39,93 @@ class Kind(StrEnum):
     RELAY_SLOW = "relay slow"
 
 
-Range = tuple[float, float]
-AT_ONCE: Range = (0.0, 0.0)
-LONGER_THAN_A_LEASE: Range = (40.0, 50.0)
-SOME: Range = (4.0, 15.0)
+SecondsRange = tuple[float, float]
+INSTANT: SecondsRange = (0.0, 0.0)
+LONGER_THAN_A_LEASE: SecondsRange = (40.0, 50.0)
+SEVERAL_SECONDS: SecondsRange = (4.0, 15.0)
 
-SERVICE: Mapping[Kind, Range] = {
-    Kind.SERVICE_KILLED: (0.2, 8.0),
-    Kind.SERVICE_FROZEN: LONGER_THAN_A_LEASE,
-    Kind.SERVICE_RESTARTED: (0.0, 4.0),
-    Kind.SERVICE_CLOCK_OFF: (10.0, 40.0),
+SERVICE_FAULTS: Mapping[FaultKind, SecondsRange] = {
+    FaultKind.SERVICE_KILLED: (0.2, 8.0),
+    FaultKind.SERVICE_FROZEN: LONGER_THAN_A_LEASE,
+    FaultKind.SERVICE_RESTARTED: (0.0, 4.0),
+    FaultKind.SERVICE_CLOCK_OFF: (10.0, 40.0),
 }
-SHARED: Sequence[Mapping[Kind, Range]] = (
+SHARED_FAULTS: Sequence[Mapping[FaultKind, SecondsRange]] = (
     {
-        Kind.PRIMARY_KILLED: SOME,
-        Kind.PRIMARY_FROZEN: SOME,
-        Kind.PRIMARY_CUT: SOME,
-        Kind.PRIMARY_MUTE: SOME,
-        Kind.PRIMARY_STEPPED_DOWN: AT_ONCE,
-        Kind.MAJORITY_KILLED: (3.0, 10.0),
-        Kind.MONGO_SLOW: SOME,
-        Kind.MONGO_RESET: AT_ONCE,
+        FaultKind.PRIMARY_KILLED: SEVERAL_SECONDS,
+        FaultKind.PRIMARY_FROZEN: SEVERAL_SECONDS,
+        FaultKind.PRIMARY_CUT: SEVERAL_SECONDS,
+        FaultKind.PRIMARY_MUTE: SEVERAL_SECONDS,
+        FaultKind.PRIMARY_STEPPED_DOWN: INSTANT,
+        FaultKind.MAJORITY_KILLED: (3.0, 10.0),
+        FaultKind.MONGO_SLOW: SEVERAL_SECONDS,
+        FaultKind.MONGO_RESET: INSTANT,
     },
     {
-        Kind.REDIS_KILLED: SOME,
-        Kind.REDIS_FROZEN: SOME,
-        Kind.REDIS_FLUSHED: AT_ONCE,
-        Kind.REDIS_EMPTIED: SOME,
-        Kind.REDIS_LAGGING: SOME,
-        Kind.REDIS_SLOW: SOME,
-        Kind.REDIS_RESET: AT_ONCE,
+        FaultKind.REDIS_KILLED: SEVERAL_SECONDS,
+        FaultKind.REDIS_FROZEN: SEVERAL_SECONDS,
+        FaultKind.REDIS_FLUSHED: INSTANT,
+        FaultKind.REDIS_EMPTIED: SEVERAL_SECONDS,
+        FaultKind.REDIS_LAGGING: SEVERAL_SECONDS,
+        FaultKind.REDIS_SLOW: SEVERAL_SECONDS,
+        FaultKind.REDIS_RESET: INSTANT,
     },
     {
-        Kind.CUT_FROM_MONGO: (4.0, 40.0),
-        Kind.MUTE_FROM_MONGO: (4.0, 40.0),
-        Kind.CUT_FROM_REDIS: (4.0, 40.0),
-        Kind.MUTE_FROM_REDIS: (4.0, 40.0),
+        FaultKind.CUT_FROM_MONGO: (4.0, 40.0),
+        FaultKind.MUTE_FROM_MONGO: (4.0, 40.0),
+        FaultKind.CUT_FROM_REDIS: (4.0, 40.0),
+        FaultKind.MUTE_FROM_REDIS: (4.0, 40.0),
     },
     {
-        Kind.RELAY_HANGS_UP: (1.0, 8.0),
-        Kind.RELAY_LOSES_REPLIES: (1.0, 8.0),
-        Kind.RELAY_SLOW: (2.0, 10.0),
+        FaultKind.RELAY_HANGS_UP: (1.0, 8.0),
+        FaultKind.RELAY_LOSES_REPLIES: (1.0, 8.0),
+        FaultKind.RELAY_SLOW: (2.0, 10.0),
     },
 )
-LONGEST_GAP = 30.0
+MAX_GAP = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault: seconds from the beginning, how long it lasts, and which service it befalls."""
+    """One fault: its start and duration in seconds, and the service that it hits."""
 
-    kind: Kind
-    at: float
-    lasting: float
+    kind: FaultKind
+    start: float
+    duration: float
     service: int = 0
-    chance: float = 0.5  # for whatever else it has to draw
+    random_value: float = 0.5  # for what else the injection has to draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """Faults of which one befalls the stage at a time, each one of *services*."""
+class FaultTimeline:
+    """Faults that do not overlap, each of one of *services*."""
 
-    kinds: Mapping[Kind, Range]
+    kinds: Mapping[FaultKind, SecondsRange]
     services: Sequence[int]
 
-    def draw(self, chance: Random, seconds: float, pace: float) -> Iterator[Fault]:
-        at = chance.uniform(0.0, LONGEST_GAP) / pace
+    def draw(self, chance: Random, seconds: float, speedup: float) -> Iterator[Fault]:
+        at = chance.uniform(0.0, MAX_GAP) / speedup
         while at < seconds:
             kind = chance.choice(list(self.kinds))
-            lasting = min(chance.uniform(*self.kinds[kind]) / pace, seconds - at)
+            duration = min(chance.uniform(*self.kinds[kind]) / speedup, seconds - at)
             yield Fault(
                 kind=kind,
-                at=at,
-                lasting=lasting,
+                start=at,
+                duration=duration,
                 service=chance.choice(self.services),
-                chance=chance.random(),
+                random_value=chance.random(),
             )
-            at += lasting + chance.uniform(1.0, LONGEST_GAP) / pace
+            at += duration + chance.uniform(1.0, MAX_GAP) / speedup
 
 
-def draw(
-    seed: int, *, services: int, seconds: float, pace: float = 1.0
+def draw_faults(
+    seed: int, *, services: int, seconds: float, speedup: float = 1.0
 ) -> Sequence[Sequence[Fault]]:
-    """Draw a list of faults for each thing that can fail; those of one list do not overlap.
+    """Draw a timeline of faults for each part that can fail; faults of one timeline do not overlap.
 
-    *pace* divides all durations: a short run meets more of them. All are over after *seconds*.
+    *speedup* divides all durations, so that a short run has more faults. All end within *seconds*.
     """
     chance = repeatable(seed)
-    each = [Lane(kinds=SERVICE, services=[number]) for number in range(services)]
-    shared = [Lane(kinds=kinds, services=range(services)) for kinds in SHARED]
-    return [list(lane.draw(chance, seconds, pace)) for lane in (*each, *shared)]
+    each = [FaultTimeline(kinds=SERVICE_FAULTS, services=[number]) for number in range(services)]
+    shared = [FaultTimeline(kinds=kinds, services=range(services)) for kinds in SHARED_FAULTS]
+    return [list(timeline.draw(chance, seconds, speedup)) for timeline in (*each, *shared)]

@@ -1,4 +1,4 @@
-"""A TCP proxy whose connections belong to somebody, so that one process can be cut off alone."""
+"""A TCP proxy whose connections have an owner, so that one process can be cut off alone."""
 
 import asyncio
 import re
@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from tests.support.wait import until
 
 CHUNK = 64 * 1024
-OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB's drivers begin by naming their application
+OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB drivers send the name of their application first
 
 
 @dataclass(kw_only=True, eq=False)
-class Trouble:
-    """What befalls the connections of *owner*, or all of them if there is none."""
+class LinkFault:
+    """A fault of the connections of *owner*, or of all connections if it is empty."""
 
     owner: str = ""
     delay_seconds: float = 0.0
-    refuses: bool = False  # breaks connections; silent otherwise: they stay, nothing passes
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    refuses: bool = False  # closes connections; otherwise they stay open and pass nothing
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def meets(self, owner: str) -> bool:
+    def applies_to(self, owner: str) -> bool:
         return self.owner in {"", owner}
 
 
@@ -36,65 +36,65 @@ class Connection:
 
 
 class Link:
-    """Listens on a port of its own for the server on *to_port*; *owner* is that of all, if said."""
+    """Listens on its own port for the server on *to_port*; *owner*, if set, owns them all."""
 
     def __init__(self, to_port: int, *, owner: str = "") -> None:
         self.to_port = to_port
         self.port = 0
         self._owner = owner
-        self._troubles: list[Trouble] = []
+        self._faults: list[LinkFault] = []
         self._connections: set[Connection] = set()
-        self._guests: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
 
     @contextmanager
-    def troubled(self, trouble: Trouble) -> Iterator[None]:
-        """Let *trouble* befall this link for a block."""
-        self._troubles.append(trouble)
-        if trouble.refuses:
-            self.reset(trouble.owner)
+    def inject(self, fault: LinkFault) -> Iterator[None]:
+        """Inject *fault* into this link until the block ends."""
+        self._faults.append(fault)
+        if fault.refuses:
+            self.reset(fault.owner)
         try:
             yield
         finally:
-            self._troubles.remove(trouble)
-            trouble.over.set()
+            self._faults.remove(fault)
+            fault.ended.set()
 
     def reset(self, owner: str = "") -> None:
-        """Break every connection of *owner*, or of all; new ones are welcome."""
+        """Close every connection of *owner*, or all; new ones are accepted."""
         for connection in self._connections:
             if owner in {"", connection.owner}:
                 connection.reset()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._guests.add(writer)
+        self._clients.add(writer)
         with suppress(OSError):
-            await self._carry(reader, writer)
+            await self._forward(reader, writer)
         writer.transport.abort()
-        self._guests.discard(writer)
+        self._clients.discard(writer)
 
     async def end(self) -> None:
-        """Break all connections; none is left when this returns."""
-        for writer in self._guests:
+        """Close all connections and wait until none is left."""
+        for writer in self._clients:
             writer.transport.abort()
-        await until(lambda: not self._guests)
+        await until(lambda: not self._clients)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.read(CHUNK)
         owner = self._owner or owner_in(first)
-        if any(each.refuses for each in self._met(owner)):
+        if any(each.refuses for each in self._faults_of(owner)):
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
-        connection = Connection(owner, (writer, there_writer))
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
+        connection = Connection(owner, (writer, server_writer))
         self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pump(reader, there_writer, owner, first))
-                tasks.create_task(self._pump(there_reader, writer, owner))
+                tasks.create_task(self._pump(reader, server_writer, owner, first))
+                tasks.create_task(self._pump(server_reader, writer, owner))
         finally:
             self._connections.discard(connection)
             connection.reset()
 
-    def _met(self, owner: str) -> list[Trouble]:
-        return [trouble for trouble in self._troubles if trouble.meets(owner)]
+    def _faults_of(self, owner: str) -> list[LinkFault]:
+        return [fault for fault in self._faults if fault.applies_to(owner)]
 
     async def _pump(
         self,
@@ -103,24 +103,24 @@ class Link:
         owner: str,
         data: bytes = b"",
     ) -> None:
-        """Carry octets one way until either side has gone; then end the other way too."""
+        """Copy bytes one way until either side has gone; then close the other direction too."""
         with suppress(ConnectionError):
             while data := data or await reader.read(CHUNK):
-                if self._troubles:
-                    await self._suffer(owner)
-                if writer.is_closing():  # uvloop's would raise
+                if self._faults:
+                    await self._apply_faults(owner)
+                if writer.is_closing():  # a write would raise with uvloop
                     break
                 writer.write(data)
                 await writer.drain()
                 data = b""
         writer.transport.abort()
 
-    async def _suffer(self, owner: str) -> None:
-        for trouble in self._met(owner):
-            if trouble.delay_seconds:
-                await asyncio.sleep(trouble.delay_seconds)
-            elif not trouble.refuses:
-                await trouble.over.wait()
+    async def _apply_faults(self, owner: str) -> None:
+        for fault in self._faults_of(owner):
+            if fault.delay_seconds:
+                await asyncio.sleep(fault.delay_seconds)
+            elif not fault.refuses:
+                await fault.ended.wait()
 
 
 def owner_in(first: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Three real mongods that are one replica set, each reached through a link: also by the others."""
+"""Three real mongods as one replica set; clients and members reach each through its link."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,19 +33,19 @@ class Member:
     link: Link
 
     def start(self) -> None:
-        """Start again where it was; what it has to catch up with is its own affair."""
+        """Start it again on its data; it catches up by itself."""
         self.server.launch()
 
     def is_primary(self) -> bool:
         return bool(self.command("hello").get("isWritablePrimary"))
 
     def find(self, collection: str) -> list[dict[str, Any]]:
-        """Read what this member has, whether a majority has it or not."""
+        """Read this member's documents, whether a majority has them or not."""
         with Client(f"127.0.0.1:{self.server.port}", directConnection=True) as client:
             return list(client[DATABASE][collection].find())
 
     def command(self, *words: Any, **options: Any) -> dict[str, Any]:
-        """Ask this member itself; {} when it does not answer."""
+        """Run a command on this member; return {} if it does not answer."""
         with Client(
             f"127.0.0.1:{self.server.port}",
             directConnection=True,
@@ -63,29 +63,29 @@ class ReplicaSet:
     members: Sequence[Member]
 
     def uri(self, owner: str) -> str:
-        """Give the URI for *owner*, by whose name its connections can be told from others."""
+        """Return the URI for *owner*; its connections carry that name."""
         hosts = ",".join(f"127.0.0.1:{member.link.port}" for member in self.members)
         return f"mongodb://{hosts}/{DATABASE}?replicaSet={SET_NAME}&appName={owner}"
 
-    async def primary(self) -> Member:
-        """Give the member that takes writes, as soon as there is one."""
+    async def wait_for_primary(self) -> Member:
+        """Wait until there is a primary, and return it."""
 
-        async def found() -> list[Member]:
+        async def find_primaries() -> list[Member]:
             return [each for each in self.members if await asyncio.to_thread(each.is_primary)]
 
-        return (await until(found, within=30, every=0.1))[0]
+        return (await until(find_primaries, within=30, every=0.1))[0]
 
     def read(self, collection: str) -> list[dict[str, Any]]:
-        """Read what a majority has."""
+        """Read the documents that a majority has."""
         with Client(self.uri("chaos-reader"), tz_aware=True) as client:
             found = client.get_default_database()[collection]
             return list(found.with_options(read_concern=ReadConcern("majority")).find())
 
-    def replicate(self, members: Sequence[Member], *, goes_on: bool) -> None:
-        """Let *members* fetch what the primary writes, or not; they stay in touch with it."""
-        point = {"configureFailPoint": "stopReplProducer", "mode": "off" if goes_on else "alwaysOn"}
+    def set_replication(self, members: Sequence[Member], *, enabled: bool) -> None:
+        """Start or stop replication to *members*; they stay connected to the primary."""
+        point = {"configureFailPoint": "stopReplProducer", "mode": "off" if enabled else "alwaysOn"}
         for member in members:
-            assert member.command(point), "the set is to run with enableTestCommands"
+            assert member.command(point), "run the set with enableTestCommands"
 
     async def initiate(self) -> None:
         config = {
@@ -100,14 +100,14 @@ class ReplicaSet:
             },
         }
         await asyncio.to_thread(self.members[0].command, "replSetInitiate", config)
-        await self.primary()
+        await self.wait_for_primary()
 
 
 @asynccontextmanager
 async def a_replica_set(
     folder: Path, parameters: Mapping[str, str] = PARAMETERS
 ) -> AsyncIterator[ReplicaSet]:
-    """Run the set for a block; its members are killed then."""
+    """Run the set until the block ends; then kill its members."""
     async with AsyncExitStack() as stack:
         members = []
         for number in range(MEMBERS):

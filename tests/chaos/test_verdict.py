@@ -1,4 +1,4 @@
-"""The oracle of the chaos tests finds what is planted, and nothing else."""
+"""The oracle of the chaos tests finds each planted defect, and nothing else."""
 
 from collections import Counter
 from typing import Any
@@ -22,24 +22,24 @@ def a_job(recipient: str = "anna", **fields: Any) -> dict[str, Any]:
     }
 
 
-def seen(**fields: Any) -> Evidence:
-    known: dict[str, Any] = {
+def make_evidence(**fields: Any) -> Evidence:
+    defaults: dict[str, Any] = {
         "on_uncertain": "resend",
         "due": {"anna": DUE},
         "accepted": {"anna": {"job of anna"}},
         "codes": Counter(OK=1),
-        "words": {},
-        "gave_up": set(),
+        "error_details": {},
+        "unanswered": set(),
         "documents": [a_job()],
         "arrivals": [("anna", 1000.2)],
         "relay_faults": Counter[str](),
         "faults_ended": FAULTS_ENDED,
     }
-    return Evidence(**{**known, **fields})
+    return Evidence(**{**defaults, **fields})
 
 
-def test_nothing_is_found_where_all_is_well() -> None:
-    assert problems(seen()) == []
+def test_a_correct_run_has_no_problems() -> None:
+    assert problems(make_evidence()) == []
 
 
 UNCERTAIN = [{"kind": "UNCERTAIN"}, {"kind": "ACCEPTED"}]
@@ -49,17 +49,21 @@ TWICE = [("anna", 1000.2), ("anna", 1030.0)]
 @pytest.mark.parametrize(
     "planted",
     [
-        pytest.param({"gave_up": {"ben"}}, id="a caller gave up"),
+        pytest.param({"unanswered": {"ben"}}, id="a caller gave up"),
         pytest.param({"documents": []}, id="an accepted job is lost"),
-        pytest.param({"documents": [a_job(_id="other")]}, id="another id than was told"),
-        pytest.param({"documents": [a_job(), a_job(_id="other")]}, id="two jobs for one wish"),
+        pytest.param({"documents": [a_job(_id="other")]}, id="another id than callers got"),
+        pytest.param({"documents": [a_job(), a_job(_id="other")]}, id="two jobs for one request"),
         pytest.param({"documents": [a_job(state="SENDING")]}, id="not final"),
         pytest.param({"documents": [a_job(state="UNCERTAIN")]}, id="held under resend"),
-        pytest.param({"documents": [a_job(state="FAILED")]}, id="failed by no fault of its own"),
+        pytest.param(
+            {"documents": [a_job(state="FAILED")]}, id="FAILED through no fault of the mail"
+        ),
         pytest.param({"documents": [a_job(lease=1)]}, id="a lease is left"),
         pytest.param({"arrivals": []}, id="SENT without a mail"),
-        pytest.param({"arrivals": [("anna", 1001.0), ("ben", 1001.0)]}, id="a mail of nobody"),
-        pytest.param({"arrivals": TWICE}, id="twice without a doubt"),
+        pytest.param(
+            {"arrivals": [("anna", 1001.0), ("ben", 1001.0)]}, id="a mail without a request"
+        ),
+        pytest.param({"arrivals": TWICE}, id="twice and never UNCERTAIN"),
         pytest.param(
             {
                 "arrivals": TWICE,
@@ -74,15 +78,16 @@ TWICE = [("anna", 1000.2), ("anna", 1030.0)]
         pytest.param({"codes": Counter(OK=1, INTERNAL=1)}, id="a defect answered"),
     ],
 )
-def test_what_is_wrong_is_found(planted: dict[str, Any]) -> None:
-    assert problems(seen(**planted))
+def test_each_planted_defect_is_found(planted: dict[str, Any]) -> None:
+    assert problems(make_evidence(**planted))
 
 
 @pytest.mark.parametrize(
     "harmless",
     [
         pytest.param(
-            {"arrivals": TWICE, "documents": [a_job(attempts=UNCERTAIN)]}, id="twice after a doubt"
+            {"arrivals": TWICE, "documents": [a_job(attempts=UNCERTAIN)]},
+            id="twice after UNCERTAIN",
         ),
         pytest.param(
             {"on_uncertain": "hold", "documents": [a_job(state="UNCERTAIN", attempt=0)]},
@@ -93,8 +98,8 @@ def test_what_is_wrong_is_found(planted: dict[str, Any]) -> None:
             id="the relay's fault was charged",
         ),
         pytest.param({"accepted": {}}, id="accepted, but the caller had no answer"),
-        pytest.param({"codes": Counter(OK=1, UNAVAILABLE=7)}, id="calls that were asked again"),
+        pytest.param({"codes": Counter(OK=1, UNAVAILABLE=7)}, id="calls that were repeated"),
     ],
 )
-def test_what_may_be_is_not_held_against_it(harmless: dict[str, Any]) -> None:
-    assert problems(seen(**harmless)) == []
+def test_allowed_results_are_not_problems(harmless: dict[str, Any]) -> None:
+    assert problems(make_evidence(**harmless)) == []

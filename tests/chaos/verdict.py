@@ -1,4 +1,4 @@
-"""What must hold after any faults, checked against the relay's ledger and MongoDB. Pure."""
+"""The properties that must hold after any faults, checked in the ledger and in MongoDB. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-LATEST_SECONDS = 45.0
+DEADLINE_SECONDS = 45.0
 SETTLED: Mapping[str, AbstractSet[str]] = {
     "resend": {"SENT"},
     "hold": {"SENT", "UNCERTAIN"},
 }
-"""No fault is the fault of a mail: it is sent, or held where nobody knows."""
-MAY_BE_ANSWERED = {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
-MOST_TOLD = 20
+"""The final states by policy. No fault is caused by a mail: each is sent, or held if UNCERTAIN."""
+EXPECTED_CODES = {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
+MAX_REPORTED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What was seen from outside; recipients stand for their mails, times are Unix seconds."""
+    """The observations from outside; recipients identify mails, times are Unix seconds."""
 
     on_uncertain: str
-    due: Mapping[str, int]  # of everything that was asked for
-    accepted: Mapping[str, AbstractSet[str]]  # recipient → job ids that callers were told
-    codes: Counter[str]  # what calls were answered
-    words: Mapping[str, str]  # the latest words beside each of these
-    gave_up: AbstractSet[str]  # recipients whose callers never had an OK
+    due: Mapping[str, int]  # of everything that was requested
+    accepted: Mapping[str, AbstractSet[str]]  # recipient → job ids that callers got
+    codes: Counter[str]  # the status codes of calls
+    error_details: Mapping[str, str]  # the latest details of each code
+    unanswered: AbstractSet[str]  # recipients whose callers never had an OK
     documents: Sequence[Mapping[str, Any]]
     arrivals: Sequence[tuple[str, float]]
-    relay_faults: Counter[str]  # those that befell a mail at the relay
+    relay_faults: Counter[str]  # those that hit a mail at the relay
     faults_ended: float
 
     @cached_property
@@ -52,7 +52,7 @@ class Evidence:
 
     @property
     def uncertain(self) -> set[str]:
-        """Give the recipients of jobs that were UNCERTAIN at some time."""
+        """Return the recipients of jobs that were UNCERTAIN at some time."""
         return {
             job["email"]
             for job in self.documents
@@ -61,94 +61,94 @@ class Evidence:
 
     @property
     def lateness(self) -> list[float]:
-        """Give by how many seconds each mail came late first, in order."""
+        """Return by how many seconds the first arrival of each mail was late, sorted."""
         return sorted(min(times) - self.due[recipient] for recipient, times in self.times.items())
 
 
 def problems(evidence: Evidence) -> list[str]:
-    """List what does not hold; empty: all does."""
+    """List the properties that do not hold."""
     found = [problem for check in CHECKS for problem in check(evidence)]
-    return found[:MOST_TOLD]
+    return found[:MAX_REPORTED]
 
 
-def is_kept(evidence: Evidence) -> Iterator[str]:
-    """P1: what was accepted is in MongoDB, under the one id that every caller was told."""
-    for recipient, told in evidence.accepted.items():
+def check_accepted_kept(evidence: Evidence) -> Iterator[str]:
+    """Check P1: each accepted job is in MongoDB, under the one id that every caller got."""
+    for recipient, ids in evidence.accepted.items():
         kept = {job["_id"] for job in evidence.jobs.get(recipient, [])}
-        if kept != told:
-            yield f"{recipient}: callers were told {told}, MongoDB has {kept}"
+        if kept != ids:
+            yield f"{recipient}: callers got {ids}, MongoDB has {kept}"
 
 
-def is_answered(evidence: Evidence) -> Iterator[str]:
-    """A caller that goes on asking is told OK once the faults have ended."""
-    for recipient in sorted(evidence.gave_up):
-        yield f"{recipient}: no OK within {LATEST_SECONDS:g} s after the faults had ended"
+def check_callers_answered(evidence: Evidence) -> Iterator[str]:
+    """Check that a caller that repeats its call gets an OK once the faults have ended."""
+    for recipient in sorted(evidence.unanswered):
+        yield f"{recipient}: no OK within {DEADLINE_SECONDS:g} s after the faults had ended"
 
 
-def is_settled(evidence: Evidence) -> Iterator[str]:
-    """P2: every job, also one whose caller got no answer, is in exactly one final state."""
+def check_jobs_settled(evidence: Evidence) -> Iterator[str]:
+    """Check P2: every job, also one without an answered call, is in exactly one final state."""
     for recipient, jobs in evidence.jobs.items():
         if [job["state"] in SETTLED[evidence.on_uncertain] for job in jobs] != [True]:
             yield f"{recipient}: {[(job['state'], job['reason']) for job in jobs]}"
 
 
-def has_no_claim_left(evidence: Evidence) -> Iterator[str]:
+def check_no_claim_left(evidence: Evidence) -> Iterator[str]:
     for job in evidence.documents:
         if left := {"claim", "lease", "begun"} & job.keys():
             yield f"{job['email']}: {job['state']} and still has {left}"
 
 
-def is_at_the_relay(evidence: Evidence) -> Iterator[str]:
+def check_sent_arrived(evidence: Evidence) -> Iterator[str]:
     for job in evidence.documents:
         if job["state"] == "SENT" and job["email"] not in evidence.times:
-            yield f"{job['email']}: SENT, but the relay never had it"
+            yield f"{job['email']}: SENT, but the relay never got it"
 
 
-def was_asked_for(evidence: Evidence) -> Iterator[str]:
+def check_mail_requested(evidence: Evidence) -> Iterator[str]:
     for recipient in evidence.times.keys() - evidence.due.keys():
-        yield f"{recipient}: nobody asked for this mail"
+        yield f"{recipient}: this mail was not requested"
 
 
-def is_sent_once(evidence: Evidence) -> Iterator[str]:
-    """P3: twice only when it was UNCERTAIN and the policy is to resend."""
+def check_sent_once(evidence: Evidence) -> Iterator[str]:
+    """Check P3: a mail arrives twice only if it was UNCERTAIN and the policy is to resend."""
     may_be_twice = evidence.uncertain if evidence.on_uncertain == "resend" else set()
     for recipient, times in evidence.times.items():
         if len(times) > 1 and recipient not in may_be_twice:
-            yield f"{recipient}: came {len(times)} times"
+            yield f"{recipient}: arrived {len(times)} times"
 
 
-def is_charged_rightly(evidence: Evidence) -> Iterator[str]:
-    """A crash uses up no attempt: what is charged is what the relay did, and its yes."""
+def check_attempts_charged(evidence: Evidence) -> Iterator[str]:
+    """Check that only faults of the relay and its acceptance are charged: a crash is not."""
     for job in evidence.documents:
-        most = evidence.relay_faults[job["email"]] + (job["state"] == "SENT")
-        if job["attempt"] > most:
-            yield f"{job['email']}: {job['attempt']} attempts charged, the relay knows of {most}"
+        limit = evidence.relay_faults[job["email"]] + (job["state"] == "SENT")
+        if job["attempt"] > limit:
+            yield f"{job['email']}: {job['attempt']} attempts charged, the relay knows of {limit}"
 
 
-def is_in_time(evidence: Evidence) -> Iterator[str]:
+def check_on_time(evidence: Evidence) -> Iterator[str]:
     for recipient, times in evidence.times.items():
         due = evidence.due.get(recipient, 0)
-        if (late := max(times) - max(due, evidence.faults_ended)) > LATEST_SECONDS:
-            yield f"{recipient}: came {late:.1f} s after the faults had ended"
+        if (late := max(times) - max(due, evidence.faults_ended)) > DEADLINE_SECONDS:
+            yield f"{recipient}: arrived {late:.1f} s after the faults had ended"
         if min(times) < due:
-            yield f"{recipient}: came {due - min(times):.3f} s early"
+            yield f"{recipient}: arrived {due - min(times):.3f} s early"
 
 
-def calls_end_well(evidence: Evidence) -> Iterator[str]:
-    for code in evidence.codes.keys() - MAY_BE_ANSWERED:
-        words = evidence.words.get(code, "")
-        yield f"{evidence.codes[code]} calls were answered {code}, at last: {words}"
+def check_call_codes(evidence: Evidence) -> Iterator[str]:
+    for code in evidence.codes.keys() - EXPECTED_CODES:
+        details = evidence.error_details.get(code, "")
+        yield f"{evidence.codes[code]} calls were answered {code}, the last one with: {details}"
 
 
 CHECKS = (
-    is_kept,
-    is_answered,
-    is_settled,
-    has_no_claim_left,
-    is_at_the_relay,
-    was_asked_for,
-    is_sent_once,
-    is_charged_rightly,
-    is_in_time,
-    calls_end_well,
+    check_accepted_kept,
+    check_callers_answered,
+    check_jobs_settled,
+    check_no_claim_left,
+    check_sent_arrived,
+    check_mail_requested,
+    check_sent_once,
+    check_attempts_charged,
+    check_on_time,
+    check_call_codes,
 )

@@ -1,4 +1,4 @@
-"""What a new user gets wrong first: each answer says what is wrong and what to do, also as JSON."""
+"""Mistakes of new users: each error says what is wrong and what to do, also as JSON."""
 
 import json
 import socket
@@ -12,22 +12,22 @@ import pytest
 from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.cli.test_proxies import ARGUMENTS
-from tests.support.command import command, shell
-from tests.support.fake_service import Refusal, answering
+from tests.support.command import run_command, run_shell
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
-WISH = ("--to=ada@example.org", "--empid=E1", "--message=Hi")
+REQUIRED_OPTIONS = ("--to=ada@example.org", "--empid=E1", "--message=Hi")
 KEYS = {
     *("message", "code", "reason", "violations", "metadata", "retry_after_seconds", "exit_code"),
 }
-ABOUT_DUE = ("ListJobs", "filter.due_from", "--due-from")
+ABOUT_DUE = ("ListJobs", "filter.due_time_from", "--due-time-from")
 ABOUT_REQUEST_ID = ("ListJobs", "filter.request_id", "--request-id")  # counted by a list
 NAMES = [each.name for each in COMMANDS.commands]
 
 
 @pytest.fixture
 def web_server() -> Iterator[str]:
-    """Speak HTTP/1.1 to whoever connects, as the port of another program does."""
+    """Answer each connection with HTTP/1.1, as the port of another program does."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:
@@ -50,50 +50,68 @@ def web_server() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
-        ([], f"gcsched: error: say which command: {', '.join(NAMES)}"),
-        (["job"], "gcsched job: error: say which command: show, list, count"),
-        (["shedule", *WISH], "there is no command 'shedule'. Did you mean schedule? The commands"),
-        (["zzz"], "there is no command 'zzz'. The commands are dev, serve, "),
-        (["job", "lst"], "gcsched job: error: there is no command 'lst'. Did you mean list?"),
-        (["job", "zzz"], "there is no command 'zzz'. The commands are show, list, "),
+        ([], f"gcsched: error: specify a command: {', '.join(NAMES)}"),
+        (["job"], "gcsched job: error: specify a command: show, list, count"),
+        (
+            ["shedule", *REQUIRED_OPTIONS],
+            "unknown command 'shedule'. Did you mean schedule? The commands",
+        ),
+        (["zzz"], "unknown command 'zzz'. The commands are dev, serve, "),
+        (["job", "lst"], "gcsched job: error: unknown command 'lst'. Did you mean list?"),
+        (["job", "zzz"], "unknown command 'zzz'. The commands are show, list, "),
         (["schedule"], "arguments are required: --to, --empid, --message"),
         (
             ["schedule", "--email=a@b"],
             "required: --to, --empid, --message; unrecognized: --email\n",
         ),
         (["schedule", "-to", "a@b"], "--message; unrecognized: -to. Did you mean --to?\n"),
-        (["schedule", *WISH[:2], "--mesage", "x"], "--mesage. Did you mean --message?\n"),
+        (
+            ["schedule", *REQUIRED_OPTIONS[:2], "--mesage", "x"],
+            "--mesage. Did you mean --message?\n",
+        ),
         (["job", "reschedule", "1", "--on=x"], "--at --daily is required; unrecognized: --on\n"),
         (["status", "--bogus"], "gcsched status: error: unrecognized arguments: --bogus\n"),
         (["--target", "host", "status"], "after the command: gcsched status --target host\n"),
         (["--target", "a b", "job", "list"], "gcsched job list --target 'a b'\n"),
         (["job", "--target", "host", "list"], "gcsched job list --target host\n"),
         (["--target", "host"], "write options after the command: gcsched COMMAND --target host\n"),
-        (["template", "check", ""], "argument FOLDER: '' is not a path; write . for the current"),
-        (["template", "preview", "doc", "--html="], "argument --html: '' is not a path; write ."),
-        (["template", "preview", "doc", "--folder="], "argument --folder: '' is not a path;"),
+        (["template", "check", ""], "argument FOLDER: invalid path '': use . for the current"),
+        (["template", "preview", "doc", "--html="], "argument --html: invalid path '': use ."),
+        (["template", "preview", "doc", "--folder="], "argument --folder: invalid path '':"),
         (
             ["dev", "--data", ""],
-            "argument --data: '' is not a path; write . for the current folder",
+            "argument --data: invalid path '': use . for the current folder",
         ),
-        (["schedule", *WISH, "--targt=x"], "unrecognized arguments: --targt=x. Did you mean --tar"),
-        (["schedule", *WISH, "on", "Friday"], "on Friday; put a value with spaces into quotes"),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "--targt=x"],
+            "unrecognized arguments: --targt=x. Did you mean --tar",
+        ),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "on", "Friday"],
+            "on Friday; quote a value that contains spaces",
+        ),
         (["--json", "health"], "write options after the command: gcsched health --json"),
-        (["schedule", *WISH, "--name"], "a value that begins with '-' as --name=-value"),
-        (["schedule", *WISH, "--name", "-x"], "a value that begins with '-' as --name=-value"),
-        (["schedule", *WISH, "--var=room"], "'room' is not a pair; write name=value"),
-        (["job", "list", "--limit", "-1"], "'-1' is not a number; write 0 or more"),
-        (["health", "--timeout", "-1"], "'-1' is not a number of seconds above 0; write"),
-        (["health", "--timeout=5s"], "'5s' is not a number of seconds above 0; write e.g. 2.5"),
-        (["job", "list", "--due-from=daily"], "'daily' is not a time here; write now, +30s"),
-        (["jobs", "cancel"], "say which jobs: options of a filter, or --all"),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "--name"],
+            "a value that begins with '-' as --name=-value",
+        ),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "--name", "-x"],
+            "a value that begins with '-' as --name=-value",
+        ),
+        (["schedule", *REQUIRED_OPTIONS, "--var=room"], "invalid pair 'room': expected name=value"),
+        (["job", "list", "--limit", "-1"], "invalid number '-1': expected an integer ≥ 0"),
+        (["health", "--timeout", "-1"], "invalid seconds '-1': expected a number > 0"),
+        (["health", "--timeout=5s"], "invalid seconds '5s': expected a number > 0, e.g. 2.5"),
+        (["job", "list", "--due-time-from=daily"], "invalid time 'daily': expected now, +30s"),
+        (["jobs", "cancel"], "specify a filter or --all"),
         (["completion"], "the following arguments are required: shell"),
     ],
 )
-async def test_wrong_usage_is_answered_with_what_to_write(
+async def test_the_error_for_wrong_usage_says_what_to_write(
     arguments: list[str], advice: str
 ) -> None:
-    done = await command(*arguments)
+    done = await run_command(*arguments)
 
     assert (done.code, done.out) == (2, "")
     assert advice in done.err
@@ -101,32 +119,32 @@ async def test_wrong_usage_is_answered_with_what_to_write(
 
 
 async def test_no_command_shows_the_help() -> None:
-    done = await command()
+    done = await run_command()
 
     assert "exit codes:" in done.err
     assert all(f"\n    {name}" in done.err for name in NAMES)
 
 
 @pytest.mark.parametrize("at", ["-5m", "-2h"])
-async def test_a_time_that_is_over_may_begin_with_a_minus(at: str) -> None:
+async def test_a_time_in_the_past_may_start_with_a_minus(at: str) -> None:
     listed = task_pb2.ListJobsResponse()
-    async with answering(ListJobs=listed) as service:
+    async with fake_scheduler(ListJobs=listed) as service:
         where = ("--target", service.target)
-        done = await command("job", "list", "--state=sent", "--due-from", at, *where)
+        done = await run_command("job", "list", "--state=sent", "--due-time-from", at, *where)
 
     assert done.code == 0, done.err
-    assert isinstance(service.asked[0], task_pb2.ListJobsRequest)
-    assert service.asked[0].filter.due_from.seconds > 0
+    assert isinstance(service.requests[0], task_pb2.ListJobsRequest)
+    assert service.requests[0].filter.due_time_from.seconds > 0
 
 
 @pytest.mark.parametrize("arguments", [["job", "count"], ["health"]])
-async def test_another_programs_port_is_said_to_be_one(
+async def test_the_error_for_the_port_of_another_program_says_so(
     arguments: list[str], web_server: str
 ) -> None:
-    done = await command(*arguments, "--target", web_server)
-    as_json = await command(*arguments, "--json", "--target", web_server)
+    done = await run_command(*arguments, "--target", web_server)
+    as_json = await run_command(*arguments, "--json", "--target", web_server)
 
-    advice = "What answers there is not gRPC in plain text: it is another program, or TLS."
+    advice = "The peer does not speak plaintext gRPC: it is another program, or it expects TLS."
     assert (done.code, as_json.code) == (3, 3)
     assert advice in done.err
     assert "GCSCHED_TARGET" in done.err
@@ -134,9 +152,11 @@ async def test_another_programs_port_is_said_to_be_one(
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-async def test_no_answer_is_one_document_of_json_and_3_from_every_command(name: str) -> None:
+async def test_every_command_reports_no_answer_as_one_json_document_and_exit_code_3(
+    name: str,
+) -> None:
     where = ("--target", f"127.0.0.1:{free_port()}")
-    done = await command(*name.split(), *ARGUMENTS[name], "--json", "--timeout=0.2", *where)
+    done = await run_command(*name.split(), *ARGUMENTS[name], "--json", "--timeout=0.2", *where)
 
     error = json.loads(done.err)["error"]
     assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
@@ -146,8 +166,8 @@ async def test_no_answer_is_one_document_of_json_and_3_from_every_command(name: 
     assert error["exit_code"] == 3
 
 
-async def test_what_the_service_says_is_in_the_json() -> None:
-    refusal = Refusal(
+async def test_the_error_of_the_service_is_in_the_json() -> None:
+    refusal = ErrorAnswer(
         code=grpc.StatusCode.INVALID_ARGUMENT,
         message="two things",
         fields=(("emailID", "must be one"), ("empid", "is none")),
@@ -155,8 +175,10 @@ async def test_what_the_service_says_is_in_the_json() -> None:
         metadata=(("a", "b"),),
         retry_after=timedelta(seconds=1.5),
     )
-    async with answering(ScheduleMeet=refusal) as service:
-        done = await command("schedule", *WISH, "--json", "--target", service.target)
+    async with fake_scheduler(ScheduleMeet=refusal) as service:
+        done = await run_command(
+            "schedule", *REQUIRED_OPTIONS, "--json", "--target", service.target
+        )
 
     assert (done.code, done.out) == (2, "")
     assert json.loads(done.err) == {
@@ -178,20 +200,20 @@ async def test_what_the_service_says_is_in_the_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "words"),
     [
-        (["schedule", *WISH, "--at=soon", "--json"], 2, "--at: 'soon' is not a time"),
+        (["schedule", *REQUIRED_OPTIONS, "--at=soon", "--json"], 2, "--at: invalid time 'soon'"),
         (["schedule", "--json"], 2, "arguments are required: --to"),
-        (["job", "list", "--json", "--state=x"], 2, "'x' is not a state"),
-        (["job", "list", "--js", "--state=x"], 2, "'x' is not a state"),
-        (["jobs", "cancel", "--json"], 2, "say which jobs"),
-        (["jobs", "cancel", "--all", "--json"], 2, "--yes does it without asking"),
+        (["job", "list", "--json", "--state=x"], 2, "invalid state 'x'"),
+        (["job", "list", "--js", "--state=x"], 2, "invalid state 'x'"),
+        (["jobs", "cancel", "--json"], 2, "specify a filter"),
+        (["jobs", "cancel", "--all", "--json"], 2, "use --yes to go on without it"),
         (["shedule", "--json"], 2, "Did you mean schedule?"),
-        (["--json"], 2, "say which command"),
+        (["--json"], 2, "specify a command"),
     ],
 )
-async def test_what_is_found_here_is_json_too(
+async def test_errors_found_without_the_service_are_json_too(
     arguments: list[str], exit_code: int, words: str
 ) -> None:
-    done = await command(*arguments)
+    done = await run_command(*arguments)
 
     error = json.loads(done.err)["error"]
     assert (done.code, done.out, error["exit_code"]) == (exit_code, "", exit_code)
@@ -209,7 +231,7 @@ async def test_what_is_found_here_is_json_too(
             "timestamp",
             "--at",
         ),
-        (["job", "list", "--state=sent", "--due-from=1"], *ABOUT_DUE),
+        (["job", "list", "--state=sent", "--due-time-from=1"], *ABOUT_DUE),
         (["job", "list"], "ListJobs", "order", "--order"),
         (["job", "list"], "ListJobs", "filter", "--filter"),
         (["job", "count", "--request-id=x"], *ABOUT_REQUEST_ID),
@@ -220,28 +242,28 @@ async def test_what_is_found_here_is_json_too(
         (["template", "preview", "doc", "--to=x"], "PreviewTemplate", "email", "--to"),
         (["template", "preview", "doc", "--username=x"], "PreviewTemplate", "name", "--username"),
         (
-            ["suppression", "add", "a@example.org", "--reason=x", "--until=1"],
-            *("AddSuppression", "until", "--until"),
+            ["suppression", "add", "a@example.org", "--reason=x", "--expire-time=1"],
+            *("AddSuppression", "expire_time", "--expire-time"),
         ),
     ],
 )
-async def test_a_field_that_is_wrong_has_the_name_of_its_option(
+async def test_an_invalid_field_is_named_by_its_option(
     arguments: list[str], method: str, field: str, option: str
 ) -> None:
-    wrong = Refusal(
+    wrong = ErrorAnswer(
         code=grpc.StatusCode.INVALID_ARGUMENT, message=f"{field}: no", fields=((field, "no"),)
     )
-    async with answering(**{method: wrong}) as service:
-        done = await command(*arguments, "--target", service.target)
+    async with fake_scheduler(**{method: wrong}) as service:
+        done = await run_command(*arguments, "--target", service.target)
 
     assert (done.code, done.err) == (2, f"refused:\n  {option}: no\n")
 
 
-async def test_a_page_that_fails_leaves_the_lines_before_it_whole() -> None:
+async def test_a_page_that_fails_leaves_the_earlier_lines_complete() -> None:
     first = task_pb2.ListJobsResponse(jobs=[task_pb2.Job(job_id="1")], next_page_token="next")
-    gone = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STORE_UNAVAILABLE")
-    async with answering(ListJobs=[first, gone]) as service:
-        done = await command("job", "list", "--json", "--target", service.target)
+    gone = ErrorAnswer(code=grpc.StatusCode.UNAVAILABLE, reason="STORE_UNAVAILABLE")
+    async with fake_scheduler(ListJobs=[first, gone]) as service:
+        done = await run_command("job", "list", "--json", "--target", service.target)
 
     assert done.code == 3
     assert [json.loads(line)["job_id"] for line in done.out.splitlines()] == ["1"]
@@ -249,10 +271,10 @@ async def test_a_page_that_fails_leaves_the_lines_before_it_whole() -> None:
 
 
 async def test_a_full_disk_is_json_too() -> None:
-    async with answering(GetJob=task_pb2.Job(job_id="1")) as service:
-        done = await shell(f"gcsched job show 0190 --json --target {service.target} >/dev/full")
+    async with fake_scheduler(GetJob=task_pb2.Job(job_id="1")) as service:
+        done = await run_shell(f"gcsched job show 0190 --json --target {service.target} >/dev/full")
 
     assert done.returncode == 1
     assert json.loads(done.stderr)["error"]["message"] == (
-        "standard output cannot be written (No space left on device); nothing more was printed"
+        "cannot write to standard output (No space left on device): the output is incomplete"
     )

@@ -6,7 +6,7 @@ from argparse import Namespace
 import pytest
 
 from gcsched import __version__
-from gcsched.cli.command import Command, Group
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.main import main
 from gcsched.errors import GcschedError
 
@@ -24,25 +24,25 @@ HEAVY = {
 }
 
 
-def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
+def run_gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    without_settings = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return subprocess.run(
         [sys.executable, "-m", "gcsched", *arguments],
-        env=without_ours | environ,
+        env=without_settings | environ,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def failing_with(error: BaseException) -> Group:
+def make_failing_command(error: BaseException) -> CommandGroup:
     def run(_: Namespace) -> int:
         raise error
 
-    return Group(name="gcsched", help="", commands=[Command(name="fail", help="", run=run)])
+    return CommandGroup(name="gcsched", help="", commands=[Command(name="fail", help="", run=run)])
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
 
@@ -68,14 +68,14 @@ def test_help_is_fast_because_it_imports_nothing_heavy(arguments: list[str]) -> 
 
 
 def test_no_command_is_wrong_usage() -> None:
-    done = gcsched()
+    done = run_gcsched()
 
     assert done.returncode == 2
     assert "COMMAND" in done.stderr
 
 
-def test_serve_without_settings_says_all_that_is_missing_and_ends_with_2() -> None:
-    done = gcsched("serve", GCSCHED_DAILY_AT="noon")
+def test_serve_without_settings_lists_all_missing_ones_and_exits_with_2() -> None:
+    done = run_gcsched("serve", GCSCHED_DAILY_AT="noon")
 
     assert done.returncode == 2
     assert [line.split()[0] for line in done.stderr.splitlines()] == [
@@ -88,21 +88,21 @@ def test_serve_without_settings_says_all_that_is_missing_and_ends_with_2() -> No
     assert "python -m gcsched dev" in done.stderr
 
 
-def test_what_goes_wrong_is_one_sentence_and_ends_with_1(
+def test_a_failure_is_one_sentence_and_exit_code_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code = main(["fail"], failing_with(GcschedError("the port is taken")))
+    code = main(["fail"], make_failing_command(GcschedError("the port is taken")))
 
     assert code == 1
     assert capsys.readouterr().err == "the port is taken\n"
 
 
-def test_an_interrupt_is_no_traceback() -> None:
-    assert main(["fail"], failing_with(KeyboardInterrupt())) == 130
+def test_an_interrupt_prints_no_traceback() -> None:
+    assert main(["fail"], make_failing_command(KeyboardInterrupt())) == 130
 
 
 def test_commands_can_be_grouped() -> None:
     listing = Command(name="list", help="", run=lambda _: 7)
-    job = Group(name="job", help="", commands=[listing])
+    job = CommandGroup(name="job", help="", commands=[listing])
 
-    assert main(["job", "list"], Group(name="gcsched", help="", commands=[job])) == 7
+    assert main(["job", "list"], CommandGroup(name="gcsched", help="", commands=[job])) == 7

@@ -1,4 +1,4 @@
-"""Every command and both clients, with proxies in the environment; oracle: who was connected to."""
+"""Every command and both clients with proxies in the environment; oracle: who got a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gcsched.cli.command import Command, Group
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.main import COMMANDS
 from gcsched.client import AsyncClient, CallFailed, Client
-from tests.support.command import command, gcsched
+from tests.support.command import run_command, run_gcsched
 
 PROXIES = ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"]
 EXCEPTIONS = ["no_proxy", "NO_PROXY", "no_grpc_proxy"]
@@ -32,26 +32,28 @@ ARGUMENTS = {
     "resume": [],
     "suppression list": [],
     "suppression show": ["ada@example.org"],
-    "suppression add": ["ada@example.org", "--reason=asked"],
+    "suppression add": ["ada@example.org", "--reason=requested"],
     "suppression remove": ["ada@example.org"],
     "recipient show": ["E1"],
     "recipient forget": ["E1", "--yes"],
     "template list": [],
     "template preview": ["doc"],
 }
-NOT_CALLING = {"serve", "dev", "completion", "template check"}
-SOON_SECONDS = 0.5
+COMMANDS_WITHOUT_CALLS = {"serve", "dev", "completion", "template check"}
+TIMEOUT_SECONDS = 0.5
 
 
 @dataclass(kw_only=True)
 class Listener:
-    """Notes the first line of whoever connects, and hangs up."""
+    """Records the first line of each connection, then closes it."""
 
     port: int = 0
-    heard: list[str] = field(default_factory=list)
+    request_lines: list[str] = field(default_factory=list)
 
     async def on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.heard.append((await reader.read(1024)).decode(errors="replace").split("\r\n")[0])
+        self.request_lines.append(
+            (await reader.read(1024)).decode(errors="replace").split("\r\n")[0]
+        )
         writer.close()
 
 
@@ -68,7 +70,7 @@ async def a_listener() -> AsyncIterator[Listener]:
 
 @pytest.fixture
 async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listener]:
-    """A proxy that each variable names, and no exception from it."""
+    """A proxy that every proxy variable names, without exceptions from it."""
     async with a_listener() as proxy:
         for name in PROXIES:
             for each in (name, name.upper()):
@@ -84,87 +86,93 @@ async def service() -> AsyncIterator[Listener]:
         yield service
 
 
-def leaves(group: Group, above: str = "") -> Iterator[tuple[str, Command]]:
+def leaves(group: CommandGroup, above: str = "") -> Iterator[tuple[str, Command]]:
     for each in group.commands:
         name = f"{above} {each.name}".strip()
-        if isinstance(each, Group):
+        if isinstance(each, CommandGroup):
             yield from leaves(each, name)
         else:
             yield name, each
 
 
-def test_no_command_is_left_out() -> None:
-    assert {name for name, _ in leaves(COMMANDS)} - NOT_CALLING == set(ARGUMENTS)
+def test_every_command_is_covered() -> None:
+    assert {name for name, _ in leaves(COMMANDS)} - COMMANDS_WITHOUT_CALLS == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-async def test_no_command_asks_a_proxy_for_this_machine(
+async def test_commands_use_no_proxy_for_this_machine(
     name: str, proxy: Listener, service: Listener
 ) -> None:
     where = f"127.0.0.1:{service.port}"
 
-    done = await command(
-        *name.split(), *ARGUMENTS[name], "--target", where, f"--timeout={SOON_SECONDS}"
+    done = await run_command(
+        *name.split(), *ARGUMENTS[name], "--target", where, f"--timeout={TIMEOUT_SECONDS}"
     )
 
     assert done.code != 0
-    assert service.heard, done.err
-    assert proxy.heard == []
+    assert service.request_lines, done.err
+    assert proxy.request_lines == []
 
 
-async def ask_plainly(target: str) -> None:
-    def ask() -> None:
-        with Client(target, timeout=SOON_SECONDS) as plain, pytest.raises(CallFailed):
-            plain.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
+async def call_sync(target: str) -> None:
+    def call() -> None:
+        with Client(target, timeout=TIMEOUT_SECONDS) as client, pytest.raises(CallFailed):
+            client.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
 
-    await asyncio.to_thread(ask)
+    await asyncio.to_thread(call)
 
 
-async def ask_async(target: str) -> None:
-    async with AsyncClient(target, timeout=SOON_SECONDS) as asking:
+async def call_async(target: str) -> None:
+    async with AsyncClient(target, timeout=TIMEOUT_SECONDS) as client:
         with pytest.raises(CallFailed):
-            await asking.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
+            await client.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
 
 
-Ask = Callable[[str], Awaitable[None]]
-BOTH = pytest.mark.parametrize("ask", [ask_plainly, ask_async])
+CallTarget = Callable[[str], Awaitable[None]]
+BOTH_CLIENTS = pytest.mark.parametrize("call_service", [call_sync, call_async])
 
 
-@BOTH
+@BOTH_CLIENTS
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "dns:///localhost", "ipv4:127.0.0.1"])
-async def test_no_client_asks_a_proxy_for_this_machine(
-    ask: Ask, host: str, proxy: Listener, service: Listener
+async def test_clients_use_no_proxy_for_this_machine(
+    call_service: CallTarget, host: str, proxy: Listener, service: Listener
 ) -> None:
-    await ask(f"{host}:{service.port}")
+    await call_service(f"{host}:{service.port}")
 
-    assert service.heard
-    assert proxy.heard == []
-
-
-@BOTH
-async def test_another_machine_is_asked_through_the_proxy(ask: Ask, proxy: Listener) -> None:
-    await ask("gcsched.test:50051")
-
-    assert proxy.heard[0] == "CONNECT gcsched.test:50051 HTTP/1.1"
+    assert service.request_lines
+    assert proxy.request_lines == []
 
 
-async def test_a_command_asks_another_machine_through_the_proxy(proxy: Listener) -> None:
+@BOTH_CLIENTS
+async def test_clients_call_another_machine_through_the_proxy(
+    call_service: CallTarget, proxy: Listener
+) -> None:
+    await call_service("gcsched.test:50051")
+
+    assert proxy.request_lines[0] == "CONNECT gcsched.test:50051 HTTP/1.1"
+
+
+async def test_a_command_calls_another_machine_through_the_proxy(proxy: Listener) -> None:
     where = ["--target", "gcsched.test:50051", "--timeout=5"]
 
-    await gcsched("health", *where)
-    await gcsched("status", *where)
+    await run_gcsched("health", *where)
+    await run_gcsched("status", *where)
 
-    assert set(proxy.heard) == {"CONNECT gcsched.test:50051 HTTP/1.1"}
+    assert set(proxy.request_lines) == {"CONNECT gcsched.test:50051 HTTP/1.1"}
 
 
-@BOTH
+@BOTH_CLIENTS
 @pytest.mark.parametrize("entry", ["gcsched.test", "*.test", "*", "gcsched.test:50051"])
 @pytest.mark.parametrize("name", EXCEPTIONS)
-async def test_an_exception_is_asked_straight(
-    ask: Ask, name: str, entry: str, proxy: Listener, monkeypatch: pytest.MonkeyPatch
+async def test_clients_call_an_exception_directly(
+    call_service: CallTarget,
+    name: str,
+    entry: str,
+    proxy: Listener,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(name, entry)
 
-    await ask("gcsched.test:50051")
+    await call_service("gcsched.test:50051")
 
-    assert proxy.heard == []
+    assert proxy.request_lines == []

@@ -1,4 +1,4 @@
-"""What a command says on standard error never fails it."""
+"""Messages on standard error never fail a command."""
 
 import io
 import os
@@ -8,27 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.cli.standard_streams import Unfailing, unfailing_stderr
+from gcsched.cli.standard_streams import BestEffortStream, best_effort_stderr
 
 
-def test_words_reach_a_stream_that_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    with unfailing_stderr():
+def test_text_reaches_a_stream_that_accepts_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with best_effort_stderr():
         sys.stderr.write("a word\n")
 
     assert capsys.readouterr().err == "a word\n"
 
 
-def test_words_that_nothing_takes_are_lost_without_an_error() -> None:
+def test_text_that_cannot_be_written_is_dropped_without_an_error() -> None:
     with Path("/dev/full").open("w") as full:
-        Unfailing(full).write("lost\n")
+        BestEffortStream(full).write("lost\n")
 
-    Unfailing(None).write("lost\n")
-    assert not Unfailing(None).isatty()
+    BestEffortStream(None).write("lost\n")
+    assert not BestEffortStream(None).isatty()
     with pytest.raises(io.UnsupportedOperation):
-        Unfailing(None).fileno()
+        BestEffortStream(None).fileno()
 
 
-def test_a_pipe_that_nobody_reads_is_waited_for_a_second_at_most() -> None:
+def test_a_full_pipe_is_waited_for_at_most_a_second() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with os.fdopen(reading), os.fdopen(writing, "w") as pipe:
@@ -38,17 +38,17 @@ def test_a_pipe_that_nobody_reads_is_waited_for_a_second_at_most() -> None:
             except BlockingIOError:
                 break
         os.set_blocking(writing, True)
-        begun = time.monotonic()
+        started = time.monotonic()
 
-        Unfailing(pipe).write("lost\n")
+        BestEffortStream(pipe).write("lost\n")
 
-        assert 0.9 < time.monotonic() - begun < 3
+        assert 0.9 < time.monotonic() - started < 3
 
 
-def test_words_that_the_encoding_lacks_are_written_with_escapes(
+def test_characters_that_the_encoding_lacks_are_escaped(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with os.fdopen(os.dup(2), "w", encoding="ascii") as stream:
-        Unfailing(stream).write("half a pair \ud83d, an umlaut ä\n")
+        BestEffortStream(stream).write("half a pair \ud83d, an umlaut ä\n")
 
     assert capfd.readouterr().err == "half a pair \\ud83d, an umlaut \\xe4\n"

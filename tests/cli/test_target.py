@@ -1,21 +1,21 @@
-"""Where `--target` leads. Oracle: gRPC's naming document, and that nothing is asked at port 443."""
+"""The addresses of `--target`. Oracle: gRPC Name Resolution, and no call to port 443."""
 
 import json
 from argparse import ArgumentTypeError
 
 import pytest
 
-from gcsched.cli.target import with_port
+from gcsched.cli.target import add_default_port
 from gcsched.pb import task_pb2
-from tests.support.command import command, gcsched
-from tests.support.fake_service import answering
+from tests.support.command import run_command, run_gcsched
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.ports import free_port
 
-BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
+TWO_ADDRESSES = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"),
+    ("given", "expected"),
     [
         ("gcsched", "gcsched:50051"),
         ("gcsched.internal.", "gcsched.internal.:50051"),
@@ -38,7 +38,7 @@ BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
         ("ipv6:%5B::1%5D", "ipv6:%5B::1%5D:50051"),
         ("ipv6:%5Bfe80::1%25eth0%5D:6000", "ipv6:%5Bfe80::1%25eth0%5D:6000"),
         ("ipv6:[fd00::7]%2C[fd00::8]%3A6000", "ipv6:[fd00::7]:50051,[fd00::8]%3A6000"),
-        ("ipv6:%5bfd00::7%5d:6000%2c%5bfd00::8%5d:6000", BOTH),
+        ("ipv6:%5bfd00::7%5d:6000%2c%5bfd00::8%5d:6000", TWO_ADDRESSES),
         ("ipv6:%3A%3A1", "ipv6:[%3A%3A1]:50051"),
         ("%5B::1%5D:6000", "%5B::1%5D:6000"),
         ("unix:/run/gcsched.sock", "unix:/run/gcsched.sock"),
@@ -47,15 +47,15 @@ BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
         ("unix-abstract:gcsched", "unix-abstract:gcsched"),
     ],
 )
-def test_a_target_without_a_port_has_ours(given: str, asked: str) -> None:
-    assert with_port(given) == asked
+def test_a_target_without_a_port_gets_the_default_port(given: str, expected: str) -> None:
+    assert add_default_port(given) == expected
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("", "is not an address"),
-        ("a host", "is not an address"),
+        ("", "invalid address"),
+        ("a host", "invalid address"),
         (":50051", "has no host"),
         ("dns:///", "has no host"),
         ("dns:///:6000", "has no host"),
@@ -67,71 +67,75 @@ def test_a_target_without_a_port_has_ours(given: str, asked: str) -> None:
         ("[::1]6000", "has no host"),
         ("ipv6:%5B::1%5D:x", "has no valid port"),
         ("ipv6:%5B::1%5D:", "has no valid port"),
-        ("http://host:6000", "is a URL; write host:port, e.g. host:6000"),
-        ("https://host:6000/", "is a URL; write host:port, e.g. host:6000"),
-        ("grpc://host/path", "is a URL; write host:port, e.g. 127.0.0.1:50051"),
+        ("http://host:6000", "is a URL: write host:port, e.g. host:6000"),
+        ("https://host:6000/", "is a URL: write host:port, e.g. host:6000"),
+        ("grpc://host/path", "is a URL: write host:port, e.g. 127.0.0.1:50051"),
     ],
 )
-def test_what_is_not_a_target_is_answered_with_what_to_write(given: str, words: str) -> None:
+def test_the_error_for_an_invalid_target_says_what_to_write(given: str, words: str) -> None:
     with pytest.raises(ArgumentTypeError, match="write host:port") as caught:
-        with_port(given)
+        add_default_port(given)
 
     assert words in str(caught.value)
 
 
-async def test_a_variable_without_a_port_is_asked_at_ours() -> None:
-    done = await gcsched("health", "--timeout=0.5", GCSCHED_TARGET="127.0.0.9")
+async def test_a_variable_without_a_port_gets_the_default_port() -> None:
+    done = await run_gcsched("health", "--timeout=0.5", GCSCHED_TARGET="127.0.0.9")
 
     assert done.stderr.startswith("127.0.0.9:50051 is unavailable: ")
 
 
-async def test_a_wrong_target_asks_nothing() -> None:
-    done = await command("job", "list", "--target", f"http://127.0.0.1:{free_port()}")
+async def test_an_invalid_target_makes_no_call() -> None:
+    done = await run_command("job", "list", "--target", f"http://127.0.0.1:{free_port()}")
 
     assert done.code == 2
     assert "is a URL" in done.err
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "words"),
+    ("name", "value", "words"),
     [
-        ("GCSCHED_TARGET", "http://localhost:50051", "is a URL; write host:port, e.g. localhost:5"),
-        ("GCSCHED_TARGET", "a host", "is not an address; write host:port"),
-        ("GCSCHED_TARGET", "host:x", "has no valid port; write host:port"),
-        ("GCSCHED_GRPC_LISTEN", "bogus", "has no host; write host:port"),
-        ("GCSCHED_GRPC_LISTEN", "0.0.0.0:x", "has no valid port; write host:port"),
-        ("GCSCHED_GRPC_LISTEN", "[::]:0", "has no valid port; write host:port"),
+        (
+            "GCSCHED_TARGET",
+            "http://localhost:50051",
+            ", which is a URL: write host:port, e.g. localhost:5",
+        ),
+        ("GCSCHED_TARGET", "a host", ": write host:port"),
+        ("GCSCHED_TARGET", "host:x", ", which has no valid port: write host:port"),
+        ("GCSCHED_GRPC_LISTEN", "bogus", ", which has no host: write host:port"),
+        ("GCSCHED_GRPC_LISTEN", "0.0.0.0:x", ", which has no valid port: write host:port"),
+        ("GCSCHED_GRPC_LISTEN", "[::]:0", ", which has no valid port: write host:port"),
     ],
 )
 @pytest.mark.parametrize("arguments", [["health"], ["job", "count"]])
-async def test_a_variable_that_is_wrong_is_named_with_its_value(
-    name: str, said: str, words: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_an_invalid_variable_is_named_with_its_value(
+    name: str, value: str, words: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, said)
-    done = await command(*arguments)
-    as_json = await command(*arguments, "--json")
+    monkeypatch.setenv(name, value)
+    done = await run_command(*arguments)
+    as_json = await run_command(*arguments, "--json")
 
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"{name}: {said!r} {words}")
+    assert done.err.startswith(f"{name}: invalid address {value!r}{words}")
     assert json.loads(as_json.err)["error"]["message"] == done.err.rstrip("\n")
 
 
-async def test_a_variable_that_is_wrong_does_not_matter_beside_the_option(
+async def test_an_invalid_variable_is_ignored_beside_the_option(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GCSCHED_TARGET", "http://localhost")
-    async with answering(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
-        done = await command("job", "count", "--target", service.target)
+    async with fake_scheduler(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
+        done = await run_command("job", "count", "--target", service.target)
 
     assert (done.code, done.out) == (0, "7\n")
 
 
 @pytest.mark.parametrize("given", ["ipv4:host:1", "ipv6:[zz]:1", "dns://authority"])
 @pytest.mark.parametrize("arguments", [["health"], ["job", "count"]])
-async def test_a_target_that_grpc_cannot_read_is_wrong_usage(
+async def test_a_target_that_grpc_cannot_parse_is_wrong_usage(
     given: str, arguments: list[str]
 ) -> None:
-    done = await command(*arguments, "--target", given)
+    done = await run_command(*arguments, "--target", given)
 
     assert done.code == 2
     assert "the target uri is not valid" in done.err
@@ -141,9 +145,9 @@ async def test_a_target_that_grpc_cannot_read_is_wrong_usage(
 @pytest.mark.parametrize(
     "form", ["ipv4:127.0.0.1:{}", "ipv4:127.0.0.1%3A{}", "dns:///127.0.0.1:{}"]
 )
-async def test_a_form_of_grpcs_reaches_the_service(form: str) -> None:
-    async with answering(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
-        place = form.format(service.target.rpartition(":")[2])
-        done = await command("job", "count", "--target", place)
+async def test_a_grpc_name_reaches_the_service(form: str) -> None:
+    async with fake_scheduler(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
+        address = form.format(service.target.rpartition(":")[2])
+        done = await run_command("job", "count", "--target", address)
 
     assert (done.code, done.out) == (0, "7\n"), done.err

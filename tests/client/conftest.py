@@ -1,12 +1,12 @@
-"""Both clients: a test that asks runs with each."""
+"""Both clients: a test that uses the fixture runs with each."""
 
 import pytest
 
-from tests.support.client_calls import Ask, ask_async, ask_plainly
+from tests.support.client_calls import ScheduleCall, schedule_async, schedule_blocking
 
 
-@pytest.fixture(params=[ask_plainly, ask_async])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Every promise is kept by both clients."""
-    chosen: Ask = request.param
+@pytest.fixture(params=[schedule_blocking, schedule_async])
+def schedule_meet(request: pytest.FixtureRequest) -> ScheduleCall:
+    """Schedule a mail with one of the two clients."""
+    chosen: ScheduleCall = request.param
     return chosen

@@ -1,4 +1,4 @@
-"""What callers get: a client for plain and for async code, against real servers."""
+"""The client for blocking and for asyncio code, against real servers."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,15 +13,15 @@ from gcsched.client import (
     AsyncClient,
     CallFailed,
     Client,
-    InvalidRequest,
-    Scheduled,
+    InvalidArgument,
+    ScheduledJob,
     Unavailable,
 )
 from gcsched.pb import task_pb2
-from tests.support.app import Running
-from tests.support.client_calls import WISH, Ask
-from tests.support.command import python
-from tests.support.fake_service import ACCEPTED, answering
+from tests.support.client_calls import REQUEST, ScheduleCall
+from tests.support.command import run_python
+from tests.support.fake_scheduler import ACCEPTED, fake_scheduler
+from tests.support.in_process_app import RunningApp
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
 from tests.support.wait import until
@@ -43,8 +43,10 @@ SERVER_ONLY = {
 }
 
 
-async def test_what_is_asked_for_is_mailed(ask: Ask, app: Running, relay: Relay) -> None:
-    job = await ask(app.target, {**WISH, "name": "Ada", "at": datetime.now(UTC)})
+async def test_a_scheduled_request_is_mailed(
+    schedule_meet: ScheduleCall, app: RunningApp, relay: Relay
+) -> None:
+    job = await schedule_meet(app.target, {**REQUEST, "name": "Ada", "at": datetime.now(UTC)})
 
     await until(lambda: relay.ledger)
     (mail,) = relay.ledger
@@ -54,20 +56,24 @@ async def test_what_is_asked_for_is_mailed(ask: Ask, app: Running, relay: Relay)
     assert b"Ada" in mail.content
 
 
-async def test_the_same_wish_again_is_the_same_job(ask: Ask, app: Running) -> None:
-    first = await ask(app.target, WISH)
-    again = await ask(app.target, WISH)
-    other = await ask(app.target, {**WISH, "at": None})
+async def test_the_same_request_again_is_the_same_job(
+    schedule_meet: ScheduleCall, app: RunningApp
+) -> None:
+    first = await schedule_meet(app.target, REQUEST)
+    again = await schedule_meet(app.target, REQUEST)
+    other = await schedule_meet(app.target, {**REQUEST, "at": None})
 
     assert first == again
     assert other != first
 
 
-async def test_a_refused_wish_names_every_violation(ask: Ask, app: Running) -> None:
-    wish = {"empid": "", "email": "nobody", "message": "a\nb", "at": 1672531200000}
+async def test_a_refused_request_names_every_violation(
+    schedule_meet: ScheduleCall, app: RunningApp
+) -> None:
+    request = {"empid": "", "email": "nobody", "message": "a\nb", "at": 1672531200000}
 
-    with pytest.raises(InvalidRequest) as caught:
-        await ask(app.target, wish)
+    with pytest.raises(InvalidArgument) as caught:
+        await schedule_meet(app.target, request)
 
     named = {each.field: each.problem for each in caught.value.violations}
     assert set(named) == {"empid", "emailID", "message", "timestamp"}
@@ -76,16 +82,18 @@ async def test_a_refused_wish_names_every_violation(ask: Ask, app: Running) -> N
     assert f"emailID: {named['emailID']}" in str(caught.value)
 
 
-async def test_a_wish_of_too_many_bytes_is_refused_in_words(ask: Ask, app: Running) -> None:
-    with pytest.raises(InvalidRequest, match="at most 65536") as caught:
-        await ask(app.target, {**WISH, "name": "x" * 70_000})
+async def test_a_request_of_too_many_bytes_is_refused_with_the_limit(
+    schedule_meet: ScheduleCall, app: RunningApp
+) -> None:
+    with pytest.raises(InvalidArgument, match="at most 65536") as caught:
+        await schedule_meet(app.target, {**REQUEST, "name": "x" * 70_000})
 
     assert caught.value.reason == "REQUEST_TOO_LARGE"
     assert caught.value.violations == ()
 
 
-async def test_every_wish_reaches_its_field(ask: Ask) -> None:
-    wishes: dict[str, Any] = {
+async def test_every_option_reaches_its_field(schedule_meet: ScheduleCall) -> None:
+    options: dict[str, Any] = {
         "request_id": "a-uuid",
         "template": "reminder",
         "variables": {"room": "4.2"},
@@ -94,9 +102,9 @@ async def test_every_wish_reaches_its_field(ask: Ask) -> None:
         "labels": {"team": "hr"},
         "urgent": True,
     }
-    async with answering(ScheduleMeet=ACCEPTED) as server:
-        await ask(server.target, {**WISH, **wishes})
-        await ask(server.target, WISH)
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
+        await schedule_meet(server.target, {**REQUEST, **options})
+        await schedule_meet(server.target, REQUEST)
 
     plain = task_pb2.MeetRequest(
         empid="E1815",
@@ -114,73 +122,73 @@ async def test_every_wish_reaches_its_field(ask: Ask) -> None:
         priority=task_pb2.URGENT,
     )
     more.MergeFrom(plain)
-    assert server.asked == [more, plain]
+    assert server.requests == [more, plain]
 
 
-async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask) -> None:
+async def test_the_result_has_the_outcome_and_the_due_time(schedule_meet: ScheduleCall) -> None:
     due = datetime(2026, 1, 5, 9, tzinfo=UTC)
     answer = task_pb2.MeetResponse(
         success=True,
         job_id="7",
         outcome=task_pb2.MeetResponse.REPLAYED,
-        due=due,
+        due_time=due,
         state=task_pb2.Job.RETRYING,
     )
-    async with answering(ScheduleMeet=answer) as server:
-        job = await ask(server.target, WISH)
+    async with fake_scheduler(ScheduleMeet=answer) as server:
+        job = await schedule_meet(server.target, REQUEST)
 
-    assert (job.outcome, job.due, job.state) == ("REPLAYED", due, "RETRYING")
-    assert job == Scheduled(job_id="7")
+    assert (job.outcome, job.due_time, job.state) == ("REPLAYED", due, "RETRYING")
+    assert job == ScheduledJob(job_id="7")
 
 
-async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
+async def test_a_value_of_a_later_contract_is_a_number(schedule_meet: ScheduleCall) -> None:
     later = task_pb2.MeetResponse.FromString(b"\x18\x63")  # outcome 99
     later.MergeFrom(ACCEPTED)
-    async with answering(ScheduleMeet=later) as server:
-        job = await ask(server.target, WISH)
+    async with fake_scheduler(ScheduleMeet=later) as server:
+        job = await schedule_meet(server.target, REQUEST)
 
-    assert (job.outcome, job.due, job.state) == ("99", None, "")
+    assert (job.outcome, job.due_time, job.state) == ("99", None, "")
 
 
 async def test_any_method_of_the_contract_can_be_called() -> None:
     request = task_pb2.MeetRequest(empid="E1815")
-    async with answering(ScheduleMeet=[ACCEPTED, errors.Stopping()]) as server:
+    async with fake_scheduler(ScheduleMeet=[ACCEPTED, errors.Stopping()]) as server:
         with Client(server.target) as plain:
             first = await asyncio.to_thread(plain.call, "ScheduleMeet", request)
             with pytest.raises(Unavailable):
                 await asyncio.to_thread(plain.call, "ScheduleMeet", request)
-        async with AsyncClient(server.target) as asking:
+        async with AsyncClient(server.target) as client:
             with pytest.raises(CallFailed) as older:
-                await asking.call("GetJob", task_pb2.GetJobRequest(job_id="7"))
+                await client.call("GetJob", task_pb2.GetJobRequest(job_id="7"))
 
     assert first == ACCEPTED
     assert older.value.code == "UNIMPLEMENTED"
 
 
-async def test_credentials_make_it_tls(ask: Ask) -> None:
+async def test_credentials_enable_tls(schedule_meet: ScheduleCall) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
     pair = (issued.private_key_pem.bytes(), chain)
     trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
     credentials = grpc.ssl_server_credentials([pair])
-    async with answering(credentials, ScheduleMeet=ACCEPTED) as server:
-        job = await ask(server.target, WISH, credentials=trusting)
+    async with fake_scheduler(credentials, ScheduleMeet=ACCEPTED) as server:
+        job = await schedule_meet(server.target, REQUEST, credentials=trusting)
         with pytest.raises(Unavailable):
-            await ask(server.target, WISH)
+            await schedule_meet(server.target, REQUEST)
 
-    assert job == Scheduled(job_id="7")
+    assert job == ScheduledJob(job_id="7")
 
 
-async def test_a_kept_client_finds_a_service_that_comes_back(app: Running) -> None:
+async def test_a_long_lived_client_reconnects_to_a_restarted_service(app: RunningApp) -> None:
     port = int(app.target.rpartition(":")[2])
     async with a_proxy(port) as proxy, AsyncClient(f"127.0.0.1:{proxy.port}") as kept:
-        before = await kept.schedule_meet(**WISH)
+        before = await kept.schedule_meet(**REQUEST)
         proxy.cut()
         with pytest.raises(Unavailable):
-            await kept.schedule_meet(**WISH)
+            await kept.schedule_meet(**REQUEST)
         proxy.heal()
-        after = await kept.schedule_meet(**WISH)
+        after = await kept.schedule_meet(**REQUEST)
 
     assert before == after
 
@@ -197,28 +205,28 @@ async def test_a_kept_client_finds_a_service_that_comes_back(app: Running) -> No
         (datetime(1969, 7, 20, tzinfo=UTC), 1),
     ],
 )
-async def test_a_time_is_its_second_on_the_wire_and_never_earlier(
-    ask: Ask, at: datetime | int | None, second: int
+async def test_a_time_is_a_whole_second_on_the_wire_and_never_early(
+    schedule_meet: ScheduleCall, at: datetime | int | None, second: int
 ) -> None:
-    async with answering(ScheduleMeet=ACCEPTED) as server:
-        await ask(server.target, {**WISH, "at": at})
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
+        await schedule_meet(server.target, {**REQUEST, "at": at})
 
-    [request] = server.asked
+    [request] = server.requests
     assert isinstance(request, task_pb2.MeetRequest)
     assert request.timestamp == second
 
 
-async def test_a_time_without_a_zone_is_not_sent(ask: Ask) -> None:
+async def test_a_time_without_a_zone_is_not_sent(schedule_meet: ScheduleCall) -> None:
     naive = datetime.now(UTC).replace(tzinfo=None)
-    async with answering(ScheduleMeet=ACCEPTED) as server:
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
         with pytest.raises(ValueError, match="no time zone"):
-            await ask(server.target, {**WISH, "at": naive})
+            await schedule_meet(server.target, {**REQUEST, "at": naive})
 
-    assert server.asked == []
+    assert server.requests == []
 
 
-async def test_importing_it_imports_nothing_of_the_server() -> None:
-    done = await python("-c", "import gcsched.client, sys; print(*sys.modules)")
+async def test_importing_the_client_imports_nothing_of_the_server() -> None:
+    done = await run_python("-c", "import gcsched.client, sys; print(*sys.modules)")
 
     imported = set(done.stdout.split())
     assert "gcsched.client" in imported

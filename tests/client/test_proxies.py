@@ -1,12 +1,12 @@
-"""Which targets are called straight, and where; the way itself is tried in tests/cli."""
+"""Which targets are called without a proxy; tests/cli tries a real proxy."""
 
 from ipaddress import IPv4Address
 
 import pytest
 
-from gcsched.proxies import STRAIGHT, callable_host, proxy_options
+from gcsched.proxies import DIRECT, callable_host, proxy_options
 
-HERE = [
+LOCAL_TARGETS = [
     "127.0.0.1:50051",
     "127.8.9.10:50051",
     "127.1:50051",
@@ -40,7 +40,7 @@ HERE = [
     "unix-abstract:gcsched",
     "vsock:2:50051",
 ]
-FAR = [
+REMOTE_TARGETS = [
     "gcsched.example.org:50051",
     "10.0.0.7:50051",
     "[2001:db8::1]:50051",
@@ -52,9 +52,9 @@ FAR = [
 ]
 
 
-@pytest.mark.parametrize("target", HERE)
-def test_this_machine_is_never_asked_through_a_proxy(target: str) -> None:
-    assert proxy_options(target, {}) == STRAIGHT
+@pytest.mark.parametrize("target", LOCAL_TARGETS)
+def test_this_machine_is_never_called_through_a_proxy(target: str) -> None:
+    assert proxy_options(target, {}) == DIRECT
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_this_machine_is_never_asked_through_a_proxy(target: str) -> None:
         ("unix:/run/gcsched.sock", "unix:/run/gcsched.sock"),
     ],
 )
-def test_where_the_service_of_this_environment_listens_is_here(listen: str, target: str) -> None:
+def test_the_address_of_the_service_in_this_environment_is_local(listen: str, target: str) -> None:
     environ = {"GCSCHED_GRPC_LISTEN": listen}
 
-    assert proxy_options(target, environ) == STRAIGHT
+    assert proxy_options(target, environ) == DIRECT
     assert proxy_options("gcsched.example.org:50051", environ) == []
 
 
-@pytest.mark.parametrize("target", FAR)
-def test_what_is_far_goes_as_grpc_decides(target: str) -> None:
+@pytest.mark.parametrize("target", REMOTE_TARGETS)
+def test_grpc_decides_about_a_remote_target(target: str) -> None:
     assert proxy_options(target, {}) == []
     assert proxy_options(target, {"no_proxy": "other.example.net,192.168.0.0/16"}) == []
 
@@ -100,8 +100,10 @@ def test_what_is_far_goes_as_grpc_decides(target: str) -> None:
         (" other.example.net , example.org ", "gcsched.example.org:50051"),
     ],
 )
-def test_what_no_proxy_names_is_never_asked_through_one(name: str, entry: str, target: str) -> None:
-    assert proxy_options(target, {name: entry}) == STRAIGHT
+def test_a_target_in_no_proxy_is_never_called_through_a_proxy(
+    name: str, entry: str, target: str
+) -> None:
+    assert proxy_options(target, {name: entry}) == DIRECT
 
 
 @pytest.mark.parametrize(
@@ -117,11 +119,11 @@ def test_what_no_proxy_names_is_never_asked_through_one(name: str, entry: str, t
         "10.0.0.7/x",
     ],
 )
-def test_what_no_proxy_does_not_name_goes_as_grpc_decides(entry: str) -> None:
+def test_grpc_decides_about_a_target_that_is_not_in_no_proxy(entry: str) -> None:
     assert proxy_options("gcsched.example.org:50051", {"no_proxy": entry}) == []
 
 
-def test_the_variable_for_grpc_ranks_before_the_one_for_all() -> None:
+def test_the_variable_for_grpc_has_priority_over_the_general_one() -> None:
     environ = {"no_grpc_proxy": "other.example.net", "no_proxy": "example.org"}
 
     assert proxy_options("gcsched.example.org:50051", environ) == []
@@ -140,7 +142,5 @@ def test_the_variable_for_grpc_ranks_before_the_one_for_all() -> None:
         ("gcsched.example.org", "gcsched.example.org"),
     ],
 )
-def test_what_listens_on_every_address_is_called_on_loopback(
-    listens_on: str, called_at: str
-) -> None:
+def test_a_service_on_every_address_is_called_on_loopback(listens_on: str, called_at: str) -> None:
     assert callable_host(listens_on) == called_at

@@ -1,4 +1,4 @@
-"""A lone process that restarts: the published schedule of retries outlasts two seconds of it."""
+"""A single process that restarts: the published retries outlast two seconds of it."""
 
 import asyncio
 import json
@@ -8,9 +8,15 @@ from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 
-from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Scheduled, options, service_config
+from gcsched.client import (
+    TIMEOUT_SECONDS,
+    AsyncClient,
+    ScheduledJob,
+    channel_options,
+    service_config,
+)
 from gcsched.pb import task_pb2
-from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.server import serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from tests.support.handlers import handlers_of
 from tests.support.ports import free_port
@@ -21,7 +27,7 @@ JITTER = 0.2  # gRFC A6
 NODE_FIRST_WAIT, NODE_FACTOR = 1.0, 1.6  # of @grpc/grpc-js, between tries to connect; the same
 
 
-def waits() -> list[float]:
+def compute_retry_waits() -> list[float]:
     """Return the waits between the attempts of one call, as gRFC A6 computes them."""
     [config] = json.loads(service_config().read_text(encoding="utf-8"))["methodConfig"]
     policy = config["retryPolicy"]
@@ -33,7 +39,10 @@ def waits() -> list[float]:
 
 
 def test_the_retries_outlast_a_restart_and_a_reconnect_and_end_before_the_deadline() -> None:
-    least, most = sum(waits()) * (1 - JITTER), sum(waits()) * (1 + JITTER)
+    least, most = (
+        sum(compute_retry_waits()) * (1 - JITTER),
+        sum(compute_retry_waits()) * (1 + JITTER),
+    )
     second_connect = NODE_FIRST_WAIT + NODE_FIRST_WAIT * NODE_FACTOR * (1 + JITTER)
 
     assert second_connect > AWAY_SECONDS
@@ -41,11 +50,13 @@ def test_the_retries_outlast_a_restart_and_a_reconnect_and_end_before_the_deadli
     assert most < TIMEOUT_SECONDS
 
 
-def test_our_own_client_looks_often_enough_for_a_service_that_comes_back() -> None:
-    chosen = dict(options())
+def test_our_own_client_reconnects_often_enough_after_a_restart() -> None:
+    chosen = dict(channel_options())
 
     assert chosen["grpc.initial_reconnect_backoff_ms"] == 100
-    assert chosen["grpc.max_reconnect_backoff_ms"] * (1 + JITTER) / 1000 < max(waits())
+    assert chosen["grpc.max_reconnect_backoff_ms"] * (1 + JITTER) / 1000 < max(
+        compute_retry_waits()
+    )
 
 
 async def accept(*_: object) -> task_pb2.MeetResponse:
@@ -53,15 +64,15 @@ async def accept(*_: object) -> task_pb2.MeetResponse:
 
 
 @asynccontextmanager
-async def served_at(port: int) -> AsyncIterator[None]:
+async def serve_at(port: int) -> AsyncIterator[None]:
     servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=accept)))
-    open_server = serving_grpc(servicer, listen=f"127.0.0.1:{port}", on_call=lambda *_: None)
+    open_server = serve_grpc(servicer, listen=f"127.0.0.1:{port}", on_call=lambda *_: None)
     async with open_server as server:
         yield
-        await server.wind_down(timedelta(seconds=1))
+        await server.stop_gracefully(timedelta(seconds=1))
 
 
-async def asked(client: AsyncClient, number: int) -> Scheduled:
+async def schedule(client: AsyncClient, number: int) -> ScheduledJob:
     return await client.schedule_meet(
         empid=f"E{number}", email="ada@example.org", message="Hi", at=1672531200
     )
@@ -74,14 +85,14 @@ def is_past(moment: float) -> bool:
 async def test_no_call_is_lost_while_the_only_process_restarts_for_two_seconds() -> None:
     port, loop = free_port(), asyncio.get_running_loop()
     async with AsyncClient(f"127.0.0.1:{port}") as client, asyncio.TaskGroup() as tasks:
-        async with served_at(port):
-            await asked(client, 0)
+        async with serve_at(port):
+            await schedule(client, 0)
         moments = [loop.time() + number * AWAY_SECONDS / CALLS for number in range(CALLS + 1)]
-        calls: list[asyncio.Task[Scheduled]] = []
+        calls: list[asyncio.Task[ScheduledJob]] = []
         for moment in moments[1:]:
-            calls.append(tasks.create_task(asked(client, len(calls))))
+            calls.append(tasks.create_task(schedule(client, len(calls))))
             await until(partial(is_past, moment))
-        async with served_at(port):
+        async with serve_at(port):
             answers = await asyncio.gather(*calls)
 
-    assert answers == [Scheduled(job_id="7")] * CALLS
+    assert answers == [ScheduledJob(job_id="7")] * CALLS

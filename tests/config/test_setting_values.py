@@ -1,4 +1,4 @@
-"""What a single setting may hold, and how a refusal repeats it."""
+"""The valid values of single settings, and how an error quotes an invalid one."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from gcsched.wiring.policies import message_id_domain
-from tests.support.settings import loaded, problems
+from tests.support.settings import load_settings, settings_problems
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ from tests.support.settings import loaded, problems
 def test_a_malformed_value_is_refused_and_repeated_unless_it_is_a_secret(
     name: str, value: str
 ) -> None:
-    (sentence,) = problems(**{name: value})
+    (sentence,) = settings_problems(**{name: value})
 
     assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
     assert (repr(value) in sentence) == (name not in {"MONGO_URI", "REDIS_URL"})
@@ -98,10 +98,10 @@ def test_a_malformed_value_is_refused_and_repeated_unless_it_is_a_secret(
         ("SENDER_NAME", "x" * 257, "at most 256 characters"),
     ],
 )
-def test_a_value_that_cannot_be_repeated_whole_is_told_by_what_is_wrong(
+def test_a_value_that_cannot_be_quoted_whole_is_described(
     name: str, value: str, words: str
 ) -> None:
-    (sentence,) = problems(**{name: value})
+    (sentence,) = settings_problems(**{name: value})
 
     assert sentence.startswith(f"GCSCHED_{name} ")
     assert words in sentence
@@ -109,7 +109,7 @@ def test_a_value_that_cannot_be_repeated_whole_is_told_by_what_is_wrong(
 
 
 def test_a_value_is_repeated_on_one_line_and_shortened() -> None:
-    (sentence,) = problems(TIMEZONE=f"Mars\n\x1b[2J{'x' * 1000}")
+    (sentence,) = settings_problems(TIMEZONE=f"Mars\n\x1b[2J{'x' * 1000}")
 
     assert sentence.startswith("GCSCHED_TIMEZONE cannot be used: 'Mars\\n\\x1b[2Jxxx")
     assert sentence.endswith("…' is not valid: give an IANA name, e.g. UTC or Europe/Berlin")
@@ -118,8 +118,8 @@ def test_a_value_is_repeated_on_one_line_and_shortened() -> None:
 
 @pytest.mark.parametrize("text", ["\udcff", "a\udcffb", "1\udcff"])
 @pytest.mark.parametrize("name", ["SMTP_HOST", "TIMEZONE", "SMTP_PORT", "TEMPLATES_DIR"])
-def test_octets_that_are_no_text_are_a_sentence(name: str, text: str) -> None:
-    (sentence,) = problems(**{name: text})
+def test_octets_that_are_not_utf_8_are_reported_in_a_sentence(name: str, text: str) -> None:
+    (sentence,) = settings_problems(**{name: text})
 
     assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
     assert sentence.isprintable()
@@ -128,8 +128,8 @@ def test_octets_that_are_no_text_are_a_sentence(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     "url", ["smtp://anna:s3cret@mail.example.org", "anna:s3cret@mail.example.org"]
 )
-def test_a_password_in_a_setting_that_is_no_secret_is_not_repeated(url: str) -> None:
-    (sentence,) = problems(SMTP_HOST=url)
+def test_a_password_in_a_setting_that_is_not_a_secret_is_not_repeated(url: str) -> None:
+    (sentence,) = settings_problems(SMTP_HOST=url)
 
     assert "s3cret" not in sentence
     assert "'…@mail.example.org' is not valid" in sentence
@@ -141,13 +141,13 @@ def test_a_ca_file_must_hold_certificates(tmp_path: Path) -> None:
     of_fallback = {"FALLBACK_SMTP_HOST": "smtp2.example.org", "FALLBACK_SMTP_CA_FILE": str(file)}
 
     for given in ({"SMTP_CA_FILE": str(file)}, of_fallback):
-        (sentence,) = problems(**given)
+        (sentence,) = settings_problems(**given)
         name = next(name for name in given if name.endswith("CA_FILE"))
         assert sentence == (
-            f"GCSCHED_{name} cannot be used: '{file}': it holds no certificate as PEM"
+            f"GCSCHED_{name} cannot be used: '{file}': it contains no certificate in PEM format"
         )
     trustme.CA().cert_pem.write_to_path(file)
-    assert loaded(SMTP_CA_FILE=str(file)).smtp_ca_file == file
+    assert load_settings(SMTP_CA_FILE=str(file)).smtp_ca_file == file
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_ca_file_must_hold_certificates(tmp_path: Path) -> None:
 def test_a_senders_name_that_no_mail_can_show_is_refused_with_its_place(
     name: str, character: str, place: int
 ) -> None:
-    (sentence,) = problems(SENDER_NAME=name)
+    (sentence,) = settings_problems(SENDER_NAME=name)
 
     assert sentence.startswith(
         f"GCSCHED_SENDER_NAME holds {character} as character {place}, which is "
@@ -197,8 +197,8 @@ def test_a_senders_name_that_no_mail_can_show_is_refused_with_its_place(
         "  ",
     ],
 )
-def test_a_senders_name_may_be_anybodys(name: str) -> None:
-    assert loaded(SENDER_NAME=name).sender_name == name
+def test_a_senders_name_may_be_in_any_script(name: str) -> None:
+    assert load_settings(SENDER_NAME=name).sender_name == name
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_senders_name_may_be_anybodys(name: str) -> None:
 def test_a_sender_that_needs_smtputf8_is_refused_with_its_place(
     address: str, character: str, place: int
 ) -> None:
-    (sentence,) = problems(SENDER_EMAIL=address)
+    (sentence,) = settings_problems(SENDER_EMAIL=address)
 
     assert sentence.startswith(
         f"GCSCHED_SENDER_EMAIL is {address}, with {character} as character {place}: "
@@ -228,8 +228,8 @@ def test_a_sender_that_needs_smtputf8_is_refused_with_its_place(
         ("BÜCHER.example.org", "xn--bcher-kva.example.org"),
     ],
 )
-def test_a_senders_domain_is_written_as_relays_take_it(domain: str, sent: str) -> None:
-    settings = loaded(SENDER_EMAIL=f"no-reply@{domain}")
+def test_a_senders_domain_is_encoded_for_relays(domain: str, sent: str) -> None:
+    settings = load_settings(SENDER_EMAIL=f"no-reply@{domain}")
 
     assert settings.sender_email == f"no-reply@{sent}"
     assert message_id_domain(settings) == sent

@@ -4,16 +4,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gcsched.adapters.mail.headers import message_id
-from gcsched.config.settings import load, unknown_names
+from gcsched.adapters.mail.header_encoding import format_message_id
+from gcsched.config.settings import find_unknown_names, read_settings
 from gcsched.errors import SettingsProblems
 from gcsched.wiring.policies import message_id_domain
-from tests.generate.settings_table import README, settings_table, table_in
-from tests.support.settings import NEEDED, loaded, problems
+from tests.generate.settings_table import PAGE, extract_table, settings_table
+from tests.support.settings import REQUIRED, load_settings, settings_problems
 
 
 def test_four_settings_are_enough() -> None:
-    settings = loaded()
+    settings = load_settings()
 
     assert settings.mongo_database == "invitations"
     assert (settings.smtp_port, settings.smtp_security) == (587, "starttls")
@@ -24,10 +24,10 @@ def test_four_settings_are_enough() -> None:
 
 def test_each_missing_setting_is_one_sentence_that_says_what_to_do() -> None:
     with pytest.raises(SettingsProblems) as caught:
-        load({})
+        read_settings({})
 
     missing = [sentence.split()[0] for sentence in caught.value.sentences]
-    assert missing == list(NEEDED)
+    assert missing == list(REQUIRED)
     assert caught.value.sentences[0] == (
         "GCSCHED_MONGO_URI is missing: give the MongoDB connection string, "
         "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
@@ -37,19 +37,19 @@ def test_each_missing_setting_is_one_sentence_that_says_what_to_do() -> None:
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
-    assert loaded(SMTP_USERNAME="", SMTP_PORT="").smtp_port == 587
+    assert load_settings(SMTP_USERNAME="", SMTP_PORT="").smtp_port == 587
 
 
-def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GCSCHED_SMTP_PORT", "465")
 
-    assert loaded().smtp_port == 587
+    assert load_settings().smtp_port == 587
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     names = [
         sentence.split()[0]
-        for sentence in problems(
+        for sentence in settings_problems(
             MONGO_URI="nonsense", SMTP_PORT="2525", SMTP_USERNAME="anna", DAILY_AT="noon"
         )
     ]
@@ -63,20 +63,20 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_jobs_are_kept_for_as_long_as_their_employee_gets_no_other_mail() -> None:
-    asked = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
+    given = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
 
-    (sentence,) = problems(**asked, RETENTION_DAYS="9")
+    (sentence,) = settings_problems(**given, RETENTION_DAYS="9")
 
     assert sentence.startswith("GCSCHED_RETENTION_DAYS is less than GCSCHED_DEDUP_WINDOW: ")
-    assert loaded(**asked, RETENTION_DAYS="10").retention_days == 10
-    assert loaded(**asked | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
+    assert load_settings(**given, RETENTION_DAYS="10").retention_days == 10
+    assert load_settings(**given | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
 
 
-def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
+def test_certificates_without_tls_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
 
-    (sentence,) = problems(SMTP_CA_FILE=str(file), SMTP_SECURITY="none")
+    (sentence,) = settings_problems(SMTP_CA_FILE=str(file), SMTP_SECURITY="none")
 
     assert sentence.startswith("GCSCHED_SMTP_CA_FILE is given, but")
 
@@ -84,29 +84,29 @@ def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
 def test_the_waits_are_a_list(tmp_path: Path) -> None:
     (tmp_path / "gcsched_retry_waits_seconds").write_text("5,10\n")
 
-    assert loaded().retry_waits_seconds == (60, 300, 900, 3600, 7200, 14400)
-    assert loaded(RETRY_WAITS_SECONDS="1, 2.5").retry_waits_seconds == (1, 2.5)
-    assert loaded(SECRETS_DIR=str(tmp_path)).retry_waits_seconds == (5, 10)
+    assert load_settings().retry_waits_seconds == (60, 300, 900, 3600, 7200, 14400)
+    assert load_settings(RETRY_WAITS_SECONDS="1, 2.5").retry_waits_seconds == (1, 2.5)
+    assert load_settings(SECRETS_DIR=str(tmp_path)).retry_waits_seconds == (5, 10)
 
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        loaded().smtp_port = 25
+        load_settings().smtp_port = 25
 
 
 def test_the_database_has_a_default_name() -> None:
-    assert loaded(MONGO_URI="mongodb://one,two:27018").mongo_database == "gcsched"
+    assert load_settings(MONGO_URI="mongodb://one,two:27018").mongo_database == "gcsched"
 
 
-def test_variables_that_mean_nothing_are_found() -> None:
-    environ = NEEDED | {"GCSCHED_MONGO_URL": "", "gcsched_smtp_host": "", "PATH": ""}
+def test_unknown_variables_are_found() -> None:
+    environ = REQUIRED | {"GCSCHED_MONGO_URL": "", "gcsched_smtp_host": "", "PATH": ""}
 
-    assert unknown_names(environ) == ["GCSCHED_MONGO_URL", "gcsched_smtp_host"]
+    assert find_unknown_names(environ) == ["GCSCHED_MONGO_URL", "gcsched_smtp_host"]
 
 
-def test_the_readme_lists_all_settings() -> None:
-    assert table_in(README.read_text(encoding="utf-8")) == settings_table(), (
-        "the settings in README.md are out of date: run `poe settings`"
+def test_the_page_on_settings_lists_all() -> None:
+    assert extract_table(PAGE.read_text(encoding="utf-8")) == settings_table(), (
+        "docs/settings.md is out of date: run `poe settings`"
     )
 
 
@@ -119,17 +119,17 @@ def test_the_readme_lists_all_settings() -> None:
         ('"the team"@[IPv6:2001:db8::1]', "[IPv6:2001:db8::1]"),
     ],
 )
-def test_an_internal_sender_is_one_where_its_domain_is_allowed(sender: str, domain: str) -> None:
-    assert loaded(SENDER_EMAIL=sender, INTERNAL_DOMAINS=domain).sender_email == sender
+def test_an_internal_sender_is_accepted_if_its_domain_is_allowed(sender: str, domain: str) -> None:
+    assert load_settings(SENDER_EMAIL=sender, INTERNAL_DOMAINS=domain).sender_email == sender
 
-    (sentence,) = problems(SENDER_EMAIL=sender)
+    (sentence,) = settings_problems(SENDER_EMAIL=sender)
     assert sentence.startswith("GCSCHED_SENDER_EMAIL must be one e-mail address such as")
     assert f"the domain {domain!r}" in sentence
     assert "GCSCHED_INTERNAL_DOMAINS" in sentence
 
 
-def test_where_the_internal_domains_are_wrong_the_sender_is_not_blamed() -> None:
-    (sentence,) = problems(SENDER_EMAIL="team@corp.local", INTERNAL_DOMAINS="corp local")
+def test_if_the_internal_domains_are_invalid_the_sender_is_not_reported() -> None:
+    (sentence,) = settings_problems(SENDER_EMAIL="team@corp.local", INTERNAL_DOMAINS="corp local")
 
     assert sentence == (
         "GCSCHED_INTERNAL_DOMAINS cannot be used: 'corp local' is not a domain; "
@@ -148,7 +148,7 @@ def test_where_the_internal_domains_are_wrong_the_sender_is_not_blamed() -> None
     ],
 )
 def test_a_message_id_can_be_made_for_every_sender(sender: str, expected: str) -> None:
-    settings = loaded(SENDER_EMAIL=sender, INTERNAL_DOMAINS="*")
+    settings = load_settings(SENDER_EMAIL=sender, INTERNAL_DOMAINS="*")
 
     assert message_id_domain(settings) == expected
-    assert message_id(f"j1.0@{expected}") == f"<j1.0@{expected}>".encode()
+    assert format_message_id(f"j1.0@{expected}") == f"<j1.0@{expected}>".encode()

@@ -1,4 +1,4 @@
-"""URLs of stores: whatever stands there, no password is shown, and what is taken can be opened."""
+"""URLs of stores: no error shows a password, and an accepted URL can be opened."""
 
 import sys
 import traceback
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gcsched.adapters.mongo.connection import client_for
-from gcsched.adapters.mongo.uri import seeds
+from gcsched.adapters.mongo.connection import create_client
+from gcsched.adapters.mongo.uri import build_seed_uris
 from gcsched.adapters.redis.connection import open_pool
-from gcsched.adapters.redis.heartbeats import place_of
+from gcsched.adapters.redis.heartbeats import hash_mongo_location
 from gcsched.errors import SettingsProblems
-from tests.adapters.test_store_url import SECRET, loaded
+from tests.adapters.test_store_url import SECRET, load_settings
 
 STORES = (
     ("REDIS_URL", "redis"),
@@ -24,10 +24,10 @@ STORES = (
     ("MONGO_URI", "mongodb"),
     ("MONGO_URI", "mongodb+srv"),
 )
-LIKENESSES = "\uff0f\uff1a\uff20\uff1f\uff03\u2100\u2047\u2a74\ufe55\u212b"
+LOOKALIKES = "\uff0f\uff1a\uff20\uff1f\uff03\u2100\u2047\u2a74\ufe55\u212b"
 """Characters of which NFKC makes / : @ ? # and others."""
 
-SIGNS = "redismongob:/@?#[]%,;=&+.0123456789 \n" + LIKENESSES
+SIGNS = "redismongob:/@?#[]%,;=&+.0123456789 \n" + LOOKALIKES
 ODD = st.text(max_size=12) | st.text(SIGNS, max_size=12)
 PASSWORDS = ODD.map(lambda text: f"{SECRET}{text}{SECRET}")
 TEXTS = st.text(max_size=30) | st.text(SIGNS, max_size=40)
@@ -35,32 +35,32 @@ TAILS = TEXTS | st.sampled_from(("h", "h:1/db", "[::1]/0", "a,b/db?w=1", "/run/a
 
 
 def open_all(name: str, url: str) -> str | None:
-    """Load *url* and build what the service builds of it; return what is said against it.
+    """Load *url* and build what the service builds of it; return the error, or None.
 
-    Any other error than the sentence fails the test.
+    Any other exception fails the test.
     """
     try:
-        taken = loaded(**{name: url})
+        loaded = load_settings(**{name: url})
     except SettingsProblems as error:
         (sentence,) = error.sentences
         assert sentence.isprintable()
         return "".join(traceback.format_exception(error))
     if name == "REDIS_URL":
-        open_pool(taken.redis_url.get_secret_value())
+        open_pool(loaded.redis_url.get_secret_value())
         return None
-    uri = taken.mongo_uri.get_secret_value()
-    client_for(uri).close()
-    for seed in seeds(uri):
-        client_for(seed).close()
-    assert SECRET not in place_of(uri)
+    uri = loaded.mongo_uri.get_secret_value()
+    create_client(uri).close()
+    for seed in build_seed_uris(uri):
+        create_client(seed).close()
+    assert SECRET not in hash_mongo_location(uri)
     return None
 
 
-def kept(name: str, url: str) -> str:
-    told = open_all(name, url)
-    assert told is not None
-    assert SECRET not in told
-    return told
+def read_stored_url(name: str, url: str) -> str:
+    error = open_all(name, url)
+    assert error is not None
+    assert SECRET not in error
+    return error
 
 
 @settings(deadline=None)
@@ -73,7 +73,7 @@ def kept(name: str, url: str) -> str:
 @example(password=f"{SECRET}\uff0f", user="ada", tail="h")
 @example(password=f"{SECRET}\uff20x", user="ada", tail="h/db")
 @example(password=f"{SECRET}\u2100", user="ada", tail="[::1]:27017/db")
-def test_no_text_of_a_url_is_ever_more_than_a_sentence_or_shows_its_password(
+def test_any_invalid_url_is_reported_in_a_sentence_without_its_password(
     password: str, user: str, tail: str
 ) -> None:
     for name, scheme in STORES:
@@ -84,7 +84,7 @@ def test_no_text_of_a_url_is_ever_more_than_a_sentence_or_shows_its_password(
 @settings(deadline=None)
 @given(url=TEXTS, tail=TAILS)
 @example(url="mongodb://[:::]/db", tail="[1.2.3.4:5]")
-def test_no_text_at_all_is_more_than_a_sentence(url: str, tail: str) -> None:
+def test_any_invalid_text_is_reported_in_a_sentence(url: str, tail: str) -> None:
     for name, scheme in STORES:
         open_all(name, url)
         open_all(name, f"{scheme}://{tail}")
@@ -106,7 +106,7 @@ def test_no_text_at_all_is_more_than_a_sentence(url: str, tail: str) -> None:
     ],
 )
 def test_a_password_given_as_an_option_is_not_shown_by_mongodb(option: str) -> None:
-    kept("MONGO_URI", f"mongodb://h/?{option}")
+    read_stored_url("MONGO_URI", f"mongodb://h/?{option}")
 
 
 @pytest.mark.parametrize(
@@ -123,25 +123,27 @@ def test_a_password_given_as_an_option_is_not_shown_by_mongodb(option: str) -> N
     ],
 )
 def test_a_password_given_as_an_option_is_not_shown_by_redis(option: str) -> None:
-    kept("REDIS_URL", f"rediss://h?{option}")
-    kept("REDIS_URL", f"rediss://h/{SECRET}")
+    read_stored_url("REDIS_URL", f"rediss://h?{option}")
+    read_stored_url("REDIS_URL", f"rediss://h/{SECRET}")
 
 
-def test_a_value_that_is_no_secret_is_shown() -> None:
-    assert "maxPoolSize cannot be 'abc'" in kept("MONGO_URI", "mongodb://h/?maxPoolSize=abc")
-    assert "db 'abc' must be" in kept("REDIS_URL", "redis://h?db=abc")
+def test_a_value_that_is_not_a_secret_is_shown() -> None:
+    assert "maxPoolSize cannot be 'abc'" in read_stored_url(
+        "MONGO_URI", "mongodb://h/?maxPoolSize=abc"
+    )
+    assert "db 'abc' must be" in read_stored_url("REDIS_URL", "redis://h?db=abc")
 
 
 def test_a_short_user_name_does_not_hide_the_driver_s_reason() -> None:
-    told = kept("MONGO_URI", f"mongodb://a:{SECRET}@a,b/?directConnection=true")
+    error = read_stored_url("MONGO_URI", f"mongodb://a:{SECRET}@a,b/?directConnection=true")
 
-    assert "multiple hosts with directConnection=true" in told
+    assert "multiple hosts with directConnection=true" in error
 
 
 @pytest.mark.parametrize(
     ("mechanism", "module"), [("GSSAPI", "kerberos"), ("MONGODB-AWS", "pymongo_auth_aws")]
 )
-def test_a_mechanism_whose_module_is_missing_is_told_before_anything_opens(
+def test_a_mechanism_whose_module_is_missing_is_reported_before_anything_opens(
     mechanism: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = f"mongodb://ada:p@h/?authMechanism={mechanism}"
@@ -149,39 +151,39 @@ def test_a_mechanism_whose_module_is_missing_is_told_before_anything_opens(
         monkeypatch.setitem(sys.modules, "winkerberos", None)
     monkeypatch.setitem(sys.modules, module, None)
 
-    assert f"authMechanism={mechanism} needs a Python module" in kept("MONGO_URI", uri)
+    assert f"authMechanism={mechanism} needs a Python module" in read_stored_url("MONGO_URI", uri)
 
     monkeypatch.delitem(sys.modules, module)
     (tmp_path / f"{module}.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    loaded(MONGO_URI=uri)
+    load_settings(MONGO_URI=uri)
 
 
-def said_by_the_uri(uri: str) -> int:
-    client = client_for(uri)
+def read_connect_timeout(uri: str) -> int:
+    client = create_client(uri)
     try:
         return int(client.delegate.options.pool_options.connect_timeout * 1000)
     finally:
         client.close()
 
 
-def test_limits_of_the_uri_win_however_they_are_joined() -> None:
+def test_limits_in_the_uri_have_priority_with_any_separator() -> None:
     for options in ("connectTimeoutMS=7000&w=1", "w=1;CONNECTTIMEOUTMS=7000"):
-        assert said_by_the_uri(f"mongodb://h/?{options}") == 7000
+        assert read_connect_timeout(f"mongodb://h/?{options}") == 7000
     for options in ("w=1", "connectTimeoutMS=0", "connectTimeoutMS=%30"):
-        assert said_by_the_uri(f"mongodb://h/?{options}") == 2000
+        assert read_connect_timeout(f"mongodb://h/?{options}") == 2000
 
 
-def test_a_host_is_asked_alone_with_one_connection() -> None:
-    for seed in seeds("mongodb://ada:pw@a,b:1/db?minPoolSize=50;replicaSet=rs0;w=1"):
-        client = client_for(seed)
+def test_a_single_host_is_probed_with_one_connection() -> None:
+    for seed in build_seed_uris("mongodb://ada:pw@a,b:1/db?minPoolSize=50;replicaSet=rs0;w=1"):
+        client = create_client(seed)
         client.close()
         assert client.delegate.options.pool_options.min_pool_size == 0
         assert client.delegate.options.replica_set_name is None
 
 
-@pytest.mark.parametrize("opening", [client_for, place_of, seeds])
-def test_what_was_not_checked_raises_nothing_with_a_password(
+@pytest.mark.parametrize("opening", [create_client, hash_mongo_location, build_seed_uris])
+def test_an_unchecked_url_raises_no_error_with_a_password(
     opening: Callable[[str], object],
 ) -> None:
     for uri in (f"mongodb://ada:{SECRET}\uff0f@h/db", f"mongodb://ada:{SECRET}@[:::]/db"):

@@ -1,15 +1,15 @@
-"""Run buf, the compiler and client that comes with the development tools."""
+"""Run buf, the Protobuf compiler and gRPC client among the development tools."""
 
 import sysconfig
 from pathlib import Path
 
-from tests.support.command import run
+from tests.support.command import run_process
 
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
 
 
-async def buf(*arguments: str, code: int = 0) -> str:
-    """Return what buf printed; on standard error, where it is expected to fail with *code*."""
-    done = await run(str(BUF), *arguments)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stderr if code else done.stdout
+async def run_buf(*arguments: str, code: int = 0) -> str:
+    """Return what buf printed: on standard output, or on standard error if *code* is not 0."""
+    completed = await run_process(str(BUF), *arguments)
+    assert completed.returncode == code, completed.stdout + completed.stderr
+    return completed.stderr if code else completed.stdout

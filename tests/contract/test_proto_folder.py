@@ -1,4 +1,4 @@
-"""A bare copy of proto/ compiles, by the compilers that callers have."""
+"""A bare copy of proto/ compiles with the compilers that callers use."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from google.rpc import status_pb2
 
 from tests.contract.buf import BUF
 from tests.generate.proto import PROTO
-from tests.support.command import python
+from tests.support.command import run_python
 
 OLD_CLIENT = Path(__file__).parents[1] / "e2e" / "old_client"
 IMPORTED = """
@@ -23,34 +23,34 @@ task_pb2.BatchScheduleMeetsResponse.Answer(error=status_pb2.Status(code=3))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that holds nothing but a copy of proto/; commands run in it."""
+    """Return a folder with a copy of proto/ and nothing else; commands run in it."""
     shutil.copytree(PROTO, tmp_path / "proto")
     return tmp_path
 
 
 def run(*command: str | Path, folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-def protoc(*arguments: str, folder: Path) -> None:
-    """Run protoc with nothing in its path but what it is given and what every protoc brings."""
+def run_protoc(*arguments: str, folder: Path) -> None:
+    """Run protoc with proto/ in its path, and what every protoc brings."""
     run(sys.executable, "-m", "grpc_tools.protoc", "-Iproto", *arguments, folder=folder)
 
 
-def described(folder: Path, *files: str) -> FileDescriptorSet:
-    protoc("--include_imports", "--descriptor_set_out=out.binpb", *files, folder=folder)
+def compile_descriptors(folder: Path, *files: str) -> FileDescriptorSet:
+    run_protoc("--include_imports", "--descriptor_set_out=out.binpb", *files, folder=folder)
     return FileDescriptorSet.FromString((folder / "out.binpb").read_bytes())
 
 
-def test_protoc_finds_all_that_it_needs(folder: Path) -> None:
-    [*_, task] = described(folder, "proto/task.proto").file
+def test_protoc_finds_all_imports(folder: Path) -> None:
+    [*_, task] = compile_descriptors(folder, "proto/task.proto").file
 
     assert (task.name, task.package) == ("task.proto", "scheduler")
 
 
 def test_status_proto_is_the_one_that_googleapis_common_protos_has(folder: Path) -> None:
-    [*_, status] = described(folder, "proto/google/rpc/status.proto").file
+    [*_, status] = compile_descriptors(folder, "proto/google/rpc/status.proto").file
 
     for field in status.message_type[0].field:
         field.ClearField("json_name")
@@ -62,12 +62,14 @@ def test_status_proto_is_the_one_that_googleapis_common_protos_has(folder: Path)
     [["proto/task.proto"], ["proto/task.proto", "proto/google/rpc/status.proto"]],
     ids=["as documented", "with a second google.rpc.status"],
 )
-async def test_what_python_makes_of_it_can_be_imported(folder: Path, files: list[str]) -> None:
-    protoc("--python_out=.", "--grpc_python_out=.", *files, folder=folder)
+async def test_the_python_code_generated_from_it_can_be_imported(
+    folder: Path, files: list[str]
+) -> None:
+    run_protoc("--python_out=.", "--grpc_python_out=.", *files, folder=folder)
 
-    done = await python("-c", IMPORTED, PYTHONPATH=str(folder))
+    completed = await run_python("-c", IMPORTED, PYTHONPATH=str(folder))
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
 
 
 def test_buf_builds_and_lints_it(folder: Path) -> None:
@@ -75,7 +77,7 @@ def test_buf_builds_and_lints_it(folder: Path) -> None:
     run(BUF, "lint", "proto", folder=folder)
 
 
-def test_buf_finds_nothing_that_breaks_an_existing_client(folder: Path) -> None:
+def test_buf_finds_no_change_that_breaks_an_existing_client(folder: Path) -> None:
     run(BUF, "build", OLD_CLIENT, "-o", "old.binpb", folder=folder)
 
     run(BUF, "breaking", "proto", "--against", "old.binpb", folder=folder)

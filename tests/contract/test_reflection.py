@@ -1,4 +1,4 @@
-"""Reflection publishes the contract, and nothing of how this process has it."""
+"""Reflection publishes the contract, and not the internal package name of the generated code."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from gcsched.pb import task_pb2
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.contract.buf import buf
+from tests.contract.buf import run_buf
 from tests.generate import contract
 from tests.generate.proto import PROTO
-from tests.support.app import Running
-from tests.support.handlers import METHODS, handlers_of
+from tests.support.handler_server import serve_servicer
+from tests.support.handlers import METHOD_NAMES, handlers_of
+from tests.support.in_process_app import RunningApp
 from tests.support.relay.server import Relay
-from tests.support.rpc_server import serving
 from tests.support.wait import until
 
 T = TypeVar("T")
@@ -40,20 +40,22 @@ SYMBOLS = [
 
 
 @contextmanager
-def reflected(target: str) -> Iterator[tuple[grpc.Channel, ProtoReflectionDescriptorDatabase]]:
+def open_reflection(
+    target: str,
+) -> Iterator[tuple[grpc.Channel, ProtoReflectionDescriptorDatabase]]:
     with grpc.insecure_channel(target) as channel:
         yield channel, ProtoReflectionDescriptorDatabase(channel)
 
 
-async def looked_up(look: Callable[[ProtoReflectionDescriptorDatabase], T]) -> T:
-    """Ask a server that has no handlers, in a thread, as *look* blocks."""
+async def look_up(query: Callable[[ProtoReflectionDescriptorDatabase], T]) -> T:
+    """Run *query*, which blocks, in a thread against a server without handlers."""
 
-    def ask(target: str) -> T:
-        with reflected(target) as (_, database):
-            return look(database)
+    def run_query(target: str) -> T:
+        with open_reflection(target) as (_, database):
+            return query(database)
 
-    async with serving(SchedulerServicer(handlers_of())) as target:
-        return await asyncio.to_thread(ask, target)
+    async with serve_servicer(SchedulerServicer(handlers_of())) as target:
+        return await asyncio.to_thread(run_query, target)
 
 
 def names(file: FileDescriptorProto) -> tuple[str, str, set[str]]:
@@ -61,7 +63,7 @@ def names(file: FileDescriptorProto) -> tuple[str, str, set[str]]:
 
 
 async def test_it_lists_the_published_service() -> None:
-    services = await looked_up(lambda database: set(database.get_services()))
+    services = await look_up(lambda database: set(database.get_services()))
 
     assert services == {
         "scheduler.Scheduler",
@@ -72,9 +74,9 @@ async def test_it_lists_the_published_service() -> None:
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 async def test_a_symbol_is_found_in_the_published_file(symbol: str) -> None:
-    file = await looked_up(lambda database: database.FindFileContainingSymbol(symbol))
+    file = await look_up(lambda database: database.FindFileContainingSymbol(symbol))
 
-    assert names(file) == names(contract.read().file)
+    assert names(file) == names(contract.read_contract().file)
 
 
 @pytest.mark.parametrize(
@@ -86,16 +88,16 @@ async def test_a_symbol_is_found_in_the_published_file(symbol: str) -> None:
         "google.protobuf.Timestamp",
     ],
 )
-async def test_what_else_is_served_or_imported_is_found(name: str) -> None:
-    file = await looked_up(lambda database: database.FindFileContainingSymbol(name))
+async def test_other_served_and_imported_symbols_are_found(name: str) -> None:
+    file = await look_up(lambda database: database.FindFileContainingSymbol(name))
 
     assert file.package == name.rpartition(".")[0]
 
 
-async def test_files_are_found_by_the_names_that_an_import_has() -> None:
-    file = await looked_up(lambda database: database.FindFileByName("task.proto"))
+async def test_files_are_found_by_the_name_in_an_import() -> None:
+    file = await look_up(lambda database: database.FindFileByName("task.proto"))
 
-    assert names(file) == names(contract.read().file)
+    assert names(file) == names(contract.read_contract().file)
 
 
 @pytest.mark.parametrize(
@@ -110,24 +112,24 @@ async def test_files_are_found_by_the_names_that_an_import_has() -> None:
 )
 async def test_internal_and_unknown_names_are_not_found(name: str) -> None:
     with pytest.raises(KeyError):
-        await looked_up(lambda database: database.FindFileContainingSymbol(name))
+        await look_up(lambda database: database.FindFileContainingSymbol(name))
 
 
-async def test_a_caller_without_stubs_calls_by_what_reflection_says(
-    app: Running, relay: Relay
+async def test_a_caller_without_stubs_can_call_with_reflection_alone(
+    app: RunningApp, relay: Relay
 ) -> None:
     def call() -> tuple[bool, str]:
-        with reflected(app.target) as (channel, database):
+        with open_reflection(app.target) as (channel, database):
             service = DescriptorPool(database).FindServiceByName("scheduler.Scheduler")
             method = service.methods_by_name["ScheduleMeet"]
             request = message_factory.GetMessageClass(method.input_type)
             response = message_factory.GetMessageClass(method.output_type)
-            ask = channel.unary_unary(
+            schedule = channel.unary_unary(
                 f"/{service.full_name}/{method.name}",
                 request_serializer=request.SerializeToString,
                 response_deserializer=response.FromString,
             )
-            reply: Any = ask(request(**FIELDS), timeout=5)
+            reply: Any = schedule(request(**FIELDS), timeout=5)
             return reply.success, reply.job_id
 
     success, job_id = await asyncio.to_thread(call)
@@ -138,27 +140,27 @@ async def test_a_caller_without_stubs_calls_by_what_reflection_says(
 
 
 async def test_buf_lists_all_methods_by_reflection() -> None:
-    async with serving(SchedulerServicer(handlers_of())) as target:
-        listed = await buf("curl", *OVER_GRPC, "--list-methods", f"http://{target}")
+    async with serve_servicer(SchedulerServicer(handlers_of())) as target:
+        listed = await run_buf("curl", *OVER_GRPC, "--list-methods", f"http://{target}")
 
-    ours = {line for line in listed.splitlines() if line.startswith("scheduler.")}
-    assert ours == {f"scheduler.Scheduler/{name}" for name in METHODS}
+    published = {line for line in listed.splitlines() if line.startswith("scheduler.")}
+    assert published == {f"scheduler.Scheduler/{name}" for name in METHOD_NAMES}
 
 
 @pytest.mark.parametrize("schema", [[], ["--schema", str(PROTO)]], ids=["reflection", "proto"])
-async def test_buf_calls_the_service(schema: list[str], app: Running) -> None:
+async def test_buf_calls_the_service(schema: list[str], app: RunningApp) -> None:
     url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
 
-    printed = await buf("curl", *OVER_GRPC, *schema, "--data", json.dumps(FIELDS), url)
+    printed = await run_buf("curl", *OVER_GRPC, *schema, "--data", json.dumps(FIELDS), url)
 
     assert json.loads(printed)["success"] is True
 
 
-async def test_buf_reads_what_is_wrong_with_a_request(app: Running) -> None:
+async def test_buf_prints_the_details_of_a_refused_request(app: RunningApp) -> None:
     url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
     options = [*OVER_GRPC, "--schema", str(PROTO)]
 
-    refusal = json.loads(await buf("curl", *options, "--data", "{}", url, code=3 * 8))
+    refusal = json.loads(await run_buf("curl", *options, "--data", "{}", url, code=3 * 8))
 
     assert refusal["code"] == "invalid_argument"
     assert {detail["type"] for detail in refusal["details"]} >= {"google.rpc.ErrorInfo"}

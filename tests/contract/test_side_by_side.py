@@ -1,4 +1,4 @@
-"""Stubs that a caller has generated and ours live in one process, and both call the service."""
+"""Stubs that a caller generated and gcsched's own work in one process."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 from grpc_tools import protoc
 
 from tests.generate.proto import BUNDLED, PROTO
-from tests.support.app import Running
-from tests.support.command import python
+from tests.support.command import run_python
+from tests.support.in_process_app import RunningApp
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
@@ -35,13 +35,13 @@ with grpc.insecure_channel(target) as channel:
 with Client(target) as client:
     print(client.call("ScheduleMeet", task_pb2.MeetRequest(**fields)).job_id)
     moment = Timestamp(seconds=7)
-    assert our_pb2.Job(due=moment).due == moment
+    assert our_pb2.Job(due_time=moment).due_time == moment
 """
 
 
 @pytest.fixture(params=CONTRACTS)
 def stubs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder with the stubs that a caller has generated."""
+    """Return a folder with stubs that a caller generated."""
     outputs = [f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}"]
     arguments = ["protoc", f"-I{CONTRACTS[request.param]}", f"-I{BUNDLED}", *outputs, "task.proto"]
     assert protoc.main(arguments) == 0
@@ -49,15 +49,17 @@ def stubs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("theirs_first", [True, False], ids=["theirs first", "ours first"])
-async def test_each_asks_for_the_same_job(
-    stubs: Path, app: Running, relay: Relay, *, theirs_first: bool
+async def test_the_callers_stubs_and_the_clients_call_for_the_same_job(
+    stubs: Path, app: RunningApp, relay: Relay, *, theirs_first: bool
 ) -> None:
     imports = [THEIRS, *OURS] if theirs_first else [*OURS, THEIRS]
 
-    done = await python("-c", "\n".join([*imports, CALLS]), app.target, PYTHONPATH=str(stubs))
+    completed = await run_python(
+        "-c", "\n".join([*imports, CALLS]), app.target, PYTHONPATH=str(stubs)
+    )
 
-    assert done.returncode == 0, done.stderr
-    by_theirs, by_ours, by_client = done.stdout.split()
+    assert completed.returncode == 0, completed.stderr
+    by_theirs, by_ours, by_client = completed.stdout.split()
     assert by_theirs == by_ours == by_client
     await until(lambda: relay.ledger)
     (mail,) = relay.ledger

@@ -1,4 +1,4 @@
-"""What is said arrives in order; a flood, a slow reader or none at all holds nothing up."""
+"""Lines arrive in order; a flood, a slow reader or no reader at all blocks nothing."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gcsched.dev.console import MOST_WAITING, Console, phrase
+from gcsched.dev.console import MAX_QUEUED_LINES, Console, shorten_printable
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Pipe:
     writer: int
 
     def read(self) -> list[str]:
-        """Read what was written, once nobody writes any more."""
+        """Close the writing end and read all lines."""
         os.close(self.writer)
         with open(self.reader, encoding="utf-8", closefd=False) as lines:
             return lines.read().splitlines()
@@ -29,15 +29,15 @@ def pipe() -> Iterator[Pipe]:
     os.close(pipe.reader)
 
 
-def test_lines_come_in_order_and_all_of_them(pipe: Pipe) -> None:
+def test_all_lines_arrive_in_order(pipe: Pipe) -> None:
     with Console(pipe.writer) as console:
-        console.say("one", "two")
-        console.say("Grüße")
+        console.print_lines("one", "two")
+        console.print_lines("Grüße")
 
     assert pipe.read() == ["one", "two", "Grüße"]
 
 
-async def test_a_flood_of_announcements_is_ten_lines_and_a_number(pipe: Pipe) -> None:
+async def test_a_flood_of_announcements_becomes_ten_lines_and_a_count(pipe: Pipe) -> None:
     with Console(pipe.writer) as console:
         for number in range(1000):
             console.announce(f"mail {number}")
@@ -45,29 +45,29 @@ async def test_a_flood_of_announcements_is_ten_lines_and_a_number(pipe: Pipe) ->
     assert pipe.read() == [*(f"mail {number}" for number in range(10)), "caught 990 more"]
 
 
-def test_a_reader_that_does_not_read_holds_nothing_up(pipe: Pipe) -> None:
-    began = time.monotonic()
+def test_a_reader_that_does_not_read_blocks_nothing(pipe: Pipe) -> None:
+    started = time.monotonic()
 
     with Console(pipe.writer) as console:
-        for _ in range(MOST_WAITING * 10):
-            console.say("x" * 1000)
+        for _ in range(MAX_QUEUED_LINES * 10):
+            console.print_lines("x" * 1000)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started < 5
     os.close(pipe.writer)
 
 
-def test_a_reader_that_is_gone_holds_nothing_up() -> None:
+def test_a_reader_that_has_gone_blocks_nothing() -> None:
     reader, writer = os.pipe()
     os.close(reader)
 
     with Console(writer) as console:
-        for _ in range(MOST_WAITING * 2):
-            console.say("x")
+        for _ in range(MAX_QUEUED_LINES * 2):
+            console.print_lines("x")
 
     os.close(writer)
 
 
-def test_foreign_words_are_one_short_line() -> None:
-    assert phrase("Grüße, 会議") == "Grüße, 会議"
-    assert phrase("\x1b[2J\nhidden") == "?[2J?hidden"
-    assert phrase("x" * 101) == "x" * 97 + "..."
+def test_text_of_a_mail_becomes_one_short_printable_line() -> None:
+    assert shorten_printable("Grüße, 会議") == "Grüße, 会議"
+    assert shorten_printable("\x1b[2J\nhidden") == "?[2J?hidden"
+    assert shorten_printable("x" * 101) == "x" * 97 + "..."

@@ -1,37 +1,37 @@
-"""The demo's own words; that it works end to end is tested with `dev`."""
+"""The lines that the demo prints; the tests of `dev` run it end to end."""
 
 from datetime import timedelta
 
-from gcsched.dev.demo import Demo, ending, invitations
+from gcsched.dev.demo import Demo, describe_end, make_invitations
 from gcsched.domain.job import Job
 from tests.support.builders import NOW, a_claimed_job, an_attempt
 from tests.support.ports import free_port
 
 
-async def nothing(_: str) -> Job | None:
+async def find_no_job(_: str) -> Job | None:
     return None
 
 
-async def none_queued() -> int:
+async def run_empty_queue() -> int:
     return 0
 
 
-async def test_a_service_that_does_not_answer_breaks_it_off_in_a_sentence() -> None:
-    said: list[str] = []
+async def test_a_service_that_does_not_answer_ends_the_demo_with_a_sentence() -> None:
+    printed: list[str] = []
 
-    await Demo(say=lambda *lines: said.extend(lines), now=lambda: NOW).play(
-        f"127.0.0.1:{free_port()}", nothing, none_queued
+    await Demo(print_lines=lambda *lines: printed.extend(lines), now=lambda: NOW).run(
+        f"127.0.0.1:{free_port()}", find_no_job, run_empty_queue
     )
 
-    assert said[0] == "demo: three invitations"
-    assert said[-1].startswith("demo broken off (")
-    assert said[-1].endswith("; the service goes on until Ctrl-C")
+    assert printed[0] == "demo: three invitations"
+    assert printed[-1].startswith("demo failed (")
+    assert printed[-1].endswith("; the service goes on until Ctrl-C")
 
 
-def test_another_second_asks_for_other_jobs() -> None:
+def test_another_second_schedules_other_jobs() -> None:
     def keys(number: int) -> set[str]:
-        acts = invitations(NOW + timedelta(seconds=number))
-        return {f"{act.request.empid} {act.request.message}" for act in acts}
+        invitations = make_invitations(NOW + timedelta(seconds=number))
+        return {f"{each.request.empid} {each.request.message}" for each in invitations}
 
     assert len(keys(0) | keys(1)) == 6
 
@@ -39,20 +39,20 @@ def test_another_second_asks_for_other_jobs() -> None:
 def test_one_is_due_now_one_in_three_seconds_one_with_the_daily_run() -> None:
     now = int(NOW.timestamp())
 
-    assert [act.request.timestamp for act in invitations(NOW)] == [now, now + 3, 0]
+    assert [each.request.timestamp for each in make_invitations(NOW)] == [now, now + 3, 0]
 
 
-def test_only_the_mails_it_asked_for_are_remembered() -> None:
-    demo = Demo(say=lambda *_: None, now=lambda: NOW, texts={"Interview": ""})
+def test_only_the_mails_of_the_demo_are_kept() -> None:
+    demo = Demo(print_lines=lambda *_: None, now=lambda: NOW, texts={"Interview": ""})
 
-    demo.hear("Somebody else's", "text")
-    demo.hear("Interview", "Hello Ada")
+    demo.record_mail("Another mail", "text")
+    demo.record_mail("Interview", "Hello Ada")
 
     assert demo.texts == {"Interview": "Hello Ada"}
 
 
-def test_each_end_of_a_job_is_a_few_words() -> None:
+def test_each_final_state_is_described_in_a_few_words() -> None:
     failed = a_claimed_job().failed(an_attempt(), reason="550 at RCPT: no")
 
-    assert ending(a_claimed_job().sent(an_attempt()), 0.123) == "sent after 0.1 s"
-    assert ending(failed, 2.0) == "failed after 2.0 s: 550 at RCPT: no"
+    assert describe_end(a_claimed_job().sent(an_attempt()), 0.123) == "sent after 0.1 s"
+    assert describe_end(failed, 2.0) == "failed after 2.0 s: 550 at RCPT: no"

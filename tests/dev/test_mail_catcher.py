@@ -1,4 +1,4 @@
-"""The mail catcher, spoken to by the pool that speaks to real relays."""
+"""The mail catcher, as a relay of the pool that production uses."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gcsched.adapters.smtp.options import RelaySettings, Security
-from gcsched.adapters.smtp.pool import Pool
-from gcsched.dev.mail_catcher import LARGEST_MAIL, Caught, catching
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security
+from gcsched.dev.mail_catcher import MAX_MAIL, CaughtMail, run_mail_catcher
 from gcsched.domain.smtp_reply import Answered, Kind, kind_of
 from tests.support.builders import NOW, FixedClock
 from tests.support.mails import CONTENT, a_mail
@@ -31,34 +31,34 @@ BOTH_PARTS = (
 
 
 @dataclass(frozen=True)
-class Catch:
-    """A pool that sends into the catcher, and what was caught so far."""
+class MailCatcherSetup:
+    """A pool that sends to the catcher, and the mails caught so far."""
 
     folder: Path
-    mailer: Pool
+    mailer: SmtpSessionPool
     clock: FixedClock = field(default_factory=FixedClock)
-    caught: list[Caught] = field(default_factory=list)
+    caught: list[CaughtMail] = field(default_factory=list)
 
     def files(self, ending: str) -> list[str]:
         return sorted(path.name for path in self.folder.glob(f"*.{ending}"))
 
 
 @asynccontextmanager
-async def a_catch(folder: Path) -> AsyncIterator[Catch]:
-    clock, caught = FixedClock(), list[Caught]()
-    async with catching(folder, caught.append, now=clock) as port:
+async def a_mail_catcher(folder: Path) -> AsyncIterator[MailCatcherSetup]:
+    clock, caught = FixedClock(), list[CaughtMail]()
+    async with run_mail_catcher(folder, caught.append, now=clock) as port:
         relay = RelaySettings(host="127.0.0.1", port=port, security=Security.NONE)
-        async with Pool(relay=relay) as mailer:
-            yield Catch(folder=folder, mailer=mailer, clock=clock, caught=caught)
+        async with SmtpSessionPool(relay=relay) as mailer:
+            yield MailCatcherSetup(folder=folder, mailer=mailer, clock=clock, caught=caught)
 
 
 @pytest.fixture
-async def catch(tmp_path: Path) -> AsyncIterator[Catch]:
-    async with a_catch(tmp_path / "mails") as catch:
+async def catch(tmp_path: Path) -> AsyncIterator[MailCatcherSetup]:
+    async with a_mail_catcher(tmp_path / "mails") as catch:
         yield catch
 
 
-async def test_a_mail_is_kept_as_it_came_and_its_page_beside_it(catch: Catch) -> None:
+async def test_a_mail_is_stored_unchanged_with_its_html_beside_it(catch: MailCatcherSetup) -> None:
     answer = await deliver(catch.mailer, a_mail(content=BOTH_PARTS))
 
     assert isinstance(answer, Answered)
@@ -73,7 +73,7 @@ async def test_a_mail_is_kept_as_it_came_and_its_page_beside_it(catch: Catch) ->
     assert caught.html.stem == caught.eml.stem == "20260701T120000.000000Z-ada@example.org"
 
 
-async def test_a_mail_without_a_page_is_one_file(catch: Catch) -> None:
+async def test_a_mail_without_html_is_one_file(catch: MailCatcherSetup) -> None:
     await deliver(catch.mailer)
 
     [caught] = catch.caught
@@ -82,7 +82,7 @@ async def test_a_mail_without_a_page_is_one_file(catch: Catch) -> None:
     assert [path.name for path in catch.folder.iterdir()] == [caught.eml.name]
 
 
-async def test_it_takes_addresses_and_contents_that_are_not_ascii(catch: Catch) -> None:
+async def test_it_takes_addresses_and_contents_that_are_not_ascii(catch: MailCatcherSetup) -> None:
     content = "Subject: Grüße\r\n\r\nÜber\r\n".encode()
 
     answer = await deliver(
@@ -96,9 +96,11 @@ async def test_it_takes_addresses_and_contents_that_are_not_ascii(catch: Catch) 
     assert caught.eml.read_bytes() == content
 
 
-async def test_a_mail_of_nearly_32_mib_is_taken_and_a_bigger_one_refused(catch: Catch) -> None:
+async def test_a_mail_of_nearly_32_mib_is_accepted_and_a_larger_one_refused(
+    catch: MailCatcherSetup,
+) -> None:
     line = b"x" * 70 + b".\r\n"
-    lines, too_many = (LARGEST_MAIL - 1000) // len(line), LARGEST_MAIL // len(line) + 1
+    lines, too_many = (MAX_MAIL - 1000) // len(line), MAX_MAIL // len(line) + 1
 
     large = await deliver(catch.mailer, a_mail(content=CONTENT + line * lines))
     larger = await deliver(catch.mailer, a_mail(content=CONTENT + line * too_many))
@@ -111,7 +113,9 @@ async def test_a_mail_of_nearly_32_mib_is_taken_and_a_bigger_one_refused(catch: 
     assert len(caught.text) <= 10_000
 
 
-async def test_names_sort_by_arrival_even_when_the_clock_stands_or_goes_back(catch: Catch) -> None:
+async def test_names_sort_by_arrival_even_when_the_clock_stands_or_goes_back(
+    catch: MailCatcherSetup,
+) -> None:
     for number in range(3):
         await deliver(catch.mailer, a_mail(recipient=f"{9 - number}@example.org"))
     catch.clock.now = NOW - timedelta(hours=1)
@@ -121,7 +125,7 @@ async def test_names_sort_by_arrival_even_when_the_clock_stands_or_goes_back(cat
     assert len(catch.caught) == 4
 
 
-async def test_many_at_once_are_all_kept(catch: Catch) -> None:
+async def test_many_mails_at_once_are_all_stored(catch: MailCatcherSetup) -> None:
     await deliver_many(catch.mailer, 100)
 
     assert len(catch.files("eml")) == len(catch.caught) == 100
@@ -129,7 +133,9 @@ async def test_many_at_once_are_all_kept(catch: Catch) -> None:
 
 
 @pytest.mark.parametrize("recipient", ["a/../../b@example.org", f"{'long' * 16}@example.org"])
-async def test_no_recipient_leads_out_of_the_folder(catch: Catch, recipient: str) -> None:
+async def test_no_recipient_makes_a_path_outside_the_folder(
+    catch: MailCatcherSetup, recipient: str
+) -> None:
     await deliver(catch.mailer, a_mail(recipient=recipient))
 
     [caught] = catch.caught
@@ -147,8 +153,8 @@ async def test_no_recipient_leads_out_of_the_folder(catch: Catch, recipient: str
         b'Subject: x\r\nContent-Type: text/plain; charset="\r\n\r\n\xff\r\n',
     ],
 )
-async def test_a_mail_that_no_parser_likes_is_kept_all_the_same(
-    catch: Catch, content: bytes
+async def test_a_mail_that_cannot_be_parsed_is_stored_all_the_same(
+    catch: MailCatcherSetup, content: bytes
 ) -> None:
     answer = await deliver(catch.mailer, a_mail(content=content))
 
@@ -157,20 +163,22 @@ async def test_a_mail_that_no_parser_likes_is_kept_all_the_same(
     assert [caught.eml.read_bytes().rstrip() for caught in catch.caught] == [content.rstrip()]
 
 
-async def test_a_mail_that_cannot_be_kept_is_refused_for_now_and_said(catch: Catch) -> None:
+async def test_a_mail_that_cannot_be_stored_is_deferred_and_logged(
+    catch: MailCatcherSetup,
+) -> None:
     catch.folder.write_text("in the way")
 
     with capture_logs() as events:
         answer = await deliver(catch.mailer)
 
     assert isinstance(answer, Answered)
-    assert kind_of(answer.reply) is Kind.OURS
-    assert "the mail cannot be kept: File exists" in answer.reply.text
-    assert [event["event"] for event in events] == ["mail not kept"]
+    assert kind_of(answer.reply) is Kind.RELAY
+    assert "the mail cannot be stored: File exists" in answer.reply.text
+    assert [event["event"] for event in events] == ["mail not stored"]
     assert catch.caught == []
 
 
-async def test_a_folder_that_was_cleared_away_is_made_again(catch: Catch) -> None:
+async def test_a_folder_that_was_removed_is_created_again(catch: MailCatcherSetup) -> None:
     await deliver(catch.mailer)
     catch.caught[0].eml.unlink()
     catch.folder.rmdir()
@@ -180,11 +188,11 @@ async def test_a_folder_that_was_cleared_away_is_made_again(catch: Catch) -> Non
     assert catch.files("eml") == [catch.caught[1].eml.name]
 
 
-async def test_at_its_end_it_hangs_up(tmp_path: Path) -> None:
-    caught: list[Caught] = []
-    async with catching(tmp_path, caught.append, now=FixedClock()) as port:
+async def test_it_closes_its_connections_at_its_end(tmp_path: Path) -> None:
+    caught: list[CaughtMail] = []
+    async with run_mail_catcher(tmp_path, caught.append, now=FixedClock()) as port:
         relay = RelaySettings(host="127.0.0.1", port=port, security=Security.NONE)
-        mailer = Pool(relay=relay)
+        mailer = SmtpSessionPool(relay=relay)
         await deliver(mailer)
         assert mailer.connections == 1
 
@@ -202,7 +210,7 @@ async def test_at_its_end_it_hangs_up(tmp_path: Path) -> None:
     ],
 )
 async def test_it_takes_internal_and_quoted_addresses(
-    catch: Catch, address: str, shown: str
+    catch: MailCatcherSetup, address: str, shown: str
 ) -> None:
     answer = await deliver(catch.mailer, a_mail(recipient=address))
 

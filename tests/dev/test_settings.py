@@ -1,4 +1,4 @@
-"""What dev takes from the environment, and what it brings itself."""
+"""The settings that dev takes from the environment, and those it sets itself."""
 
 from datetime import time
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 from gcsched.config.settings import Settings
 from gcsched.dev.data_folder import default_folder
-from gcsched.dev.settings import EMBEDDED, Brought, dev_settings, ignored
+from gcsched.dev.settings import IGNORED_SETTINGS, DevEndpoints, find_ignored, load_dev_settings
 
-BROUGHT = Brought(
+ENDPOINTS = DevEndpoints(
     mongo_uri="mongodb://127.0.0.1:1/gcsched",
     redis_url="unix:///valkey.sock",
     smtp_port=2525,
@@ -25,11 +25,11 @@ PRODUCTION = {
 }
 
 
-def test_nothing_needs_to_be_said() -> None:
-    settings = dev_settings({}, BROUGHT)
+def test_no_setting_is_required() -> None:
+    settings = load_dev_settings({}, ENDPOINTS)
 
-    assert settings.mongo_uri.get_secret_value() == BROUGHT.mongo_uri
-    assert settings.redis_url.get_secret_value() == BROUGHT.redis_url
+    assert settings.mongo_uri.get_secret_value() == ENDPOINTS.mongo_uri
+    assert settings.redis_url.get_secret_value() == ENDPOINTS.redis_url
     assert (settings.smtp_host, settings.smtp_port) == ("127.0.0.1", 2525)
     assert settings.smtp_security == "none"
     assert settings.grpc_listen == "127.0.0.1:7"
@@ -37,8 +37,8 @@ def test_nothing_needs_to_be_said() -> None:
     assert settings.log_level == "WARNING"
 
 
-def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
-    said = {
+def test_settings_of_the_service_apply(tmp_path: Path) -> None:
+    given = {
         "GCSCHED_TEMPLATES_DIR": str(tmp_path),
         "GCSCHED_DAILY_AT": "09:30",
         "GCSCHED_TIMEZONE": "Europe/Berlin",
@@ -47,7 +47,7 @@ def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
         "GCSCHED_HTTP_LISTEN": "127.0.0.1:9",
     }
 
-    settings = dev_settings(said, BROUGHT)
+    settings = load_dev_settings(given, ENDPOINTS)
 
     assert settings.templates_dir == tmp_path
     assert settings.daily_at == time(9, 30)
@@ -57,13 +57,13 @@ def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
     assert settings.http_listen == "127.0.0.1:9"
 
 
-def test_no_store_and_no_relay_of_the_environment_is_ever_used() -> None:
-    assert dev_settings(PRODUCTION, BROUGHT) == dev_settings({}, BROUGHT)
-    assert ignored(PRODUCTION) == sorted(PRODUCTION)
+def test_stores_and_relays_of_the_environment_are_never_used() -> None:
+    assert load_dev_settings(PRODUCTION, ENDPOINTS) == load_dev_settings({}, ENDPOINTS)
+    assert find_ignored(PRODUCTION) == sorted(PRODUCTION)
 
 
-def test_every_setting_of_a_store_or_a_relay_is_known_as_such() -> None:
-    """One that is added later must not lead dev to production."""
+def test_every_setting_of_a_store_or_a_relay_is_ignored() -> None:
+    """A setting that is added later must not connect dev to production."""
     harmless = {"smtp_sessions", "smtp_sessions_per_domain", "smtp_rate", "smtp_burst"}
     found = {
         name
@@ -71,7 +71,7 @@ def test_every_setting_of_a_store_or_a_relay_is_known_as_such() -> None:
         if name.startswith(("mongo", "redis", "smtp", "fallback"))
     }
 
-    assert found - harmless <= EMBEDDED
+    assert found - harmless <= IGNORED_SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_every_setting_of_a_store_or_a_relay_is_known_as_such() -> None:
         ("darwin", {}, "/home/ada/Library/Application Support/gcsched"),
     ],
 )
-def test_data_are_kept_where_such_data_are_kept(
+def test_the_data_folder_follows_the_conventions_of_the_system(
     monkeypatch: pytest.MonkeyPatch, system: str, environ: dict[str, str], expected: str
 ) -> None:
     monkeypatch.setenv("HOME", "/home/ada")

@@ -1,45 +1,45 @@
-"""Templates follow their files in `dev`: each test makes the looks that the watch would make."""
+"""Templates follow their files in `dev`; each test polls as the background task would."""
 
 from pathlib import Path
 
 import pytest
 
-from gcsched.dev.templates import ReloadedTemplates
+from gcsched.dev.templates import ReloadingTemplates
 from gcsched.errors import TemplateProblem
-from tests.adapters.mail.test_templates import variables
+from tests.adapters.mail.test_templates import sample_variables
 
 
 @pytest.fixture
-def said() -> list[str]:
+def lines() -> list[str]:
     return []
 
 
 @pytest.fixture
-def templates(tmp_path: Path, said: list[str]) -> ReloadedTemplates:
+def templates(tmp_path: Path, lines: list[str]) -> ReloadingTemplates:
     (tmp_path / "doc.html").write_text("first {{ username }}")
-    return ReloadedTemplates(tmp_path, lambda *lines: said.extend(lines))
+    return ReloadingTemplates(tmp_path, lambda *new: lines.extend(new))
 
 
-def look_twice(templates: ReloadedTemplates) -> None:
-    templates.look()
-    templates.look()
+def poll_twice(templates: ReloadingTemplates) -> None:
+    templates.poll()
+    templates.poll()
 
 
-def html(templates: ReloadedTemplates, name: str = "doc") -> str:
-    return templates.render(name, variables()).html
+def render_html(templates: ReloadingTemplates, name: str = "doc") -> str:
+    return templates.render(name, sample_variables()).html
 
 
-def test_nothing_is_said_while_nothing_changes(
-    templates: ReloadedTemplates, said: list[str]
+def test_nothing_is_printed_while_nothing_changes(
+    templates: ReloadingTemplates, lines: list[str]
 ) -> None:
-    look_twice(templates)
+    poll_twice(templates)
 
-    assert (said, html(templates)) == ([], "first Zoë")
+    assert (lines, render_html(templates)) == ([], "first Zoë")
 
 
 @pytest.mark.parametrize("edit", ["write", "replace", "same size"])
 def test_an_edit_is_seen(
-    templates: ReloadedTemplates, tmp_path: Path, said: list[str], edit: str
+    templates: ReloadingTemplates, tmp_path: Path, lines: list[str], edit: str
 ) -> None:
     if edit == "replace":  # as many editors save
         (tmp_path / "new").write_text("other {{ username }}")
@@ -47,111 +47,111 @@ def test_an_edit_is_seen(
     else:
         (tmp_path / "doc.html").write_text(f"{edit[:5]} {{{{ username }}}}")
 
-    look_twice(templates)
+    poll_twice(templates)
 
-    assert said == ["templates loaded again: doc"]
-    assert not html(templates).startswith("first")
+    assert lines == ["templates reloaded: doc"]
+    assert not render_html(templates).startswith("first")
 
 
-def test_a_file_that_is_still_being_written_is_waited_for(
-    templates: ReloadedTemplates, tmp_path: Path, said: list[str]
+def test_a_file_is_loaded_once_it_is_written_completely(
+    templates: ReloadingTemplates, tmp_path: Path, lines: list[str]
 ) -> None:
     for written in ("", "sec", "second"):
         (tmp_path / "doc.html").write_text(written)
-        templates.look()
-    seen_meanwhile = html(templates)
-    templates.look()
+        templates.poll()
+    seen_meanwhile = render_html(templates)
+    templates.poll()
 
-    assert (seen_meanwhile, html(templates)) == ("first Zoë", "second")
-    assert said == ["templates loaded again: doc"]
+    assert (seen_meanwhile, render_html(templates)) == ("first Zoë", "second")
+    assert lines == ["templates reloaded: doc"]
 
 
-def test_a_broken_edit_keeps_the_last_good_ones_and_is_said_once_with_file_and_line(
-    templates: ReloadedTemplates, tmp_path: Path, said: list[str]
+def test_a_broken_edit_keeps_the_last_valid_templates_and_is_reported_once(
+    templates: ReloadingTemplates, tmp_path: Path, lines: list[str]
 ) -> None:
     (tmp_path / "doc.html").write_text("second\n{{ usernam }}")
     (tmp_path / "note\x1b.html").touch()
     (tmp_path / "note.html").write_text("{% endif %}")
-    look_twice(templates)
-    look_twice(templates)
+    poll_twice(templates)
+    poll_twice(templates)
 
-    first, *problems = said
-    assert first == "templates not loaded, the last good ones stay in use:"
+    first, *problems = lines
+    assert first == "templates not reloaded, the last valid ones stay in use:"
     assert [line.partition(":")[0] for line in problems] == [
         "  template note.html, line 1",
         "  template doc.html, line 2",
     ]
-    assert (html(templates), set(templates.needs)) == ("first Zoë", {"doc"})
+    assert (render_html(templates), set(templates.variables_by_template)) == ("first Zoë", {"doc"})
 
 
-def test_after_a_broken_edit_the_next_good_one_counts(
-    templates: ReloadedTemplates, tmp_path: Path, said: list[str]
+def test_a_valid_edit_after_a_broken_one_is_loaded(
+    templates: ReloadingTemplates, tmp_path: Path, lines: list[str]
 ) -> None:
     for written in ("{% if %}", "third"):
         (tmp_path / "doc.html").write_text(written)
-        look_twice(templates)
+        poll_twice(templates)
 
-    assert (html(templates), said[-1]) == ("third", "templates loaded again: doc")
+    assert (render_html(templates), lines[-1]) == ("third", "templates reloaded: doc")
 
 
-def test_templates_come_and_go_and_what_they_need_with_them(
-    templates: ReloadedTemplates, tmp_path: Path, said: list[str]
+def test_templates_come_and_go_with_their_required_variables(
+    templates: ReloadingTemplates, tmp_path: Path, lines: list[str]
 ) -> None:
-    needs = templates.needs  # as the service keeps it
+    required = templates.variables_by_template  # the service keeps this mapping
     (tmp_path / "note.html").write_text("{{ room }}")
-    look_twice(templates)
-    with_note = ({name: set(each) for name, each in needs.items()}, templates.facts())
+    poll_twice(templates)
+    with_note = ({name: set(each) for name, each in required.items()}, templates.list_info())
     (tmp_path / "note.html").unlink()
-    look_twice(templates)
+    poll_twice(templates)
 
     assert with_note[0] == {"doc": set(), "note": {"room"}}
     assert [each.name for each in with_note[1]] == ["doc", "note"]
-    assert (dict(needs), len(needs), "note" in needs) == ({"doc": frozenset()}, 1, False)
-    assert said == ["templates loaded again: doc, note", "templates loaded again: doc"]
+    assert (dict(required), len(required), "note" in required) == ({"doc": frozenset()}, 1, False)
+    assert lines == ["templates reloaded: doc, note", "templates reloaded: doc"]
 
 
-def test_a_part_in_a_subfolder_counts(templates: ReloadedTemplates, tmp_path: Path) -> None:
+def test_an_edit_in_a_subfolder_is_seen(templates: ReloadingTemplates, tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "foot.html").write_text("one")
     (tmp_path / "doc.html").write_text("{% include 'parts/foot.html' %}")
-    look_twice(templates)
-    before = html(templates)
+    poll_twice(templates)
+    before = render_html(templates)
     (tmp_path / "parts" / "foot.html").write_text("two")
-    look_twice(templates)
+    poll_twice(templates)
 
-    assert (before, html(templates)) == ("one", "two")
+    assert (before, render_html(templates)) == ("one", "two")
 
 
-def test_a_folder_that_is_gone_for_a_while_does_no_harm(
-    templates: ReloadedTemplates, tmp_path: Path, said: list[str]
+def test_a_folder_that_is_gone_for_a_while_keeps_the_templates(
+    templates: ReloadingTemplates, tmp_path: Path, lines: list[str]
 ) -> None:
     tmp_path.rename(tmp_path.with_name("away"))
-    look_twice(templates)
-    meanwhile = html(templates)
+    poll_twice(templates)
+    meanwhile = render_html(templates)
     tmp_path.with_name("away").rename(tmp_path)
-    look_twice(templates)
+    poll_twice(templates)
 
-    assert meanwhile == html(templates) == "first Zoë"
-    assert said[1:] == [
+    assert meanwhile == render_html(templates) == "first Zoë"
+    assert lines[1:] == [
         f"  template {tmp_path}: there is no such folder; it must hold doc.html",
-        "templates loaded again: doc",
+        "templates reloaded: doc",
     ]
 
 
-def test_warnings_are_said_when_they_are_new(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_only_new_warnings_are_printed(tmp_path: Path) -> None:
+    lines: list[str] = []
     (tmp_path / "doc.html").write_text("first")
     (tmp_path / "old.htm").touch()
-    templates = ReloadedTemplates(tmp_path, lambda *lines: said.extend(lines))
-    at_start = list(said)
+    templates = ReloadingTemplates(tmp_path, lambda *new: lines.extend(new))
+    at_start = list(lines)
     (tmp_path / "new.htm").touch()
-    look_twice(templates)
+    poll_twice(templates)
 
     reason = "ignored: the name of a template ends in .html or .txt"
     assert at_start == [f"  old.htm: {reason}"]
-    assert said[1:] == ["templates loaded again: doc", f"  new.htm: {reason}"]
+    assert lines[1:] == ["templates reloaded: doc", f"  new.htm: {reason}"]
 
 
 def test_a_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(TemplateProblem, match="this file is missing"):
-        ReloadedTemplates(tmp_path, print)
+        ReloadingTemplates(tmp_path, print)

@@ -2,14 +2,16 @@
 
 import pytest
 
-from gcsched.domain.address import normalised_address
+from gcsched.domain.address import parse_address
 from gcsched.domain.address_rules import AddressRules
-from tests.support.checks import found
+from tests.support.checks import read_or_violation
 
 
-def allowed(text: str, *domains: str) -> list[str]:
+def find_allowed(text: str, *domains: str) -> list[str]:
     rules = AddressRules.parse(text)
-    each_found = [found(normalised_address(f"ada@{domain}", rules=rules)) for domain in domains]
+    each_found = [
+        read_or_violation(parse_address(f"ada@{domain}", rules=rules)) for domain in domains
+    ]
     return [each.removeprefix("ada@") for each in each_found if isinstance(each, str)]
 
 
@@ -43,8 +45,10 @@ def allowed(text: str, *domains: str) -> list[str]:
         ("example.org", ["example.org", "example.net", "mailhost"], ["example.org", "example.net"]),
     ],
 )
-def test_an_entry_allows_what_it_names(text: str, domains: list[str], expected: list[str]) -> None:
-    assert allowed(text, *domains) == expected
+def test_an_entry_allows_the_domains_it_names(
+    text: str, domains: list[str], expected: list[str]
+) -> None:
+    assert find_allowed(text, *domains) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_an_entry_allows_what_it_names(text: str, domains: list[str], expected: 
         *("[2001:db8::1]", "[IPv6:10.0.0.1]", "[]", "[IPv6:]", ".[192.0.2.1]", "corp_x.local"),
     ],
 )
-def test_an_entry_that_is_wrong_is_named(entry: str) -> None:
+def test_an_invalid_entry_is_named(entry: str) -> None:
     with pytest.raises(ValueError, match="is not a") as caught:
         AddressRules.parse(f"localhost,{entry}")
 

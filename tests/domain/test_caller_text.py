@@ -1,6 +1,6 @@
 import pytest
 
-from gcsched.domain.caller_text import LONGEST, one_line, quoted
+from gcsched.domain.caller_text import MAX_LENGTH, format_line, quote
 
 
 @pytest.mark.parametrize(
@@ -13,14 +13,14 @@ from gcsched.domain.caller_text import LONGEST, one_line, quoted
         ("", ""),
     ],
 )
-def test_what_cannot_be_printed_is_escaped(text: str, shown: str) -> None:
-    assert one_line(text) == shown
+def test_unprintable_characters_are_escaped(text: str, shown: str) -> None:
+    assert format_line(text) == shown
 
 
-def test_what_is_too_long_is_cut() -> None:
-    assert one_line("x" * LONGEST) == "x" * LONGEST
-    assert one_line("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
+def test_a_long_text_is_cut() -> None:
+    assert format_line("x" * MAX_LENGTH) == "x" * MAX_LENGTH
+    assert format_line("x" * (MAX_LENGTH + 1)) == "x" * (MAX_LENGTH - 1) + "…"
 
 
-def test_no_quote_within_ends_the_quotation() -> None:
-    assert quoted('ops" since noon: "all fine\\') == r'"ops\" since noon: \"all fine\\"'
+def test_a_quote_within_does_not_end_the_quotation() -> None:
+    assert quote('ops" since noon: "all fine\\') == r'"ops\" since noon: \"all fine\\"'

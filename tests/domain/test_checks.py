@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 import gcsched
-from gcsched.domain.checks import Checked, checked, sound
+from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.errors import InvalidRequest, Violation
 
 BAD = Violation("empid", "is empty")
-ANOTHER = Violation("emailID", "is no address")
+ANOTHER = Violation("emailID", "is not an address")
 
 
 def empty() -> Checked[str]:
@@ -23,22 +23,22 @@ def no_address() -> Checked[None]:
 def several() -> Checked[tuple[str, int]]:
     empid = yield from empty()
     yield from no_address()
-    number = yield from sound(5)
+    number = yield from accept_value(5)
     return empid, number
 
 
-def test_what_is_good_is_taken_as_it_is() -> None:
-    assert checked(sound(5)) == 5
+def test_a_valid_value_is_returned_unchanged() -> None:
+    assert require_valid(accept_value(5)) == 5
 
 
-def test_all_that_is_wrong_is_told_at_once_in_order() -> None:
+def test_all_violations_are_reported_at_once_in_order() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        checked(several())
+        require_valid(several())
 
     assert caught.value.violations == [BAD, ANOTHER]
 
 
-def test_a_check_goes_on_with_what_stands_for_a_bad_value() -> None:
+def test_a_check_goes_on_with_the_substitute_of_an_invalid_value() -> None:
     reading = several()
 
     assert list(reading) == [BAD, ANOTHER]
@@ -46,7 +46,7 @@ def test_a_check_goes_on_with_what_stands_for_a_bad_value() -> None:
         next(reading)
 
 
-def unused_rules(source: str) -> list[int]:
+def find_unused_rules(source: str) -> list[int]:
     """Return the lines that call a rule and drop what it yields; the type checker allows that."""
     return [
         each.lineno
@@ -60,9 +60,9 @@ def unused_rules(source: str) -> list[int]:
 def test_no_rule_is_called_without_yield_from() -> None:
     modules = list(Path(gcsched.__file__).parent.rglob("*.py"))
 
-    assert unused_rules(
+    assert find_unused_rules(
         "def check():\n    empid_violations(1)\n    yield from x_violations(2)"
     ) == [2]
-    assert {str(each): unused_rules(each.read_text("utf-8")) for each in modules} == {
+    assert {str(each): find_unused_rules(each.read_text("utf-8")) for each in modules} == {
         str(each): [] for each in modules
     }

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from gcsched.domain.circuit_breaker import (
     Breaker,
     BreakerPolicy,
-    is_early_trouble,
-    is_trouble,
-    may_be_its_mails,
+    is_failure_before_body,
+    is_relay_failure,
+    may_be_caused_by_mail,
 )
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission, Withheld
 
@@ -18,33 +18,33 @@ POLICY = BreakerPolicy()
 CLOSED = Breaker(policy=POLICY)
 
 
-def failed(breaker: Breaker, times: int, *, now: float = 100.0) -> Breaker:
+def fail_times(breaker: Breaker, times: int, *, now: float = 100.0) -> Breaker:
     for _ in range(times):
         breaker = breaker.failed(now, chance=1.0)
     return breaker
 
 
-def answered(stage: Stage, line: str) -> Answered:
+def an_answer(stage: Stage, line: str) -> Answered:
     return Answered(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
-def test_the_fifth_trouble_in_a_row_opens_it() -> None:
-    assert not failed(CLOSED, 4).is_open
-    assert failed(CLOSED, 5).is_open
+def test_the_fifth_failure_in_a_row_opens_it() -> None:
+    assert not fail_times(CLOSED, 4).is_open
+    assert fail_times(CLOSED, 5).is_open
 
 
-def test_an_answer_in_between_starts_the_count_anew() -> None:
-    breaker = failed(failed(CLOSED, 4).succeeded(), 4)
+def test_an_answer_in_between_resets_the_count() -> None:
+    breaker = fail_times(fail_times(CLOSED, 4).succeeded(), 4)
 
     assert not breaker.is_open
 
 
 def test_closed_it_lets_everything_through() -> None:
-    assert failed(CLOSED, 4).seconds_until_try(100.0) == 0
+    assert fail_times(CLOSED, 4).seconds_until_try(100.0) == 0
 
 
 def test_open_it_lets_nothing_through_until_a_probe_is_due() -> None:
-    breaker = failed(CLOSED, 5, now=100.0)
+    breaker = fail_times(CLOSED, 5, now=100.0)
 
     assert [breaker.seconds_until_try(now) for now in (100.0, 100.75, 101.0, 200.0)] == [
         1.0,
@@ -55,7 +55,7 @@ def test_open_it_lets_nothing_through_until_a_probe_is_due() -> None:
 
 
 def test_each_failed_probe_doubles_the_wait_up_to_a_minute() -> None:
-    breaker, waits, now = failed(CLOSED, 5, now=0.0), [], 0.0
+    breaker, waits, now = fail_times(CLOSED, 5, now=0.0), [], 0.0
     for _ in range(9):
         waits.append(breaker.seconds_until_try(now))
         now += waits[-1]
@@ -65,20 +65,20 @@ def test_each_failed_probe_doubles_the_wait_up_to_a_minute() -> None:
 
 
 def test_the_wait_counts_from_the_failure_of_a_probe_that_took_long() -> None:
-    probing = failed(CLOSED, 5, now=0.0).probed(1.0, chance=1.0)
+    probing = fail_times(CLOSED, 5, now=0.0).probed(1.0, chance=1.0)
 
     assert probing.failed(31.0, chance=1.0).seconds_until_try(31.0) == 2
 
 
-def test_a_straggler_that_fails_does_not_make_the_wait_grow() -> None:
-    breaker = failed(failed(CLOSED, 5, now=0.0), 20, now=0.5)
+def test_a_late_failure_does_not_lengthen_the_wait() -> None:
+    breaker = fail_times(fail_times(CLOSED, 5, now=0.0), 20, now=0.5)
 
     assert breaker.seconds_until_try(0.5) == 1
     assert breaker.probes == 0
 
 
 def test_a_probe_that_is_answered_makes_the_waits_short_again() -> None:
-    breaker, now = failed(CLOSED, 5, now=0.0), 0.0
+    breaker, now = fail_times(CLOSED, 5, now=0.0), 0.0
     for _ in range(9):
         now += breaker.seconds_until_try(now)
         breaker = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
@@ -90,8 +90,10 @@ def test_a_probe_that_is_answered_makes_the_waits_short_again() -> None:
     assert again.seconds_until_try(now) == 2.0
 
 
-@pytest.mark.parametrize("breaker", [failed(CLOSED, 5), failed(CLOSED, 5).probed(101, chance=1)])
-def test_any_answer_closes_it_and_all_is_forgotten(breaker: Breaker) -> None:
+@pytest.mark.parametrize(
+    "breaker", [fail_times(CLOSED, 5), fail_times(CLOSED, 5).probed(101, chance=1)]
+)
+def test_any_answer_closes_it_and_resets_its_counts(breaker: Breaker) -> None:
     assert breaker.succeeded() == CLOSED
 
 
@@ -102,9 +104,9 @@ def test_a_wait_is_between_half_and_the_whole_of_its_step(probes: int, chance: f
     assert step / 2 <= POLICY.wait_seconds(probes, chance) <= step
 
 
-def test_the_policy_is_obeyed() -> None:
+def test_the_policy_sets_threshold_and_waits() -> None:
     policy = BreakerPolicy(
-        troubles=1, first_wait=timedelta(seconds=3), longest_wait=timedelta(seconds=4)
+        failure_threshold=1, initial_wait=timedelta(seconds=3), max_wait=timedelta(seconds=4)
     )
 
     breaker = Breaker(policy=policy).failed(0.0, chance=1.0)
@@ -116,49 +118,51 @@ def test_the_policy_is_obeyed() -> None:
 @pytest.mark.parametrize(
     "transmission",
     [
-        answered(Stage.CONNECT, "421 4.3.2 not now"),
-        answered(Stage.AUTH, "535 5.7.8 wrong password"),
-        answered(Stage.MAIL, "550 5.7.1 not from you"),
-        answered(Stage.BODY, "421 4.3.2 going down"),
-        answered(Stage.RCPT, "553 5.7.1 sender is not yours"),
-        answered(Stage.BODY, "550 5.7.60 cannot send as this sender"),
-        replace(answered(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True),
+        an_answer(Stage.CONNECT, "421 4.3.2 not now"),
+        an_answer(Stage.AUTH, "535 5.7.8 wrong password"),
+        an_answer(Stage.MAIL, "550 5.7.1 not from you"),
+        an_answer(Stage.BODY, "421 4.3.2 going down"),
+        an_answer(Stage.RCPT, "553 5.7.1 sender is not yours"),
+        an_answer(Stage.BODY, "550 5.7.60 cannot send as this sender"),
+        replace(an_answer(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True),
         Broken(Stage.CONNECT, "refused"),
         Broken(Stage.BODY, "the connection broke"),
     ],
     ids=str,
 )
-def test_what_is_between_us_and_the_relay_is_trouble(transmission: Transmission) -> None:
-    assert is_trouble(transmission)
+def test_a_failure_between_us_and_the_relay_counts_against_the_relay(
+    transmission: Transmission,
+) -> None:
+    assert is_relay_failure(transmission)
 
 
 @pytest.mark.parametrize(
     "transmission",
     [
-        answered(Stage.BODY, "250 2.0.0 kept"),
-        answered(Stage.RCPT, "450 4.2.0 greylisted"),
-        answered(Stage.RCPT, "550 5.1.1 no such user"),
-        answered(Stage.BODY, "554 5.6.0 not like this"),
-        answered(Stage.RCPT, "550 5.7.1 policy"),
-        Withheld("the job is not ours any more"),
+        an_answer(Stage.BODY, "250 2.0.0 kept"),
+        an_answer(Stage.RCPT, "450 4.2.0 greylisted"),
+        an_answer(Stage.RCPT, "550 5.1.1 no such user"),
+        an_answer(Stage.BODY, "554 5.6.0 not like this"),
+        an_answer(Stage.RCPT, "550 5.7.1 policy"),
+        Withheld("the claim is lost"),
     ],
     ids=str,
 )
-def test_what_the_relay_says_of_a_mail_is_no_trouble(transmission: Transmission) -> None:
-    assert not is_trouble(transmission)
+def test_a_refusal_of_a_mail_does_not_count_against_the_relay(transmission: Transmission) -> None:
+    assert not is_relay_failure(transmission)
 
 
 @pytest.mark.parametrize(
     ("transmission", "expected"),
     [
-        (answered(Stage.AUTH, "535 5.7.8 wrong password"), True),
-        (answered(Stage.MAIL, "421 4.7.0 slow down"), True),
-        (answered(Stage.MAIL, "552 5.3.4 too large"), False),
-        (answered(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
-        (answered(Stage.RCPT, "550 5.1.1 no such user"), False),
-        (replace(answered(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True), True),
-        (replace(answered(Stage.BODY, "554 5.7.1 spam"), is_doubted=True), False),
-        (answered(Stage.DATA, "421 4.3.2 going down"), False),
+        (an_answer(Stage.AUTH, "535 5.7.8 wrong password"), True),
+        (an_answer(Stage.MAIL, "421 4.7.0 slow down"), True),
+        (an_answer(Stage.MAIL, "552 5.3.4 too large"), False),
+        (an_answer(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
+        (an_answer(Stage.RCPT, "550 5.1.1 no such user"), False),
+        (replace(an_answer(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True), True),
+        (replace(an_answer(Stage.BODY, "554 5.7.1 spam"), is_doubted=True), False),
+        (an_answer(Stage.DATA, "421 4.3.2 going down"), False),
         (Broken(Stage.CONNECT, "refused"), True),
         (Broken(Stage.DATA, "the connection broke"), False),
         (Withheld("too little of the lease is left"), False),
@@ -169,7 +173,7 @@ def test_what_the_relay_says_of_a_mail_is_no_trouble(transmission: Transmission)
 def test_only_before_data_another_relay_may_try_at_once(
     transmission: Transmission, *, expected: bool
 ) -> None:
-    assert is_early_trouble(transmission) is expected
+    assert is_failure_before_body(transmission) is expected
 
 
 @pytest.mark.parametrize(("chance", "wait"), [(0.0, 4.0), (1.0, 8.0)])
@@ -181,7 +185,7 @@ def test_a_silence_opens_it_at_once_for_longer_than_a_refusal(chance: float, wai
     assert not opened.succeeded().is_open
 
 
-def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
+def test_a_silent_probe_does_not_shorten_the_next_wait() -> None:
     breaker = Breaker(policy=BreakerPolicy()).opened(100.0, chance=1.0)
     for _ in range(5):
         breaker = breaker.probed(110.0, chance=1.0)
@@ -192,24 +196,24 @@ def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
 @pytest.mark.parametrize(
     ("transmission", "expected"),
     [
-        (answered(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
-        (answered(Stage.BODY, "550 5.4.5 daily limit"), True),
-        (answered(Stage.MAIL, "553 5.7.1 sender is not yours"), False),
-        (answered(Stage.RCPT, "421 4.7.0 slow down"), False),
-        (answered(Stage.RCPT, "530 5.7.0 log in"), False),
-        (answered(Stage.RCPT, "503 5.5.1 what"), False),
+        (an_answer(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
+        (an_answer(Stage.BODY, "550 5.4.5 daily limit"), True),
+        (an_answer(Stage.MAIL, "553 5.7.1 sender is not yours"), False),
+        (an_answer(Stage.RCPT, "421 4.7.0 slow down"), False),
+        (an_answer(Stage.RCPT, "530 5.7.0 log in"), False),
+        (an_answer(Stage.RCPT, "503 5.5.1 what"), False),
         (Broken(Stage.RCPT, "the connection broke"), False),
     ],
     ids=str,
 )
-def test_what_may_concern_one_mail_only_is_told_from_what_ends_a_session(
+def test_failures_that_one_mail_may_cause_are_distinguished_from_those_of_a_session(
     transmission: Answered | Broken, *, expected: bool
 ) -> None:
-    assert may_be_its_mails(transmission) is expected
+    assert may_be_caused_by_mail(transmission) is expected
 
 
-def test_held_it_waits_no_longer_than_after_troubles() -> None:
-    held = CLOSED.opened(100.0, chance=1.0, after=0)
+def test_a_held_relay_waits_no_longer_than_after_failures() -> None:
+    held = CLOSED.opened(100.0, chance=1.0, failed_probes=0)
 
     assert held.seconds_until_try(100.0) == 1.0
     assert [held.overdue_seconds(now) for now in (100.0, 101.0, 107.0)] == [0, 0, 6]

@@ -1,4 +1,4 @@
-"""What callers may want of a job; oracle: the contract in proto/task.proto, case by case."""
+"""The commands for a job; oracle: the contract in proto/task.proto, case by case."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gcsched.domain import commands as wishes
-from gcsched.domain.checks import checked
-from gcsched.domain.commands import Cancel, Reopen, Reschedule, Resolve, Wish
+from gcsched.domain import commands
+from gcsched.domain.checks import require_valid
+from gcsched.domain.commands import Cancel, JobCommand, Reschedule, Resolve, Retry
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
@@ -25,22 +25,22 @@ MINUTE = timedelta(minutes=1)
 LATER = NOW + MINUTE
 
 
-def at(timestamp: int) -> Wish:
-    return checked(wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW))
+def a_reschedule(timestamp: int) -> JobCommand:
+    return require_valid(commands.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW))
 
 
-def carried_out(
-    wish: Wish, job: Job, *, now: datetime = LATER, suppression: Suppression | None = None
+def apply_command(
+    command: JobCommand, job: Job, *, now: datetime = LATER, suppression: Suppression | None = None
 ) -> Job:
-    return wishes.carried_out(wish, job, suppression=suppression, now=now)
+    return commands.apply(command, job, suppression=suppression, now=now)
 
 
-WISHES: dict[str, tuple[Wish, set[str]]] = {
+COMMANDS: dict[str, tuple[JobCommand, set[str]]] = {
     "cancel": (Cancel(), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
-    "reschedule": (at(NOON + 3600), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
-    "to the daily queue": (at(0), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "reschedule": (a_reschedule(NOON + 3600), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "to the daily queue": (a_reschedule(0), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
     "retry": (
-        Reopen(keep_trying=DAY, window=DAY),
+        Retry(keep_trying=DAY, window=DAY),
         {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"},
     ),
     "resolve as sent": (Resolve(state=State.SENT, reason=""), {"UNCERTAIN"}),
@@ -49,86 +49,96 @@ WISHES: dict[str, tuple[Wish, set[str]]] = {
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("name", WISHES)
-def test_a_wish_is_for_the_states_of_the_contract_and_no_other(name: str, state: State) -> None:
-    wish, states = WISHES[name]
-    job = a_job(state=state, since=NOW)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_applies_in_the_states_of_the_contract_and_no_other(
+    name: str, state: State
+) -> None:
+    command, states = COMMANDS[name]
+    job = a_job(state=state, state_time=NOW)
     if state in states:
-        assert carried_out(wish, job).version == job.version + 1
+        assert apply_command(command, job).version == job.version + 1
         return
 
     with pytest.raises(IllegalTransition) as caught:
-        carried_out(wish, job)
+        apply_command(command, job)
 
     assert caught.value.metadata == {
         "job_id": "job-1",
         "state": state.value,
-        "since": "2026-07-01T12:00:00+00:00",
+        "state_time": "2026-07-01T12:00:00+00:00",
     }
 
 
 @pytest.mark.parametrize("name", ["cancel", "reschedule", "to the daily queue"])
 def test_a_claimed_job_loses_its_claim_until_its_body_has_begun(name: str) -> None:
-    wish, _ = WISHES[name]
+    command, _ = COMMANDS[name]
 
-    changed = carried_out(wish, a_claimed_job())
+    changed = apply_command(command, a_claimed_job())
     with pytest.raises(IllegalTransition) as caught:
-        carried_out(wish, a_claimed_job(begun=NOW))
+        apply_command(command, a_claimed_job(begun=NOW))
 
     assert (changed.claim, changed.begun, changed.version) == (None, None, 2)
     assert "its body has begun" in str(caught.value)
-    assert "look again in a minute" in str(caught.value)
+    assert "try again in a minute" in str(caught.value)
 
 
-def test_a_waiting_job_with_a_mark_that_was_left_on_it_can_be_cancelled() -> None:
-    assert carried_out(Cancel(), a_job(begun=NOW)).state is State.CANCELLED
+def test_a_waiting_job_with_a_stale_begun_mark_can_be_cancelled() -> None:
+    assert apply_command(Cancel(), a_job(begun=NOW)).state is State.CANCELLED
 
 
 CANCELLED = a_job(version=7).cancelled(LATER, reason="")
-REOPENED = a_job(state=State.FAILED, version=7, dedup_key=None).reopened(
-    LATER, not_after=LATER + DAY, dedup_until=LATER + DAY
+RESET_FOR_RETRY = a_job(state=State.FAILED, version=7, dedup_key=None).reset_for_retry(
+    LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
 )
 MOMENT = timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "is_made"),
+    ("expected", "stored", "is_made"),
     [
         (CANCELLED, CANCELLED, True),
         (CANCELLED, replace(CANCELLED, version=9, email=""), True),  # erased since
-        (CANCELLED, replace(CANCELLED, since=LATER + MOMENT), False),  # by another caller
+        (CANCELLED, replace(CANCELLED, state_time=LATER + MOMENT), False),  # by another caller
         (CANCELLED, a_job(version=7), False),
         (CANCELLED, a_job(version=8, state=State.SENDING), False),
-        (REOPENED, REOPENED, True),
-        (REOPENED, replace(REOPENED, state=State.SENDING, version=9, since=LATER + DAY), True),
-        (REOPENED, replace(REOPENED, since=LATER + MOMENT), False),
-        (REOPENED, replace(REOPENED, version=9, not_after=LATER + DAY + MOMENT), False),
-        (REOPENED, a_job(state=State.FAILED, version=7), False),
+        (RESET_FOR_RETRY, RESET_FOR_RETRY, True),
+        (
+            RESET_FOR_RETRY,
+            replace(RESET_FOR_RETRY, state=State.SENDING, version=9, state_time=LATER + DAY),
+            True,
+        ),
+        (RESET_FOR_RETRY, replace(RESET_FOR_RETRY, state_time=LATER + MOMENT), False),
+        (
+            RESET_FOR_RETRY,
+            replace(RESET_FOR_RETRY, version=9, expire_time=LATER + DAY + MOMENT),
+            False,
+        ),
+        (RESET_FOR_RETRY, a_job(state=State.FAILED, version=7), False),
     ],
 )
-def test_what_was_made_of_a_job_is_told_from_what_others_made(
-    wanted: Job, found: Job, *, is_made: bool
+def test_our_own_change_of_a_job_is_distinguished_from_those_of_others(
+    expected: Job, stored: Job, *, is_made: bool
 ) -> None:
-    assert wishes.came_of(wanted, found) is is_made
+    assert commands.is_applied(expected, stored) is is_made
 
 
-@pytest.mark.parametrize("name", WISHES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_id_and_message_id_never_change(name: str) -> None:
-    wish, states = WISHES[name]
+    command, states = COMMANDS[name]
     job = a_job(state=State(min(states)), attempts=(an_attempt(),))
 
-    changed = carried_out(wish, job)
+    changed = apply_command(command, job)
 
     assert (changed.id, changed.message_id) == (job.id, job.message_id)
     assert changed.attempts == job.attempts
 
 
 def test_a_cancelled_job_lets_its_key_go_and_says_why() -> None:
-    cancelled = carried_out(Cancel(reason="moved"), a_job())
+    cancelled = apply_command(Cancel(reason="moved"), a_job())
 
     assert cancelled == a_job(
         state=State.CANCELLED,
-        since=LATER,
+        state_time=LATER,
         version=1,
         reason="moved",
         dedup_key=None,
@@ -139,19 +149,24 @@ def test_a_cancelled_job_lets_its_key_go_and_says_why() -> None:
 def test_a_rescheduled_job_waits_for_the_new_time() -> None:
     in_two_days = NOON + 2 * 86_400
 
-    moved = carried_out(at(in_two_days), a_job())
+    moved = apply_command(a_reschedule(in_two_days), a_job())
 
     due = NOW + 2 * DAY
-    assert moved == a_job(due=due, due_at=due, not_after=due + DAY, since=LATER, version=1)
+    assert moved == a_job(
+        due_time=due, schedule_time=due, expire_time=due + DAY, state_time=LATER, version=1
+    )
 
 
 def test_a_job_that_was_tried_stays_retrying_when_it_is_rescheduled() -> None:
     tried = a_job(state=State.RETRYING, attempt=1, attempts=(an_attempt(),), reason="450 busy")
     queued = replace(tried, state=State.QUEUED)
 
-    moved, dequeued = carried_out(at(NOON + 3600), tried), carried_out(at(NOON + 3600), queued)
+    moved, dequeued = (
+        apply_command(a_reschedule(NOON + 3600), tried),
+        apply_command(a_reschedule(NOON + 3600), queued),
+    )
 
-    assert (moved.state, moved.due, moved.attempt, moved.reason) == (
+    assert (moved.state, moved.due_time, moved.attempt, moved.reason) == (
         "RETRYING",
         NOW + HOUR,
         1,
@@ -163,36 +178,38 @@ def test_a_job_that_was_tried_stays_retrying_when_it_is_rescheduled() -> None:
 def test_a_later_limit_stays_when_a_job_is_rescheduled() -> None:
     limit = NOW + 30 * DAY
 
-    moved = carried_out(at(NOON + 3600), a_job(not_after=limit))
+    moved = apply_command(a_reschedule(NOON + 3600), a_job(expire_time=limit))
 
-    assert moved.not_after == limit
+    assert moved.expire_time == limit
 
 
-def test_a_time_that_is_over_means_now() -> None:
+def test_a_past_time_means_now() -> None:
     now = LATER + timedelta(microseconds=5)
 
-    moved = carried_out(at(NOON - 3600), a_job(due=NOW + DAY, due_at=NOW + DAY), now=now)
+    moved = apply_command(
+        a_reschedule(NOON - 3600), a_job(due_time=NOW + DAY, schedule_time=NOW + DAY), now=now
+    )
 
-    assert (moved.due, moved.due_at, moved.not_after) == (LATER, LATER, LATER + DAY)
+    assert (moved.due_time, moved.schedule_time, moved.expire_time) == (LATER, LATER, LATER + DAY)
 
 
 def test_zero_means_the_next_daily_run() -> None:
-    queued = carried_out(at(0), a_job())
+    queued = apply_command(a_reschedule(0), a_job())
 
-    assert (queued.state, queued.due, queued.due_at) == (
+    assert (queued.state, queued.due_time, queued.schedule_time) == (
         "QUEUED",
         TOMORROW_AT_TEN,
         TOMORROW_AT_TEN,
     )
-    assert queued.not_after == TOMORROW_AT_TEN + DAY
+    assert queued.expire_time == TOMORROW_AT_TEN + DAY
 
 
-def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
+def test_a_retried_job_is_due_now_with_all_attempts_left_and_its_key() -> None:
     now = NOW + 2 * DAY + timedelta(microseconds=5)
     failed = a_job(
         state=State.FAILED,
         attempt=8,
-        takebacks=3,
+        lease_expirations=3,
         attempts=(an_attempt(),),
         reason="gave up",
         dedup_key=None,
@@ -200,13 +217,13 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
         version=7,
     )
 
-    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
 
-    assert reopened == a_job(
+    assert retried == a_job(
         state=State.RETRYING,
-        since=now,
-        due=NOW + 2 * DAY,
-        not_after=now + DAY,
+        state_time=now,
+        due_time=NOW + 2 * DAY,
+        expire_time=now + DAY,
         attempts=(an_attempt(),),
         version=8,
     )
@@ -215,133 +232,140 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
 @pytest.mark.parametrize(
     ("hours", "until"), [(2, NOW + 3 * HOUR), (3, NOW + 3 * HOUR), (4, NOW + 4 * HOUR + DAY)]
 )
-def test_a_caller_who_said_until_when_is_obeyed_unless_it_would_be_over(
+def test_an_expire_time_that_the_caller_set_stays_unless_it_would_be_over(
     hours: int, until: datetime
 ) -> None:
-    asked = a_job(not_after=NOW + 3 * HOUR, not_after_asked=True)
-    wish = Reschedule(due=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
+    job = a_job(expire_time=NOW + 3 * HOUR, has_own_expire_time=True)
+    command = Reschedule(schedule_time=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
 
-    assert carried_out(wish, asked).not_after == until
+    assert apply_command(command, job).expire_time == until
 
 
-def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
+def test_a_retried_job_starts_an_employees_window_again() -> None:
     now = NOW + 2 * DAY
-    failed = a_job(state=State.FAILED, created=NOW, dedup_until=NOW + DAY)
+    failed = a_job(state=State.FAILED, create_time=NOW, dedup_until=NOW + DAY)
 
-    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
 
-    assert reopened.dedup_until == now + DAY
-    again = replace(reopened, state=State.FAILED)
-    twice = carried_out(Reopen(keep_trying=DAY, window=DAY), again, now=now + 3 * DAY)
+    assert retried.dedup_until == now + DAY
+    again = replace(retried, state=State.FAILED)
+    twice = apply_command(Retry(keep_trying=DAY, window=DAY), again, now=now + 3 * DAY)
     assert twice.dedup_until == now + 4 * DAY
 
 
 @pytest.mark.parametrize(
     ("after", "until"), [(HOUR, NOW + 2 * HOUR), (3 * HOUR, NOW + 3 * HOUR + DAY)]
 )
-def test_a_reopened_job_keeps_the_limit_its_caller_set_unless_it_is_over(
+def test_a_retried_job_keeps_the_limit_its_caller_set_unless_it_is_over(
     after: timedelta, until: datetime
 ) -> None:
-    failed = a_job(state=State.FAILED, not_after=NOW + 2 * HOUR, not_after_asked=True)
+    failed = a_job(state=State.FAILED, expire_time=NOW + 2 * HOUR, has_own_expire_time=True)
 
-    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=NOW + after)
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=NOW + after)
 
-    assert reopened.not_after == until
-
-
-def test_an_uncertain_job_has_its_key_still_when_it_is_reopened() -> None:
-    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
-
-    assert (reopened.dedup_key, reopened.released_key) == ("key-1", None)
+    assert retried.expire_time == until
 
 
-def test_a_suppressed_job_is_not_reopened_before_its_address_is_free() -> None:
-    suppressed, retry = a_job(state=State.SUPPRESSED), Reopen(keep_trying=DAY, window=DAY)
+def test_an_uncertain_job_still_has_its_key_when_it_is_retried() -> None:
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
+
+    assert (retried.dedup_key, retried.released_key) == ("key-1", None)
+
+
+def test_a_suppressed_job_is_not_retried_before_its_suppression_is_removed() -> None:
+    suppressed, retry = a_job(state=State.SUPPRESSED), Retry(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition) as caught:
-        carried_out(retry, suppressed, suppression=a_suppression())
+        apply_command(retry, suppressed, suppression=a_suppression())
 
-    assert "blocked until 2026-07-31" in str(caught.value)
-    assert carried_out(retry, suppressed).state is State.RETRYING
+    assert "suppressed until 2026-07-31" in str(caught.value)
+    assert apply_command(retry, suppressed).state is State.RETRYING
 
 
-def test_a_job_that_failed_is_reopened_although_it_blocked_its_address() -> None:
+def test_a_job_that_failed_is_retried_although_it_suppressed_its_address() -> None:
     job = a_job(state=State.FAILED, attempts=(an_attempt(kind=Kind.RECIPIENT),))
 
-    reopened = carried_out(
-        Reopen(keep_trying=DAY, window=DAY), job, suppression=a_suppression(job_id="job-1")
+    retried = apply_command(
+        Retry(keep_trying=DAY, window=DAY), job, suppression=a_suppression(job_id="job-1")
     )
 
-    assert reopened.state is State.RETRYING
+    assert retried.state is State.RETRYING
 
 
-def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
+def test_a_job_whose_recipient_was_forgotten_is_not_retried() -> None:
     erased = a_job(state=State.FAILED, email="", name="", message="", dedup_key=None)
 
     with pytest.raises(IllegalTransition) as caught:
-        carried_out(Reopen(keep_trying=DAY, window=DAY), erased)
+        apply_command(Retry(keep_trying=DAY, window=DAY), erased)
 
     assert "forgotten" in str(caught.value)
 
 
-def test_an_uncertain_job_becomes_what_somebody_found_out() -> None:
+def test_an_uncertain_job_is_resolved_as_an_operator_reports() -> None:
     uncertain = a_job(state=State.UNCERTAIN, attempt=1, attempts=(an_attempt(),))
 
-    sent = carried_out(checked(wishes.resolve(State.SENT, "in the relay's log")), uncertain)
-    failed = carried_out(checked(wishes.resolve(State.FAILED, "not there")), uncertain)
+    sent = apply_command(
+        require_valid(commands.parse_resolve(State.SENT, "in the relay's log")), uncertain
+    )
+    failed = apply_command(
+        require_valid(commands.parse_resolve(State.FAILED, "not there")), uncertain
+    )
 
     assert (sent.state, sent.reason, sent.dedup_key) == ("SENT", "in the relay's log", "key-1")
     assert (failed.state, failed.dedup_key, failed.released_key) == ("FAILED", None, "key-1")
     assert sent.attempt == failed.attempt == 1
 
 
-MET: list[tuple[Wish, Job]] = [
+SATISFIED: list[tuple[JobCommand, Job]] = [
     (Cancel(reason="again"), a_job(state=State.CANCELLED)),
-    (at(NOON + 3600), a_job(due=NOW + HOUR)),
-    (at(NOON + 3600), a_job(state=State.RETRYING, due=NOW + HOUR)),
-    (at(NOON - 3600), a_job(due=NOW)),
-    (at(NOON - 3600), a_claimed_job(due=NOW)),
-    (at(0), a_job(state=State.QUEUED, due=TOMORROW_AT_TEN)),
-    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW)),
+    (a_reschedule(NOON + 3600), a_job(due_time=NOW + HOUR)),
+    (a_reschedule(NOON + 3600), a_job(state=State.RETRYING, due_time=NOW + HOUR)),
+    (a_reschedule(NOON - 3600), a_job(due_time=NOW)),
+    (a_reschedule(NOON - 3600), a_claimed_job(due_time=NOW)),
+    (a_reschedule(0), a_job(state=State.QUEUED, due_time=TOMORROW_AT_TEN)),
+    (Retry(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due_time=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.SENT)),
     (Resolve(state=State.FAILED, reason=""), a_job(state=State.FAILED)),
 ]
-UNMET: list[tuple[Wish, Job]] = [
+UNSATISFIED: list[tuple[JobCommand, Job]] = [
     (Cancel(), a_job(state=State.SENT)),
-    (at(NOON + 3600), a_job(due=NOW)),
-    (at(NOON + 3600), a_claimed_job(due=NOW)),
-    (at(NOON - 3600), a_claimed_job(due=NOW, begun=NOW)),
-    (at(NOON - 3600), a_job(due=NOW + DAY)),
-    (at(0), a_job(due=TOMORROW_AT_TEN)),
-    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW + HOUR)),
-    (Reopen(keep_trying=DAY, window=DAY), a_job(due=NOW)),
+    (a_reschedule(NOON + 3600), a_job(due_time=NOW)),
+    (a_reschedule(NOON + 3600), a_claimed_job(due_time=NOW)),
+    (a_reschedule(NOON - 3600), a_claimed_job(due_time=NOW, begun=NOW)),
+    (a_reschedule(NOON - 3600), a_job(due_time=NOW + DAY)),
+    (a_reschedule(0), a_job(due_time=TOMORROW_AT_TEN)),
+    (Retry(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due_time=NOW + HOUR)),
+    (Retry(keep_trying=DAY, window=DAY), a_job(due_time=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.FAILED)),
 ]
 
 
-@pytest.mark.parametrize(("wish", "job"), MET)
-def test_what_is_so_already_need_not_be_changed(wish: Wish, job: Job) -> None:
-    assert wishes.is_met(wish, job, now=LATER)
+@pytest.mark.parametrize(("command", "job"), SATISFIED)
+def test_a_command_that_is_satisfied_changes_nothing(command: JobCommand, job: Job) -> None:
+    assert commands.is_satisfied(command, job, now=LATER)
 
 
-@pytest.mark.parametrize(("wish", "job"), UNMET)
-def test_what_is_not_so_is_not_taken_for_it(wish: Wish, job: Job) -> None:
-    assert not wishes.is_met(wish, job, now=LATER)
+@pytest.mark.parametrize(("command", "job"), UNSATISFIED)
+def test_a_command_that_is_not_satisfied_is_recognised(command: JobCommand, job: Job) -> None:
+    assert not commands.is_satisfied(command, job, now=LATER)
 
 
 @pytest.mark.parametrize(
     ("make", "fields"),
     [
-        (lambda: checked(wishes.cancel("x" * 257)), {"reason"}),
-        (lambda: checked(wishes.cancel("a\nb")), {"reason"}),
-        (lambda: at(-1), {"timestamp"}),
-        (lambda: at(NOON * 1000), {"timestamp"}),
-        (lambda: checked(wishes.resolve(State.CANCELLED, "x" * 257)), {"state", "reason"}),
-        (lambda: checked(wishes.resolve(None, "")), {"state"}),
+        (lambda: require_valid(commands.parse_cancel("x" * 257)), {"reason"}),
+        (lambda: require_valid(commands.parse_cancel("a\nb")), {"reason"}),
+        (lambda: a_reschedule(-1), {"timestamp"}),
+        (lambda: a_reschedule(NOON * 1000), {"timestamp"}),
+        (
+            lambda: require_valid(commands.parse_resolve(State.CANCELLED, "x" * 257)),
+            {"state", "reason"},
+        ),
+        (lambda: require_valid(commands.parse_resolve(None, "")), {"state"}),
     ],
 )
-def test_a_wish_that_breaks_the_contract_is_refused(
-    make: Callable[[], Wish], fields: set[str]
+def test_a_command_that_breaks_the_contract_is_refused(
+    make: Callable[[], JobCommand], fields: set[str]
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
         make()

@@ -49,13 +49,13 @@ def test_the_key_of_text_beyond_ascii_never_changes() -> None:
     ],
     ids=["employee", "address", "text", "second"],
 )
-def test_another_wish_has_another_key(other: dict[str, str | int]) -> None:
+def test_another_request_has_another_key(other: dict[str, str | int]) -> None:
     key = dedup_key(a_request(**other), daily=None)
 
     assert key != dedup_key(a_request(), daily=None)
 
 
-def test_the_name_is_no_part_of_the_wish() -> None:
+def test_the_name_is_not_part_of_the_key() -> None:
     key = dedup_key(a_request(name="Ada Lovelace"), daily=None)
 
     assert key == dedup_key(a_request(name="Ada"), daily=None)
@@ -74,14 +74,14 @@ def test_tomorrows_daily_reminder_is_a_new_job() -> None:
     other=st.tuples(TEXTS, TEXTS, TEXTS, st.integers(0, 2)),
 )
 @settings(deadline=None, max_examples=50)
-def test_two_wishes_share_a_key_only_when_they_are_the_same(
+def test_two_requests_share_a_key_only_if_they_are_the_same(
     one: tuple[str, str, str, int], other: tuple[str, str, str, int]
 ) -> None:
     names = ("empid", "email", "message", "timestamp")
 
     keys = {
-        dedup_key(a_request(**dict(zip(names, wish, strict=True))), daily=None)
-        for wish in (one, other)
+        dedup_key(a_request(**dict(zip(names, content, strict=True))), daily=None)
+        for content in (one, other)
     }
 
     assert len(keys) == len({one, other})
@@ -89,7 +89,7 @@ def test_two_wishes_share_a_key_only_when_they_are_the_same(
 
 @given(empid=TEXTS, email=TEXTS)
 @settings(deadline=None, max_examples=50)
-def test_text_that_moves_over_a_field_border_changes_the_key(empid: str, email: str) -> None:
+def test_moving_text_between_fields_changes_the_key(empid: str, email: str) -> None:
     key = dedup_key(a_request(empid=empid + "x", email=email), daily=None)
 
     assert key != dedup_key(a_request(empid=empid, email="x" + email), daily=None)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcsched.domain.due import DailyPlan, whole_second
+from gcsched.domain.due import DailyPlan, round_up_to_second
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AT_TEN = DailyPlan(at=time(10), zone=BERLIN)
@@ -27,7 +27,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_a_second_is_rounded_up(moment: str, expected: str) -> None:
-    rounded = whole_second(utc(moment))
+    rounded = round_up_to_second(utc(moment))
 
     assert rounded == utc(expected)
 
@@ -43,7 +43,7 @@ def test_a_second_is_rounded_up(moment: str, expected: str) -> None:
     ids=["winter", "summer", "first day of summer time", "last day of summer time"],
 )
 def test_a_run_keeps_its_wall_time_all_year(day: date, expected: str) -> None:
-    instant = AT_TEN.instant(day)
+    instant = AT_TEN.run_time(day)
 
     assert instant == utc(expected)
     assert instant.tzinfo is UTC
@@ -52,7 +52,7 @@ def test_a_run_keeps_its_wall_time_all_year(day: date, expected: str) -> None:
 def test_a_wall_time_that_is_skipped_runs_by_the_offset_before_the_change() -> None:
     plan = DailyPlan(at=time(2, 30), zone=BERLIN)
 
-    instant = plan.instant(date(2026, 3, 29))
+    instant = plan.run_time(date(2026, 3, 29))
 
     assert instant == utc("2026-03-29T01:30")
     assert instant.astimezone(BERLIN).time() == time(3, 30)
@@ -61,7 +61,7 @@ def test_a_wall_time_that_is_skipped_runs_by_the_offset_before_the_change() -> N
 def test_a_wall_time_that_comes_twice_runs_at_its_first_occurrence() -> None:
     plan = DailyPlan(at=time(2, 30), zone=BERLIN)
 
-    instant = plan.instant(date(2026, 10, 25))
+    instant = plan.run_time(date(2026, 10, 25))
 
     assert instant == utc("2026-10-25T00:30")
 
@@ -70,8 +70,8 @@ def test_a_wall_time_that_comes_twice_runs_once() -> None:
     plan = DailyPlan(at=time(2, 30), zone=BERLIN)
     second_occurrence = utc("2026-10-25T01:30")
 
-    assert plan.last_day(second_occurrence) == date(2026, 10, 25)
-    assert plan.next_day(second_occurrence) == date(2026, 10, 26)
+    assert plan.last_run_day(second_occurrence) == date(2026, 10, 25)
+    assert plan.next_run_day(second_occurrence) == date(2026, 10, 26)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_a_wall_time_that_comes_twice_runs_once() -> None:
     ],
     ids=["just before", "on the second", "before midnight", "after midnight", "new year"],
 )
-def test_a_run_has_come_from_its_second_on(now: str, following: date, latest: date) -> None:
-    assert AT_TEN.next_day(utc(now)) == following
-    assert AT_TEN.last_day(utc(now)) == latest
+def test_a_run_is_due_from_its_second_on(now: str, following: date, latest: date) -> None:
+    assert AT_TEN.next_run_day(utc(now)) == following
+    assert AT_TEN.last_run_day(utc(now)) == latest
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,20 @@ def test_a_run_has_come_from_its_second_on(now: str, following: date, latest: da
         ("2026-10-25T00:30:00", date(2026, 10, 26)),
     ],
 )
-def test_on_the_days_of_a_clock_change_too(now: str, following: date) -> None:
+def test_a_run_is_due_from_its_second_on_at_clock_changes_too(now: str, following: date) -> None:
     plan = DailyPlan(at=time(2, 30), zone=BERLIN)
 
-    assert plan.next_day(utc(now)) == following
+    assert plan.next_run_day(utc(now)) == following
 
 
-def test_a_run_that_a_clock_change_carries_over_midnight_is_still_to_come() -> None:
+def test_a_run_that_a_clock_change_moves_over_midnight_is_still_the_next() -> None:
     # Nuuk's clocks go from Saturday, 2026-03-28, 23:00 to Sunday 00:00: 23:30 is skipped.
     plan = DailyPlan(at=time(23, 30), zone=ZoneInfo("America/Nuuk"))
     early_on_sunday = utc("2026-03-29T01:10")
 
-    assert plan.instant(date(2026, 3, 28)) == utc("2026-03-29T01:30")
-    assert plan.next_day(early_on_sunday) == date(2026, 3, 28)
-    assert plan.last_day(early_on_sunday) == date(2026, 3, 27)
+    assert plan.run_time(date(2026, 3, 28)) == utc("2026-03-29T01:30")
+    assert plan.next_run_day(early_on_sunday) == date(2026, 3, 28)
+    assert plan.last_run_day(early_on_sunday) == date(2026, 3, 27)
 
 
 @given(
@@ -126,7 +126,7 @@ def test_now_is_always_between_the_latest_run_and_the_next(
 ) -> None:
     plan = DailyPlan(at=at, zone=ZoneInfo(zone))
 
-    latest, following = plan.last_day(now), plan.next_day(now)
+    latest, following = plan.last_run_day(now), plan.next_run_day(now)
 
     assert following - latest == timedelta(days=1)
-    assert plan.instant(latest) <= now < plan.instant(following)
+    assert plan.run_time(latest) <= now < plan.run_time(following)

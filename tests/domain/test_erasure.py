@@ -1,11 +1,11 @@
 import pytest
 
-from gcsched.domain.masking import Words
-from gcsched.domain.recipient import Known, erased_reason, erased_text
+from gcsched.domain.masking import PersonalWords
+from gcsched.domain.recipient import JobTexts, redact_reason, redact_text
 from tests.support.builders import NOW, a_job
 
-ADA = Words(
-    Known(
+ADA = PersonalWords(
+    JobTexts(
         email="ada@example.org",
         name="Ada Lovelace",
         message="Lunch in the Sahara",
@@ -25,19 +25,19 @@ ADA = Words(
         ("451 busy", "451 busy"),
     ],
 )
-def test_what_a_relay_repeated_of_the_mail_is_blanked_out(text: str, left: str) -> None:
-    assert erased_text(text, ADA) == left
+def test_the_parts_of_a_mail_that_a_relay_repeated_are_masked(text: str, left: str) -> None:
+    assert redact_text(text, ADA) == left
 
 
-def test_a_job_that_tells_nothing_blanks_out_nothing_more() -> None:
-    assert erased_text("451 busy", Words(Known())) == "451 busy"
+def test_a_job_without_texts_masks_only_addresses() -> None:
+    assert redact_text("451 busy", PersonalWords(JobTexts())) == "451 busy"
 
 
-def test_the_reason_says_that_the_job_was_erased_and_keeps_why_it_ended() -> None:
-    failed = erased_reason("550 no such user ada@example.org", ADA, now=NOW)
+def test_the_reason_has_the_erasure_and_why_the_job_ended() -> None:
+    failed = redact_reason("550 no such user ada@example.org", ADA, now=NOW)
 
     assert failed == "erased on 2026-07-01; 550 no such user (address)"
-    assert erased_reason("", ADA, now=NOW) == "erased on 2026-07-01"
+    assert redact_reason("", ADA, now=NOW) == "erased on 2026-07-01"
 
 
 def test_a_job_without_an_address_was_erased() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gcsched.domain.checks import checked
-from gcsched.domain.invisible_text import UNSEEN, unseen_violations
-from gcsched.domain.pause import a_pause, who
-from gcsched.domain.request import validated
+from gcsched.domain.checks import require_valid
+from gcsched.domain.invisible_text import INVISIBLE, invisible_violations
+from gcsched.domain.pause import parse_optional_by, parse_pause
+from gcsched.domain.request import validate_request
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOW, a_request
 
@@ -28,13 +28,13 @@ def is_never_seen(character: str) -> bool:
     return is_formatting or is_other_space or is_filler
 
 
-def test_what_unicode_calls_a_format_a_space_or_a_filler_is_refused() -> None:
-    assert [ascii(each) for each in ALL if is_never_seen(each) and not UNSEEN.match(each)] == []
+def test_format_characters_spaces_and_fillers_of_unicode_are_refused() -> None:
+    assert [ascii(each) for each in ALL if is_never_seen(each) and not INVISIBLE.match(each)] == []
 
 
-def test_letters_digits_and_signs_of_every_script_are_taken() -> None:
+def test_letters_digits_and_signs_of_every_script_are_accepted() -> None:
     seen = [each for each in ALL if unicodedata.category(each)[0] in "LNPS" or each == " "]
-    refused = {each for each in seen if UNSEEN.match(each)}
+    refused = {each for each in seen if INVISIBLE.match(each)}
 
     # Fillers, the blank of Braille, the note head without a head, the object replacement.
     assert refused == {*"\u115f\u1160\u3164\uffa0\u2800\ufffc\U0001d159"}
@@ -42,7 +42,7 @@ def test_letters_digits_and_signs_of_every_script_are_taken() -> None:
 
 @pytest.mark.parametrize("private", ["\ue000", "\U000f0000", "\u0378"])
 def test_a_rule_does_not_change_with_the_version_of_unicode(private: str) -> None:
-    assert list(unseen_violations("empid", f"EMP{private}")) == []
+    assert list(invisible_violations("empid", f"EMP{private}")) == []
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_rule_does_not_change_with_the_version_of_unicode(private: str) -> Non
 def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
     character: str, described: str
 ) -> None:
-    (told,) = violations(empid=f"EMP{character}7")
+    (violation,) = violations(empid=f"EMP{character}7")
 
-    assert told.field == "empid"
-    assert told.problem.startswith(f"must not contain {described} after 3 characters: ")
-    assert told.problem.endswith("remove it or use a plain space")
-    assert told.problem.isascii()
+    assert violation.field == "empid"
+    assert violation.problem.startswith(f"must not contain {described} after 3 characters: ")
+    assert violation.problem.endswith("remove it or use a plain space")
+    assert violation.problem.isascii()
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,16 @@ def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
         ({"labels": {"EMP\ufffd": "x"}}, "labels"),
     ],
 )
-def test_a_character_that_was_lost_identifies_nobody(fields: dict[str, Any], field: str) -> None:
-    (told,) = violations(**fields)
+def test_a_replacement_character_in_an_identifier_is_refused(
+    fields: dict[str, Any], field: str
+) -> None:
+    (violation,) = violations(**fields)
 
-    assert told.field == field
-    assert told.problem.startswith(
+    assert violation.field == field
+    assert violation.problem.startswith(
         "must not contain U+FFFD REPLACEMENT CHARACTER after 3 characters: "
     )
-    assert told.problem.endswith("send the original text as UTF-8")
+    assert violation.problem.endswith("send the original text as UTF-8")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_a_character_that_was_lost_identifies_nobody(fields: dict[str, Any], fie
         ({"labels": {"team\u200b": "x"}}, "labels"),
     ],
 )
-def test_every_other_identifier_of_a_request_is_held_to_the_same(
+def test_every_other_identifier_of_a_request_has_the_same_rule(
     fields: dict[str, Any], field: str
 ) -> None:
     assert [each.field for each in violations(**fields)] == [field]
@@ -108,17 +110,17 @@ def test_names_and_subjects_and_values_may_join_an_emoji() -> None:
 
     request = a_request(name=emoji, message=emoji, labels={"mood": emoji})
 
-    assert validated(request, now=NOW, offer=DOC_ONLY) == request
+    assert validate_request(request, now=NOW, context=DOC_ONLY) == request
 
 
-def test_who_pauses_or_resumes_cannot_look_like_another() -> None:
+def test_the_name_of_an_operator_cannot_look_like_another() -> None:
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
-        checked(a_pause("ad\u200ba", "why", since=NOW))
+        require_valid(parse_pause("ad\u200ba", "why", start_time=NOW))
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
-        checked(who("ad\u200ba"))
+        require_valid(parse_optional_by("ad\u200ba"))
 
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        validated(a_request(**others), now=NOW, offer=DOC_ONLY)
+        validate_request(a_request(**others), now=NOW, context=DOC_ONLY)
     return caught.value.violations

@@ -1,4 +1,4 @@
-"""What can be asked for. Oracle: the table in proto/task.proto, as its readers see it."""
+"""The allowed filters and orders. Oracle: the table in proto/task.proto, as its readers see it."""
 
 import re
 from datetime import timedelta
@@ -10,23 +10,23 @@ import pytest
 
 from gcsched.domain.job import State
 from gcsched.domain.job_list import (
-    ALLOWED,
+    ALLOWED_ORDERS,
+    Cursor,
     JobFilter,
-    Listing,
-    Order,
-    Place,
+    JobListQuery,
+    JobOrder,
     filter_violations,
-    listing,
+    parse_list_query,
 )
-from gcsched.domain.page_token import NOT_OURS, page_token
+from gcsched.domain.page_token import INVALID_PAGE_TOKEN, encode_page_token
 from gcsched.errors import Violation
 from tests.support.builders import NOW, a_job
-from tests.support.checks import found
+from tests.support.checks import read_or_violation
 
 PROTO = Path(__file__).parents[2] / "proto" / "task.proto"
 GIVEN: dict[str, dict[str, Any]] = {
     "state": {"state": State.SENT},
-    "due": {"due_from": NOW},
+    "due_time": {"due_time_from": NOW},
     "empid": {"empid": "E1"},
     "email": {"email": "ada@example.org"},
     "request_id": {"request_id": "a-uuid"},
@@ -35,13 +35,14 @@ GIVEN: dict[str, dict[str, Any]] = {
 BY_STATE = JobFilter(state=State.SENT)
 
 
-def published() -> dict[tuple[str, ...], list[str]]:
+def read_published_orders() -> dict[tuple[str, ...], list[str]]:
     """Read the table above JobFilter."""
     text = PROTO.read_text(encoding="utf-8")
-    [rows] = re.findall(r"all are served by an index:\n//\n((?://   .*\n)+)", text)
+    [rows] = re.findall(r"no other filter is possible:\n//\n((?://   .*\n)+)", text)
     names: dict[str, list[tuple[str, ...]]] = {
-        "nothing": [()],
-        "one state, with or without due": [("state",), ("state", "due")],
+        "no field": [()],
+        "state": [("state",)],
+        "state, due_time_from, due_time_before": [("state", "due_time")],
         "empid": [("empid",)],
         "email": [("email",)],
         "request_id": [("request_id",)],
@@ -49,14 +50,14 @@ def published() -> dict[tuple[str, ...], list[str]]:
     }
     table = {}
     for row in rows.splitlines():
-        what, orders = re.split(r"\s{3,}", row.removeprefix("//").strip())
+        what, orders = re.split(r"\s{2,}", row.removeprefix("//").strip())
         for each in names.pop(what):
             table[each] = orders.split(", ")
     assert not names
     return table
 
 
-def asking_for(*names: str) -> JobFilter:
+def a_filter(*names: str) -> JobFilter:
     given: dict[str, Any] = {}
     for name in names:
         given |= GIVEN[name]
@@ -64,85 +65,106 @@ def asking_for(*names: str) -> JobFilter:
 
 
 def test_the_table_is_the_published_one() -> None:
-    assert {names: list(orders) for names, orders in ALLOWED.items()} == published()
+    assert {
+        names: list(orders) for names, orders in ALLOWED_ORDERS.items()
+    } == read_published_orders()
 
 
 @pytest.mark.parametrize("given", list(product([True, False], repeat=len(GIVEN))))
-@pytest.mark.parametrize("order", [None, *Order])
-def test_what_is_not_in_the_table_is_refused_with_the_whole_table(
-    given: tuple[bool, ...], order: Order | None
+@pytest.mark.parametrize("order", [None, *JobOrder])
+def test_a_filter_or_order_outside_the_table_is_refused_with_the_whole_table(
+    given: tuple[bool, ...], order: JobOrder | None
 ) -> None:
     names = tuple(name for name, is_given in zip(GIVEN, given, strict=True) if is_given)
-    orders = published().get(names, [])
+    orders = read_published_orders().get(names, [])
 
-    result = found(listing(asking_for(*names), order))
+    result = read_or_violation(parse_list_query(a_filter(*names), order))
 
     if order in orders or (orders and order is None):
-        assert result == Listing(filter=asking_for(*names), order=Order(order or orders[0]))
+        assert result == JobListQuery(filter=a_filter(*names), order=JobOrder(order or orders[0]))
     else:
         assert isinstance(result, Violation)
         assert result.field == ("order" if orders else "filter")
         assert result.problem.endswith(
-            ": nothing (CREATED_DESC, CREATED_ASC); state (DUE_ASC, DUE_DESC);"
-            " state with due (DUE_ASC, DUE_DESC); empid (CREATED_DESC, CREATED_ASC);"
-            " email (CREATED_DESC, CREATED_ASC); request_id (CREATED_DESC, CREATED_ASC);"
-            " id_prefix (CREATED_DESC, CREATED_ASC)"
+            ": nothing (CREATE_TIME_DESC, CREATE_TIME_ASC); state (DUE_TIME_ASC, DUE_TIME_DESC);"
+            " state with due_time (DUE_TIME_ASC, DUE_TIME_DESC);"
+            " empid (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " email (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " request_id (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " id_prefix (CREATE_TIME_DESC, CREATE_TIME_ASC)"
         )
 
 
-def test_one_end_of_due_is_enough() -> None:
-    assert list(filter_violations(JobFilter(state=State.SENT, due_before=NOW))) == []
-    assert len(list(filter_violations(JobFilter(due_before=NOW)))) == 1
+def test_one_end_of_the_due_time_is_enough() -> None:
+    assert list(filter_violations(JobFilter(state=State.SENT, due_time_before=NOW))) == []
+    assert len(list(filter_violations(JobFilter(due_time_before=NOW)))) == 1
 
 
-@pytest.mark.parametrize("order", list(Order))
-def test_a_token_leads_to_the_place_of_its_job(order: Order) -> None:
-    asked = Listing(filter=JobFilter(), order=order)
-    place = asked.place_of(a_job(due=NOW + timedelta(milliseconds=7)))
+@pytest.mark.parametrize("order", list(JobOrder))
+def test_a_token_leads_to_the_place_of_its_job(order: JobOrder) -> None:
+    query = JobListQuery(filter=JobFilter(), order=order)
+    place = query.cursor_after(a_job(due_time=NOW + timedelta(milliseconds=7)))
 
-    assert found(asked.place(asked.token(place))) == place
-    assert place.due == (NOW + timedelta(milliseconds=7) if order.is_by_due else None)
+    assert read_or_violation(query.parse_cursor(query.encode_cursor(place))) == place
+    assert place.due_time == (NOW + timedelta(milliseconds=7) if order.is_by_due_time else None)
 
 
-def test_nothing_more_is_no_token_and_no_token_is_the_begin() -> None:
-    asked = Listing(filter=BY_STATE, order=Order.DUE_ASC)
+def test_the_last_page_has_no_token_and_no_token_means_the_first_page() -> None:
+    query = JobListQuery(filter=BY_STATE, order=JobOrder.DUE_TIME_ASC)
 
-    assert asked.token(None) == ""
-    assert found(asked.place("")) is None
+    assert query.encode_cursor(None) == ""
+    assert read_or_violation(query.parse_cursor("")) is None
 
 
 @pytest.mark.parametrize(
     "another",
     [
-        Listing(filter=BY_STATE, order=Order.DUE_DESC),
-        Listing(filter=JobFilter(state=State.FAILED), order=Order.DUE_ASC),
-        Listing(filter=JobFilter(state=State.SENT, due_from=NOW), order=Order.DUE_ASC),
-        Listing(filter=JobFilter(state=State.SENT, due_before=NOW), order=Order.DUE_ASC),
+        JobListQuery(filter=BY_STATE, order=JobOrder.DUE_TIME_DESC),
+        JobListQuery(filter=JobFilter(state=State.FAILED), order=JobOrder.DUE_TIME_ASC),
+        JobListQuery(
+            filter=JobFilter(state=State.SENT, due_time_from=NOW), order=JobOrder.DUE_TIME_ASC
+        ),
+        JobListQuery(
+            filter=JobFilter(state=State.SENT, due_time_before=NOW), order=JobOrder.DUE_TIME_ASC
+        ),
     ],
 )
-def test_a_token_belongs_to_its_filter_and_order(another: Listing) -> None:
-    asked = Listing(filter=BY_STATE, order=Order.DUE_ASC)
+def test_a_token_belongs_to_its_filter_and_order(another: JobListQuery) -> None:
+    query = JobListQuery(filter=BY_STATE, order=JobOrder.DUE_TIME_ASC)
 
-    assert found(another.place(asked.token(Place(id="job-1", due=NOW)))) == NOT_OURS
+    assert (
+        read_or_violation(
+            another.parse_cursor(query.encode_cursor(Cursor(id="job-1", due_time=NOW)))
+        )
+        == INVALID_PAGE_TOKEN
+    )
 
 
-def test_an_empid_that_is_somebodys_address_is_another_filter() -> None:
+def test_an_empid_that_is_an_address_is_another_filter() -> None:
     same = "ada@example.org"
-    by_empid = Listing(filter=JobFilter(empid=same), order=Order.CREATED_ASC)
-    by_email = Listing(filter=JobFilter(email=same), order=Order.CREATED_ASC)
+    by_empid = JobListQuery(filter=JobFilter(empid=same), order=JobOrder.CREATE_TIME_ASC)
+    by_email = JobListQuery(filter=JobFilter(email=same), order=JobOrder.CREATE_TIME_ASC)
 
-    assert found(by_email.place(by_empid.token(Place(id="job-1")))) == NOT_OURS
+    assert (
+        read_or_violation(by_email.parse_cursor(by_empid.encode_cursor(Cursor(id="job-1"))))
+        == INVALID_PAGE_TOKEN
+    )
 
 
 def test_a_token_of_the_version_before_is_good() -> None:
-    asked = Listing(filter=JobFilter(empid="E1"), order=Order.CREATED_ASC)
-    before = page_token('jobs CREATED_ASC [null, null, null, "E1", ""]', ["job-1"])
+    query = JobListQuery(filter=JobFilter(empid="E1"), order=JobOrder.CREATE_TIME_ASC)
+    before = encode_page_token('jobs CREATED_ASC [null, null, null, "E1", ""]', ["job-1"])
 
-    assert found(asked.place(before)) == Place(id="job-1")
+    assert read_or_violation(query.parse_cursor(before)) == Cursor(id="job-1")
 
 
 @pytest.mark.parametrize("milliseconds", ["", "soon", "9" * 30])
-def test_a_token_that_somebody_made_up_is_refused(milliseconds: str) -> None:
-    asked = Listing(filter=BY_STATE, order=Order.DUE_ASC)
+def test_a_made_up_token_is_refused(milliseconds: str) -> None:
+    query = JobListQuery(filter=BY_STATE, order=JobOrder.DUE_TIME_ASC)
 
-    assert found(asked.place(page_token(str(asked), ["job-1", milliseconds]))) == NOT_OURS
+    assert (
+        read_or_violation(
+            query.parse_cursor(encode_page_token(str(query), ["job-1", milliseconds]))
+        )
+        == INVALID_PAGE_TOKEN
+    )

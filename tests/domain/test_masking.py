@@ -1,4 +1,4 @@
-"""What a relay may repeat of a mail; oracle: the standard library encodes it, in many ways."""
+"""Masking of a mail's texts in replies; oracle: the standard library encodes them."""
 
 import base64
 import quopri
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcsched.domain.masking import LONGEST, masked, masked_traceback
+from gcsched.domain.masking import MAX_LENGTH, mask, mask_traceback
 from tests.support.builders import a_job
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
@@ -28,23 +28,23 @@ JOB = a_job(
 BEFORE = "554 5.7.1 at BODY: spam:"
 
 
-def xtext(text: str) -> str:
+def encode_xtext(text: str) -> str:
     """Encode by RFC 3461, section 4."""
     octets = text.encode()
     return "".join(chr(o) if 33 <= o <= 126 and o not in b"+=" else f"+{o:02X}" for o in octets)
 
 
-def entities(text: str) -> str:
+def encode_entities(text: str) -> str:
     return "".join(
         f"&{codepoint2name[ord(each)]};" if ord(each) in codepoint2name else each for each in text
     )
 
 
-def quoted_printable(text: str) -> str:
+def encode_quoted_printable(text: str) -> str:
     return quopri.encodestring(text.encode(), quotetabs=True).decode().replace("=\n", "")
 
 
-def base64_(text: str) -> str:
+def encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
@@ -65,15 +65,15 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
         + "?="
     ),
     "RFC 2047, cut off": lambda text: Header(text, "utf-8").encode()[:28],
-    "quoted-printable": quoted_printable,
-    "base64": base64_,
+    "quoted-printable": encode_quoted_printable,
+    "base64": encode_base64,
     "base64, url-safe": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
-    "base64, cut on both sides": lambda text: base64_(text)[5:-5],
-    "base64, glued": lambda text: f"x{base64_(text)}",
-    "xtext": xtext,
+    "base64, cut on both sides": lambda text: encode_base64(text)[5:-5],
+    "base64, glued": lambda text: f"x{encode_base64(text)}",
+    "xtext": encode_xtext,
     "percent": quote,
     "form": quote_plus,
-    "entities": entities,
+    "entities": encode_entities,
     "escapes": ascii,
     "octal": lambda text: "".join(chr(o) if o < 128 else f"\\{o:03o}" for o in text.encode()),
 }
@@ -81,13 +81,13 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 def test_a_subject_is_masked_however_it_is_repeated(encode: Callable[[str], str]) -> None:
-    told = masked(f"{BEFORE} [{encode(SUBJECT)}] refused", JOB)
+    masked = mask(f"{BEFORE} [{encode(SUBJECT)}] refused", JOB)
 
-    assert told.startswith(BEFORE)
-    assert "(hidden)" in told
-    assert told.endswith((" refused", "] refused"))
+    assert masked.startswith(BEFORE)
+    assert "(hidden)" in masked
+    assert masked.endswith((" refused", "] refused"))
     for word in ("ndigung", "espr", "Al", "Raum", "B7", "igun"):
-        assert word.lower() not in told.removeprefix(BEFORE).lower()
+        assert word.lower() not in masked.removeprefix(BEFORE).lower()
 
 
 @pytest.mark.parametrize(
@@ -106,34 +106,34 @@ def test_a_subject_is_masked_however_it_is_repeated(encode: Callable[[str], str]
     ],
 )
 def test_names_parts_and_values_are_masked_and_the_rest_stays(text: str, left: str) -> None:
-    assert masked(text, JOB) == left
+    assert mask(text, JOB) == left
 
 
 def test_ordinary_words_are_masked_where_three_of_them_are_the_subject() -> None:
     job = a_job(message="Your mailbox is full")
 
-    assert masked("452 at RCPT: mailbox full", job) == "452 at RCPT: mailbox full"
-    assert masked("554 at BODY: your Mailbox is full", job) == "554 at BODY: (hidden)"
+    assert mask("452 at RCPT: mailbox full", job) == "452 at RCPT: mailbox full"
+    assert mask("554 at BODY: your Mailbox is full", job) == "554 at BODY: (hidden)"
 
 
 def test_a_script_without_spaces_is_masked_within_a_sentence() -> None:
     job = a_job(message="会議のお知らせ", name="山田太郎")
 
     assert (
-        masked("550 at RCPT: 件名会議のお知らせは山田太郎様に送れません", job)
+        mask("550 at RCPT: 件名会議のお知らせは山田太郎様に送れません", job)
         == "550 at RCPT: (hidden)"
     )
 
 
-def test_what_cannot_be_seen_parts_no_word() -> None:
+def test_an_invisible_character_does_not_split_a_word() -> None:
     job = a_job(message="Qua\u200bcken\u00adbush am See", name="Zo\u2060ra")
 
-    assert masked("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
-    assert masked("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
+    assert mask("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
+    assert mask("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
 
 
-def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
-    assert masked("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
+def test_without_a_mail_addresses_are_masked() -> None:
+    assert mask("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
         "421 at CONNECT: (address) is [31m slow"
     )
 
@@ -141,10 +141,10 @@ def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
 def test_a_traceback_keeps_its_frames() -> None:
     trace = "Traceback (most recent call last):\n  File \"x.py\", line 4711\nValueError: 'Sahara'"
 
-    told = masked_traceback(trace, JOB)
+    masked = mask_traceback(trace, JOB)
 
-    assert told.splitlines()[1] == '  File "x.py", line 4711'
-    assert told.splitlines()[2] == "ValueError: '(hidden)'"
+    assert masked.splitlines()[1] == '  File "x.py", line 4711'
+    assert masked.splitlines()[2] == "ValueError: '(hidden)'"
 
 
 SYLLABLES = ["qua", "zül", "wör", "xök", "jyß", "vũ", "ží", "кош", "дъщ", "ψυχ", "गति", "강산"]
@@ -161,17 +161,17 @@ HOWS = ["as it is", "upper case", "base64", "quoted-printable", "percent", "xtex
     cut=st.integers(0, 12),
 )
 @settings(max_examples=120, deadline=None)
-def test_no_syllable_of_a_mail_gets_through(
+def test_no_part_of_a_mail_remains(
     subject: list[str], name: list[str], value: list[str], how: str, cut: int
 ) -> None:
     job = a_job(message=" ".join(subject), name=" ".join(name), variables={"v": " ".join(value)})
-    cut %= len(subject[0]) - 3  # four letters of a word are left: fewer tell little
+    cut %= len(subject[0]) - 3  # fewer than four letters of a word may remain
     repeated = [" ".join(subject)[cut:], ", ".join(reversed(name)), "'" + "' '".join(value) + "'"]
 
-    told = masked(f"550 at BODY: {' / '.join(ENCODINGS[how](each) for each in repeated)} !", job)
+    masked = mask(f"550 at BODY: {' / '.join(ENCODINGS[how](each) for each in repeated)} !", job)
 
     long_enough = [each for each in SYLLABLES if len(each) > 2]
-    assert not [each for each in long_enough if each in told.lower()], told
+    assert not [each for each in long_enough if each in masked.lower()], masked
 
 
 @pytest.mark.parametrize("piece", ["a b c d ", "A1b2", "=41", "%41 ", "+41=", "é ", "\\x41", "&a;"])
@@ -181,7 +181,7 @@ def test_a_hostile_reply_to_a_large_mail_costs_little(piece: str) -> None:
     begun = time.process_time()
 
     for _ in range(5):
-        masked(piece * LONGEST, job)
+        mask(piece * MAX_LENGTH, job)
 
     # 15 ms each were measured.
     assert (time.process_time() - begun) / 5 < 0.25

@@ -1,10 +1,10 @@
-"""What an operator is told to do about a relay, for each way in which it cannot be used."""
+"""The advice about a relay, for each way in which it cannot be used."""
 
 import pytest
 
-from gcsched.domain.relay_advice import WAITING, advice_on
+from gcsched.domain.relay_advice import DEFAULT_ADVICE, find_advice
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
-from tests.domain.real_replies import ALL, OURS
+from tests.domain.real_replies import ALL, RELAY
 
 PREFIX = "GCSCHED_FALLBACK_SMTP_"
 CONNECT, TLS, AUTH, RCPT, BODY = Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.RCPT, Stage.BODY
@@ -27,9 +27,9 @@ CONNECT, TLS, AUTH, RCPT, BODY = Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.RCP
         (TLS, "TLS failed: HANDSHAKE_FAILURE", "SECURITY"),
         (TLS, "the relay does not offer STARTTLS, and nothing is sent without it", "SECURITY"),
         (CONNECT, "the relay's name cannot be resolved: Name or service not known", "HOST"),
-        (CONNECT, "the relay's name is no host name", "HOST"),
+        (CONNECT, "the relay's name is not a host name", "HOST"),
         (CONNECT, "the connection failed: Connection refused", "PORT"),
-        (CONNECT, "none of the relay's addresses takes a connection", "PORT"),
+        (CONNECT, "no address of the relay takes a connection", "PORT"),
         (CONNECT, "the connection failed: Network is unreachable", "HOST"),
         (CONNECT, "the connection failed: No route to host", "firewall"),
         (CONNECT, "the relay did not answer in time", "SECURITY to tls"),
@@ -41,11 +41,11 @@ CONNECT, TLS, AUTH, RCPT, BODY = Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.RCP
 def test_a_session_that_cannot_be_opened_names_the_setting(
     stage: Stage, reason: str, names: str
 ) -> None:
-    told = advice_on(Broken(stage, reason), prefix=PREFIX)
+    advice = find_advice(Broken(stage, reason), prefix=PREFIX)
 
-    assert names in told
-    assert "{P}" not in told
-    assert "GCSCHED_SMTP_" not in told
+    assert names in advice
+    assert "{P}" not in advice
+    assert "GCSCHED_SMTP_" not in advice
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,14 @@ def test_a_session_that_cannot_be_opened_names_the_setting(
         (BODY, "550 5.4.5 Daily user sending limit exceeded", "GCSCHED_SMTP_RATE"),
     ],
 )
-def test_a_relay_that_says_what_it_holds_against_us_is_translated(
-    stage: Stage, line: str, names: str
-) -> None:
+def test_a_refusal_of_us_is_translated_into_advice(stage: Stage, line: str, names: str) -> None:
     reply = Reply.parse(stage, int(line[:3]), line[4:])
 
-    assert names in advice_on(Answered(reply), prefix=PREFIX)
+    assert names in find_advice(Answered(reply), prefix=PREFIX)
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         Answered(Reply.parse(Stage.CONNECT, 421, "4.3.2 not now")),
         Answered(Reply.parse(Stage.AUTH, 454, "4.7.0 temporary failure")),
@@ -84,13 +82,15 @@ def test_a_relay_that_says_what_it_holds_against_us_is_translated(
         Broken(Stage.BODY, "the connection broke"),
     ],
 )
-def test_what_nobody_has_to_mend_waits(trouble: Answered | Broken) -> None:
-    assert advice_on(trouble, prefix=PREFIX) == WAITING
+def test_a_temporary_failure_gets_the_default_advice(failure: Answered | Broken) -> None:
+    assert find_advice(failure, prefix=PREFIX) == DEFAULT_ADVICE
 
 
 @pytest.mark.parametrize(("stage", "line", "kind"), ALL, ids=[line for _, line, _ in ALL])
 def test_no_advice_repeats_the_relay(stage: Stage, line: str, kind: object) -> None:
-    told = advice_on(Answered(Reply.parse(stage, int(line[:3]), line[4:])), prefix=PREFIX)
+    advice = find_advice(Answered(Reply.parse(stage, int(line[:3]), line[4:])), prefix=PREFIX)
 
-    assert told == WAITING or kind is not OURS or "GCSCHED_" in told or "relay" in told
-    assert "@" not in told
+    assert (
+        advice == DEFAULT_ADVICE or kind is not RELAY or "GCSCHED_" in advice or "relay" in advice
+    )
+    assert "@" not in advice

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcsched.domain.request import MeetRequest, validated
+from gcsched.domain.request import MeetRequest, validate_request
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
@@ -16,32 +16,32 @@ LINE_BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029
 CONTROLS = ["\x00", "\t", "\x1b", "\x7f", "\x9f", *LINE_BREAKS]
 
 
-def accepted(**others: Any) -> MeetRequest:
-    return validated(a_request(**others), now=NOW, offer=DOC_ONLY)
+def validate(**others: Any) -> MeetRequest:
+    return validate_request(a_request(**others), now=NOW, context=DOC_ONLY)
 
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        accepted(**others)
+        validate(**others)
     return caught.value.violations
 
 
-def test_a_good_request_is_taken_as_it_is() -> None:
-    assert accepted() == a_request()
+def test_a_valid_request_is_returned_unchanged() -> None:
+    assert validate() == a_request()
 
 
-def test_a_request_says_when_it_wants_its_mail() -> None:
+def test_a_request_has_a_time_or_means_the_daily_run() -> None:
     request = a_request(timestamp=1_672_531_200)
 
-    assert request.asked_for == datetime(2023, 1, 1, tzinfo=UTC)
+    assert request.requested_time == datetime(2023, 1, 1, tzinfo=UTC)
     assert not request.is_daily
     assert a_request(timestamp=0).is_daily
 
 
-def test_every_violation_is_told_at_once_by_the_names_of_the_contract() -> None:
-    told = violations(empid="", email="nobody", message=" ", name="x" * 257, timestamp=-1)
+def test_every_violation_is_reported_at_once_by_the_names_of_the_contract() -> None:
+    problems = violations(empid="", email="nobody", message=" ", name="x" * 257, timestamp=-1)
 
-    assert [violation.field for violation in told] == [
+    assert [violation.field for violation in problems] == [
         "empid",
         "emailID",
         "message",
@@ -52,7 +52,7 @@ def test_every_violation_is_told_at_once_by_the_names_of_the_contract() -> None:
 
 def test_the_error_is_one_readable_line() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        accepted(empid="", timestamp=-1)
+        validate(empid="", timestamp=-1)
 
     assert str(caught.value) == (
         "empid: must have 1 to 128 characters, has 0; "
@@ -72,7 +72,7 @@ def test_the_error_is_one_readable_line() -> None:
     ],
 )
 def test_a_text_may_be_as_short_or_long_as_its_limits(field: str, text: str) -> None:
-    request = accepted(**{field: text})
+    request = validate(**{field: text})
 
     assert getattr(request, field) == text
 
@@ -90,7 +90,7 @@ def test_a_text_may_be_as_short_or_long_as_its_limits(field: str, text: str) -> 
         ("email", "x" * 255, Violation("emailID", "must have 1 to 254 characters, has 255")),
     ],
 )
-def test_a_text_beyond_its_limits_is_told_what_is_allowed(
+def test_a_text_beyond_its_limits_is_refused_with_the_limits(
     field: str, text: str, violation: Violation
 ) -> None:
     assert violations(**{field: text}) == [violation]
@@ -103,25 +103,25 @@ def test_a_text_beyond_its_limits_is_told_what_is_allowed(
 def test_control_characters_and_line_breaks_are_refused_anywhere(
     field: str, name: str, control: str
 ) -> None:
-    told = violations(**{field: f"a{control}Bcc: all@example.org"})
+    problems = violations(**{field: f"a{control}Bcc: all@example.org"})
 
-    assert told == [Violation(name, "must not contain line breaks or other control characters")]
+    assert problems == [Violation(name, "must not contain line breaks or other control characters")]
 
 
 def test_a_text_can_be_too_long_and_have_control_characters_too() -> None:
-    told = violations(empid="\n" * 129)
+    problems = violations(empid="\n" * 129)
 
-    assert [violation.field for violation in told] == ["empid", "empid"]
+    assert [violation.field for violation in problems] == ["empid", "empid"]
 
 
 def test_space_around_the_message_is_trimmed_before_it_is_counted() -> None:
-    request = accepted(message=" \t" + "x" * 998 + "\r\n")
+    request = validate(message=" \t" + "x" * 998 + "\r\n")
 
     assert request.message == "x" * 998
 
 
-def test_text_of_every_script_is_welcome() -> None:
-    request = accepted(
+def test_text_of_every_script_is_accepted() -> None:
+    request = validate(
         empid="社員-1", message="Grüße · שלום · 👩‍💻 · a\u00a0b", name="Ðóra O'Neill"
     )
 
@@ -144,7 +144,7 @@ def test_text_of_every_script_is_welcome() -> None:
     ],
 )
 def test_an_address_is_taken_with_its_domain_normalised(email: str, normalised: str) -> None:
-    request = accepted(email=email)
+    request = validate(email=email)
 
     assert request.email == normalised
 
@@ -173,7 +173,7 @@ def test_an_address_is_taken_with_its_domain_normalised(email: str, normalised: 
     ],
     ids=ascii,
 )
-def test_what_is_not_one_address_is_refused(email: str) -> None:
+def test_anything_but_one_address_is_refused(email: str) -> None:
     (violation,) = violations(email=email)
 
     assert violation.field == "emailID"
@@ -182,7 +182,7 @@ def test_what_is_not_one_address_is_refused(email: str) -> None:
 
 @pytest.mark.parametrize("timestamp", [0, 1, 1_672_531_200, NOON, NOON + 1, TEN_YEARS])
 def test_a_time_from_the_past_to_ten_years_ahead_is_taken(timestamp: int) -> None:
-    request = accepted(timestamp=timestamp)
+    request = validate(timestamp=timestamp)
 
     assert request.timestamp == timestamp
 
@@ -217,14 +217,14 @@ NEGATIVE = "must not be negative; 0 means the next daily run"
         (2**63 - 1, FAR),
     ],
 )
-def test_any_other_time_is_told_what_is_wrong_with_it(timestamp: int, problem: str) -> None:
+def test_any_other_time_is_refused_with_the_reason(timestamp: int, problem: str) -> None:
     assert violations(timestamp=timestamp) == [Violation("timestamp", problem)]
 
 
 def test_ten_years_are_counted_from_the_present() -> None:
     request = a_request(timestamp=TEN_YEARS + 86_400)
 
-    assert validated(request, now=NOW + timedelta(days=1), offer=DOC_ONLY) == request
+    assert validate_request(request, now=NOW + timedelta(days=1), context=DOC_ONLY) == request
 
 
 @given(
@@ -238,12 +238,12 @@ def test_ten_years_are_counted_from_the_present() -> None:
     )
 )
 @settings(deadline=None, max_examples=200)
-def test_whatever_is_asked_is_taken_clean_or_refused(raw: MeetRequest) -> None:
+def test_any_request_is_normalised_or_refused(raw: MeetRequest) -> None:
     try:
-        request = validated(raw, now=NOW, offer=DOC_ONLY)
+        request = validate_request(raw, now=NOW, context=DOC_ONLY)
     except InvalidRequest:
         return
 
     texts = request.empid + request.email + request.message + request.name
     assert not {unicodedata.category(character) for character in texts} & {"Cc", "Zl", "Zp"}
-    assert validated(request, now=NOW, offer=DOC_ONLY) == request
+    assert validate_request(request, now=NOW, context=DOC_ONLY) == request

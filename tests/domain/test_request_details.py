@@ -1,4 +1,4 @@
-"""What a request may say beside whom, what and when."""
+"""The optional fields of a request."""
 
 import sys
 import unicodedata
@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 
 from gcsched.domain.job import Priority
-from gcsched.domain.request import MeetRequest, validated
-from gcsched.domain.validation import MOST_TOLD, has_controls
+from gcsched.domain.request import MeetRequest, validate_request
+from gcsched.domain.validation import MAX_VIOLATIONS, has_controls
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
-OFFER = replace(DOC_ONLY, templates={"doc": (), "interview": ("room", "link")})
+CONTEXT = replace(DOC_ONLY, templates={"doc": (), "interview": ("room", "link")})
 NEXT_DAILY = 1_782_979_200  # 2026-07-02, ten o'clock in Berlin
 TEN_YEARS = 3653 * 86_400
 
 
-def accepted(**others: Any) -> MeetRequest:
-    return validated(a_request(**others), now=NOW, offer=OFFER)
+def validate(**others: Any) -> MeetRequest:
+    return validate_request(a_request(**others), now=NOW, context=CONTEXT)
 
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        accepted(**others)
+        validate(**others)
     return caught.value.violations
 
 
@@ -48,16 +48,16 @@ def violations(**others: Any) -> list[Violation]:
     ],
     ids=str,
 )
-def test_everything_within_its_limits_is_taken_as_it_is(good: dict[str, Any]) -> None:
-    assert accepted(**good) == a_request(**good)
+def test_a_request_within_its_limits_is_returned_unchanged(good: dict[str, Any]) -> None:
+    assert validate(**good) == a_request(**good)
 
 
 def test_a_reply_address_is_normalised_like_any_other() -> None:
-    assert accepted(reply_to="Bob@EXAMPLE.org").reply_to == "Bob@example.org"
+    assert validate(reply_to="Bob@EXAMPLE.org").reply_to == "Bob@example.org"
 
 
 @pytest.mark.parametrize(
-    ("bad", "field", "told"),
+    ("bad", "field", "expected"),
     [
         ({"request_id": "x" * 129}, "request_id", "1 to 128 characters, has 129"),
         ({"request_id": "é"}, "request_id", "printable ASCII"),
@@ -66,20 +66,28 @@ def test_a_reply_address_is_normalised_like_any_other() -> None:
         ({"template": "../doc"}, "template", "one of doc, interview"),
         ({"variables": {f"v{n}": "" for n in range(51)}}, "variables", "50 at most, are 51"),
         ({"variables": {"v": "x" * 16_384}}, "variables", "16384 bytes together, have 16385"),
-        ({"variables": {"a-b": ""}}, "variables", "'a-b' is none"),
-        ({"variables": {"": ""}}, "variables", "'' is none"),
-        ({"variables": {"ä": ""}}, "variables", "'ä' is none"),
+        ({"variables": {"a-b": ""}}, "variables", "'a-b' has others"),
+        ({"variables": {"": ""}}, "variables", "'' has others"),
+        ({"variables": {"ä": ""}}, "variables", "'ä' has others"),
         (
             {"variables": {"username": "Eve"}},
             "variables",
-            "'username': that means something in every mail",
+            "'username': every mail has that variable",
         ),
         ({"variables": {"v": "a\x00"}}, "variables", "control characters"),
         ({"not_after": -1}, "not_after", "must not be negative"),
         ({"not_after": NOON * 1000}, "not_after", "milliseconds"),
-        ({"not_after": NOON - 1}, "not_after", f"due, {NOON} (2026-07-01T12:00:00+00:00)"),
-        ({"timestamp": 1, "not_after": 2}, "not_after", f"due, {NOON}"),
-        ({"timestamp": 0, "not_after": NEXT_DAILY - 1}, "not_after", f"due, {NEXT_DAILY}"),
+        (
+            {"not_after": NOON - 1},
+            "not_after",
+            f"schedule time, {NOON} (2026-07-01T12:00:00+00:00)",
+        ),
+        ({"timestamp": 1, "not_after": 2}, "not_after", f"schedule time, {NOON}"),
+        (
+            {"timestamp": 0, "not_after": NEXT_DAILY - 1},
+            "not_after",
+            f"schedule time, {NEXT_DAILY}",
+        ),
         ({"not_after": NOON + TEN_YEARS + 1}, "not_after", "ten years"),
         ({"reply_to": "nobody"}, "reply_to", "must be one e-mail address"),
         ({"reply_to": "a@example.org, b@example.org"}, "reply_to", "must be one e-mail address"),
@@ -92,25 +100,25 @@ def test_a_reply_address_is_normalised_like_any_other() -> None:
         ({"priority": None}, "priority", "NORMAL (0) or URGENT (1)"),
     ],
 )
-def test_what_is_beyond_its_limits_is_told_what_is_allowed(
-    bad: dict[str, Any], field: str, told: str
+def test_a_value_beyond_its_limits_is_refused_with_the_limits(
+    bad: dict[str, Any], field: str, expected: str
 ) -> None:
     [violation] = violations(**bad)
 
     assert violation.field == field
-    assert told in violation.problem
+    assert expected in violation.problem
 
 
-def test_each_variable_that_the_template_needs_and_has_not_is_named() -> None:
-    told = violations(template="interview", variables={"city": "Bonn"})
+def test_each_missing_variable_of_the_template_is_named() -> None:
+    problems = violations(template="interview", variables={"city": "Bonn"})
 
-    assert [each.field for each in told] == ["variables", "variables"]
-    assert "'link'" in told[0].problem
-    assert "'room'" in told[1].problem
+    assert [each.field for each in problems] == ["variables", "variables"]
+    assert "'link'" in problems[0].problem
+    assert "'room'" in problems[1].problem
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    told = violations(
+def test_all_violations_are_reported_at_once() -> None:
+    problems = violations(
         empid="",
         request_id="\n",
         template="lost",
@@ -121,25 +129,25 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         priority=None,
     )
 
-    assert [each.field for each in told] == [
+    assert [each.field for each in problems] == [
         *("empid", "request_id", "template", "variables"),
         *("not_after", "reply_to", "labels", "priority"),
     ]
 
 
-def test_where_the_time_itself_is_wrong_nothing_is_measured_by_it() -> None:
+def test_an_invalid_timestamp_causes_no_further_violations() -> None:
     assert [each.field for each in violations(timestamp=-1, not_after=1)] == ["timestamp"]
 
 
-def test_of_thousands_that_are_wrong_the_first_are_named_and_the_number() -> None:
+def test_of_thousands_of_violations_the_first_are_reported() -> None:
     names = {f"-{number}": "\x00" for number in range(5_800)}
 
-    told = violations(variables=names, labels=names)
+    problems = violations(variables=names, labels=names)
 
-    assert [each.field for each in told].count("variables") == 1 + MOST_TOLD + 1
-    assert [each.field for each in told].count("labels") == 1 + MOST_TOLD + 1
-    assert "50 at most, are 5800" in told[0].problem
-    assert "mend what is named first" in told[-1].problem
+    assert [each.field for each in problems].count("variables") == 1 + MAX_VIOLATIONS + 1
+    assert [each.field for each in problems].count("labels") == 1 + MAX_VIOLATIONS + 1
+    assert "50 at most, are 5800" in problems[0].problem
+    assert "correct the reported ones first" in problems[-1].problem
 
 
 def test_control_characters_are_those_of_four_categories() -> None:

@@ -1,4 +1,4 @@
-"""How long a relay wants to be left alone: what its words say, and what they do not."""
+"""Waits that relays ask for, and times in replies that are not waits."""
 
 import time
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcsched.domain.retry_hint import LONGEST_HINT, hinted_wait
+from gcsched.domain.retry_hint import MAX_HINT, parse_retry_hint
 from tests.domain.temporary_replies import ALL as TEMPORARY
 
 
@@ -34,7 +34,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("retry after 1 hour, 5 minutes and 3 seconds", timedelta(hours=1, minutes=5, seconds=3)),
         ("retry in at least 90 s", timedelta(seconds=90)),
         ("back in 2 days", timedelta(hours=4)),
-        # A time of day, a number with a letter, what is over: none of them is a wait.
+        # A time of day, a number with a letter, a past time: none of them is a wait.
         ("retry after 14:30:00", None),
         ("at 00:05:00", None),
         ("4.7.1 code 451 s", None),
@@ -113,7 +113,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("try again later (5 messages)", None),
         ("blocked at 14:30:00", None),
         ("deferred 14:30:00", None),
-        # A time that nobody is to wait for: a limit, a term, what others do.
+        # Times that are not waits: a limit, a term, the action of another server.
         ("500 mails in 1 hour", None),
         ("limit 100 messages per 60 seconds", None),
         ("try again later, 100 messages per 60 seconds", None),
@@ -131,10 +131,8 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("wait until 14:30:00", None),
     ],
 )
-def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
-    text: str, wait: timedelta | None
-) -> None:
-    assert hinted_wait(text) == wait
+def test_a_hint_to_wait_is_parsed_up_to_a_limit(text: str, wait: timedelta | None) -> None:
+    assert parse_retry_hint(text) == wait
 
 
 @pytest.mark.parametrize(
@@ -142,10 +140,8 @@ def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
     [(line, wait) for _, line, _, wait in TEMPORARY],
     ids=[line for _, line, *_ in TEMPORARY],
 )
-def test_of_what_relays_really_say_only_a_wait_is_read_as_one(
-    line: str, wait: timedelta | None
-) -> None:
-    assert hinted_wait(line) == (wait and min(wait, LONGEST_HINT))
+def test_in_real_replies_only_a_wait_is_parsed_as_one(line: str, wait: timedelta | None) -> None:
+    assert parse_retry_hint(line) == (wait and min(wait, MAX_HINT))
 
 
 MORE_WORDS = ["in 5 minutes, ", "is back ", "on leave ", "greylisted ", "delay of ", "a few "]
@@ -154,10 +150,10 @@ MORE_WORDS = ["in 5 minutes, ", "is back ", "on leave ", "greylisted ", "delay o
 @pytest.mark.parametrize(
     "word", ["wait ", "again in ", "5 minutes ", "wait 5 m ", "retry, the ", *MORE_WORDS]
 )
-def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
+def test_the_longest_reply_is_parsed_quickly(word: str) -> None:
     before = time.process_time()
 
-    hinted_wait(word * (32_768 // len(word)))
+    parse_retry_hint(word * (32_768 // len(word)))
 
     assert time.process_time() - before < 1
 
@@ -168,6 +164,6 @@ def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
     | st.from_regex(r"(in|for|after) [0-9]{1,5}:?[0-9. ]{0,6}(s|min|hours|\u017f|d)*")
 )
 def test_no_text_breaks_it_and_no_wait_is_negative_or_too_long(text: str) -> None:
-    wait = hinted_wait(text)
+    wait = parse_retry_hint(text)
 
-    assert wait is None or timedelta(0) < wait <= LONGEST_HINT
+    assert wait is None or timedelta(0) < wait <= MAX_HINT

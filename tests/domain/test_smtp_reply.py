@@ -19,7 +19,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
 
 OPENING = [Stage.CONNECT, Stage.TLS, Stage.AUTH]
 CONVERSATION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
-SYSTEM_TROUBLE = [
+SYSTEM_PROBLEMS = [
     "452 4.3.1 Insufficient system storage",
     "452 4.3.1",
     "451 4.3.5 Server configuration error",
@@ -39,27 +39,25 @@ SYSTEM_TROUBLE = [
 ]
 
 
-def the_kind(stage: Stage, line: str) -> Kind:
+def classify(stage: Stage, line: str) -> Kind:
     return kind_of(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
 @pytest.mark.parametrize("line", ["250 2.0.0 ok", "250", "251 forwarded", "250 2.6.0 queued as 7"])
 def test_only_a_2xx_to_the_dot_means_accepted(line: str) -> None:
-    assert the_kind(Stage.BODY, line) is Kind.ACCEPTED
+    assert classify(Stage.BODY, line) is Kind.ACCEPTED
 
 
 @pytest.mark.parametrize("stage", OPENING)
 @pytest.mark.parametrize("line", ["421 4.3.2 no", "454 4.7.0 no", "535 5.7.8 no", "554 go away"])
-def test_before_the_first_mail_everything_is_between_us_and_the_relay(
-    stage: Stage, line: str
-) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+def test_every_failure_before_the_first_mail_is_the_relays(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
 @pytest.mark.parametrize("line", ["421 4.3.2 going down", "421", "530 5.7.0 log in", "535 no"])
-def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+def test_a_closing_or_a_missing_login_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
@@ -67,8 +65,8 @@ def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line:
     "line",
     ["500 5.5.2 what", "502 5.5.1 not here", "503 5.5.1 bad sequence", "503 5.1.1 MAIL first"],
 )
-def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+def test_a_protocol_error_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -82,71 +80,71 @@ def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: s
         "450 4.1.8 sender's domain not found",
     ],
 )
-def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.OURS
+def test_a_refusal_at_mail_is_about_our_sender(line: str) -> None:
+    assert classify(Stage.MAIL, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.BODY])
 @pytest.mark.parametrize(
     "line", ["552 too large", "552 5.3.4 too large", "550 5.3.4 too large", "550 5.2.3 too large"]
 )
-def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.CONTENT
+def test_a_mail_that_is_too_large_never_blames_the_recipient(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.CONTENT
 
 
 @pytest.mark.parametrize(
     ("stage", "line", "kind"),
     [
-        (Stage.MAIL, "450 4.7.1 too many mails", Kind.OURS),
-        (Stage.MAIL, "550 5.7.1 sender not allowed", Kind.OURS),
-        (Stage.MAIL, "451 4.3.0 not now", Kind.OURS),
-        (Stage.MAIL, "450 4.3.2 not now", Kind.OURS),
-        (Stage.MAIL, "452 no space", Kind.OURS),
-        (Stage.MAIL, "452 4.3.4 too big", Kind.LATER),
-        (Stage.MAIL, "451 not now", Kind.OURS),
-        (Stage.RCPT, "452 4.3.1", Kind.OURS),
-        (Stage.RCPT, "451 4.3.5", Kind.OURS),
-        (Stage.RCPT, "452 4.4.5", Kind.OURS),
-        (Stage.RCPT, "450 4.3.2 not now", Kind.LATER),
-        (Stage.RCPT, "450 4.3.2 shutting down", Kind.OURS),
-        (Stage.RCPT, "452 not now", Kind.LATER),
-        (Stage.RCPT, "450 4.2.0 the server is busy", Kind.LATER),
-        (Stage.RCPT, "450 4.7.1 the server is busy", Kind.LATER),
-        (Stage.BODY, "450 4.3.2 not now", Kind.LATER),
+        (Stage.MAIL, "450 4.7.1 too many mails", Kind.RELAY),
+        (Stage.MAIL, "550 5.7.1 sender not allowed", Kind.RELAY),
+        (Stage.MAIL, "451 4.3.0 not now", Kind.RELAY),
+        (Stage.MAIL, "450 4.3.2 not now", Kind.RELAY),
+        (Stage.MAIL, "452 no space", Kind.RELAY),
+        (Stage.MAIL, "452 4.3.4 too big", Kind.DEFERRED),
+        (Stage.MAIL, "451 not now", Kind.RELAY),
+        (Stage.RCPT, "452 4.3.1", Kind.RELAY),
+        (Stage.RCPT, "451 4.3.5", Kind.RELAY),
+        (Stage.RCPT, "452 4.4.5", Kind.RELAY),
+        (Stage.RCPT, "450 4.3.2 not now", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.3.2 shutting down", Kind.RELAY),
+        (Stage.RCPT, "452 not now", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.2.0 the server is busy", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.7.1 the server is busy", Kind.DEFERRED),
+        (Stage.BODY, "450 4.3.2 not now", Kind.DEFERRED),
         (Stage.MAIL, "552 5.3.4 too large", Kind.CONTENT),
         (Stage.MAIL, "552 too large", Kind.CONTENT),
         (Stage.MAIL, "553 5.6.7 SMTPUTF8 is not offered", Kind.CONTENT),
-        (Stage.RCPT, "450 4.2.0 greylisted", Kind.LATER),
-        (Stage.RCPT, "451 4.7.1 greylisted", Kind.LATER),
-        (Stage.RCPT, "452 4.2.2 mailbox full", Kind.LATER),
-        (Stage.RCPT, "450 4.1.1 not known yet", Kind.LATER),
+        (Stage.RCPT, "450 4.2.0 greylisted", Kind.DEFERRED),
+        (Stage.RCPT, "451 4.7.1 greylisted", Kind.DEFERRED),
+        (Stage.RCPT, "452 4.2.2 mailbox full", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.1.1 not known yet", Kind.DEFERRED),
         (Stage.RCPT, "501 5.1.3 bad address", Kind.RECIPIENT),
         (Stage.RCPT, "550 5.1.0 who knows why", Kind.POLICY),
         (Stage.RCPT, "550 5.7.1 not from you", Kind.POLICY),
         (Stage.RCPT, "550 5.7.1: not from you", Kind.POLICY),
         (Stage.RCPT, "550 not here", Kind.POLICY),
         (Stage.RCPT, "553 not allowed", Kind.POLICY),
-        (Stage.RCPT, "552 5.2.2 mailbox full", Kind.LATER),
-        (Stage.DATA, "451 4.3.0 busy", Kind.LATER),
+        (Stage.RCPT, "552 5.2.2 mailbox full", Kind.DEFERRED),
+        (Stage.DATA, "451 4.3.0 busy", Kind.DEFERRED),
         (Stage.DATA, "554 no", Kind.CONTENT),
-        (Stage.BODY, "451 4.3.0 try again", Kind.LATER),
-        (Stage.BODY, "450 4.7.1 slow down", Kind.LATER),
+        (Stage.BODY, "451 4.3.0 try again", Kind.DEFERRED),
+        (Stage.BODY, "450 4.7.1 slow down", Kind.DEFERRED),
         (Stage.BODY, "554 5.6.0 malformed", Kind.CONTENT),
         (Stage.BODY, "554 5.7.1 spam", Kind.POLICY),
         (Stage.BODY, "550 no", Kind.CONTENT),
     ],
 )
 def test_each_row_of_the_table(stage: Stage, line: str, kind: Kind) -> None:
-    assert the_kind(stage, line) is kind
+    assert classify(stage, line) is kind
 
 
 @pytest.mark.parametrize("enhanced", ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"])
 def test_some_codes_blame_the_recipient_except_at_mail(enhanced: str) -> None:
     line = f"550 {enhanced} no such user"
 
-    assert the_kind(Stage.RCPT, line) is Kind.RECIPIENT
-    assert the_kind(Stage.BODY, line) is Kind.RECIPIENT
-    assert the_kind(Stage.MAIL, line) is not Kind.RECIPIENT
+    assert classify(Stage.RCPT, line) is Kind.RECIPIENT
+    assert classify(Stage.BODY, line) is Kind.RECIPIENT
+    assert classify(Stage.MAIL, line) is not Kind.RECIPIENT
 
 
 def test_nothing_but_a_2xx_to_the_dot_is_ever_accepted_and_no_reply_is_uncertain() -> None:
@@ -154,7 +152,7 @@ def test_nothing_but_a_2xx_to_the_dot_is_ever_accepted_and_no_reply_is_uncertain
     for stage, code, subject in itertools.product(Stage, range(200, 600), subjects):
         enhanced = subject and f"{code // 100}.{subject}"
 
-        kind = kind_of(Reply(stage=stage, code=code, enhanced=enhanced))
+        kind = kind_of(Reply(stage=stage, code=code, enhanced_code=enhanced))
 
         assert kind is not Kind.UNCERTAIN
         assert (kind is Kind.ACCEPTED) == (stage is Stage.BODY and code < 300)
@@ -187,12 +185,12 @@ def test_the_enhanced_code_is_split_off(
 ) -> None:
     reply = Reply.parse(Stage.RCPT, code, text)
 
-    assert (reply.enhanced, reply.text) == (enhanced, rest)
+    assert (reply.enhanced_code, reply.text) == (enhanced, rest)
 
 
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("line", ["421", "421 4.3.2 going down", "421 4.7.0 slow down"])
-def test_a_relay_that_hangs_up_finds_us_too_fast(stage: Stage, line: str) -> None:
+def test_a_421_is_throttling(stage: Stage, line: str) -> None:
     assert is_throttling(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
@@ -218,16 +216,16 @@ def test_a_reply_reads_well_and_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(("stage", "line", "kind"), ALL, ids=[line for _, line, _ in ALL])
-def test_what_relays_really_say_blames_whom_an_administrator_would(
+def test_real_replies_blame_the_side_that_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
-    assert the_kind(stage, line) is kind
+    assert classify(stage, line) is kind
 
 
-@pytest.mark.parametrize("line", SYSTEM_TROUBLE)
+@pytest.mark.parametrize("line", SYSTEM_PROBLEMS)
 @pytest.mark.parametrize("stage", CONVERSATION)
-def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+def test_a_failure_of_the_whole_relay_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -235,31 +233,31 @@ def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: s
     [(stage, line, kind) for stage, line, kind, _ in TEMPORARY],
     ids=[line for _, line, *_ in TEMPORARY],
 )
-def test_what_relays_say_for_the_moment_blames_whom_an_administrator_would(
+def test_temporary_replies_blame_the_side_that_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
-    assert the_kind(stage, line) is kind
+    assert classify(stage, line) is kind
 
 
-def test_the_real_replies_are_many_and_none_is_there_twice() -> None:
+def test_the_real_replies_are_many_and_unique() -> None:
     assert len(ALL) == len({(stage, line) for stage, line, _ in ALL}) >= 140
 
 
-OURS_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.OURS]
+RELAY_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.RELAY]
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
-@pytest.mark.parametrize("line", [line for line, _ in OURS_ANYWHERE if line != "550 go away"])
-def test_our_own_fault_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+@pytest.mark.parametrize("line", [line for line, _ in RELAY_ANYWHERE if line != "550 go away"])
+def test_a_refusal_of_us_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
     "address", ["relay-access-denied@y.org", "spf@y.org", "helo@y.org", "starttls@helo.y.org"]
 )
-def test_an_address_that_a_reply_repeats_says_nothing(address: str) -> None:
-    assert the_kind(Stage.RCPT, f"550 5.7.1 <{address}>: no") is Kind.POLICY
-    assert the_kind(Stage.RCPT, f"550 5.7.1 {address}: no") is Kind.POLICY
+def test_an_address_that_a_reply_repeats_does_not_count(address: str) -> None:
+    assert classify(Stage.RCPT, f"550 5.7.1 <{address}>: no") is Kind.POLICY
+    assert classify(Stage.RCPT, f"550 5.7.1 {address}: no") is Kind.POLICY
 
 
 @given(
@@ -274,7 +272,7 @@ def test_every_reply_has_a_meaning(stage: Stage, code: int, text: str) -> None:
     assert (kind_of(reply) is Kind.ACCEPTED) == (stage is Stage.BODY and code < 300)
 
 
-def test_the_longest_reply_is_read_in_no_time() -> None:
+def test_the_longest_reply_is_parsed_quickly() -> None:
     for word in ("sender ", "not allowed to ", "exceeded your ", "a", "<", "@", "mailbox over "):
         reply = Reply(stage=Stage.RCPT, code=550, text=word * (32_768 // len(word)))
 

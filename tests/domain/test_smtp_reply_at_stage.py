@@ -1,6 +1,6 @@
-"""Replies that mean another at MAIL, where no recipient is known, at RCPT, and with the content.
+"""Replies whose meaning depends on the stage: MAIL without a recipient, RCPT, and content.
 
-Whom each of them blames is what an administrator who reads the line would say.
+The kind is as an administrator would read the line.
 """
 
 import pytest
@@ -10,7 +10,7 @@ from gcsched.domain.smtp_reply import Kind, Reply, Stage, kind_of
 AFTER_MAIL = [Stage.RCPT, Stage.DATA, Stage.BODY]
 
 
-def the_kind(stage: Stage, line: str) -> Kind:
+def classify(stage: Stage, line: str) -> Kind:
     return kind_of(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
@@ -36,8 +36,8 @@ def the_kind(stage: Stage, line: str) -> Kind:
         "450 took too long",
     ],
 )
-def test_at_mail_every_not_now_is_trouble_of_the_relay(line: str) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.OURS
+def test_at_mail_every_deferral_is_a_failure_of_the_relay(line: str) -> None:
+    assert classify(Stage.MAIL, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_at_mail_every_not_now_is_trouble_of_the_relay(line: str) -> None:
         "451 greylisting in action",
     ],
 )
-def test_at_mail_the_size_and_the_form_are_the_mails_own_and_greylisting_is_a_first_contact(
+def test_at_mail_size_and_form_concern_the_mail_and_greylisting_defers_it(
     line: str,
 ) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.LATER
+    assert classify(Stage.MAIL, line) is Kind.DEFERRED
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -82,8 +82,8 @@ def test_at_mail_the_size_and_the_form_are_the_mails_own_and_greylisting_is_a_fi
         "550 recipient is rate limited",
     ],
 )
-def test_the_rate_limit_of_a_recipient_is_not_ours(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.LATER
+def test_the_rate_limit_of_a_recipient_is_not_the_relays(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.DEFERRED
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -110,8 +110,8 @@ def test_the_rate_limit_of_a_recipient_is_not_ours(stage: Stage, line: str) -> N
         "450 limit is 10 recipients per hour",
     ],
 )
-def test_a_rate_limit_that_names_us_or_no_recipient_is_ours(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+def test_a_rate_limit_that_names_us_or_no_recipient_is_the_relays(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -136,7 +136,7 @@ def test_a_rate_limit_that_names_us_or_no_recipient_is_ours(stage: Stage, line: 
 def test_the_storage_and_the_system_of_a_recipient_are_not_the_relays(
     stage: Stage, line: str
 ) -> None:
-    assert the_kind(stage, line) is Kind.LATER
+    assert classify(stage, line) is Kind.DEFERRED
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -157,10 +157,10 @@ def test_the_storage_and_the_system_of_a_recipient_are_not_the_relays(
         "452 disk full. " + "Nothing can be taken, whatever it is and wherever it goes. " + "User",
     ],
 )
-def test_trouble_of_the_relay_is_its_own_also_where_users_are_spoken_of(
+def test_a_failure_of_the_relay_is_its_own_even_if_the_reply_mentions_users(
     stage: Stage, line: str
 ) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_trouble_of_the_relay_is_its_own_also_where_users_are_spoken_of(
     ],
 )
 def test_a_filter_may_fail_at_one_mail_but_only_after_its_content(line: str) -> None:
-    assert the_kind(Stage.BODY, line) is Kind.LATER
-    assert the_kind(Stage.RCPT, line) is Kind.OURS
+    assert classify(Stage.BODY, line) is Kind.DEFERRED
+    assert classify(Stage.RCPT, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_filter_may_fail_at_one_mail_but_only_after_its_content(line: str) -> 
         ("550 #5.1.0 Address rejected.", Kind.RECIPIENT),
         ("550 5.1.0 <ada@y.org>: Recipient address rejected", Kind.RECIPIENT),
         ("550 5.1.0 Recipient rejected", Kind.RECIPIENT),
-        ("550 5.1.0 <us@x.org>: Sender address rejected", Kind.OURS),
+        ("550 5.1.0 <us@x.org>: Sender address rejected", Kind.RELAY),
         ("550 5.1.0 who knows why", Kind.POLICY),
         ("550 5.4.4 unrouteable address", Kind.RECIPIENT),
         ("550 5.4.4 Unrouteable mail domain", Kind.POLICY),
@@ -203,10 +203,10 @@ def test_a_filter_may_fail_at_one_mail_but_only_after_its_content(line: str) -> 
 def test_before_any_content_only_its_announced_size_and_form_can_be_refused(
     line: str, kind: Kind
 ) -> None:
-    assert the_kind(Stage.RCPT, line) is kind
+    assert classify(Stage.RCPT, line) is kind
 
 
 @pytest.mark.parametrize("stage", [Stage.DATA, Stage.BODY])
 @pytest.mark.parametrize("line", ["554 no", "552 no", "550 5.2.0 no", "554 5.6.0 malformed"])
-def test_what_is_refused_with_the_content_is_the_contents_fault(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.CONTENT
+def test_a_refusal_with_the_content_blames_the_content(stage: Stage, line: str) -> None:
+    assert classify(stage, line) is Kind.CONTENT

@@ -1,4 +1,4 @@
-"""Addresses inside companies, quoted ones, and those that a relay cannot carry: all the way."""
+"""Internal addresses, quoted ones, and those that a relay cannot carry, from call to mail."""
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -10,9 +10,9 @@ import structlog
 
 from gcsched.logs import configure
 from gcsched.pb import task_pb2
-from tests.support.app import a_setting, all_are_sent, running
+from tests.support.in_process_app import make_settings, read_jobs_if_all_sent, running_app
 from tests.support.relay.server import Answer, At, Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 INTERNAL = {
@@ -41,13 +41,13 @@ def log() -> Iterator[StringIO]:
     structlog.reset_defaults()
 
 
-async def test_every_form_of_address_is_mailed_to_listed_and_blocked(
+async def test_every_form_of_address_is_mailed_to_listed_and_suppressed(
     mongo_uri: str, redis_url: str
 ) -> None:
     forms = INTERNAL | QUOTED
     sender = "team@[192.0.2.7]"
     async with Relay() as relay:
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongo_uri,
             redis=redis_url,
             relay_port=relay.port,
@@ -55,27 +55,27 @@ async def test_every_form_of_address_is_mailed_to_listed_and_blocked(
             sender_email=sender,
             smtp_sessions_per_domain="1",
         )
-        async with running(settings) as app, scheduler(app.target) as stub:
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             for address in forms:
                 assert (await stub.ScheduleMeet(a_meet(emailID=address, reply_to=address))).success
             await until(lambda: len(relay.ledger) == len(forms))
-            await until(lambda: all_are_sent(app.resources))
+            await until(lambda: read_jobs_if_all_sent(app.resources))
             for address in forms:
-                wanted = task_pb2.JobFilter(email=address)
-                listed = await stub.ListJobs(task_pb2.ListJobsRequest(filter=wanted))
+                by_address = task_pb2.JobFilter(email=address)
+                listed = await stub.ListJobs(task_pb2.ListJobsRequest(filter=by_address))
                 assert [job.email for job in listed.jobs] == [address]
                 await stub.AddSuppression(
                     task_pb2.AddSuppressionRequest(email=address, reason="asked for it")
                 )
                 another = a_meet(emailID=address, message="Another")
                 assert (await stub.ScheduleMeet(another)).success
-            blocked = task_pb2.JobFilter(state="SUPPRESSED")
-            counting = task_pb2.CountJobsRequest(filter=blocked)
+            suppressed = task_pb2.JobFilter(state="SUPPRESSED")
+            request = task_pb2.CountJobsRequest(filter=suppressed)
 
-            async def all_are_blocked() -> bool:
-                return bool((await stub.CountJobs(counting)).count == len(forms))
+            async def all_are_suppressed() -> bool:
+                return bool((await stub.CountJobs(request)).count == len(forms))
 
-            await until(all_are_blocked)
+            await until(all_are_suppressed)
 
     assert relay.violations == []
     assert {kept.recipient for kept in relay.ledger} == {form.lower() for form in forms}
@@ -90,32 +90,32 @@ async def test_every_form_of_address_is_mailed_to_listed_and_blocked(
     assert found == set(forms.values())
 
 
-async def test_what_is_internal_is_refused_unless_it_is_allowed_and_can_be_looked_for(
+async def test_internal_addresses_are_refused_unless_allowed_and_can_be_searched_for(
     mongo_uri: str, redis_url: str
 ) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    async with running(settings) as app, scheduler(app.target) as stub:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         for address in INTERNAL:
             for meet in (a_meet(emailID=address), a_meet(reply_to=address)):
-                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await stub.ScheduleMeet(meet)
 
-                assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-                assert "GCSCHED_INTERNAL_DOMAINS" in str(refused.value.details())
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+                assert "GCSCHED_INTERNAL_DOMAINS" in str(caught.value.details())
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.AddSuppression(
                     task_pb2.AddSuppressionRequest(email=address, reason="a slip of the pen")
                 )
-            assert "GCSCHED_INTERNAL_DOMAINS" in str(refused.value.details())
-            wanted = task_pb2.JobFilter(email=address)
-            assert not (await stub.ListJobs(task_pb2.ListJobsRequest(filter=wanted))).jobs
+            assert "GCSCHED_INTERNAL_DOMAINS" in str(caught.value.details())
+            by_address = task_pb2.JobFilter(email=address)
+            assert not (await stub.ListJobs(task_pb2.ListJobsRequest(filter=by_address))).jobs
 
 
 async def test_two_spellings_of_a_quoted_address_are_one_request(
     mongo_uri: str, redis_url: str
 ) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    async with running(settings) as app, scheduler(app.target) as stub:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         for one, other in (
             ("ada@example.org", '"ada"@example.org'),
             ('"a b"@example.org', '"\\a\\ b"@Example.ORG'),
@@ -127,30 +127,30 @@ async def test_two_spellings_of_a_quoted_address_are_one_request(
 
 
 @pytest.mark.parametrize("address", [*INTERNAL, *QUOTED])
-async def test_a_relay_that_repeats_the_address_tells_it_to_no_log(
+async def test_an_address_that_a_relay_repeats_is_not_logged(
     mongo_uri: str, redis_url: str, log: StringIO, address: str
 ) -> None:
     async with Relay() as relay:
         relay.script(At.RCPT, Answer(550, f"5.1.1 <{address}>: {address} is unknown here"))
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongo_uri, redis=redis_url, relay_port=relay.port, internal_domains="*"
         )
-        async with running(settings) as app, scheduler(app.target) as stub:
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             reply = await stub.ScheduleMeet(a_meet(emailID=address))
             await until(lambda: "job failed" in log.getvalue())
-            told = await stub.GetJob(task_pb2.GetJobRequest(job_id=reply.job_id))
+            job = await stub.GetJob(task_pb2.GetJobRequest(job_id=reply.job_id))
 
-    assert address in told.attempts[0].text
+    assert address in job.attempts[0].text
     assert f"@{address.rpartition('@')[2]}" not in log.getvalue()
     assert not [word for word in ("lovelace", "ab..cd", "boss") if word in log.getvalue()]
 
 
-async def test_an_address_for_replies_that_a_relay_cannot_carry_fails_no_mail(
+async def test_a_reply_to_address_that_a_relay_cannot_carry_fails_no_mail(
     mongo_uri: str, redis_url: str, log: StringIO
 ) -> None:
     async with Relay(offers=frozenset({"PIPELINING", "8BITMIME"})) as relay:
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
+        settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             sent = await stub.ScheduleMeet(a_meet(reply_to="bøb.quux@example.org"))
             failed = await stub.ScheduleMeet(a_meet(emailID="zoë@example.org"))
             await until(lambda: '"job sent"' in log.getvalue())
@@ -164,7 +164,7 @@ async def test_an_address_for_replies_that_a_relay_cannot_carry_fails_no_mail(
     assert b"Reply-To" not in kept.content
     assert "sent without Reply-To bøb.quux@example.org" in jobs[0].attempts[0].text
     assert "zoë@example.org needs" in jobs[1].reason
-    [told] = [line for line in log.getvalue().splitlines() if "mail changed for the relay" in line]
-    assert sent.job_id in told
-    assert "sent without Reply-To (address)" in told
+    [line] = [line for line in log.getvalue().splitlines() if "mail changed for the relay" in line]
+    assert sent.job_id in line
+    assert "sent without Reply-To (address)" in line
     assert not [each for each in ("bøb", "quux", "zoë") if each in log.getvalue()]

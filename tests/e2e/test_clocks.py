@@ -1,4 +1,4 @@
-"""A process on a machine whose clock is wrong, by libfaketime: due times are MongoDB's."""
+"""A process whose clock is wrong, by libfaketime: due times follow MongoDB's clock."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.wait import until
 
 libfaketime = pytest.importorskip("libfaketime", reason="its wheel is for Linux on x86_64")
 
 
-def wrong_by(seconds: int) -> dict[str, str]:
-    """Give the environment of a process whose wall clock is wrong; monotonic time stays right."""
+def clock_offset(seconds: int) -> dict[str, str]:
+    """Return the environment of a process whose wall clock is off; monotonic time stays right."""
     folder = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src"
     return {
         "LD_PRELOAD": str(folder / "libfaketime.so.1"),
@@ -30,8 +30,8 @@ async def test_with_a_clock_ten_minutes_off_mails_leave_on_time(
 ) -> None:
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with service(tmp_path, settings | wrong_by(seconds)) as running:
-            async with scheduler(running.target) as stub:
+        async with running_service(tmp_path, settings | clock_offset(seconds)) as running:
+            async with scheduler_stub(running.target) as stub:
                 due = int(time.time()) + 4
                 requests = [a_meet(number, timestamp=due) for number in range(20)]
                 await asyncio.gather(*(stub.ScheduleMeet(each, timeout=5) for each in requests))
@@ -39,31 +39,33 @@ async def test_with_a_clock_ten_minutes_off_mails_leave_on_time(
             code = await running.stop()
 
     assert "clock differs from MongoDB's" in running.log
-    late = [kept.time - due for kept in relay.ledger]
-    assert min(late) >= 0
-    assert max(late) < 5  # of 600 that the clock is off; the machine may be busy
+    lateness = [kept.time - due for kept in relay.ledger]
+    assert min(lateness) >= 0
+    assert max(lateness) < 5  # the clock is 600 s off; a busy machine needs some seconds
     assert len(relay.per_recipient) == 20
     assert code == 0
 
 
 @pytest.mark.parametrize("seconds", [-600, 600], ids=["slow", "fast"])
-async def test_a_replica_whose_clock_is_wrong_spoils_nothing_for_the_others(
+async def test_a_replica_whose_clock_is_wrong_delays_no_mail_of_the_others(
     tmp_path: Path, mongo_uri: str, redis_url: str, seconds: int
 ) -> None:
-    """ARQ picks by the local clock: a fast one empties the queue too early, a slow one too late."""
+    """ARQ takes jobs by the local clock: too early where it is fast, too late where it is slow."""
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         async with (
-            service(tmp_path, settings | wrong_by(seconds), name="wrong"),
-            service(tmp_path, settings, name="right") as right,
-            scheduler(right.target) as stub,
+            running_service(tmp_path, settings | clock_offset(seconds), name="wrong"),
+            running_service(tmp_path, settings, name="right") as right,
+            scheduler_stub(right.target) as stub,
         ):
-            begin = int(time.time()) + 4
-            requests = [a_meet(number, timestamp=begin + number % 3) for number in range(30)]
+            first_due = int(time.time()) + 4
+            requests = [a_meet(number, timestamp=first_due + number % 3) for number in range(30)]
             await asyncio.gather(*(stub.ScheduleMeet(each, timeout=5) for each in requests))
             await until(lambda: len(relay.ledger) == 30)
 
-    late = [kept.time - (begin + int(kept.recipient.split("-")[0]) % 3) for kept in relay.ledger]
+    lateness = [
+        kept.time - (first_due + int(kept.recipient.split("-")[0]) % 3) for kept in relay.ledger
+    ]
     assert len(relay.per_recipient) == 30
-    assert min(late) >= 0
-    assert max(late) < 5  # of 600 that the clock is off; the machine may be busy
+    assert min(lateness) >= 0
+    assert max(lateness) < 5  # the clock is 600 s off; a busy machine needs some seconds

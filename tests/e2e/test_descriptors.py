@@ -1,4 +1,4 @@
-"""Connections that callers only hold take no descriptor from calls, mails and probes of others."""
+"""Connections that callers only hold leave enough descriptors for calls, mails and probes."""
 
 import resource
 from contextlib import AsyncExitStack
@@ -7,18 +7,18 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.half_connections import HALF_GRPC, HALF_HTTP, holding
-from tests.support.launch import forked
+from tests.support.half_connections import HALF_GRPC, HALF_HTTP, hold_connections
+from tests.support.launch import fork_service
 from tests.support.ports import free_port
-from tests.support.probes import looking_at
+from tests.support.probes import probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.service_process import ServiceProcess, a_meet, environment, scheduler_stub
 from tests.support.wait import until
 
 DESCRIPTORS = 256
 
 
-def with_descriptors(soft: int, hard: int) -> None:
+def limit_descriptors(soft: int, hard: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -27,11 +27,11 @@ def a_service(folder: Path, settings: dict[str, str], *, soft: int, hard: int) -
         environment=settings,
         log_file=folder / "service.log",
         port=free_port(),
-        begin=partial(forked, before=partial(with_descriptors, soft, hard)),
+        launcher=partial(fork_service, before=partial(limit_descriptors, soft, hard)),
     )
 
 
-async def test_held_connections_keep_nobody_from_calling_and_no_mail_from_leaving(
+async def test_held_connections_prevent_no_call_mail_or_probe(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
@@ -40,24 +40,24 @@ async def test_held_connections_keep_nobody_from_calling_and_no_mail_from_leavin
         try:
             await running.start()
             process = psutil.Process(running.pid)
-            async with scheduler(running.target) as stub, AsyncExitStack() as stack:
+            async with scheduler_stub(running.target) as stub, AsyncExitStack() as stack:
                 await stub.ScheduleMeet(a_meet(0), timeout=5)
                 hold = stack.enter_async_context
-                http = await hold(holding(running.http_port, HALF_HTTP, each=60))
-                grpc = await hold(holding(running.port, HALF_GRPC, each=100))
+                http = await hold(hold_connections(running.http_port, HALF_HTTP, each=60))
+                grpc = await hold(hold_connections(running.port, HALF_GRPC, each=100))
                 await until(lambda: http.is_settled and grpc.is_settled)
                 await until(lambda: http.open + grpc.open <= DESCRIPTORS)
                 assert grpc.open > 0
                 most = process.num_fds()
                 for number in range(1, 20):
                     assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success
-                async with looking_at(running.http) as look:
-                    alive = await look.ask("/livez")
+                async with probe_http(running.http) as probe:
+                    alive = await probe.request("/livez")
                 await until(lambda: len(relay.ledger) == 20)
             await until(lambda: process.num_fds() < most - 20)
             assert await running.stop() == 0
         finally:
-            await running.end()
+            await running.kill_if_running()
 
     assert alive == (200, "ok\n")
     assert most < DESCRIPTORS
@@ -73,7 +73,7 @@ async def test_the_soft_limit_is_raised_to_the_hard_one(
         await running.start()
         found = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
     finally:
-        await running.end()
+        await running.kill_if_running()
 
     assert found == (4000, 4000)
     assert "few file descriptors" not in running.log

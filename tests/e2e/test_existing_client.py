@@ -1,4 +1,4 @@
-"""A client that was generated from the old contract goes on working, byte for byte."""
+"""A client that was generated from the old contract still works, byte for byte."""
 
 import asyncio
 import subprocess
@@ -10,9 +10,9 @@ from pathlib import Path
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
-from gcsched.rpc.contract import published_file
+from gcsched.rpc.contract import build_published_file
 from tests.support.relay.server import Relay
-from tests.support.service import environment, service
+from tests.support.service_process import environment, running_service
 from tests.support.wait import until
 
 OLD_CLIENT = Path(__file__).parent / "old_client"
@@ -20,20 +20,20 @@ OLD_CLIENT = Path(__file__).parent / "old_client"
 
 def generate(folder: Path) -> None:
     outputs = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    described = f"--descriptor_set_out={folder / 'old.bin'}"
-    code = protoc.main(["protoc", f"-I{OLD_CLIENT}", *outputs, described, "task.proto"])
+    descriptors = f"--descriptor_set_out={folder / 'old.bin'}"
+    code = protoc.main(["protoc", f"-I{OLD_CLIENT}", *outputs, descriptors, "task.proto"])
     assert code == 0
 
 
 def call(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(OLD_CLIENT / "call.py"), *arguments],
         env={"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout
+    return completed.stdout
 
 
 async def test_the_old_example_arrives_with_subject_and_name(
@@ -42,7 +42,7 @@ async def test_the_old_example_arrives_with_subject_and_name(
     generate(tmp_path)
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with service(tmp_path, settings) as running:
+        async with running_service(tmp_path, settings) as running:
             request = ("E1", "ada@example.org", "Meeting at noon", "Ada", "1672531200")
             printed = await asyncio.to_thread(call, tmp_path, running.target, *request)
             await until(lambda: relay.ledger)
@@ -70,7 +70,7 @@ def test_every_old_name_number_and_type_is_still_there(tmp_path: Path) -> None:
     generate(tmp_path)
     old = descriptor_pb2.FileDescriptorSet.FromString((tmp_path / "old.bin").read_bytes()).file[0]
 
-    new = published_file()
+    new = build_published_file()
 
     messages = {message.name: message for message in new.message_type}
     assert new.package == old.package

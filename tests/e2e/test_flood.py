@@ -1,4 +1,4 @@
-"""Floods meet a whole service: its memory stays small, and others are served meanwhile."""
+"""A service under floods of calls: its memory stays small, and other callers are served."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,27 +8,33 @@ import pytest
 
 from tests.scenarios.floods import memory_peak_mb, no_message, resets, wrong_variables
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.service_process import (
+    ServiceProcess,
+    a_meet,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.wait import until
 
-LIMIT_MB = 512  # of deploy/kubernetes.yaml
-LEFT_MB = 150  # for what a longer flood adds
+LIMIT_MB = 512  # the memory limit in deploy/kubernetes.yaml
+RESERVE_MB = 150  # a longer flood may add this much
 
 
 @pytest.fixture
-async def served(
+async def service(
     tmp_path: Path, mongo_uri: str, redis_url: str, relay: Relay
 ) -> AsyncIterator[ServiceProcess]:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with service(tmp_path, settings) as running:
+    async with running_service(tmp_path, settings) as running:
         yield running
 
 
-async def test_floods_fill_no_memory_and_keep_nobody_from_mail(
-    served: ServiceProcess, relay: Relay
+async def test_under_floods_memory_stays_small_and_other_callers_are_served(
+    service: ServiceProcess, relay: Relay
 ) -> None:
-    async with scheduler(served.target) as stub, asyncio.TaskGroup() as tasks:
-        flood = tasks.create_task(one_after_the_other(served.target))
+    async with scheduler_stub(service.target) as stub, asyncio.TaskGroup() as tasks:
+        flood = tasks.create_task(send_floods(service.target))
         number, accepted = 0, 0
         while not flood.done():
             await asyncio.wait([flood], timeout=0.1)
@@ -39,14 +45,14 @@ async def test_floods_fill_no_memory_and_keep_nobody_from_mail(
     await until(lambda: len(relay.per_recipient) == accepted)
     codes = flood.result()
     assert accepted == number
-    assert memory_peak_mb(served.pid) < LIMIT_MB - LEFT_MB
+    assert memory_peak_mb(service.pid) < LIMIT_MB - RESERVE_MB
     assert codes["OK"] + codes["RESOURCE_EXHAUSTED"] == 12
     assert codes["streams_ended"] >= 2_000
-    assert "Traceback" not in served.log
+    assert "Traceback" not in service.log
 
 
-async def one_after_the_other(target: str) -> dict[str, int]:
+async def send_floods(target: str) -> dict[str, int]:
     variables = await wrong_variables(target)
-    unread = await no_message(target, of_each=200)
-    await resets(target, of_each=300)  # more than 4,000 at once fill gRPC's own queue
+    unread = await no_message(target, per_connection=200)
+    await resets(target, per_connection=300)  # more than 4,000 at once would fill gRPC's own queue
     return dict(variables + unread)

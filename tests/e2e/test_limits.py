@@ -1,29 +1,34 @@
-"""What the whole application sends to a relay under limits, and to one that complains."""
+"""How fast the application sends under a rate limit, and to a relay that throttles it."""
 
-from tests.support.app import a_setting, all_are_sent, ask_for, running
+from tests.support.in_process_app import (
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
 from tests.support.relay.server import Relay, Throttle
 from tests.support.wait import until
 
 
 def most_in_a_second(relay: Relay) -> int:
     times = [kept.time for kept in relay.ledger]
-    return max(sum(begin <= each < begin + 1 for each in times) for begin in times)
+    return max(sum(start <= each < start + 1 for each in times) for start in times)
 
 
-async def test_mails_leave_at_the_rate_and_none_is_claimed_to_be_put_back(
+async def test_mails_leave_at_the_rate_and_each_is_claimed_once(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongo_uri,
             redis=redis_url,
             relay_port=relay.port,
             smtp_rate="20",
             smtp_burst="5",
         )
-        async with running(settings) as app:
-            await ask_for(app, 65)
-            sent = await until(lambda: all_are_sent(app.resources))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 65)
+            sent = await until(lambda: read_jobs_if_all_sent(app.resources))
 
     times = [kept.time for kept in relay.ledger]
     assert len(times) == 65
@@ -37,29 +42,29 @@ async def test_while_redis_is_away_mails_leave_at_a_quarter_of_the_rate(
 ) -> None:
     async with Relay() as relay:
         away = redis_url.partition("//")[0] + "//127.0.0.1:1/0"
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongo_uri, redis=away, relay_port=relay.port, smtp_rate="40", smtp_burst="4"
         )
-        async with running(settings) as app:
-            await ask_for(app, 25)
-            await until(lambda: all_are_sent(app.resources))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 25)
+            await until(lambda: read_jobs_if_all_sent(app.resources))
 
     times = [kept.time for kept in relay.ledger]
     assert most_in_a_second(relay) <= 12
     assert max(times) - min(times) > 2.2
 
 
-async def test_a_relay_that_complains_gets_its_mails_more_slowly_and_each_once(
+async def test_a_relay_that_throttles_gets_its_mails_more_slowly_and_each_once(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
-        relay.rule(Throttle(per_second=40))
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app:
-            await ask_for(app, 150)
-            await until(lambda: all_are_sent(app.resources), within=18)
+        relay.add_rule(Throttle(per_second=40))
+        settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app:
+            await schedule_mails(app, 150)
+            await until(lambda: read_jobs_if_all_sent(app.resources), within=18)
 
-            complaints = len(relay.acted)
+            throttled = len(relay.applied_actions)
 
     assert len(relay.ledger) == len(relay.per_recipient) == 150
-    assert complaints < 150
+    assert throttled < 150

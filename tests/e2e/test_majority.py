@@ -1,4 +1,4 @@
-"""An OK is only for what a majority has: three real nodes, of which two fetch nothing any more."""
+"""A call is answered OK only when a majority has the write: three nodes, two stop replicating."""
 
 import asyncio
 import time
@@ -13,56 +13,56 @@ import pytest
 from gcsched.adapters.mongo import connection
 from gcsched.pb import task_pb2
 from tests.chaos.replica_set import PARAMETERS, Member, ReplicaSet, a_replica_set
-from tests.support.app import a_setting, ask_for, running
+from tests.support.in_process_app import make_settings, running_app, schedule_mails
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
-CALL_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # long enough for a second try after a write failed
+CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # time for a second write after a failed one
 JOBS = 20
-MOST_TRIES = 5
+MAX_TRIES = 5
 ADDRESS = "ada@example.org"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ReplicatedService:
     nodes: ReplicaSet
     stub: Stub
 
     async def lose_majority(self) -> Member:
-        """Let nobody fetch what the primary writes; give the primary."""
-        primary = await self.nodes.primary()
+        """Stop the replication from the primary to the other members; return the primary."""
+        primary = await self.nodes.wait_for_primary()
         others = [each for each in self.nodes.members if each is not primary]
-        await asyncio.to_thread(self.nodes.replicate, others, goes_on=False)
+        await asyncio.to_thread(self.nodes.set_replication, others, enabled=False)
         return primary
 
-    async def lose(self, primary: Member) -> None:
-        """Kill *primary*, with all that only it has; the others go on without."""
+    async def kill(self, primary: Member) -> None:
+        """Kill *primary*, so that writes only it has are lost; wait until another one leads."""
         primary.server.kill()
         others = [each for each in self.nodes.members if each is not primary]
-        await asyncio.to_thread(self.nodes.replicate, others, goes_on=True)
-        await until(lambda: asyncio.to_thread(is_led_by_one_of, others), within=30)
+        await asyncio.to_thread(self.nodes.set_replication, others, enabled=True)
+        await until(lambda: asyncio.to_thread(has_primary, others), within=30)
 
 
-def is_led_by_one_of(members: list[Member]) -> bool:
+def has_primary(members: list[Member]) -> bool:
     return any(member.is_primary() for member in members)
 
 
 @pytest.fixture
-async def scene(
+async def service(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[ReplicatedService]:
     monkeypatch.setattr(connection, "WTIMEOUT_MS", WTIMEOUT_MS)
     parameters = {**PARAMETERS, "enableTestCommands": "1"}
     async with Relay() as relay, a_replica_set(tmp_path, parameters) as nodes:
-        settings = a_setting(mongo=nodes.uri("service"), redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
-            await ask_for(app, 1)
+        settings = make_settings(mongo=nodes.uri("service"), redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            await schedule_mails(app, 1)
             await until(lambda: relay.ledger)
-            yield Scene(nodes=nodes, stub=stub)
+            yield ReplicatedService(nodes=nodes, stub=stub)
 
 
-async def answered(call: Awaitable[Any]) -> str:
+async def call_code(call: Awaitable[Any]) -> str:
     try:
         await call
     except grpc.aio.AioRpcError as error:
@@ -70,62 +70,64 @@ async def answered(call: Awaitable[Any]) -> str:
     return "OK"
 
 
-async def test_what_only_the_primary_has_is_never_answered_with_ok(scene: Scene) -> None:
-    stub, ahead = scene.stub, int(time.time()) + 3_600
+async def test_a_change_that_only_the_primary_has_is_never_answered_with_ok(
+    service: ReplicatedService,
+) -> None:
+    stub, ahead = service.stub, int(time.time()) + 3_600
     for number in range(JOBS):
         await stub.ScheduleMeet(a_meet(number + 100, timestamp=ahead))
     queued = await stub.ScheduleMeet(a_meet(200, timestamp=0))
     await stub.PauseSending(task_pb2.PauseSendingRequest(by="ada", reason="the relay moves"))
     await stub.AddSuppression(task_pb2.AddSuppressionRequest(email=ADDRESS, reason="no more"))
-    primary = await scene.lose_majority()
+    primary = await service.lose_majority()
 
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
         "CancelJobs": lambda: stub.CancelJobs(
-            task_pb2.ChangeJobsRequest(all=True), timeout=CALL_SECONDS
+            task_pb2.ChangeJobsRequest(all=True), timeout=CALL_TIMEOUT_SECONDS
         ),
         "CancelJob": lambda: stub.CancelJob(
-            task_pb2.CancelJobRequest(job_id=queued.job_id), timeout=CALL_SECONDS
+            task_pb2.CancelJobRequest(job_id=queued.job_id), timeout=CALL_TIMEOUT_SECONDS
         ),
         "ResumeSending": lambda: stub.ResumeSending(
-            task_pb2.ResumeSendingRequest(by="bob"), timeout=CALL_SECONDS
+            task_pb2.ResumeSendingRequest(by="bob"), timeout=CALL_TIMEOUT_SECONDS
         ),
         "RunDailyQueue": lambda: stub.RunDailyQueue(
-            task_pb2.RunDailyQueueRequest(), timeout=CALL_SECONDS
+            task_pb2.RunDailyQueueRequest(), timeout=CALL_TIMEOUT_SECONDS
         ),
         "ForgetRecipient": lambda: stub.ForgetRecipient(
-            task_pb2.ForgetRecipientRequest(empid="EMP000000"), timeout=CALL_SECONDS
+            task_pb2.ForgetRecipientRequest(empid="EMP000000"), timeout=CALL_TIMEOUT_SECONDS
         ),
         "RemoveSuppression": lambda: stub.RemoveSuppression(
-            task_pb2.RemoveSuppressionRequest(email=ADDRESS), timeout=CALL_SECONDS
+            task_pb2.RemoveSuppressionRequest(email=ADDRESS), timeout=CALL_TIMEOUT_SECONDS
         ),
         "AddSuppression": lambda: stub.AddSuppression(
             task_pb2.AddSuppressionRequest(email="bob@example.org", reason="no more"),
-            timeout=CALL_SECONDS,
+            timeout=CALL_TIMEOUT_SECONDS,
         ),
     }
-    codes = set(await asyncio.gather(*(answered(call()) for call in calls.values())))
-    # The primary is to believe it all, however slow this machine is.
-    for _ in range(MOST_TRIES):
-        if states(await asyncio.to_thread(primary.find, "jobs")).get("CANCELLED", 0) >= JOBS:
+    codes = set(await asyncio.gather(*(call_code(call()) for call in calls.values())))
+    # On a slow machine the writes may need several calls to reach the primary.
+    for _ in range(MAX_TRIES):
+        if count_states(await asyncio.to_thread(primary.find, "jobs")).get("CANCELLED", 0) >= JOBS:
             break
-        codes.add(await answered(calls["CancelJobs"]()))
-    codes |= set(await asyncio.gather(*(answered(call()) for call in calls.values())))
-    before = states(await asyncio.to_thread(primary.find, "jobs"))
-    await scene.lose(primary)
+        codes.add(await call_code(calls["CancelJobs"]()))
+    codes |= set(await asyncio.gather(*(call_code(call()) for call in calls.values())))
+    before = count_states(await asyncio.to_thread(primary.find, "jobs"))
+    await service.kill(primary)
 
-    # The set has never heard of it.
+    # The replica set has none of these writes.
     assert before["CANCELLED"] >= JOBS
     assert codes <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
-    after = states(await asyncio.to_thread(scene.nodes.read, "jobs"))
+    after = count_states(await asyncio.to_thread(service.nodes.read, "jobs"))
     assert after == {"SCHEDULED": JOBS, "QUEUED": 1, "SENT": 1}
     cancelled = await stub.CancelJobs(task_pb2.ChangeJobsRequest(all=True), timeout=30)
     assert cancelled.count == JOBS + 1
-    assert states(await asyncio.to_thread(scene.nodes.read, "jobs")) == {
+    assert count_states(await asyncio.to_thread(service.nodes.read, "jobs")) == {
         "CANCELLED": JOBS + 1,
         "SENT": 1,
     }
 
 
-def states(jobs: list[dict[str, Any]]) -> dict[str, int]:
+def count_states(jobs: list[dict[str, Any]]) -> dict[str, int]:
     found = [job["state"] for job in jobs]
     return {state: found.count(state) for state in set(found)}

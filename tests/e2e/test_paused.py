@@ -1,4 +1,4 @@
-"""A process that was paused answers what has piled up meanwhile."""
+"""A process that was paused answers the calls that piled up meanwhile."""
 
 from collections.abc import Awaitable
 from pathlib import Path
@@ -6,14 +6,21 @@ from pathlib import Path
 import grpc
 
 from gcsched.pb import task_pb2
-from tests.support.service import Stub, a_meet, environment, is_serving, scheduler, service
+from tests.support.service_process import (
+    Stub,
+    a_meet,
+    environment,
+    is_serving,
+    running_service,
+    scheduler_stub,
+)
 
-MORE_THAN_GRPC_HOLDS = 3_500  # of itself: it would answer CANCELLED to a part of them, at random
-MOST_READ_AT_ONCE = 32
+MORE_THAN_GRPC_QUEUES = 3_500  # gRPC itself would answer CANCELLED to some of them, at random
+MAX_READ_AT_ONCE = 32
 
 
-async def told_to_call_again(call: Awaitable[task_pb2.MeetResponse]) -> bool:
-    """Tell whether the message of *call* came too late after its headers, as from a busy client."""
+async def is_rejected_as_late(call: Awaitable[task_pb2.MeetResponse]) -> bool:
+    """Return whether *call* was refused because its message came too long after its headers."""
     try:
         assert (await call).success
     except grpc.aio.AioRpcError as error:
@@ -24,7 +31,7 @@ async def told_to_call_again(call: Awaitable[task_pb2.MeetResponse]) -> bool:
     return False
 
 
-async def accepted(stub: Stub, number: int) -> bool:
+async def is_accepted(stub: Stub, number: int) -> bool:
     return (await stub.ScheduleMeet(a_meet(number), timeout=60)).success
 
 
@@ -32,15 +39,15 @@ async def test_calls_that_piled_up_are_all_accepted(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    async with service(tmp_path, settings) as paused, scheduler(paused.target) as stub:
+    async with running_service(tmp_path, settings) as paused, scheduler_stub(paused.target) as stub:
         await stub.ScheduleMeet(a_meet(1))
         paused.freeze()
         calls = {
             number: stub.ScheduleMeet(a_meet(number), timeout=60)
-            for number in range(2, MORE_THAN_GRPC_HOLDS)
+            for number in range(2, MORE_THAN_GRPC_QUEUES)
         }
-        assert not await is_serving(paused.target)  # silent, while they pile up
+        assert not await is_serving(paused.target)  # it answers nothing while they pile up
         paused.thaw()
-        late = [number for number, call in calls.items() if await told_to_call_again(call)]
-        assert len(late) <= MOST_READ_AT_ONCE
-        assert all([await accepted(stub, number) for number in late])
+        late = [number for number, call in calls.items() if await is_rejected_as_late(call)]
+        assert len(late) <= MAX_READ_AT_ONCE
+        assert all([await is_accepted(stub, number) for number in late])

@@ -1,4 +1,4 @@
-"""The whole application on a Redis that answers nonsense: mails leave, calls are answered."""
+"""The application with a Redis that sends invalid replies: mails leave, calls are answered."""
 
 import time
 from datetime import UTC, datetime
@@ -7,54 +7,58 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.support.app import Running, a_setting, ask_for, jobs, running
+from tests.support.fake_redis import REPLIES, a_fake_redis
+from tests.support.in_process_app import (
+    RunningApp,
+    make_settings,
+    read_jobs,
+    running_app,
+    schedule_mails,
+)
 from tests.support.log_events import Events
-from tests.support.nonsense_redis import KINDS, a_fake_redis
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
-TELLING = (
+TESTED_KINDS = (
     *("OK", "one", "ones", "null", "empty array", "nested arrays", "two integers", "HTTP"),
     *("a large grant", "wake-ups", "a wait of years", "binary", "a wrong type byte", "two replies"),
 )
-IN_EACH = 4
+MAILS_PER_KIND = 4
 
 
-async def ask_for_one_in_a_second(app: Running, number: int) -> float:
+async def schedule_in_two_seconds(app: RunningApp, number: int) -> float:
     due = int(time.time()) + 2
-    async with scheduler(app.target) as stub:
+    async with scheduler_stub(app.target) as stub:
         assert (await stub.ScheduleMeet(a_meet(number, timestamp=due))).success
     return due
 
 
 def an_orphan(number: int) -> dict[str, Any]:
-    """Make a job whose worker died between its fence and its outcome."""
+    """Return the fields of a job whose worker died between the fence and the outcome."""
     long_ago = datetime(2024, 1, 1, tzinfo=UTC)
     return {"state": "SENDING", "claim": f"dead-{number}", "begun": long_ago, "lease": long_ago}
 
 
-async def test_mails_leave_on_time_and_none_is_failed_or_believed_sent(
-    mongo_uri: str, events: Events
-) -> None:
+async def test_mails_leave_on_time_and_each_is_sent_once(mongo_uri: str, events: Events) -> None:
     async with Relay() as relay, a_fake_redis() as fake:
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongo_uri, redis=fake.url, relay_port=relay.port, smtp_rate="2000"
         )
-        async with running(settings) as app:
-            for round_, kind in enumerate(TELLING):
-                fake.reply = KINDS[kind]
+        async with running_app(settings) as app:
+            for round_, kind in enumerate(TESTED_KINDS):
+                fake.reply = REPLIES[kind]
                 fake.drop_all()
-                await ask_for(app, IN_EACH, begin=round_ * IN_EACH)
-                asked = (round_ + 1) * IN_EACH
-                await until(partial(has_mail_for, relay, asked), within=5)
-            due = await ask_for_one_in_a_second(app, 9000)
-            await until(lambda: len(relay.per_recipient) == asked + 1)
+                await schedule_mails(app, MAILS_PER_KIND, first=round_ * MAILS_PER_KIND)
+                scheduled = (round_ + 1) * MAILS_PER_KIND
+                await until(partial(has_mail_for, relay, scheduled), within=5)
+            due = await schedule_in_two_seconds(app, 9000)
+            await until(lambda: len(relay.per_recipient) == scheduled + 1)
             late = time.time() - due
-            found = await until(lambda: everything_sent(app))
+            found = await until(lambda: all_are_sent(app))
 
     assert {job["attempt"] for job in found} == {1}
-    assert len(relay.ledger) == len(found) == len(TELLING) * IN_EACH + 1
+    assert len(relay.ledger) == len(found) == len(TESTED_KINDS) * MAILS_PER_KIND + 1
     assert late < 1
     assert [each for each in events if each["log_level"] in {"error", "critical"}] == []
 
@@ -63,28 +67,30 @@ def has_mail_for(relay: Relay, count: int) -> bool:
     return len(relay.per_recipient) == count
 
 
-async def everything_sent(app: Running) -> list[dict[str, Any]]:
-    found = await jobs(app.resources)
+async def all_are_sent(app: RunningApp) -> list[dict[str, Any]]:
+    found = await read_jobs(app.resources)
     return found if {job["state"] for job in found} == {"SENT"} else []
 
 
-async def test_a_redis_that_has_every_key_proves_no_mail(mongo_uri: str) -> None:
-    async with Relay() as relay, a_fake_redis(KINDS["ones"]) as fake:
-        settings = a_setting(
+async def test_a_redis_that_claims_to_have_every_key_does_not_prove_a_mail_sent(
+    mongo_uri: str,
+) -> None:
+    async with Relay() as relay, a_fake_redis(REPLIES["ones"]) as fake:
+        settings = make_settings(
             mongo=mongo_uri, redis=fake.url, relay_port=relay.port, on_uncertain="hold"
         )
-        async with running(settings) as app:
-            await ask_for(app, 1)
-            await until(lambda: everything_sent(app))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 1)
+            await until(lambda: all_are_sent(app))
             before = len(relay.ledger)
             with MongoClient[dict[str, Any]](mongo_uri) as raw:
                 collection = raw.get_default_database()["jobs"]
                 collection.update_one({}, {"$set": an_orphan(1)})
-            [job] = await until(lambda: settled(app), within=15)
+            [job] = await until(lambda: read_settled_jobs(app), within=15)
 
     assert job["state"] == "UNCERTAIN"
     assert len(relay.ledger) == before
 
 
-async def settled(app: Running) -> list[dict[str, Any]]:
-    return [job for job in await jobs(app.resources) if job["state"] != "SENDING"]
+async def read_settled_jobs(app: RunningApp) -> list[dict[str, Any]]:
+    return [job for job in await read_jobs(app.resources) if job["state"] != "SENDING"]

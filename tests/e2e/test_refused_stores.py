@@ -1,14 +1,14 @@
-"""The program and stores that it cannot use: exit 2 and a sentence, or waiting with one."""
+"""Stores that the program cannot use: it exits with 2 and one line, or waits and says why."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import gcsched
+from tests.support.command import run_gcsched
 from tests.support.ports import free_port
-from tests.support.probes import looking_at
-from tests.support.service import ServiceProcess, environment
-from tests.support.stores import BareMongod, owned
+from tests.support.probes import probe_http
+from tests.support.service_process import ServiceProcess, environment
+from tests.support.stores import BareMongod, run_own
 from tests.support.wait import until
 
 SECRET = "S3cr3tPW"
@@ -31,12 +31,12 @@ def a_service(folder: Path, *, mongo: str, redis: str) -> ServiceProcess:
         ("mongo", f"mongodb://ada:{SECRET}@127.0.0.1/db?tls=true&tlsCAFile=/etc/passwd"),
     ],
 )
-async def test_a_url_that_cannot_be_used_is_one_line_without_its_password(
+async def test_an_unusable_url_is_reported_in_one_line_without_its_password(
     name: str, url: str
 ) -> None:
     stores = {"mongo": "mongodb://127.0.0.1/db", "redis": "redis://127.0.0.1", name: url}
 
-    done = await gcsched("serve", **environment(**stores, relay_port=9))
+    done = await run_gcsched("serve", **environment(**stores, relay_port=9))
 
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
@@ -44,10 +44,10 @@ async def test_a_url_that_cannot_be_used_is_one_line_without_its_password(
     assert SECRET not in done.stderr + done.stdout
 
 
-async def test_a_standalone_mongod_that_comes_later_ends_it_with_the_line_that_helps(
+async def test_a_standalone_mongod_that_starts_later_ends_it_with_the_line_that_helps(
     tmp_path: Path, redis_url: str
 ) -> None:
-    async with owned(BareMongod(tmp_path / "mongod", standalone=True)) as server:
+    async with run_own(BareMongod(tmp_path / "mongod", standalone=True)) as server:
         server.kill()
         uri = f"mongodb://127.0.0.1:{server.port}/db"
         process = a_service(tmp_path, mongo=uri, redis=redis_url)
@@ -56,28 +56,28 @@ async def test_a_standalone_mongod_that_comes_later_ends_it_with_the_line_that_h
             await until(lambda: "waiting for MongoDB" in process.log, within=30)
             assert "Connection refused: is it running?" in process.log
             await server.start()
-            code = await process.ended()
+            code = await process.wait_for_exit()
         finally:
-            await process.end()
+            await process.kill_if_running()
 
     assert code == 2
     assert "standalone" in process.log
     assert "--replSet rs0" in process.log
 
 
-async def test_a_set_that_was_never_initiated_is_told_in_log_and_readiness(
+async def test_a_replica_set_that_was_never_initiated_is_reported_in_log_and_readiness(
     tmp_path: Path, redis_url: str
 ) -> None:
-    async with owned(BareMongod(tmp_path / "mongod", standalone=False)) as server:
+    async with run_own(BareMongod(tmp_path / "mongod", standalone=False)) as server:
         uri = f"mongodb://127.0.0.1:{server.port}/db?replicaSet=rs0&serverSelectionTimeoutMS=300"
         process = a_service(tmp_path, mongo=uri, redis=redis_url)
         try:
             process.launch()
             await until(lambda: "rs.initiate()" in process.log, within=30)
-            async with looking_at(process.http) as look:
-                status, told = await look.ready()
+            async with probe_http(process.http) as probe:
+                status, ready = await probe.get_readiness()
         finally:
-            await process.end()
+            await process.kill_if_running()
 
     assert status == 503
-    assert told["reason"].startswith("waiting for MongoDB: its replica set was never initiated")
+    assert ready["reason"].startswith("waiting for MongoDB: its replica set was never initiated")

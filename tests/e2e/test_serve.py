@@ -1,4 +1,4 @@
-"""The program as operators run it: start, refusals, stop, kills, outages."""
+"""The program as operators run it: start, refused settings, stop, and stores that are away."""
 
 import asyncio
 import os
@@ -20,7 +20,13 @@ from gcsched.dev.stores.valkey import ValkeyOptions
 from tests.support.ports import free_port
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.service_process import (
+    ServiceProcess,
+    a_meet,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 
@@ -42,17 +48,17 @@ def test_without_settings_it_names_all_that_is_missing_and_exits_2() -> None:
     assert "gcsched dev" in done.stderr
 
 
-async def test_a_port_in_use_is_said_and_ends_it(
+async def test_a_port_in_use_is_reported_and_ends_it(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    async with service(tmp_path, settings) as first:
+    async with running_service(tmp_path, settings) as first:
         second = ServiceProcess(
             environment=settings, log_file=tmp_path / "second.log", port=first.port
         )
 
         second.launch()
-        code = await second.ended()
+        code = await second.wait_for_exit()
 
         assert code == 1
         assert f"cannot listen on 127.0.0.1:{first.port}" in second.log
@@ -60,7 +66,7 @@ async def test_a_port_in_use_is_said_and_ends_it(
 
 
 @pytest.mark.executed
-async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) -> None:
+async def test_it_waits_for_mongodb_and_logs_that(tmp_path: Path, redis_url: str) -> None:
     async with own_mongod(tmp_path) as mongod:
         mongod.kill()
         settings = environment(mongo=mongod.uri, redis=redis_url, relay_port=9)
@@ -74,7 +80,7 @@ async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) 
             await running.wait_ready()
             code = await running.stop()
         finally:
-            await running.end()
+            await running.kill_if_running()
 
     assert code == 0
 
@@ -83,7 +89,10 @@ async def test_it_starts_and_delivers_while_redis_is_away(tmp_path: Path, mongo_
     async with Relay() as relay:
         away = f"redis://127.0.0.1:{free_port()}/0"
         settings = environment(mongo=mongo_uri, redis=away, relay_port=relay.port)
-        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(tmp_path, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             due = int(time.time()) + 2
 
             now = await stub.ScheduleMeet(a_meet(1), timeout=2)
@@ -103,7 +112,10 @@ async def test_stores_with_passwords_are_used(tmp_path: Path) -> None:
         own_valkey(tmp_path, ValkeyOptions(password="hunter2")) as valkey,
     ):
         settings = environment(mongo=mongod.uri, redis=valkey.uri, relay_port=relay.port)
-        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(tmp_path, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             due = int(time.time()) + 2
 
             await stub.ScheduleMeet(a_meet(1, timestamp=due))
@@ -129,19 +141,22 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
     ):
         trusted = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={ca_file}"
         settings = environment(mongo=mongod.uri, redis=trusted, relay_port=relay.port)
-        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(tmp_path, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             await stub.ScheduleMeet(a_meet(1, timestamp=int(time.time()) + 2))
             await until(lambda: relay.ledger)
-            assert "bell not rung" not in running.log
+            assert "wake-up failed, retrying" not in running.log
 
         untrusted = f"rediss://127.0.0.1:{proxy.port}/0"
         settings = environment(mongo=mongod.uri, redis=untrusted, relay_port=relay.port)
-        async with service(tmp_path, settings, name="untrusting") as running:
+        async with running_service(tmp_path, settings, name="untrusting") as running:
             await until(lambda: "arq worker ended" in running.log)
 
 
 @pytest.mark.executed
-async def test_a_template_that_cannot_work_stops_the_start(
+async def test_a_template_with_an_unknown_variable_prevents_the_start(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     templates = tmp_path / "templates"
@@ -155,14 +170,14 @@ async def test_a_template_that_cannot_work_stops_the_start(
     )
 
     process.launch()
-    code = await process.ended()
+    code = await process.wait_for_exit()
 
     assert code == 1
     assert "doc.html, line 2" in process.log
     assert "usernam" in process.log
 
 
-async def test_a_malformed_connection_string_is_said_without_its_password(
+async def test_a_malformed_connection_string_is_reported_without_its_password(
     tmp_path: Path, redis_url: str
 ) -> None:
     uri = "mongodb://user:p@ss@127.0.0.1:1/gcsched"
@@ -172,7 +187,7 @@ async def test_a_malformed_connection_string_is_said_without_its_password(
     )
 
     process.launch()
-    code = await process.ended()
+    code = await process.wait_for_exit()
 
     assert code == 2
     assert "GCSCHED_MONGO_URI" in process.log
@@ -186,7 +201,10 @@ async def test_no_log_line_holds_an_address_or_a_word_of_the_mail(
         settings = environment(
             mongo=mongo_uri, redis=redis_url, relay_port=relay.port, log_level="DEBUG"
         )
-        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(tmp_path, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             await stub.ScheduleMeet(
                 a_meet(1, emailID="ada@secret.example.org", message="Private matter", empName="Ada")
             )
@@ -197,7 +215,7 @@ async def test_no_log_line_holds_an_address_or_a_word_of_the_mail(
         assert private not in running.log
 
 
-async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
+async def test_sigterm_lets_the_begun_mail_finish_and_releases_the_others(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
@@ -206,14 +224,17 @@ async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
         settings = environment(
             mongo=mongo_uri, redis=redis_url, relay_port=relay.port, smtp_sessions="1"
         )
-        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(tmp_path, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             await asyncio.gather(*(stub.ScheduleMeet(a_meet(n)) for n in range(5)))
-            await until(lambda: relay.acted)  # its body is there
+            await until(lambda: relay.applied_actions)  # the relay has the first body
 
             running.signal(signal.SIGTERM)
             await until(lambda: "stopping" in running.log)
             reply.set()
-            code = await running.ended()
+            code = await running.wait_for_exit()
 
             kept_at_stop = len(relay.ledger)
             await running.start()
@@ -230,17 +251,17 @@ async def test_sigterm_with_open_streams_takes_no_longer_than_without(
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
     async with (
-        service(tmp_path, settings) as running,
+        running_service(tmp_path, settings) as running,
         grpc.aio.insecure_channel(running.target) as channel,
     ):
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         serving = await watch.read()
 
-        begun = time.monotonic()
+        started = time.monotonic()
         running.signal(signal.SIGTERM)
         not_serving = await watch.read()
-        code = await running.ended()
-        seconds = time.monotonic() - begun
+        code = await running.wait_for_exit()
+        seconds = time.monotonic() - started
 
         assert await watch.code() is grpc.StatusCode.UNAVAILABLE
     assert serving.status == health_pb2.HealthCheckResponse.SERVING
@@ -256,15 +277,18 @@ async def test_a_second_signal_stops_at_once(
     async with Relay() as relay:
         relay.script(At.BODY, Hang())
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(tmp_path, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             await stub.ScheduleMeet(a_meet(1))
-            await until(lambda: relay.times("DATA") == 1)
+            await until(lambda: relay.count_commands("DATA") == 1)
             running.signal(signal.SIGTERM)
             await until(lambda: "stopping" in running.log)
 
-            begun = time.monotonic()
+            started = time.monotonic()
             running.signal(signal.SIGINT)
-            code = await running.ended()
+            code = await running.wait_for_exit()
 
     assert code == 128 + signal.SIGINT
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started < 2

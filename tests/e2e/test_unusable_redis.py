@@ -1,4 +1,4 @@
-"""The whole application on a Redis that answers and cannot be used: told, and no mail is late."""
+"""The application on a Redis that answers but cannot be used: reported, and no mail is late."""
 
 import logging
 import time
@@ -7,101 +7,117 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
+from tests.support.in_process_app import (
+    RunningApp,
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
 from tests.support.log_events import Events
-from tests.support.probes import Looker, is_, looking_at
+from tests.support.probes import HttpProbe, has_status, probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.stores import own_valkey
-from tests.support.unusable_redis import ENOUGH, WAYS, unusable, with_user
+from tests.support.unusable_redis import SUFFICIENT_RULES, WAYS, add_user, run_unusable
 from tests.support.wait import until
 
-TELLING = ("bell not rung", "rate limit kept without the others", "arq worker ended")
-NOT_WHILE_RUNNING = {"no more clients"}  # told by the first connection: see test_redis_probe
+EXPECTED_EVENTS = ("wake-up failed, retrying", "rate limit no longer shared", "arq worker ended")
+ONLY_AT_CONNECT = {"no more clients"}  # only a new connection fails: see test_redis_probe
 
 
-async def ask_for_one_in_two_seconds(app: Running) -> float:
+async def schedule_in_two_seconds(app: RunningApp) -> float:
     due = int(time.time()) + 2
-    async with scheduler(app.target) as stub:
+    async with scheduler_stub(app.target) as stub:
         assert (await stub.ScheduleMeet(a_meet(9000, timestamp=due))).success
     return due
 
 
-async def redis_of(look: Looker) -> str:
-    _, told = await look.ready()
-    return str(told["dependencies"]["redis"])
+async def read_redis_status(probe: HttpProbe) -> str:
+    _, ready = await probe.get_readiness()
+    return str(ready["dependencies"]["redis"])
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way not in NOT_WHILE_RUNNING])
-async def test_it_is_told_and_mails_leave_on_time(
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in ONLY_AT_CONNECT])
+async def test_readiness_is_degraded_and_mails_leave_on_time(
     tmp_path: Path, mongo_uri: str, events: Events, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
     caplog.set_level(logging.WARNING)
-    async with Relay() as relay, unusable(tmp_path, way) as url:
-        settings = a_setting(mongo=mongo_uri, redis=url, relay_port=relay.port, smtp_rate="2000")
-        async with running(settings) as app, looking_at(app.http) as look:
-            await until(lambda: is_("degraded", look))
-            assert await look.ask("/servez") == (200, "ok\n")
+    async with Relay() as relay, run_unusable(tmp_path, way) as url:
+        settings = make_settings(
+            mongo=mongo_uri, redis=url, relay_port=relay.port, smtp_rate="2000"
+        )
+        async with running_app(settings) as app, probe_http(app.http) as probe:
+            await until(lambda: has_status("degraded", probe))
+            assert await probe.request("/servez") == (200, "ok\n")
 
-            await ask_for(app, 5)
-            due = await ask_for_one_in_two_seconds(app)
+            await schedule_mails(app, 5)
+            due = await schedule_in_two_seconds(app)
             await until(lambda: len(relay.per_recipient) == 6)
             late = time.time() - due
-            await until(lambda: all_are_sent(app.resources))
+            await until(lambda: read_jobs_if_all_sent(app.resources))
 
-            assert await redis_of(look) != "ok"
-    written = caplog.text + "".join(map(str, events))
+            assert await read_redis_status(probe) != "ok"
+    logged = caplog.text + "".join(map(str, events))
     assert late < 1
-    assert [each for each in TELLING if each in written], "it was tried"
-    assert [word for word in ("\\x", "86400000", "never retrieved") if word in written] == []
+    assert [each for each in EXPECTED_EVENTS if each in logged], "Redis was not tried"
+    assert [word for word in ("\\x", "86400000", "never retrieved") if word in logged] == []
     assert [each for each in events if each["log_level"] in {"error", "critical"}] == []
 
 
-async def test_a_full_one_that_has_room_again_is_ready_again(
+async def test_a_full_redis_that_has_room_again_makes_the_service_ready_again(
     tmp_path: Path, mongo_uri: str
 ) -> None:
     async with Relay() as relay, own_valkey(tmp_path) as server:
-        settings = a_setting(mongo=mongo_uri, redis=server.uri, relay_port=relay.port)
-        async with running(settings) as app, looking_at(app.http) as look:
+        settings = make_settings(mongo=mongo_uri, redis=server.uri, relay_port=relay.port)
+        async with running_app(settings) as app, probe_http(app.http) as probe:
             with redis.Redis.from_url(server.uri) as control:
-                await until(lambda: is_("ready", look))
+                await until(lambda: has_status("ready", probe))
                 control.config_set("maxmemory", "1mb")
-                await until(lambda: is_("degraded", look))
+                await until(lambda: has_status("degraded", probe))
 
                 control.config_set("maxmemory", "0")
-                await until(lambda: is_("ready", look), within=20)
+                await until(lambda: has_status("ready", probe), within=20)
 
 
-async def test_marks_that_fail_count_although_the_probe_succeeds(
+async def test_failing_sent_markers_degrade_it_although_the_probe_succeeds(
     tmp_path: Path, mongo_uri: str
 ) -> None:
-    only_probes = ("~gcsched:sent:probe:*", "~gcsched:queue", "~gcsched:health", *ENOUGH[1:])
+    only_probes = (
+        "~gcsched:sent:probe:*",
+        "~gcsched:queue",
+        "~gcsched:health",
+        *SUFFICIENT_RULES[1:],
+    )
     rules = (*only_probes, "~gcsched:rate:*", "~gcsched:reached:*")
     async with Relay() as relay, own_valkey(tmp_path) as server:
-        url = with_user(server, *rules)
-        settings = a_setting(mongo=mongo_uri, redis=url, relay_port=relay.port)
-        async with running(settings) as app, looking_at(app.http) as look:
-            await until(lambda: is_("ready", look))
+        url = add_user(server, *rules)
+        settings = make_settings(mongo=mongo_uri, redis=url, relay_port=relay.port)
+        async with running_app(settings) as app, probe_http(app.http) as probe:
+            await until(lambda: has_status("ready", probe))
 
-            await ask_for(app, 1)
-            await until(lambda: is_("degraded", look))
+            await schedule_mails(app, 1)
+            await until(lambda: has_status("degraded", probe))
 
-            told = await redis_of(look)
-            assert told.startswith("failed while noting accepted mails: ")
-            assert "give its user the keys" in told
+            status = await read_redis_status(probe)
+            assert status.startswith("failed while storing sent markers: ")
+            assert "give its user the keys" in status
 
 
-async def test_a_user_that_may_do_what_readme_says_is_enough_for_all(
+async def test_the_documented_permissions_of_a_redis_user_are_sufficient(
     tmp_path: Path, mongo_uri: str, events: Events
 ) -> None:
     async with Relay() as relay, own_valkey(tmp_path) as server:
-        url = with_user(server, *ENOUGH)
-        settings = a_setting(mongo=mongo_uri, redis=url, relay_port=relay.port, smtp_rate="2000")
-        async with running(settings) as app, looking_at(app.http) as look:
-            await ask_for(app, 20)
-            await ask_for_one_in_two_seconds(app)
+        url = add_user(server, *SUFFICIENT_RULES)
+        settings = make_settings(
+            mongo=mongo_uri, redis=url, relay_port=relay.port, smtp_rate="2000"
+        )
+        async with running_app(settings) as app, probe_http(app.http) as probe:
+            await schedule_mails(app, 20)
+            await schedule_in_two_seconds(app)
             await until(lambda: len(relay.per_recipient) == 21)
-            await until(lambda: all_are_sent(app.resources))
+            await until(lambda: read_jobs_if_all_sent(app.resources))
 
-            await until(lambda: is_("ready", look))  # a slow machine may fail for a moment
+            # On a slow machine a check may fail for a moment.
+            await until(lambda: has_status("ready", probe))
     assert [each for each in events if "NoPermission" in str(each)] == []

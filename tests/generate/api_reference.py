@@ -10,25 +10,25 @@ from google.rpc import code_pb2
 
 from gcsched.rpc.status import STATUS
 from tests.generate import contract
-from tests.generate.contract import Contract, Described
+from tests.generate.contract import Contract, ContractElement
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 Field = FieldDescriptorProto
 LOCAL = re.compile(r"^ {2,}", re.MULTILINE)
 
 
-def errors() -> str:
-    """Give the table of all errors that reach a caller."""
+def error_table() -> str:
+    """Return the table of the errors that reach a caller."""
     rows = sorted(
         (code_pb2.Code.Name(code), reason, inspect.getdoc(error) or "")
         for error, (code, reason) in STATUS.items()
     )
-    lines = [f"| `{code}` | `{reason}` | {cell(says)} |" for code, reason, says in rows]
+    lines = [f"| `{code}` | `{reason}` | {cell(meaning)} |" for code, reason, meaning in rows]
     return "\n".join(["| code | reason | what it means |", "|---|---|---|", *lines, ""])
 
 
-def reference() -> str:
-    return "\n\n".join(Reference(contract.read()).sections()) + "\n"
+def reference_text() -> str:
+    return "\n\n".join(Reference(contract.read_contract()).sections()) + "\n"
 
 
 def cell(text: str) -> str:
@@ -36,7 +36,7 @@ def cell(text: str) -> str:
 
 
 def prose(text: str) -> list[str]:
-    """Give a comment as Markdown: what it indents is a table of its own."""
+    """Return a comment as Markdown: its indented lines become a code block."""
     return [LOCAL.sub("    ", text)] if text else []
 
 
@@ -45,96 +45,98 @@ def anchor(name: str) -> str:
 
 
 class Reference:
-    """The methods in their order, each with the messages that come up there first."""
+    """The methods in their order, each with the messages that it is the first to use."""
 
     def __init__(self, of: Contract) -> None:
         self._contract = of
         self._messages = of.messages()
         self._enums = of.enums()
-        self._told: set[str] = set()
+        self._written: set[str] = set()
 
     def sections(self) -> Iterator[str]:
-        yield from prose(self._contract.service().says)
+        yield from prose(self._contract.service().comment)
         yield "## Methods"
         for method in self._contract.methods():
             yield from self._method(method)
         yield "## Further messages"
         for message in self._messages.values():
-            yield from self._once(message)
+            yield from self._message_once(message)
         yield "## Enumerations"
         for enum in self._enums.values():
             yield f"#### {enum.name}"
-            yield from prose(enum.says)
+            yield from prose(enum.comment)
             yield self._values(enum)
 
-    def _method(self, method: Described) -> Iterator[str]:
-        asks, answers = map(self._local, (method.what.input_type, method.what.output_type))
+    def _method(self, method: ContractElement) -> Iterator[str]:
+        request, response = map(
+            self._local_name, (method.descriptor.input_type, method.descriptor.output_type)
+        )
         yield f"### {method.name}"
-        yield from prose(method.says)
-        yield f"{anchor(asks)} → {anchor(answers)}"
-        yield from self._once(self._messages[asks])
-        yield from self._once(self._messages[answers])
+        yield from prose(method.comment)
+        yield f"{anchor(request)} → {anchor(response)}"
+        yield from self._message_once(self._messages[request])
+        yield from self._message_once(self._messages[response])
 
-    def _once(self, message: Described) -> Iterator[str]:
-        if message.name in self._told:
+    def _message_once(self, message: ContractElement) -> Iterator[str]:
+        if message.name in self._written:
             return
-        self._told.add(message.name)
+        self._written.add(message.name)
         yield f"#### {message.name}"
-        yield from prose(message.says)
+        yield from prose(message.comment)
         yield self._fields(message)
 
-    def _fields(self, message: Described) -> str:
+    def _fields(self, message: ContractElement) -> str:
         rows = [
-            f"| {member.what.number} | `{member.name}` | {self._type(member.what, message)} |"
-            f" {cell(member.says)} |"
+            f"| {member.descriptor.number} | `{member.name}` |"
+            f" {self._type(member.descriptor, message)} | {cell(member.comment)} |"
             for member in self._contract.members(message)
         ]
         if not rows:
             return "It has no fields."
         return "\n".join(["| number | field | type | meaning |", "|---|---|---|---|", *rows])
 
-    def _values(self, enum: Described) -> str:
+    def _values(self, enum: ContractElement) -> str:
         rows = [
-            f"| {value.what.number} | `{value.name}` | {cell(value.says)} |"
+            f"| {value.descriptor.number} | `{value.name}` | {cell(value.comment)} |"
             for value in self._contract.members(enum)
         ]
         return "\n".join(["| number | value | meaning |", "|---|---|---|", *rows])
 
-    def _type(self, field: Field, message: Described) -> str:
-        if entry := contract.entry_of_map(field, message.what):
-            key, value = (self._one(each) for each in entry.field)
+    def _type(self, field: Field, message: ContractElement) -> str:
+        if entry := contract.find_map_entry(field, message.descriptor):
+            key, value = (self._single_type(each) for each in entry.field)
             return f"map of {key} to {value}"
-        one = self._one(field)
+        one = self._single_type(field)
         if field.label == Field.LABEL_REPEATED:
             return f"list of {one}"
         if field.HasField("oneof_index"):
-            return f"{one} (one of `{message.what.oneof_decl[field.oneof_index].name}`)"
+            return f"{one} (one of `{message.descriptor.oneof_decl[field.oneof_index].name}`)"
         return one
 
-    def _one(self, field: Field) -> str:
+    def _single_type(self, field: Field) -> str:
         if not field.type_name:
             return Field.Type.Name(field.type).removeprefix("TYPE_").lower()
-        name = self._local(field.type_name)
-        is_ours = name in self._messages or name in self._enums
-        return anchor(name) if is_ours else f"`{name.lstrip('.')}`"
+        name = self._local_name(field.type_name)
+        is_in_contract = name in self._messages or name in self._enums
+        return anchor(name) if is_in_contract else f"`{name.lstrip('.')}`"
 
-    def _local(self, name: str) -> str:
+    def _local_name(self, name: str) -> str:
         return name.removeprefix(self._contract.package)
 
 
-PARTS: Mapping[str, tuple[str, str]] = {
+GENERATED_PARTS: Mapping[str, tuple[str, str]] = {
     name: (f"<!-- {name} -->\n", f"<!-- /{name} -->\n") for name in ("errors", "reference")
 }
 
 
-def fresh(page: str) -> str:
-    """Give *page* with its generated parts made anew."""
-    for name, make in (("errors", errors), ("reference", reference)):
-        begin, end = PARTS[name]
+def regenerate_page(page: str) -> str:
+    """Return *page* with its generated parts written again."""
+    for name, make in (("errors", error_table), ("reference", reference_text)):
+        begin, end = GENERATED_PARTS[name]
         before, _, rest = page.partition(begin)
         page = f"{before}{begin}\n{make()}\n{end}{rest.partition(end)[2]}"
     return page
 
 
 if __name__ == "__main__":
-    PAGE.write_text(fresh(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(regenerate_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import (
 from grpc_tools import protoc
 
 PROTO = Path(__file__).resolve().parents[2] / "proto"
-Where = tuple[int, ...]
+SourcePath = tuple[int, ...]
 # Numbers of fields in descriptor.proto, of which the places of comments are made.
 MESSAGES, ENUMS, SERVICES = 4, 5, 6
 NESTED_MESSAGES, NESTED_ENUMS = 3, 4
@@ -26,13 +26,13 @@ MEMBERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """Something of the contract: its full name without the package, and what is said of it."""
+class ContractElement:
+    """An element of the contract: its full name without the package, and its comment."""
 
     name: str
-    says: str
-    what: Any
-    where: Where
+    comment: str
+    descriptor: Any
+    path: SourcePath
 
 
 class Contract:
@@ -44,69 +44,69 @@ class Contract:
         self.file = file
         self.package = f".{file.package}."
 
-    def service(self) -> Described:
-        return self._described("", self.file.service[0], (SERVICES, 0))
+    def service(self) -> ContractElement:
+        return self._describe("", self.file.service[0], (SERVICES, 0))
 
-    def methods(self) -> list[Described]:
+    def methods(self) -> list[ContractElement]:
         service = self.service()
-        methods: Sequence[MethodDescriptorProto] = service.what.method
+        methods: Sequence[MethodDescriptorProto] = service.descriptor.method
         return [
-            self._described("", method, (*service.where, MEMBERS, number))
+            self._describe("", method, (*service.path, MEMBERS, number))
             for number, method in enumerate(methods)
         ]
 
-    def messages(self) -> dict[str, Described]:
-        """Give all messages but those that a map is made of, each before those inside it."""
+    def messages(self) -> dict[str, ContractElement]:
+        """Return all messages but the entries of maps, each before the messages inside it."""
         found = self._messages("", self.file.message_type, (MESSAGES,))
         return {each.name: each for each in found}
 
-    def enums(self) -> dict[str, Described]:
+    def enums(self) -> dict[str, ContractElement]:
         found = self._enums("", self.file.enum_type, (ENUMS,))
         for message in self.messages().values():
-            within: Sequence[EnumDescriptorProto] = message.what.enum_type
-            found += self._enums(f"{message.name}.", within, (*message.where, NESTED_ENUMS))
+            within: Sequence[EnumDescriptorProto] = message.descriptor.enum_type
+            found += self._enums(f"{message.name}.", within, (*message.path, NESTED_ENUMS))
         return {each.name: each for each in found}
 
-    def members(self, of: Described) -> list[Described]:
-        """Give the fields of a message, or the values of an enum."""
-        is_message = isinstance(of.what, DescriptorProto)
-        members = of.what.field if is_message else of.what.value
+    def members(self, of: ContractElement) -> list[ContractElement]:
+        """Return the fields of a message, or the values of an enum."""
+        is_message = isinstance(of.descriptor, DescriptorProto)
+        members = of.descriptor.field if is_message else of.descriptor.value
         return [
-            self._described("", member, (*of.where, MEMBERS, number))
+            self._describe("", member, (*of.path, MEMBERS, number))
             for number, member in enumerate(members)
         ]
 
     def _messages(
-        self, within: str, messages: Sequence[DescriptorProto], where: Where
-    ) -> Iterator[Described]:
+        self, within: str, messages: Sequence[DescriptorProto], where: SourcePath
+    ) -> Iterator[ContractElement]:
         for number, message in enumerate(messages):
             if not message.options.map_entry:
-                here = self._described(within, message, (*where, number))
+                here = self._describe(within, message, (*where, number))
                 yield here
-                inside = (*here.where, NESTED_MESSAGES)
+                inside = (*here.path, NESTED_MESSAGES)
                 yield from self._messages(f"{here.name}.", message.nested_type, inside)
 
     def _enums(
-        self, within: str, enums: Sequence[EnumDescriptorProto], where: Where
-    ) -> list[Described]:
-        return [
-            self._described(within, enum, (*where, number)) for number, enum in enumerate(enums)
-        ]
+        self, within: str, enums: Sequence[EnumDescriptorProto], where: SourcePath
+    ) -> list[ContractElement]:
+        return [self._describe(within, enum, (*where, number)) for number, enum in enumerate(enums)]
 
-    def _described(self, within: str, what: Any, where: Where) -> Described:
+    def _describe(self, within: str, what: Any, where: SourcePath) -> ContractElement:
         lines = self._comments.get(where, "").splitlines()
-        says = "\n".join(line.removeprefix(" ").rstrip() for line in lines).strip()
-        return Described(name=f"{within}{what.name}", says=says, what=what, where=where)
+        comment = "\n".join(line.removeprefix(" ").rstrip() for line in lines).strip()
+        return ContractElement(
+            name=f"{within}{what.name}", comment=comment, descriptor=what, path=where
+        )
 
 
-def entry_of_map(field: FieldDescriptorProto, message: DescriptorProto) -> DescriptorProto | None:
+def find_map_entry(field: FieldDescriptorProto, message: DescriptorProto) -> DescriptorProto | None:
     for nested in message.nested_type:
         if nested.options.map_entry and field.type_name.endswith(f".{message.name}.{nested.name}"):
             return nested
     return None
 
 
-def read() -> Contract:
+def read_contract() -> Contract:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "descriptors"
         arguments = [

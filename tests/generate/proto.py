@@ -1,7 +1,7 @@
-"""Write gcsched/pb anew from proto/; `poe proto` calls it.
+"""Regenerate gcsched/pb from proto/; `poe proto` runs it.
 
-The messages are generated under a package name of their own, as docs/adr/0027 explains; the service
-is generated from the contract as it is, so the paths on the wire are the published ones.
+The messages get a package name of their own, as docs/adr/0027 explains. The service is generated
+from the contract as it is, so that the method paths on the wire are the published ones.
 """
 
 import os
@@ -22,26 +22,26 @@ BUNDLED = files("grpc_tools") / "_proto"  # google/protobuf/*.proto, as every pr
 
 
 def regenerate(target: Path) -> None:
-    """Generate below *target*; protoc sees proto/ as gcsched/pb/, so that imports are right."""
-    run(PROTO, [f"--grpc_python_out={target}", f"--mypy_grpc_out={target}"])
+    """Generate below *target*; protoc sees proto/ as gcsched/pb/, so that imports are correct."""
+    run_protoc(PROTO, [f"--grpc_python_out={target}", f"--mypy_grpc_out={target}"])
     with tempfile.TemporaryDirectory() as folder:
         for file in PROTO.glob("*.proto"):
-            text = internal(file.read_text(encoding="utf-8"))
+            text = rename_package(file.read_text(encoding="utf-8"))
             Path(folder, file.name).write_text(text, encoding="utf-8")
-        run(Path(folder), [f"--python_out={target}", f"--pyi_out={target}"])
+        run_protoc(Path(folder), [f"--python_out={target}", f"--pyi_out={target}"])
 
 
-def internal(text: str) -> str:
-    """Return the contract *text* with its package renamed; its own names in it are all relative."""
+def rename_package(text: str) -> str:
+    """Return the contract *text* with its package renamed; references within it are relative."""
     lines = text.splitlines(keepends=True)
     if lines.count(f"{PUBLISHED}\n") != 1:
-        raise ValueError(f"write the line `{PUBLISHED}` once in each file of proto/")
+        raise ValueError(f"missing package line: write `{PUBLISHED}` once in each file of proto/")
     lines[lines.index(f"{PUBLISHED}\n")] = f"{INTERNAL}\n"
     return "".join(lines)
 
 
-def run(contract: Path, outputs: Sequence[str]) -> None:
-    """Run protoc over *contract*, a folder; the plugin for types is the one beside this Python."""
+def run_protoc(contract: Path, outputs: Sequence[str]) -> None:
+    """Run protoc over the folder *contract*, with the plugin for types beside this Python."""
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     arguments = [
         "protoc",

@@ -2,7 +2,7 @@
 
     python -m tests.measure.batch [--jobs 50000] [--json docs/measurements/batch.json]
 
-The jobs are due tomorrow: nothing is delivered meanwhile. Prints figures; nothing is judged here.
+The jobs are due tomorrow, so that nothing is delivered meanwhile. Prints figures; checks nothing.
 """
 
 import argparse
@@ -16,52 +16,54 @@ import grpc
 import psutil
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import Stage, a_stage
-from tests.support.service import a_meet
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import Cluster, a_cluster
+from tests.support.service_process import a_meet
 
 BATCH = 500
 SINGLE_CALLS = 5_000
-Ask = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
-AT_ONCE = {"BatchScheduleMeets": 4, "ScheduleMeet": 64}
+RawCall = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+CONCURRENCY = {"BatchScheduleMeets": 4, "ScheduleMeet": 64}
 
 
 async def measure(folder: Path, jobs: int) -> Figures:
     tomorrow = int(time.time()) + 86_400
     meets = [a_meet(number, timestamp=tomorrow) for number in range(jobs + SINGLE_CALLS)]
     batches = [
-        task_pb2.BatchScheduleMeetsRequest(requests=meets[begin : begin + BATCH])
-        for begin in range(0, jobs, BATCH)
+        task_pb2.BatchScheduleMeetsRequest(requests=meets[first : first + BATCH])
+        for first in range(0, jobs, BATCH)
     ]
     singles = [each.SerializeToString() for each in meets[jobs:]]
-    async with a_stage(folder) as stage:
+    async with a_cluster(folder) as cluster:
         return {
-            "batches": await calls(
-                stage, "BatchScheduleMeets", [each.SerializeToString() for each in batches], BATCH
+            "batches": await measure_calls(
+                cluster, "BatchScheduleMeets", [each.SerializeToString() for each in batches], BATCH
             ),
-            "single_calls": await calls(stage, "ScheduleMeet", singles, 1),
+            "single_calls": await measure_calls(cluster, "ScheduleMeet", singles, 1),
         }
 
 
-async def calls(stage: Stage, method: str, requests: Sequence[bytes], jobs_each: int) -> Figures:
-    """Send *requests*, so many at once; what they made is counted in MongoDB."""
-    [service] = stage.services
+async def measure_calls(
+    cluster: Cluster, method: str, requests: Sequence[bytes], jobs_each: int
+) -> Figures:
+    """Send *requests*, CONCURRENCY at a time; the stored jobs are counted in MongoDB."""
+    [service] = cluster.services
     process = psutil.Process(service.pid)
-    waiting, before = list(reversed(requests)), len(stage.jobs())
+    waiting, before = list(reversed(requests)), len(cluster.jobs())
     async with grpc.aio.insecure_channel(service.target) as channel:
-        ask: Ask = channel.unary_unary(f"/scheduler.Scheduler/{method}")
+        call: RawCall = channel.unary_unary(f"/scheduler.Scheduler/{method}")
         took: list[float] = []
 
         async def caller() -> None:
             while waiting:
                 sent = time.perf_counter()
-                await ask(waiting.pop(), timeout=20)
+                await call(waiting.pop(), timeout=20)
                 took.append(time.perf_counter() - sent)
 
-        begun, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
-        await asyncio.gather(*(caller() for _ in range(AT_ONCE[method])))
-        seconds, cpu = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu
-    stored = len(stage.jobs()) - before
+        started, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
+        await asyncio.gather(*(caller() for _ in range(CONCURRENCY[method])))
+        seconds, cpu = time.perf_counter() - started, sum(process.cpu_times()[:2]) - cpu
+    stored = len(cluster.jobs()) - before
     return {
         "calls": len(requests),
         "jobs_stored": stored,
@@ -77,11 +79,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=50_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         measured = asyncio.run(measure(folder, options.jobs))
     print(json.dumps(measured), flush=True)
     if options.json:
-        text = json.dumps({"surroundings": surroundings(), "batch": measured}, indent=1)
+        text = json.dumps({"surroundings": run_metadata(), "batch": measured}, indent=1)
         options.json.write_text(text + "\n")
 
 

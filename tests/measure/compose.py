@@ -1,8 +1,9 @@
-"""Print, as JSON, what one mail costs: our skeleton and an EmailMessage per mail, side by side.
+"""Measure the CPU time of composing a mail: by the skeleton, and by an EmailMessage per mail.
 
-``python -m tests.measure.compose [mails-per-round rounds]``. The rounds of all variants are
-interleaved, so that a slow moment of the machine falls on each of them. Unit: microseconds of
-CPU time per mail.
+    python -m tests.measure.compose [MAILS_PER_ROUND ROUNDS]
+
+The rounds of all variants are interleaved, so that a slow moment of the machine affects each of
+them. Prints JSON; the unit is microseconds of CPU time per mail.
 """
 
 import json
@@ -21,14 +22,13 @@ from tempfile import TemporaryDirectory
 from time import process_time
 from zoneinfo import ZoneInfo
 
-from gcsched.adapters.mail.composer import Composer, headers_of
+from gcsched.adapters.mail.composer import Composer, build_headers
 from gcsched.adapters.mail.template_folder import default_folder
-from gcsched.adapters.mail.templates import Rendered, Templates
+from gcsched.adapters.mail.templates import RenderedParts, Templates
 from gcsched.domain.job import Job
 from tests.support.builders import a_job
 
 DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
-
 
 PLAIN = a_job(
     id="01890a5d-ac96-774b-bcce-b302099a8057",
@@ -36,7 +36,7 @@ PLAIN = a_job(
     message="Quarterly planning, room 4",
     name="Zoe Miller",
     empid="E-1024",
-    due_at=DUE,
+    schedule_time=DUE,
     message_id="01890a5d.1@scheduler.example.org",
 )
 UNICODE = replace(
@@ -53,7 +53,7 @@ def a_composer(folder: Path) -> Composer:
     )
 
 
-def as_email_message(job: Job, rendered: Rendered) -> bytes:
+def as_email_message(job: Job, rendered: RenderedParts) -> bytes:
     message = EmailMessage(policy=SMTP)
     message["From"] = Address("Scheduler", addr_spec="no-reply@example.org")
     message["To"] = job.email
@@ -67,22 +67,24 @@ def as_email_message(job: Job, rendered: Rendered) -> bytes:
 
 
 def variants(composer: Composer, job: Job) -> dict[str, Callable[[], object]]:
-    """Give the work to compare: encoding alone, rendering alone, and both."""
-    values = composer.variables(job)
+    """Return the functions to compare: encoding alone, rendering alone, and both."""
+    values = composer.build_variables(job)
     rendered = composer.templates.render("doc", values)
     parts = {"job_id": job.id, "text": rendered.text, "html": rendered.html}
     return {
         "render": lambda: composer.templates.render("doc", values),
-        "encode, skeleton": lambda: composer.skeleton.fill(headers_of(job, job.email, ""), **parts),
+        "encode, skeleton": lambda: composer.skeleton.fill(
+            build_headers(job, job.email, ""), **parts
+        ),
         "encode, EmailMessage": lambda: as_email_message(job, rendered),
         "compose, skeleton": lambda: composer.compose(job),
         "compose, EmailMessage": lambda: as_email_message(
-            job, composer.templates.render("doc", composer.variables(job))
+            job, composer.templates.render("doc", composer.build_variables(job))
         ),
     }
 
 
-def html_only(folder: Path) -> Callable[[], object]:
+def compose_html_only(folder: Path) -> Callable[[], object]:
     (folder / "doc.html").write_text("<p>Dear {{username}},</p><p>see you there.</p>", "utf-8")
     composer = a_composer(folder)
     return lambda: composer.compose(PLAIN)
@@ -109,7 +111,7 @@ def main() -> None:
     work = {f"ASCII: {name}": call for name, call in variants(composer, PLAIN).items()}
     work |= {f"UTF-8: {name}": call for name, call in variants(composer, UNICODE).items()}
     with TemporaryDirectory() as folder:
-        work["a user's doc.html without doc.txt: compose"] = html_only(Path(folder))
+        work["a user's doc.html without doc.txt: compose"] = compose_html_only(Path(folder))
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(rounds):
         for name, call in work.items():

@@ -1,10 +1,10 @@
-"""Hold connections without a whole request while others call, and see what becomes of them.
+"""Hold connections without a complete request on a service, and measure its other callers.
 
     python -m tests.measure.descriptors --json docs/measurements/descriptors.json
 
-A service that may have 256 descriptors. For each kind: as many connections as that, made again as
-often as they are closed; meanwhile calls on a channel that was open before, mails, a probe on a
-new connection each time, and how long a newcomer's call had to try.
+The service may open 256 descriptors. For each kind of incomplete request, more connections than
+that are held; meanwhile there are calls on a channel that was open before, mails, probes on a new
+connection each, and one call on a new channel.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from pathlib import Path
 import grpc
 import psutil
 
-from tests.measure.spine import Figures
+from tests.measure.delivery import Figures
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.scenarios.cluster import Stage, a_stage, quantile
-from tests.support.half_connections import HALF_GRPC, HALF_HTTP, holding
-from tests.support.launch import executed
+from tests.scenarios.cluster import Cluster, a_cluster, quantile
+from tests.support.half_connections import HALF_GRPC, HALF_HTTP, hold_connections
+from tests.support.launch import execute_service
 from tests.support.ports import free_port
-from tests.support.probes import looking_at
-from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
+from tests.support.probes import probe_http
+from tests.support.service_process import ServiceProcess, Stub, a_meet, environment, scheduler_stub
 from tests.support.wait import until
 
 DESCRIPTORS = 256
@@ -33,91 +33,93 @@ CLOSED_WITHIN_SECONDS = 90.0
 
 
 @asynccontextmanager
-async def limited(stage: Stage) -> AsyncIterator[ServiceProcess]:
+async def a_limited_service(cluster: Cluster) -> AsyncIterator[ServiceProcess]:
     settings = environment(
-        mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port
+        mongo=cluster.mongo.uri, redis=cluster.valkey.uri, relay_port=cluster.relay_port
     )
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {(DESCRIPTORS,) * 2})"
     serve = "import sys; from gcsched.cli.main import main; sys.exit(main(['serve']))"
     running = ServiceProcess(
         environment=settings,
-        log_file=stage.folder / f"{time.time()}.log",
+        log_file=cluster.folder / f"{time.time()}.log",
         port=free_port(),
-        begin=partial(executed, command=("-c", f"{limit}; {serve}")),
+        launcher=partial(execute_service, command=("-c", f"{limit}; {serve}")),
     )
     try:
         await running.start()
         yield running
     finally:
-        await running.end()
+        await running.kill_if_running()
 
 
-async def call_on(stub: Stub, end: float, seen: Figures) -> list[float]:
-    """Call until *end*, 20 times a second; give how long each took."""
+async def call_until(stub: Stub, end: float, seen: Figures) -> list[float]:
+    """Call 20 times a second until *end*; return the seconds that each call took."""
     took = []
     while time.monotonic() < end:
-        begun = time.monotonic()
-        number = seen["asked"]
+        started = time.monotonic()
+        number = seen["accepted"]
         try:
             await stub.ScheduleMeet(a_meet(number, timestamp=int(time.time())), timeout=5)
         except grpc.aio.AioRpcError as error:
             seen["failed"].append(error.code().name)
         else:
-            seen["asked"] += 1
-            took.append(time.monotonic() - begun)
+            seen["accepted"] += 1
+            took.append(time.monotonic() - started)
         await asyncio.sleep(0.05)
     return took
 
 
-async def probe_on(http: str, end: float) -> tuple[list[float], int]:
-    """Ask /livez on a new connection each time; give the seconds, and how many failed."""
+async def probe_until(http: str, end: float) -> tuple[list[float], int]:
+    """Request /livez on a new connection each time; return the seconds and the failures."""
     took, failed = [], 0
     while time.monotonic() < end:
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(5), looking_at(http) as look:
-                assert (await look.ask("/livez"))[0] == 200
+            async with asyncio.timeout(5), probe_http(http) as probe:
+                assert (await probe.request("/livez"))[0] == 200
         except (OSError, TimeoutError, AssertionError):
             failed += 1
         else:
-            took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - started)
         await asyncio.sleep(0.1)
     return took, failed
 
 
-async def newcomer(target: str) -> float:
-    """Give after how long a caller with a new channel, who waits for it, has its answer."""
-    begun = time.monotonic()
-    async with scheduler(target) as stub:
+async def time_new_caller(target: str) -> float:
+    """Return how many seconds a call on a new channel takes, including the connection."""
+    started = time.monotonic()
+    async with scheduler_stub(target) as stub:
         await stub.ScheduleMeet(
             a_meet(999_999, timestamp=int(time.time())), timeout=80, wait_for_ready=True
         )
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
-async def held(folder: Path, which: str, kinds: Mapping[str, bytes], drip: bytes = b"") -> Figures:
-    async with a_stage(folder, services=0) as stage, limited(stage) as running:
+async def measure_held_connections(
+    folder: Path, which: str, kinds: Mapping[str, bytes], drip: bytes = b""
+) -> Figures:
+    async with a_cluster(folder, services=0) as cluster, a_limited_service(cluster) as running:
         process = psutil.Process(running.pid)
-        async with scheduler(running.target) as stub:
-            seen: Figures = {"asked": 0, "failed": []}
-            await call_on(stub, time.monotonic() + 1, seen)
+        async with scheduler_stub(running.target) as stub:
+            seen: Figures = {"accepted": 0, "failed": []}
+            await call_until(stub, time.monotonic() + 1, seen)
             before = process.num_fds()
             port = running.port if which == "grpc" else running.http_port
             end = time.monotonic() + HELD_SECONDS
-            async with holding(port, kinds, each=DESCRIPTORS // len(kinds) + 1) as holders:
+            async with hold_connections(port, kinds, each=DESCRIPTORS // len(kinds) + 1) as holders:
                 holders.drip = drip
-                calling = asyncio.create_task(call_on(stub, end, seen))
-                probing = asyncio.create_task(probe_on(running.http, end))
+                calling = asyncio.create_task(call_until(stub, end, seen))
+                probing = asyncio.create_task(probe_until(running.http, end))
                 await asyncio.sleep(1)
                 most = process.num_fds()
-                new = asyncio.create_task(newcomer(running.target))
+                new = asyncio.create_task(time_new_caller(running.target))
                 took, (probes, failed_probes) = await calling, await probing
-                begun = time.monotonic()
+                started = time.monotonic()
                 await until(lambda: not holders.open, within=CLOSED_WITHIN_SECONDS)
-                closed_after = HELD_SECONDS + time.monotonic() - begun
+                closed_after = HELD_SECONDS + time.monotonic() - started
                 wait_of_newcomer = await new
-            after = process.num_fds()  # more than before by what stores and relays took since
-            await until(lambda: stage.arrived() == seen["asked"] + 1, within=30)
+            after = process.num_fds()  # stores and relay sessions may have added some since
+            await until(lambda: cluster.count_recipients() == seen["accepted"] + 1, within=30)
             code = await running.stop()
     return {
         "connections": (DESCRIPTORS // len(kinds) + 1) * len(kinds),
@@ -132,24 +134,24 @@ async def held(folder: Path, which: str, kinds: Mapping[str, bytes], drip: bytes
         "probe_max_ms": round(max(probes) * 1e3, 1),
         "newcomer_waited_seconds": round(wait_of_newcomer, 2),
         "all_closed_after_seconds": round(closed_after, 1),
-        "mails": seen["asked"] + 1,
+        "mails": seen["accepted"] + 1,
         "exit_code": code,
     }
 
 
 SCENARIOS: Scenarios = {
     **{
-        f"http {name}": partial(held, which="http", kinds={name: words})
+        f"http {name}": partial(measure_held_connections, which="http", kinds={name: words})
         for name, words in HALF_HTTP.items()
     },
     "http dripping headers": partial(
-        held,
+        measure_held_connections,
         which="http",
         kinds={"dripping": b"GET /livez HTTP/1.1\r\nHost: a\r\n"},
         drip=b"X-Drop: drop\r\n",
     ),
     **{
-        f"grpc {name}": partial(held, which="grpc", kinds={name: words})
+        f"grpc {name}": partial(measure_held_connections, which="grpc", kinds={name: words})
         for name, words in HALF_GRPC.items()
     },
 }

@@ -1,10 +1,10 @@
-"""Try the built wheel in clean environments: client and service, oldest and newest packages.
+"""Try the built wheel in virtual environments: client and service, oldest and newest packages.
 
     python -m tests.measure.environments [--pythons 3.11 3.12 3.13] [--json FILE]
 
-The Pythons have to be in PATH. Every row is an environment of its own. Prints one line of JSON per
-row; `problems` is what did not hold, and the exit code says whether there were any. It installs
-from the package index.
+The Pythons must be in PATH. Each row has its own environment, with packages from the package index.
+Prints one line of JSON per row; `problems` lists what was not as expected, and the exit code is 1
+if there were any.
 """
 
 import argparse
@@ -20,30 +20,38 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import Stage, a_stage
-from tests.support.environments import (
-    Environment,
-    bare,
-    built_wheel,
-    problems_of_use,
-    with_newest,
-    with_oldest,
-)
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.launch import Child
 from tests.support.ports import free_port
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
+from tests.support.virtual_environments import (
+    VirtualEnvironment,
+    build_wheel,
+    create_environment,
+    find_client_problems,
+    install_newest,
+    install_oldest,
+)
 from tests.support.wait import until
 
 COMMAND = " ".join(["python -m tests.measure.environments", *sys.argv[1:]])
 PYTHONS = ["3.11", "3.12", "3.13"]
 Install = Callable[..., Awaitable[None]]
 INSTALLS: dict[str, Install] = {
-    "oldest": with_oldest,
-    "newest": with_newest,
-    "newest beside redis>=6": partial(with_newest, beside=["redis>=6"]),
+    "oldest": install_oldest,
+    "newest": install_newest,
+    "newest beside redis>=6": partial(install_newest, other_packages=["redis>=6"]),
 }
-SHOWN = ["grpcio", "grpcio-health-checking", "grpcio-status", "protobuf", "redis", "rich", "arq"]
+REPORTED_PACKAGES = [
+    "grpcio",
+    "grpcio-health-checking",
+    "grpcio-status",
+    "protobuf",
+    "redis",
+    "rich",
+    "arq",
+]
 OLD_CONTRACT = """\
 syntax = "proto3";
 package scheduler;
@@ -70,19 +78,19 @@ OLD, NEW = "import task_pb2, task_pb2_grpc", "from gcsched.client import Client"
 ORDERS = {"old stubs first": f"{OLD}\n{NEW}", "client first": f"{NEW}\n{OLD}"}
 
 
-async def client(stage: Stage, made: Environment, install: Install) -> list[str]:
+async def use_client(cluster: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     await install()
-    return await problems_of_use(made, stage.services[0].target)
+    return await find_client_problems(made, cluster.services[0].target)
 
 
-async def old_stubs(stage: Stage, made: Environment, install: Install) -> list[str]:
+async def use_old_stubs(cluster: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     """Use stubs of the first contract and the client in one process, in both orders."""
     await install()
     old = made.folder / "old"
     await asyncio.to_thread(generate, old)
     problems = []
     for order, imports in ORDERS.items():
-        program = CALL_BOTH.format(imports=imports, target=stage.services[0].target)
+        program = CALL_BOTH.format(imports=imports, target=cluster.services[0].target)
         done = await made.run(made.python, "-c", program, PYTHONPATH=str(old))
         if done.returncode != 0:
             problems.append(f"{order}: {done.stderr.strip().splitlines()[-1]}")
@@ -96,55 +104,64 @@ def generate(old: Path) -> None:
     assert protoc.main(["protoc", f"-I{old}", *outputs, "task.proto"]) == 0
 
 
-async def service(stage: Stage, made: Environment, install: Install) -> list[str]:
-    """Serve from the extra, have each command answered and a mail sent, and stop."""
+async def use_service(cluster: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
+    """Serve from the extra `server`, run each command, have a mail sent, and stop."""
     await install(extra="server")
-    before = stage.size_of_ledger()
-    given = environment(mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port)
-    async with serving(made, given) as process:
-        problems = await problems_of_use(made, process.target)
-        await until(lambda: stage.size_of_ledger() > before, within=20)
+    before = cluster.count_mails()
+    settings = environment(
+        mongo=cluster.mongo.uri, redis=cluster.valkey.uri, relay_port=cluster.relay_port
+    )
+    async with run_service(made, settings) as process:
+        problems = await find_client_problems(made, process.target)
+        await until(lambda: cluster.count_mails() > before, within=20)
         code = await process.stop()
-    return problems + [f"it ended with {code}"] * (code != 0)
+    return problems + [f"the service exited with {code}"] * (code != 0)
 
 
 @asynccontextmanager
-async def serving(made: Environment, given: Mapping[str, str]) -> AsyncIterator[ServiceProcess]:
-    def begin(environ: Mapping[str, str], log_file: Path) -> Child:
+async def run_service(
+    made: VirtualEnvironment, settings: Mapping[str, str]
+) -> AsyncIterator[ServiceProcess]:
+    def launch(environ: Mapping[str, str], log_file: Path) -> Child:
         with log_file.open("ab") as log:
             return subprocess.Popen(
                 [made.gcsched, "serve"], cwd=made.folder, env=environ, stdout=log, stderr=log
             )
 
     process = ServiceProcess(
-        environment=given, log_file=made.folder / "log", port=free_port(), begin=begin
+        environment=settings, log_file=made.folder / "log", port=free_port(), launcher=launch
     )
     try:
         await process.start()
         yield process
     finally:
-        await process.end()
+        await process.kill_if_running()
 
 
-USES = {"client": client, "old stubs and client": old_stubs, "service": service}
+USES = {"client": use_client, "old stubs and client": use_old_stubs, "service": use_service}
 
 
 async def measure(folder: Path, pythons: Sequence[str], uses: Sequence[str]) -> list[Figures]:
-    wheel = await built_wheel(folder)
+    wheel = await build_wheel(folder)
     rows = list[Figures]()
     for name in ("called", "served"):
         (folder / name).mkdir()
-    async with a_stage(folder / "called") as called, a_stage(folder / "served", services=0) as own:
+    async with (
+        a_cluster(folder / "called") as called,
+        a_cluster(folder / "served", services=0) as own,
+    ):
         for number, (python, use, packages) in enumerate(product(pythons, uses, INSTALLS)):
             if use == "service" and "redis" in packages:
                 continue  # arq needs redis below 6
-            made = await bare(folder / str(number), python=python)
+            made = await create_environment(folder / str(number), python=python)
             install = partial(INSTALLS[packages], made, wheel)
-            stage = own if use == "service" else called
+            cluster = own if use == "service" else called
             rows.append({"python": python, "what": use, "packages": packages})
-            rows[-1]["problems"] = await USES[use](stage, made, install)
+            rows[-1]["problems"] = await USES[use](cluster, made, install)
             installed = await made.versions()
-            rows[-1]["installed"] = {name: installed[name] for name in SHOWN if name in installed}
+            rows[-1]["installed"] = {
+                name: installed[name] for name in REPORTED_PACKAGES if name in installed
+            }
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -155,11 +172,13 @@ def main() -> int:
     parser.add_argument("--uses", nargs="+", choices=USES, default=list(USES))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    before = {**surroundings(), "command": COMMAND}
-    with a_folder() as folder:
+    metadata = {**run_metadata(), "command": COMMAND}
+    with a_temporary_folder() as folder:
         rows = asyncio.run(measure(folder, options.pythons, options.uses))
     if options.json is not None:
-        options.json.write_text(json.dumps({"surroundings": before, "rows": rows}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"surroundings": metadata, "rows": rows}, indent=1) + "\n"
+        )
     return int(any(row["problems"] for row in rows))
 
 

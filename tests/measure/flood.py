@@ -2,7 +2,7 @@
 
     python -m tests.measure.flood [FLOOD …] --json docs/measurements/flood.json
 
-All floods come in turn, to the same process. `peak_mb` is VmHWM, begun anew for each flood.
+All floods go to the same process, one after the other. `peak_mb` is VmHWM, reset before each.
 """
 
 import argparse
@@ -19,51 +19,51 @@ from pathlib import Path
 from psutil import Process
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import Call, Stage, a_stage, quantile, timed
-from tests.scenarios.floods import FLOODS, Codes, batch, memory_peak_mb, sent
-from tests.support.probes import looking_at
-from tests.support.service import ServiceProcess, Stub, a_meet, scheduler
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import Call, Cluster, a_cluster, quantile, time_call
+from tests.scenarios.floods import FLOODS, Codes, batch, memory_peak_mb, send_all
+from tests.support.probes import probe_http
+from tests.support.service_process import ServiceProcess, Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
-BETWEEN_CALLS_SECONDS = 0.1
-BETWEEN_LOOKS_SECONDS = 0.05
+CALL_INTERVAL_SECONDS = 0.1
+PROBE_INTERVAL_SECONDS = 0.05
 FROZEN = "frozen_store"
 
 
 @dataclass(kw_only=True)
-class Others:
-    """What a caller and a probe beside the flood see."""
+class OtherCallers:
+    """The results of a caller and of a probe beside the flood."""
 
     first: int
     calls: list[Call] = field(default_factory=list)
     due: dict[str, float] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
-    looks: list[float] = field(default_factory=list)
+    probe_seconds: list[float] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def others(service: ServiceProcess, first: int) -> AsyncIterator[Others]:
-    """Ask ten times a second for a mail that is due now, and look beside it."""
-    seen, stop = Others(first=first), asyncio.Event()
+async def run_other_callers(service: ServiceProcess, first: int) -> AsyncIterator[OtherCallers]:
+    """Schedule ten mails a second that are due now, and probe /livez, while the block lasts."""
+    seen, stop = OtherCallers(first=first), asyncio.Event()
 
     async def call() -> None:
-        async with scheduler(service.target) as stub, asyncio.TaskGroup() as calls:
+        async with scheduler_stub(service.target) as stub, asyncio.TaskGroup() as calls:
             number = first
             while not stop.is_set():
                 request = a_meet(number, timestamp=int(time.time()))
                 seen.due[request.emailID] = time.time()
-                calls.create_task(kept(stub, request))
+                calls.create_task(record_call(stub, request))
                 number += 1
-                await asyncio.sleep(BETWEEN_CALLS_SECONDS)
+                await asyncio.sleep(CALL_INTERVAL_SECONDS)
 
-    async def kept(stub: Stub, request: task_pb2.MeetRequest) -> None:
-        call = await timed(stub, request)
+    async def record_call(stub: Stub, request: task_pb2.MeetRequest) -> None:
+        call = await time_call(stub, request)
         seen.calls.append(call)
         if call.code == "OK":
             seen.accepted.add(request.emailID)
 
-    async with looks(service) as seen.looks, asyncio.TaskGroup() as tasks:
+    async with probe_livez(service) as seen.probe_seconds, asyncio.TaskGroup() as tasks:
         tasks.create_task(call())
         try:
             yield seen
@@ -72,20 +72,20 @@ async def others(service: ServiceProcess, first: int) -> AsyncIterator[Others]:
 
 
 @asynccontextmanager
-async def looks(service: ServiceProcess) -> AsyncIterator[list[float]]:
-    """Ask for /livez twenty times a second; give how many seconds each answer took."""
+async def probe_livez(service: ServiceProcess) -> AsyncIterator[list[float]]:
+    """Request /livez twenty times a second; yield the seconds that each answer took."""
     took, stop = list[float](), asyncio.Event()
 
-    async def look() -> None:
-        async with looking_at(service.http) as looker:
+    async def probe() -> None:
+        async with probe_http(service.http) as http:
             while not stop.is_set():
-                begun = time.perf_counter()
-                await looker.ask("/livez")
-                took.append(time.perf_counter() - begun)
-                await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+                started = time.perf_counter()
+                await http.request("/livez")
+                took.append(time.perf_counter() - started)
+                await asyncio.sleep(PROBE_INTERVAL_SECONDS)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(look())
+        tasks.create_task(probe())
         try:
             yield took
         finally:
@@ -96,72 +96,75 @@ def resident_mb(pid: int) -> float:
     return round(Process(pid).memory_info().rss / 2**20, 1)
 
 
-def forget_peak(pid: int) -> None:
+def reset_peak(pid: int) -> None:
     Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="utf-8")
 
 
-async def lag(service: ServiceProcess) -> dict[float, float]:
-    async with looking_at(service.http) as looker:
-        seen = (await looker.scrape()).by("le", "gcsched_event_loop_lag_seconds_bucket")
+async def read_lag_histogram(service: ServiceProcess) -> dict[float, float]:
+    async with probe_http(service.http) as http:
+        seen = (await http.scrape()).by("le", "gcsched_event_loop_lag_seconds_bucket")
     return {float(bound): value for bound, value in seen.items()}
 
 
-def longest(before: dict[float, float], after: dict[float, float]) -> str:
-    """Return the upper bound of the largest lag that came between."""
+def max_lag_bound(before: dict[float, float], after: dict[float, float]) -> str:
+    """Return the upper bound of the largest lag between the two histograms."""
     between = {bound: after[bound] - before.get(bound, 0) for bound in sorted(after)}
     return str(next(bound for bound, seen in between.items() if seen >= max(between.values())))
 
 
-async def sent_by_a_process(name: str, target: str) -> Codes:
+async def flood_from_process(name: str, target: str) -> Codes:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.scenarios.floods", name, target),
         stdout=asyncio.subprocess.PIPE,
     )
-    told, _ = await process.communicate()
-    return Codes(json.loads(told))
+    output, _ = await process.communicate()
+    return Codes(json.loads(output))
 
 
-async def frozen_store(stage: Stage) -> Codes:
-    """MongoDB stands still for 12 s: 5,000 single requests and 200 batches with long texts wait."""
-    target = stage.services[0].target
-    stage.mongo.stop_signal()
+async def flood_frozen_store(cluster: Cluster) -> Codes:
+    """MongoDB is frozen for 12 s: 5,000 single requests and 200 batches with long texts wait."""
+    target = cluster.services[0].target
+    cluster.mongo.freeze()
     try:
         async with asyncio.TaskGroup() as tasks:
             floods = [
-                tasks.create_task(sent_by_a_process(name, target))
+                tasks.create_task(flood_from_process(name, target))
                 for name in ("long_texts", "large_batches")
             ]
             await asyncio.sleep(12)
-            stage.mongo.cont()
+            cluster.mongo.resume()
     finally:
-        stage.mongo.cont()
+        cluster.mongo.resume()
     return floods[0].result() + floods[1].result()
 
 
-async def flooded(stage: Stage, name: str, first: int) -> Figures:
-    [service] = stage.services
-    forget_peak(service.pid)
-    before, lags, begun = resident_mb(service.pid), await lag(service), time.monotonic()
-    async with others(service, first) as seen:
+async def measure_flood(cluster: Cluster, name: str, first: int) -> Figures:
+    [service] = cluster.services
+    reset_peak(service.pid)
+    before, lags = resident_mb(service.pid), await read_lag_histogram(service)
+    started = time.monotonic()
+    async with run_other_callers(service, first) as seen:
         await asyncio.sleep(0.5)
-        known = name in FLOODS
-        codes = await (sent_by_a_process(name, service.target) if known else frozen_store(stage))
+        if name == FROZEN:
+            codes = await flood_frozen_store(cluster)
+        else:
+            codes = await flood_from_process(name, service.target)
         await asyncio.sleep(0.5)
-    took = time.monotonic() - begun
-    asked = seen.accepted
-    await until(lambda: stage.arrivals().keys() >= asked, within=30, every=0.2)
-    arrived = stage.arrivals()
-    late = sorted(arrived[each][0] - seen.due[each] for each in asked)
+    took = time.monotonic() - started
+    accepted = seen.accepted
+    await until(lambda: cluster.arrivals().keys() >= accepted, within=30, every=0.2)
+    arrived = cluster.arrivals()
+    late = sorted(arrived[each][0] - seen.due[each] for each in accepted)
     seconds = sorted(call.seconds for call in seen.calls)
     return {
-        "flood": (FLOODS.get(name, frozen_store).__doc__ or "").strip(),
+        "flood": (FLOODS.get(name, flood_frozen_store).__doc__ or "").strip(),
         "answers_to_the_flood": dict(codes),
         "seconds": round(took, 1),
         "rss_before_mb": before,
         "peak_mb": round(memory_peak_mb(service.pid), 1),
         "rss_after_mb": resident_mb(service.pid),
-        "loop_lag_max_below_seconds": longest(lags, await lag(service)),
-        "livez_max_seconds": round(max(seen.looks), 3),
+        "loop_lag_max_below_seconds": max_lag_bound(lags, await read_lag_histogram(service)),
+        "livez_max_seconds": round(max(seen.probe_seconds), 3),
         "others_codes": dict(Counter(call.code for call in seen.calls)),
         "others_p50_seconds": round(quantile(seconds, 0.5), 3),
         "others_p99_seconds": round(quantile(seconds, 0.99), 3),
@@ -171,23 +174,23 @@ async def flooded(stage: Stage, name: str, first: int) -> Figures:
     }
 
 
-async def filled(stage: Stage) -> None:
-    """Store jobs with long texts, so that there is something to list."""
-    [service] = stage.services
+async def store_long_jobs(cluster: Cluster) -> None:
+    """Store jobs with long texts for the floods that list jobs."""
+    [service] = cluster.services
     text = {"text": "x" * 15_000}
     far = int(time.time()) + 10**7
     body = batch(*(a_meet(10**6 + n, timestamp=far, variables=text) for n in range(200)))
-    assert await sent(service.target, "BatchScheduleMeets", [body]) == {"OK": 1}
+    assert await send_all(service.target, "BatchScheduleMeets", [body]) == {"OK": 1}
 
 
 async def measure(folder: Path, names: list[str]) -> Figures:
     seen: Figures = {}
-    async with a_stage(folder) as stage:
-        await filled(stage)
+    async with a_cluster(folder) as cluster:
+        await store_long_jobs(cluster)
         for place, name in enumerate(names, start=1):
-            seen[name] = await flooded(stage, name, place * 10_000)
+            seen[name] = await measure_flood(cluster, name, place * 10_000)
             print(name, json.dumps(seen[name]), flush=True)
-        log = stage.services[0].log
+        log = cluster.services[0].log
         seen["log"] = {"tracebacks": log.count("Traceback"), "lines": log.count("\n")}
     return seen
 
@@ -197,12 +200,12 @@ def main() -> None:
     parser.add_argument("floods", nargs="*", default=[*FLOODS, FROZEN])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         seen = asyncio.run(measure(folder, options.floods))
     if options.json:
         command = " ".join(["python -m tests.measure.flood", *sys.argv[1:]])
-        told = {"surroundings": {**surroundings(), "command": command}, **seen}
-        options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        report = {"surroundings": {**run_metadata(), "command": command}, **seen}
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

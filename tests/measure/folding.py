@@ -1,9 +1,9 @@
-"""Fill `folded` for what versions before have stored, and run one of them beside this one.
+"""Fill `folded` in documents of an earlier version, and run that version beside this one.
 
     python -m tests.measure.folding --old COMMIT [--jobs 200000] \\
         --json docs/measurements/folding.json
 
-Nothing is judged here but by whoever reads the figures.
+Prints figures and checks nothing.
 """
 
 import argparse
@@ -21,63 +21,65 @@ from statistics import median
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from gcsched.adapters.mongo.address_folding import MongoAddressFolding
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
-from gcsched.domain.job_list import JobFilter, Listing, Order
+from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.usecases.ports import AddressStore
 from gcsched.usecases.recovery.folding import Folding
-from tests.measure.spine import Figures, a_folder, surroundings
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.support.builders import a_job
 from tests.support.ports import free_port
+from tests.support.program_versions import Version, current_version, other_version
 from tests.support.relay.server import Relay
 from tests.support.rows import Row
-from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
+from tests.support.service_process import ServiceProcess, Stub, a_meet, environment, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
-from tests.support.versions import Version, other, present
 from tests.support.wait import until
 
 COMMAND = " ".join(["python -m tests.measure.folding", *sys.argv[1:]])
-BLOCKED, PER_ADDRESS, BATCH, TIMES = 20_000, 10, 500, 50
+SUPPRESSIONS, PER_ADDRESS, BATCH, REPEATS = 20_000, 10, 500, 50
 FAR = datetime.now(UTC) + timedelta(days=30)
 
 
-async def filling(folder: Path, count: int) -> Figures:
-    """Store as a version before does, look at it, fill it, and look again."""
+async def measure_backfill(folder: Path, count: int) -> Figures:
+    """Store documents as the earlier version does, fill `folded`, and time look-ups meanwhile."""
     async with own_mongod(folder) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
         with MongoClient[Row](server.uri) as client:
             store_as_before(client.get_default_database(), count)
-        before = await looks(mongo)
-        begun = time.monotonic()
-        filling = asyncio.create_task(Folding(store=MongoFolding(mongo=mongo)).fold())
+        before = await measure_lookups(mongo)
+        started = time.monotonic()
+        filling = asyncio.create_task(Folding(store=MongoAddressFolding(mongo=mongo)).fold())
         await until(lambda: is_half(mongo, count), within=300, every=0.1)
-        half = await looks(mongo)
+        half = await measure_lookups(mongo)
         await filling
-        seconds = time.monotonic() - begun
-        again = await timed(lambda: Folding(store=MongoFolding(mongo=mongo)).fold(), times=5)
+        seconds = time.monotonic() - started
+        again = await median_ms(
+            lambda: Folding(store=MongoAddressFolding(mongo=mongo)).fold(), times=5
+        )
         return {
             "jobs": count,
-            "suppressions": BLOCKED,
+            "suppressions": SUPPRESSIONS,
             "seconds_with_rests": round(seconds, 1),
             "jobs_per_second": round(count / seconds),
             "a_round_with_nothing_to_fill_ms": again,
             "looks_before": before,
             "looks_at_half": half,
-            "looks_after": await looks(mongo),
+            "looks_after": await measure_lookups(mongo),
         }
 
 
 def store_as_before(base: Database[Row], count: int) -> None:
     base["suppressions"].insert_many(
-        [{"_id": f"Gone{n}@x.test", "until": FAR} for n in range(BLOCKED)]
+        [{"_id": f"Gone{n}@x.test", "until": FAR} for n in range(SUPPRESSIONS)]
     )
     ordinary = {k: v for k, v in encode(a_job(state=State.SENT)).items() if k != "folded"}
     for first in range(0, count, 10_000):
@@ -98,14 +100,16 @@ async def is_half(mongo: Mongo, count: int) -> bool:
     return bool(left <= count / 2)
 
 
-async def looks(mongo: Mongo) -> Figures:
-    """Tell how long a claimed batch's look takes, and one page of an address's jobs, in ms."""
+async def measure_lookups(mongo: Mongo) -> Figures:
+    """Time the look-up of a batch's suppressions, and a page of an address's jobs, in ms."""
     addresses = [f"someone{number}@x.test" for number in range(BATCH)]
-    listing = Listing(filter=JobFilter(email="someone7@x.test"), order=Order.CREATED_DESC)
+    listing = JobListQuery(
+        filter=JobFilter(email="someone7@x.test"), order=JobOrder.CREATE_TIME_DESC
+    )
     now = datetime.now(UTC)
 
     async def batch() -> None:
-        assert not await MongoSuppressions(mongo=mongo).among(addresses, now=now)
+        assert not await MongoSuppressions(mongo=mongo).find_active(addresses, now=now)
 
     async def batch_of_the_version_before() -> None:
         query = {"_id": {"$in": addresses}, "until": {"$gt": now}}
@@ -117,133 +121,138 @@ async def looks(mongo: Mongo) -> Figures:
         nonlocal refused
         try:
             await whole_page()
-        except StoreUnavailable:  # more is to be read than there is time
+        except StoreUnavailable:  # the query exceeded its time limit
             refused += 1
 
     async def whole_page() -> None:
-        found = await MongoJobList(mongo=mongo).page(listing, None, most=50, is_full=False)
+        found = await MongoJobList(mongo=mongo).read_page(listing, None, most=50, is_full=False)
         assert len(found.jobs) == PER_ADDRESS
 
     return {
-        "suppressions_without_the_field": await missing(mongo, AddressStore.SUPPRESSIONS),
-        "jobs_without_the_field": await missing(mongo, AddressStore.JOBS),
-        "suppressions_of_a_batch_ms": await timed(batch, times=TIMES),
-        "the_same_by_the_version_before_ms": await timed(batch_of_the_version_before, times=TIMES),
-        "page_of_an_address_ms": await timed(page, times=5),
+        "suppressions_without_the_field": await count_missing(mongo, AddressStore.SUPPRESSIONS),
+        "jobs_without_the_field": await count_missing(mongo, AddressStore.JOBS),
+        "suppressions_of_a_batch_ms": await median_ms(batch, times=REPEATS),
+        "the_same_by_the_version_before_ms": await median_ms(
+            batch_of_the_version_before, times=REPEATS
+        ),
+        "page_of_an_address_ms": await median_ms(page, times=5),
         "pages_refused_of_5": refused,
     }
 
 
-async def missing(mongo: Mongo, kind: AddressStore) -> int:
+async def count_missing(mongo: Mongo, kind: AddressStore) -> int:
     return int(await mongo.database[kind.value].count_documents({"folded": None}))
 
 
-async def timed(act: Callable[[], Awaitable[object]], *, times: int) -> float:
-    """Return the median of how many milliseconds *act* takes."""
+async def median_ms(act: Callable[[], Awaitable[object]], *, times: int) -> float:
+    """Return the median of the milliseconds that *act* takes."""
     taken = list[float]()
     for _ in range(times):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await act()
-        taken.append((time.perf_counter() - begun) * 1000)
+        taken.append((time.perf_counter() - started) * 1000)
     return round(median(taken), 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Both:
-    """Both versions on the same stores, and the database behind their backs."""
+class BothVersions:
+    """Both versions on the same stores, and their database."""
 
-    base: Database[Row]
+    database: Database[Row]
     stubs: dict[str, Stub]
     processes: dict[str, ServiceProcess]
 
-    async def outcome(self, blocker: str, blocked: str, sender: str, to: str) -> str:
-        """Block by one process; tell what becomes of a mail that only *sender* can send."""
-        request = task_pb2.AddSuppressionRequest(email=blocked, reason="asked for it")
-        await self.stubs[blocker].AddSuppression(request)
+    async def suppress_and_send(self, by: str, suppressed: str, sender: str, to: str) -> str:
+        """Suppress an address by one process; return the final state of a mail of *sender*."""
+        request = task_pb2.AddSuppressionRequest(email=suppressed, reason="asked for it")
+        await self.stubs[by].AddSuppression(request)
         idle = next(name for name in self.processes if name != sender)
         self.processes[idle].freeze()
         try:
             meet = a_meet(1, emailID=to, timestamp=int(time.time()) - 1)
             job_id = (await self.stubs[sender].ScheduleMeet(meet)).job_id
-            return str(await self.final(job_id))
+            return str(await self.wait_for_final_state(job_id))
         finally:
             self.processes[idle].thaw()
 
-    async def final(self, job_id: str) -> str:
+    async def wait_for_final_state(self, job_id: str) -> str:
         def state() -> str:
-            row = self.base["jobs"].find_one({"_id": job_id}) or {}
+            row = self.database["jobs"].find_one({"_id": job_id}) or {}
             return str(row.get("state"))
 
         await until(lambda: state() in {"SENT", "SUPPRESSED"}, within=30)
         return state()
 
-    async def filled(self) -> float:
-        """Tell in how many seconds nothing is left that lacks the field."""
-        begun = time.monotonic()
+    async def wait_until_filled(self) -> float:
+        """Return the seconds until no document lacks the field."""
+        started = time.monotonic()
         await until(
             lambda: all(
-                self.base[kind.value].find_one({"folded": None}) is None for kind in AddressStore
+                self.database[kind.value].find_one({"folded": None}) is None
+                for kind in AddressStore
             ),
             within=60,
         )
-        return round(time.monotonic() - begun, 1)
+        return round(time.monotonic() - started, 1)
 
 
 @asynccontextmanager
-async def both(folder: Path, versions: tuple[Version, Version]) -> AsyncIterator[Both]:
+async def run_both_versions(
+    folder: Path, versions: tuple[Version, Version]
+) -> AsyncIterator[BothVersions]:
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
-        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port)
+        settings = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port)
         client = stack.enter_context(MongoClient[Row](mongo.uri, tz_aware=True))
         stubs, processes = {}, {}
         for version in versions:
             process = ServiceProcess(
-                environment={**given, **version.environment},
+                environment={**settings, **version.environment},
                 log_file=folder / f"{version.name}.log",
                 port=free_port(),
             )
-            stack.push_async_callback(process.end)
+            stack.push_async_callback(process.kill_if_running)
             await process.start()
             processes[version.name] = process
-            stubs[version.name] = await stack.enter_async_context(scheduler(process.target))
-        yield Both(base=client.get_default_database(), stubs=stubs, processes=processes)
+            stubs[version.name] = await stack.enter_async_context(scheduler_stub(process.target))
+        yield BothVersions(database=client.get_default_database(), stubs=stubs, processes=processes)
 
 
-async def beside(folder: Path, versions: tuple[Version, Version]) -> Figures:
-    """Block by each version, send by each, list and erase by each."""
+async def measure_side_by_side(folder: Path, versions: tuple[Version, Version]) -> Figures:
+    """Suppress by each version, send by each, list and erase by each."""
     seen: Figures = {"old": versions[0].commit, "new": versions[1].commit}
-    async with both(folder, versions) as stage:
-        for blocker in ("old", "new"):
+    async with run_both_versions(folder, versions) as both:
+        for by in ("old", "new"):
             for sender in ("old", "new"):
-                name = f"{blocker}-{sender}"
+                name = f"{by}-{sender}"
                 for kind, to in (("same", f"Boss.{name}@x.test"), ("other", f"boss.{name}@x.test")):
-                    key = f"blocked by {blocker}, sent by {sender}, {kind} spelling"
-                    seen[key] = await stage.outcome(blocker, f"Boss.{name}@x.test", sender, to)
-        seen["seconds_until_all_is_filled"] = await stage.filled()
-        for name, stub in stage.stubs.items():
-            asked = task_pb2.JobFilter(email="BOSS.old-old@x.test")
-            answer = await stub.CountJobs(task_pb2.CountJobsRequest(filter=asked))
-            seen[f"jobs counted by {name} in a third spelling"] = answer.count
+                    key = f"suppressed by {by}, sent by {sender}, {kind} spelling"
+                    seen[key] = await both.suppress_and_send(by, f"Boss.{name}@x.test", sender, to)
+        seen["seconds_until_all_is_filled"] = await both.wait_until_filled()
+        for name, stub in both.stubs.items():
+            by_address = task_pb2.JobFilter(email="BOSS.old-old@x.test")
+            reply = await stub.CountJobs(task_pb2.CountJobsRequest(filter=by_address))
+            seen[f"jobs counted by {name} in a third spelling"] = reply.count
         forget = task_pb2.ForgetRecipientRequest(empid=a_meet(1, timestamp=0).empid)
-        erased = await stage.stubs["old"].ForgetRecipient(forget)
+        erased = await both.stubs["old"].ForgetRecipient(forget)
         left = {"email": "", "folded": {"$gt": ""}}
-        await until(lambda: stage.base["jobs"].find_one(left) is None, within=60)
-        seen["erased by old"] = erased.erased
-        seen["of these with an address left"] = stage.base["jobs"].count_documents(left)
+        await until(lambda: both.database["jobs"].find_one(left) is None, within=60)
+        seen["erased by old"] = erased.erased_jobs
+        seen["of these with an address left"] = both.database["jobs"].count_documents(left)
     return seen
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> Figures:
-    versions = (await other(options.old, folder), await present())
+    versions = (await other_version(options.old, folder), await current_version())
     for version in versions:
         await version.check()
-    figures: Figures = {"surroundings": {**surroundings(), "command": COMMAND}}
+    figures: Figures = {"surroundings": {**run_metadata(), "command": COMMAND}}
     for name in ("filling", "beside"):
         (folder / name).mkdir()
-    figures["filling"] = await filling(folder / "filling", options.jobs)
-    figures["beside"] = await beside(folder / "beside", versions)
+    figures["filling"] = await measure_backfill(folder / "filling", options.jobs)
+    figures["beside"] = await measure_side_by_side(folder / "beside", versions)
     return figures
 
 
@@ -253,7 +262,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=200_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         figures = asyncio.run(measure(folder, options))
     print(json.dumps(figures, indent=1))
     if options.json:

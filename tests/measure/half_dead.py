@@ -1,8 +1,8 @@
-"""End each part of a service in turn, in each way, while it and a healthy replica send mails.
+"""End each background task of a service in each way while it and a healthy replica send mails.
 
-    python -m tests.measure.half_dead [PART …] --json docs/measurements/half_dead.json
+    python -m tests.measure.half_dead [TASK …] --json docs/measurements/half_dead.json
 
-For each: how long until the process was gone, with which exit code, what became of the mails.
+Prints for each how long until the process was gone, its exit code, and the mails meanwhile.
 """
 
 import argparse
@@ -14,108 +14,108 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gcsched.cli.commands.serve import fastest_loop
+from gcsched.cli.commands.serve import find_loop_factory
 from tests.chaos.callers import Callers
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import Stage, a_stage
-from tests.support.failing_service import HARD_WAYS, WAYS, executed_to_fail
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.ports import free_port
-from tests.support.probes import looking_at
-from tests.support.service import ServiceProcess, environment
+from tests.support.probes import probe_http
+from tests.support.service_process import ServiceProcess, environment
+from tests.support.service_with_failing_task import FAILURES, HARD_FAILURES, execute_with_failure
 from tests.support.wait import until
 
 PER_SECOND = 40.0
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 1.5
 
 
-async def parts_of(stage: Stage) -> list[str]:
-    async with looking_at(stage.services[0].http) as look:
-        _, told = await look.ready()
-        return list(told["parts"])
+async def task_names(cluster: Cluster) -> list[str]:
+    async with probe_http(cluster.services[0].http) as probe:
+        _, ready = await probe.get_readiness()
+        return list(ready["tasks"])
 
 
-async def ended(stage: Stage, victim: ServiceProcess) -> Figures:
-    """Tell the part of *victim* to end; watch the process until it is gone."""
-    before, told_at = stage.size_of_ledger(), time.monotonic()
+async def end_task(cluster: Cluster, victim: ServiceProcess) -> Figures:
+    """End the task of *victim* by a signal, and wait until the process is gone."""
+    before, signalled_at = cluster.count_mails(), time.monotonic()
     victim.signal(signal.SIGUSR1)
     try:
-        code: Any = await victim.ended(within=30)
+        code: Any = await victim.wait_for_exit(within=30)
     except AssertionError:
         code = "stayed"
-    seconds = time.monotonic() - told_at
+    seconds = time.monotonic() - signalled_at
     await asyncio.sleep(AFTER_SECONDS)
     return {
         "seconds_until_gone": round(seconds, 2),
         "exit_code": code,
-        "mails_meanwhile": stage.size_of_ledger() - before,
+        "mails_meanwhile": cluster.count_mails() - before,
     }
 
 
-async def one(stage: Stage, part: str, how: str) -> Figures:
+async def measure_task(cluster: Cluster, task: str, how: str) -> Figures:
     settings = environment(
-        mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port
+        mongo=cluster.mongo.uri, redis=cluster.valkey.uri, relay_port=cluster.relay_port
     )
     victim = ServiceProcess(
         environment=settings,
-        log_file=stage.folder / f"{part}-{how}.log".replace("/", "_"),
+        log_file=cluster.folder / f"{task}-{how}.log".replace("/", "_"),
         port=free_port(),
-        begin=executed_to_fail(part, how),
+        launcher=execute_with_failure(task, how),
     )
-    targets = [stage.services[0].target, victim.target]
+    targets = [cluster.services[0].target, victim.target]
     callers = Callers(
-        targets=targets, seed=hash((part, how)), per_second=PER_SECOND, latest_due_seconds=2
+        targets=targets, seed=hash((task, how)), per_second=PER_SECOND, latest_due_seconds=2
     )
     stop = asyncio.Event()
     try:
         await victim.start()
         async with asyncio.TaskGroup() as tasks:
-            calling = tasks.create_task(callers.call_until(stop, patience=30))
+            calling = tasks.create_task(callers.call_until(stop, max_wait=30))
             await asyncio.sleep(BEFORE_SECONDS)
-            seen = await ended(stage, victim)
+            seen = await end_task(cluster, victim)
             stop.set()
             await calling
-        await until(lambda: set(callers.due) <= set(stage.arrivals()), within=60, every=0.3)
-        await until(lambda: {job["state"] for job in stage.jobs()} == {"SENT"}, within=60)
+        await until(lambda: set(callers.due) <= set(cluster.arrivals()), within=60, every=0.3)
+        await until(lambda: {job["state"] for job in cluster.jobs()} == {"SENT"}, within=60)
     finally:
-        await victim.end()
+        await victim.kill_if_running()
     critical = [line for line in victim.log.splitlines() if '"critical"' in line]
     return {**seen, "critical": [json.loads(line)["event"] for line in critical]}
 
 
-async def all_parts(folder: Path, chosen: list[str]) -> Figures:
-    async with a_stage(folder, services=1) as stage:
+async def measure_tasks(folder: Path, chosen: list[str]) -> Figures:
+    async with a_cluster(folder, services=1) as cluster:
         found: Figures = {}
-        parts = chosen or await parts_of(stage)
-        for part in parts:
-            for how in [*WAYS, *(HARD_WAYS if part == parts[-1] else ())]:
-                found[f"{part} {how}"] = await one(stage, part, how)
-                print(part, how, json.dumps(found[f"{part} {how}"]), flush=True)
-        return {"parts": found, "mails": await verdict(stage)}
+        tasks = chosen or await task_names(cluster)
+        for task in tasks:
+            for how in [*FAILURES, *(HARD_FAILURES if task == tasks[-1] else ())]:
+                found[f"{task} {how}"] = await measure_task(cluster, task, how)
+                print(task, how, json.dumps(found[f"{task} {how}"]), flush=True)
+        return {"parts": found, "mails": await judge_mails(cluster)}
 
 
-async def verdict(stage: Stage) -> Figures:
-    """Judge all mails of all runs together: none lost, none doubled but UNCERTAIN ones."""
-    arrivals = stage.arrivals()
+async def judge_mails(cluster: Cluster) -> Figures:
+    """Count the lost and the doubled mails of all runs, and the doubled that were not UNCERTAIN."""
+    arrivals = cluster.arrivals()
     double = {recipient for recipient, times in arrivals.items() if len(times) > 1}
-    jobs = stage.jobs()
+    jobs = cluster.jobs()
     return {
         "jobs": len(jobs),
         "lost": len({job["email"] for job in jobs} - set(arrivals)),
         "doubled": len(double),
-        "doubled_not_uncertain": len(double - stage.uncertain()),
-        "uncertain": len(stage.uncertain()),
+        "doubled_not_uncertain": len(double - cluster.uncertain_recipients()),
+        "uncertain": len(cluster.uncertain_recipients()),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*")
+    parser.add_argument("tasks", nargs="*", metavar="TASK")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     command = " ".join(["python -m tests.measure.half_dead", *sys.argv[1:]])
-    with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        seen = runner.run(all_parts(folder, options.parts))
-    seen["surroundings"] = {**surroundings(), "command": command}
+    with a_temporary_folder() as folder, asyncio.Runner(loop_factory=find_loop_factory()) as runner:
+        seen = runner.run(measure_tasks(folder, options.tasks))
+    seen["surroundings"] = {**run_metadata(), "command": command}
     print(json.dumps(seen["mails"]))
     if options.json:
         options.json.write_text(json.dumps(seen, indent=1) + "\n")

@@ -1,13 +1,12 @@
 """Measure what a service does whose log cannot be written, beside one whose log is healthy.
 
-    python -m tests.measure.log_trouble [TROUBLE …] --json docs/measurements/log_trouble.json
+    python -m tests.measure.log_trouble [FAILURE …] --json docs/measurements/log_trouble.json
 
-For each trouble 500 mails that are due at once, asked for at an even rate. Nothing is drawn, so
-there is no seed. Where much is logged gRPC traces its calls, and 400 more a second ask for the
-health; our own lines are one for each mail. `log_bytes` counts what was in the file at the end, or
-had come to the slow reader.
-`livez_max_seconds` says how long the event loop was held at most; callers, the relay and the
-stores are on the same processors. `problems` lists what did not hold.
+For each failure, 500 mails that are due at once are scheduled at an even rate; nothing is random.
+Where much is logged, gRPC traces its calls, and 400 health calls a second are added; the service
+itself logs one line for each mail. `log_bytes` is the size of the log file at the end, or what the
+slow reader had read. `livez_max_seconds` shows how long the event loop was blocked at most;
+callers, the relay and the stores share the CPUs. `problems` lists what was not as expected.
 """
 
 import asyncio
@@ -24,20 +23,26 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.measure.flood import lag, longest, looks
-from tests.measure.spine import Figures, states
+from tests.measure.delivery import Figures, count_states
+from tests.measure.flood import max_lag_bound, probe_livez, read_lag_histogram
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.scenarios.cluster import Call, Stage, a_stage, quantile, timed
+from tests.scenarios.cluster import Call, Cluster, a_cluster, quantile, time_call
 from tests.support.launch import Launch
-from tests.support.log_troubles import ALL_CLOSED, MUCH_LOGGED, a_small_pipe, in_a_shell, unwritable
 from tests.support.ports import free_port
-from tests.support.probes import looking_at
-from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
+from tests.support.probes import probe_http
+from tests.support.service_process import ServiceProcess, Stub, a_meet, environment, scheduler_stub
+from tests.support.unwritable_logs import (
+    ALL_CLOSED,
+    VERBOSE_GRPC,
+    a_small_pipe,
+    execute_in_shell,
+    open_unwritable,
+)
 from tests.support.wait import until
 
 MAILS = 500
 SECONDS = 6.0
-CHATTER = 400.0  # calls a second
+HEALTH_CALLS_PER_SECOND = 400.0
 DROPPED = "gcsched_log_lines_dropped_total"
 TO_THE_FILE = '2>>"$0"'
 DISK_BLOCKS = 16  # of 512 bytes
@@ -46,39 +51,39 @@ MAIL_WITHIN_SECONDS, CALL_WITHIN_SECONDS, END_WITHIN_SECONDS = 2.0, 2.0, 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
-    """How to begin a service with such a log, and what becomes of the log when it serves."""
+class LogSetup:
+    """How to start a service with such a log, and what happens to the log once it serves."""
 
-    begin: Launch
+    launcher: Launch
     on_ready: Callable[[], None] = lambda: None
 
 
-Trouble = Callable[[Path], AbstractAsyncContextManager[Log]]
+LogFailure = Callable[[Path], AbstractAsyncContextManager[LogSetup]]
 
 
 @asynccontextmanager
-async def streams(_: Path, words: str, before: str = "") -> AsyncIterator[Log]:
-    yield Log(begin=partial(in_a_shell, streams=words, before=before))
+async def redirect_log(_: Path, streams: str, before: str = "") -> AsyncIterator[LogSetup]:
+    yield LogSetup(launcher=partial(execute_in_shell, streams=streams, before=before))
 
 
 @asynccontextmanager
-async def broken(folder: Path, how: str) -> AsyncIterator[Log]:
-    output = unwritable(folder, how)
+async def break_log(folder: Path, how: str) -> AsyncIterator[LogSetup]:
+    output = open_unwritable(folder, how)
     try:
-        yield Log(begin=partial(in_a_shell, stderr=output))
+        yield LogSetup(launcher=partial(execute_in_shell, stderr=output))
     finally:
         os.close(output)
 
 
 @asynccontextmanager
-async def reader_leaves(folder: Path) -> AsyncIterator[Log]:
+async def close_reader(folder: Path) -> AsyncIterator[LogSetup]:
     reading, path = a_small_pipe(folder, is_full=False)
-    begin = partial(in_a_shell, streams=f"2>{shlex.quote(path)}")
-    yield Log(begin=begin, on_ready=partial(os.close, reading))
+    launcher = partial(execute_in_shell, streams=f"2>{shlex.quote(path)}")
+    yield LogSetup(launcher=launcher, on_ready=partial(os.close, reading))
 
 
 @asynccontextmanager
-async def slow_reader(folder: Path) -> AsyncIterator[Log]:
+async def read_slowly(folder: Path) -> AsyncIterator[LogSetup]:
     """Read 10 kB a second."""
     reading, path = a_small_pipe(folder, is_full=False)
 
@@ -92,56 +97,60 @@ async def slow_reader(folder: Path) -> AsyncIterator[Log]:
 
     async with asyncio.TaskGroup() as tasks:
         reader = tasks.create_task(read_on())
-        yield Log(begin=partial(in_a_shell, streams=f"2>{shlex.quote(path)}"))
+        yield LogSetup(launcher=partial(execute_in_shell, streams=f"2>{shlex.quote(path)}"))
         reader.cancel()
     os.close(reading)
 
 
-async def asked(stub: Stub, due: dict[str, float]) -> list[Call]:
-    """Ask for all mails at an even rate; keep in *due* when each was asked for."""
-    begun, calls = time.monotonic(), list[asyncio.Task[Call]]()
+async def schedule_mails(stub: Stub, due: dict[str, float]) -> list[Call]:
+    """Schedule all mails at an even rate; store in *due* when each was scheduled."""
+    started, calls = time.monotonic(), list[asyncio.Task[Call]]()
     async with asyncio.TaskGroup() as tasks:
         for number in range(MAILS):
-            await asyncio.sleep(max(0.0, begun + number * SECONDS / MAILS - time.monotonic()))
+            await asyncio.sleep(max(0.0, started + number * SECONDS / MAILS - time.monotonic()))
             request = a_meet(number, timestamp=int(time.time()))
             due[request.emailID] = time.time()
-            calls.append(tasks.create_task(timed(stub, request)))
+            calls.append(tasks.create_task(time_call(stub, request)))
     return [await each for each in calls]
 
 
 @asynccontextmanager
-async def chatter(target: str, *, per_second: float) -> AsyncIterator[None]:
-    """Ask for the health on and on: what gRPC tells of that is more than the log can keep."""
+async def call_health(target: str, *, per_second: float) -> AsyncIterator[None]:
+    """Call the health service all the time: gRPC traces more of that than the log can hold."""
 
-    async def ask_on() -> None:
+    async def call_repeatedly() -> None:
         async with grpc.aio.insecure_channel(target) as channel:
-            health, begun, asked = health_pb2_grpc.HealthStub(channel), time.monotonic(), 0
+            health, started, calls = health_pb2_grpc.HealthStub(channel), time.monotonic(), 0
             while True:
                 await health.Check(health_pb2.HealthCheckRequest(), timeout=20)
-                asked += 1
-                await asyncio.sleep(begun + asked / per_second - time.monotonic())
+                calls += 1
+                await asyncio.sleep(started + calls / per_second - time.monotonic())
 
     async with asyncio.TaskGroup() as tasks:
-        asking = tasks.create_task(ask_on())
+        calling = tasks.create_task(call_repeatedly())
         yield
-        asking.cancel()
+        calling.cancel()
 
 
-async def loaded(stage: Stage, service: ServiceProcess, *, much: bool) -> Figures:
-    """Send the mails; give what callers, the relay and a probe saw."""
-    lags, due = await lag(service), dict[str, float]()
-    async with looks(service) as took, scheduler(service.target) as stub:
-        async with chatter(service.target, per_second=CHATTER) if much else nullcontext():
-            calls = await asked(stub, due)
-        with suppress(AssertionError):  # `missing` says so
-            await until(lambda: stage.arrivals().keys() >= due.keys(), within=30, every=0.2)
-    with suppress(AssertionError):  # `states` says so
-        await until(lambda: states(stage) == {"SENT": MAILS}, within=10)
-    arrived = stage.arrivals()
+async def measure_load(cluster: Cluster, service: ServiceProcess, *, much: bool) -> Figures:
+    """Send the mails; return the figures of callers, the relay and a probe."""
+    lags, due = await read_lag_histogram(service), dict[str, float]()
+    async with probe_livez(service) as took, scheduler_stub(service.target) as stub:
+        async with (
+            call_health(service.target, per_second=HEALTH_CALLS_PER_SECOND)
+            if much
+            else nullcontext()
+        ):
+            calls = await schedule_mails(stub, due)
+        with suppress(AssertionError):  # reported as `missing`
+            await until(lambda: cluster.arrivals().keys() >= due.keys(), within=30, every=0.2)
+    with suppress(AssertionError):  # reported as `states`
+        await until(lambda: count_states(cluster) == {"SENT": MAILS}, within=10)
+    arrived = cluster.arrivals()
     late = sorted(times[0] - due[recipient] for recipient, times in arrived.items())
     seconds = sorted(call.seconds for call in calls)
-    async with looking_at(service.http) as look:
-        dropped = (await look.scrape()).value(DROPPED)
+    async with probe_http(service.http) as probe:
+        dropped = (await probe.scrape()).value(DROPPED)
     return {
         "calls": dict(Counter(call.code for call in calls)),
         "call_p99_seconds": round(quantile(seconds, 0.99), 3),
@@ -149,38 +158,38 @@ async def loaded(stage: Stage, service: ServiceProcess, *, much: bool) -> Figure
         "mails": len(arrived),
         "missing": MAILS - len(arrived),
         "twice": sum(len(times) > 1 for times in arrived.values()),
-        "states": states(stage),
+        "states": count_states(cluster),
         "late_p50_seconds": round(quantile(late, 0.5), 3),
         "late_max_seconds": round(late[-1], 3),
         "livez_max_seconds": round(max(took), 3),
-        "loop_lag_max_below_seconds": longest(lags, await lag(service)),
+        "loop_lag_max_below_seconds": max_lag_bound(lags, await read_lag_histogram(service)),
         "lines_dropped": dropped,
     }
 
 
-async def troubled(folder: Path, trouble: Trouble, *, much: bool = False) -> Figures:
+async def measure_failure(folder: Path, failure: LogFailure, *, much: bool = False) -> Figures:
     log_file = folder / "service.log"
     log_file.touch()
-    async with a_stage(folder, services=0) as stage, trouble(folder) as log:
-        stores = {"mongo": stage.mongo.uri, "redis": stage.valkey.uri}
-        settings = environment(**stores, relay_port=stage.relay_port, log_level="DEBUG")
+    async with a_cluster(folder, services=0) as cluster, failure(folder) as log:
+        stores = {"mongo": cluster.mongo.uri, "redis": cluster.valkey.uri}
+        settings = environment(**stores, relay_port=cluster.relay_port, log_level="DEBUG")
         service = ServiceProcess(
-            environment={**settings, **(MUCH_LOGGED if much else {})},
+            environment={**settings, **(VERBOSE_GRPC if much else {})},
             log_file=log_file,
             port=free_port(),
-            begin=log.begin,
+            launcher=log.launcher,
         )
         try:
-            begun = time.monotonic()
+            started = time.monotonic()
             await service.start()
-            ready = time.monotonic() - begun
+            ready = time.monotonic() - started
             log.on_ready()
-            seen = await loaded(stage, service, much=much)
-            begun = time.monotonic()
+            seen = await measure_load(cluster, service, much=much)
+            started = time.monotonic()
             code = await service.stop()
-            ended = time.monotonic() - begun
+            ended = time.monotonic() - started
         finally:
-            await service.end()
+            await service.kill_if_running()
     seen = {
         "much_logged": much,
         "ready_seconds": round(ready, 2),
@@ -205,26 +214,28 @@ def problems(seen: Figures) -> list[str]:
     return [promise for promise, is_kept in kept.items() if not is_kept]
 
 
-HEALTHY = partial(streams, words=TO_THE_FILE)
-FULL_DISK = partial(broken, how="full disk")
-STANDS_STILL = partial(broken, how="full pipe")
+HEALTHY = partial(redirect_log, streams=TO_THE_FILE)
+FULL_DISK = partial(break_log, how="full disk")
+FULL_PIPE = partial(break_log, how="full pipe")
 SCENARIOS: Scenarios = {
-    "healthy": partial(troubled, trouble=HEALTHY),
-    "healthy, much logged": partial(troubled, trouble=HEALTHY, much=True),
-    "full disk": partial(troubled, trouble=FULL_DISK),
-    "full disk, much logged": partial(troubled, trouble=FULL_DISK, much=True),
+    "healthy": partial(measure_failure, failure=HEALTHY),
+    "healthy, much logged": partial(measure_failure, failure=HEALTHY, much=True),
+    "full disk": partial(measure_failure, failure=FULL_DISK),
+    "full disk, much logged": partial(measure_failure, failure=FULL_DISK, much=True),
     "disk that fills": partial(
-        troubled,
-        trouble=partial(streams, words=TO_THE_FILE, before=f"ulimit -f {DISK_BLOCKS};"),
+        measure_failure,
+        failure=partial(redirect_log, streams=TO_THE_FILE, before=f"ulimit -f {DISK_BLOCKS};"),
     ),
-    "pipe without a reader": partial(troubled, trouble=partial(broken, how="no reader")),
-    "reader leaves": partial(troubled, trouble=reader_leaves),
-    "reader stands still": partial(troubled, trouble=STANDS_STILL),
-    "reader stands still, much logged": partial(troubled, trouble=STANDS_STILL, much=True),
-    "slow reader": partial(troubled, trouble=slow_reader),
-    "slow reader, much logged": partial(troubled, trouble=slow_reader, much=True),
-    "descriptor 2 closed": partial(troubled, trouble=partial(streams, words="2>&-")),
-    "descriptors 0 to 2 closed": partial(troubled, trouble=partial(streams, words=ALL_CLOSED)),
+    "pipe without a reader": partial(measure_failure, failure=partial(break_log, how="no reader")),
+    "reader leaves": partial(measure_failure, failure=close_reader),
+    "reader stands still": partial(measure_failure, failure=FULL_PIPE),
+    "reader stands still, much logged": partial(measure_failure, failure=FULL_PIPE, much=True),
+    "slow reader": partial(measure_failure, failure=read_slowly),
+    "slow reader, much logged": partial(measure_failure, failure=read_slowly, much=True),
+    "descriptor 2 closed": partial(measure_failure, failure=partial(redirect_log, streams="2>&-")),
+    "descriptors 0 to 2 closed": partial(
+        measure_failure, failure=partial(redirect_log, streams=ALL_CLOSED)
+    ),
 }
 
 

@@ -1,9 +1,9 @@
-"""Measure what a service does on a Redis that answers nonsense, one kind after the other.
+"""Measure a service on a Redis that sends invalid replies, one kind after the other.
 
     python -m tests.measure.nonsense [--json docs/measurements/nonsense.json]
 
-For each kind 20 mails, half of them due at once and half two seconds later, under a rate limit, so
-that every use of Redis is tried. `problems` lists what did not hold.
+For each kind, 20 mails are scheduled, half of them due at once and half two seconds later, under a
+rate limit, so that every use of Redis is exercised. `problems` lists what was not as expected.
 """
 
 import argparse
@@ -17,27 +17,33 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.support.nonsense_redis import KINDS, FakeRedis, a_fake_redis
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.support.fake_redis import REPLIES, FakeRedis, a_fake_redis
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.service_process import (
+    ServiceProcess,
+    a_meet,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.stores import own_mongod
 from tests.support.wait import until
 
 HALF = 10
-LATEST_SECONDS = 10.0
+DEADLINE_SECONDS = 10.0
 
 
 async def measure(folder: Path) -> Figures:
     async with own_mongod(folder) as mongod, a_fake_redis() as fake, Relay() as relay:
-        given = environment(
+        settings = environment(
             mongo=mongod.uri, redis=fake.url, relay_port=relay.port, smtp_rate="1000"
         )
-        async with service(folder, given) as running:
-            kinds = {kind: await one(kind, fake, relay, running) for kind in KINDS}
-            kinds["a flood"] = await one("a flood", fake, relay, running)
+        async with running_service(folder, settings) as running:
+            kinds = {kind: await measure_reply_kind(kind, fake, relay, running) for kind in REPLIES}
+            kinds["a flood"] = await measure_reply_kind("a flood", fake, relay, running)
             exit_code = await running.stop()
-            told = Counter(json.loads(line)["event"] for line in running.log.splitlines())
+            events = Counter(json.loads(line)["event"] for line in running.log.splitlines())
         with MongoClient[dict[str, Any]](mongod.uri) as raw:
             jobs = list(raw.get_default_database()["jobs"].find())
     states = Counter(job["state"] for job in jobs)
@@ -52,7 +58,7 @@ async def measure(folder: Path) -> Figures:
         "sent_without_a_mail": len(unsent),
         "attempts": max(job["attempt"] for job in jobs),
         "exit_code": exit_code,
-        "events": dict(told.most_common(12)),
+        "events": dict(events.most_common(12)),
         "problems": [kind for kind, figures in kinds.items() if figures["late_max_s"] > 1.0]
         + [f"{state}: {count}" for state, count in states.items() if state != "SENT"]
         + (["second mails"] if doubled else [])
@@ -61,25 +67,29 @@ async def measure(folder: Path) -> Figures:
     }
 
 
-async def one(kind: str, fake: FakeRedis, relay: Relay, running: ServiceProcess) -> Figures:
-    """Let Redis answer *kind*; give how late the mails were, the loop's pause included."""
-    fake.floods = kind not in KINDS
-    fake.reply = KINDS.get(kind, fake.reply)
+async def measure_reply_kind(
+    kind: str, fake: FakeRedis, relay: Relay, running: ServiceProcess
+) -> Figures:
+    """Make Redis reply with *kind*; return how late the mails were at most."""
+    fake.floods = kind not in REPLIES
+    fake.reply = REPLIES.get(kind, fake.reply)
     fake.drop_all()
-    begun, before, heard = time.time(), len(relay.ledger), len(fake.heard)
-    later = int(begun) + 2
-    number = int(begun * 1000) % 1_000_000_000
+    started, before, received = time.time(), len(relay.ledger), len(fake.commands)
+    later = int(started) + 2
+    number = int(started * 1000) % 1_000_000_000
     dues = {number + n: 1 if n < HALF else later for n in range(2 * HALF)}
-    async with scheduler(running.target) as stub:
+    async with scheduler_stub(running.target) as stub:
         for each, due in dues.items():
             await stub.ScheduleMeet(a_meet(each, timestamp=due), timeout=5)
-    took = time.time() - begun
-    await until(lambda: len(relay.ledger) == before + 2 * HALF, within=LATEST_SECONDS)
-    late = [kept.time - max(begun + took, due_of(kept.recipient)) for kept in relay.ledger[before:]]
+    took = time.time() - started
+    await until(lambda: len(relay.ledger) == before + 2 * HALF, within=DEADLINE_SECONDS)
+    late = [
+        kept.time - max(started + took, due_of(kept.recipient)) for kept in relay.ledger[before:]
+    ]
     return {
         "late_max_s": round(max(late), 3),
         "calls_s": round(took, 3),
-        "commands": len(fake.heard) - heard,
+        "commands": len(fake.commands) - received,
     }
 
 
@@ -92,8 +102,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     command = " ".join(["python -m tests.measure.nonsense", *sys.argv[1:]])
-    about = {**surroundings(), "command": command}
-    with a_folder() as folder:
+    about = {**run_metadata(), "command": command}
+    with a_temporary_folder() as folder:
         seen = {"surroundings": about, **asyncio.run(measure(folder))}
     text = json.dumps(seen, indent=1)
     print(text)

@@ -1,8 +1,8 @@
-"""Let clients ping every ten seconds for three minutes, and note whether any is sent away.
+"""Keep channels that ping every ten seconds open for three minutes, and record disconnections.
 
     python -m tests.measure.pings [--seconds 180] [--json docs/measurements/pings.json]
 
-Prints the state changes of each channel; nothing is judged here.
+Prints the state changes of each channel and checks nothing.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import a_stage
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import a_cluster
 
 PING_MS = 10_000
 Options = list[tuple[str, Any]]
@@ -41,20 +41,20 @@ CLIENTS: dict[str, Options] = {
 
 
 async def measure(folder: Path, seconds: float) -> Figures:
-    async with a_stage(folder, services=1) as stage, asyncio.TaskGroup() as tasks:
-        target = stage.services[0].target
+    async with a_cluster(folder, services=1) as cluster, asyncio.TaskGroup() as tasks:
+        target = cluster.services[0].target
         states = {
             name: tasks.create_task(
-                states_of(target, options, seconds, watches=name == "watching health")
+                record_states(target, options, seconds, watches=name == "watching health")
             )
             for name, options in CLIENTS.items()
         }
     return {name: task.result() for name, task in states.items()}
 
 
-async def states_of(target: str, options: Options, seconds: float, *, watches: bool) -> Figures:
-    """Keep a channel for *seconds*; return each state that it came to, and when."""
-    begun, seen = time.monotonic(), []
+async def record_states(target: str, options: Options, seconds: float, *, watches: bool) -> Figures:
+    """Keep a channel open for *seconds*; return its state changes, each with its time."""
+    started, seen = time.monotonic(), []
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         await asyncio.wait_for(channel.channel_ready(), 10)
         watching = asyncio.create_task(watch(channel)) if watches else None
@@ -64,7 +64,7 @@ async def states_of(target: str, options: Options, seconds: float, *, watches: b
                 while True:
                     await channel.wait_for_state_change(state)
                     state = channel.get_state(try_to_connect=True)
-                    seen.append([round(time.monotonic() - begun, 1), state.name])
+                    seen.append([round(time.monotonic() - started, 1), state.name])
         if watching is not None:
             watching.cancel()
     return {"seconds": seconds, "ping_every_ms": PING_MS, "state_changes": seen}
@@ -81,12 +81,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
     if options.json:
         command = f"python -m tests.measure.pings --json {options.json}"
-        where = {**surroundings(), "command": command}
+        where = {**run_metadata(), "command": command}
         text = json.dumps({"surroundings": where, "pings": measured}, indent=1)
         options.json.write_text(text + "\n")
 

@@ -1,10 +1,10 @@
-"""Cancel and move jobs at the moment they are due, with two replicas, one of them frozen or not.
+"""Cancel and reschedule jobs at the moment they are due, with two replicas, one frozen or not.
 
     python -m tests.measure.races [--seeds 3] [--jobs 2000] [--json docs/measurements/races.json]
     python -m tests.measure.races --claimed [--json docs/measurements/races_claimed.json]
 
-With --claimed, each job is cancelled or its address blocked while a slow relay is asked to take its
-mail. Prints one line per run; `first_problems` lists what was not as it has to be.
+With --claimed, each job is cancelled or its address suppressed while it is claimed and the relay is
+slow. Prints one line per run; `first_problems` lists what was not as expected.
 """
 
 import argparse
@@ -15,24 +15,24 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from gcsched.cli.commands.serve import fastest_loop
-from tests.measure.spine import Figures, a_folder, surroundings
+from gcsched.cli.commands.serve import find_loop_factory
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios import claimed_races
-from tests.scenarios.races import Scenario, figures, play
+from tests.scenarios.races import Scenario, figures, run_scenario
 
 COMMAND = " ".join(["python -m tests.measure.races", *sys.argv[1:]])
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> None:
-    before, seen = {**surroundings(), "command": COMMAND}, list[Figures]()
+    metadata, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
     for number, run in enumerate(runs(options)):
-        own = folder / str(number)
-        own.mkdir()
-        seen.append(await run(own))
+        run_folder = folder / str(number)
+        run_folder.mkdir()
+        seen.append(await run(run_folder))
         print(json.dumps(seen[-1]), flush=True)
         if options.json is not None:
-            kept = {"surroundings": before, "runs": seen}
-            options.json.write_text(json.dumps(kept, indent=1) + "\n")
+            report = {"surroundings": metadata, "runs": seen}
+            options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def runs(options: argparse.Namespace) -> Iterator[Callable[[Path], Awaitable[Figures]]]:
@@ -47,11 +47,11 @@ def runs(options: argparse.Namespace) -> Iterator[Callable[[Path], Awaitable[Fig
 
 
 async def race(scenario: Scenario, folder: Path) -> Figures:
-    return figures(await play(folder, scenario))
+    return figures(await run_scenario(folder, scenario))
 
 
 async def race_claimed(scenario: claimed_races.Scenario, folder: Path) -> Figures:
-    return claimed_races.figures(await claimed_races.play(folder, scenario))
+    return claimed_races.figures(await claimed_races.run_scenario(folder, scenario))
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--claimed", action="store_true")
     parser.add_argument("--json", type=Path)
-    with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    with a_temporary_folder() as folder, asyncio.Runner(loop_factory=find_loop_factory()) as runner:
         runner.run(measure(folder, parser.parse_args()))
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.measure.rate [--seconds 60] [--json docs/measurements/rate.json]
 
-Prints what the relay received; nothing is judged here.
+Prints what the relay received and checks nothing.
 """
 
 import argparse
@@ -11,37 +11,40 @@ import json
 from bisect import bisect_left
 from pathlib import Path
 
-from tests.measure.spine import Figures, a_folder, sent_by, surroundings
-from tests.scenarios.cluster import Stage, a_stage
-from tests.support.service import a_meet
+from tests.measure.delivery import Figures, a_temporary_folder, count_sent_by_service, run_metadata
+from tests.scenarios.cluster import Cluster, a_cluster
+from tests.support.service_process import a_meet
 from tests.support.wait import until
 
 RATE, BURST, SERVICES = 50, 10, 3
 
 
 async def measure(folder: Path, seconds: float) -> Figures:
-    """Have more mails due than may leave, and look at *seconds* of it from the first mail on."""
+    """Schedule more mails than the limit allows; measure *seconds* from the first mail on."""
     count = int(RATE * seconds) + 10 * BURST
     limits = {"smtp_rate": str(RATE), "smtp_burst": str(BURST)}
-    async with a_stage(folder, services=SERVICES, **limits) as stage:
-        await stage.call(a_meet(number, timestamp=1) for number in range(count))
-        await until(lambda: has_lasted(stage, seconds), within=seconds * 1.5 + 30, every=0.5)
-        return {"sent_by": sent_by(stage), **figures(times_of(stage), seconds)}
+    async with a_cluster(folder, services=SERVICES, **limits) as cluster:
+        await cluster.call(a_meet(number, timestamp=1) for number in range(count))
+        await until(lambda: has_lasted(cluster, seconds), within=seconds * 1.5 + 30, every=0.5)
+        return {
+            "sent_by": count_sent_by_service(cluster),
+            **figures(arrival_times(cluster), seconds),
+        }
 
 
-def times_of(stage: Stage) -> list[float]:
-    return sorted(entry["time"] for entry in stage.entries())
+def arrival_times(cluster: Cluster) -> list[float]:
+    return sorted(entry["time"] for entry in cluster.ledger_entries())
 
 
-def has_lasted(stage: Stage, seconds: float) -> bool:
-    times = times_of(stage)
+def has_lasted(cluster: Cluster, seconds: float) -> bool:
+    times = arrival_times(cluster)
     return bool(times) and times[-1] - times[0] >= seconds
 
 
 def figures(times: list[float], seconds: float) -> Figures:
     within = [each for each in times if each < times[0] + seconds]
-    windows = [bisect_left(within, begin + 1) - place for place, begin in enumerate(within)]
-    full = [count for count, begin in zip(windows, within, strict=True) if begin + 1 <= within[-1]]
+    windows = [bisect_left(within, start + 1) - place for place, start in enumerate(within)]
+    full = [count for count, start in zip(windows, within, strict=True) if start + 1 <= within[-1]]
     return {
         "limit": {"per_second": RATE, "burst": BURST, "services": SERVICES},
         "seconds": seconds,
@@ -57,11 +60,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
     if options.json:
-        text = json.dumps({"surroundings": surroundings(), "rate": measured}, indent=1)
+        text = json.dumps({"surroundings": run_metadata(), "rate": measured}, indent=1)
         options.json.write_text(text + "\n")
 
 

@@ -1,9 +1,10 @@
-"""Run another commit and this one on the same stores, under load and deaths of either.
+"""Run another commit and this one on the same stores, under load, while processes are replaced.
 
     python -m tests.measure.rolling --old COMMIT [--seconds 60] [--seed 1] [--seeds 1] [--json FILE]
 
-Three processes; SIGKILL or SIGTERM, and each is replaced by the other version. Prints one line of
-JSON per seed; `problems` lists what did not hold, and the exit code tells. --old may be a folder.
+Of three processes, one after the other is killed or stopped and replaced by the other version.
+Prints one line of JSON per seed; `problems` lists what was not as expected, and the exit code is 1
+if there were any. OLD may be a folder.
 """
 
 import argparse
@@ -12,19 +13,22 @@ import json
 import sys
 from pathlib import Path
 
-from gcsched.cli.commands.serve import fastest_loop
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.rolling import Scenario, figures, play
-from tests.support.versions import Version, other, present
+from gcsched.cli.commands.serve import find_loop_factory
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.rolling import Scenario, figures, run_scenario
+from tests.support.program_versions import Version, current_version, other_version
 
 COMMAND = " ".join(["python -m tests.measure.rolling", *sys.argv[1:]])
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> int:
-    versions: tuple[Version, Version] = (await other(options.old, folder), await present())
+    versions: tuple[Version, Version] = (
+        await other_version(options.old, folder),
+        await current_version(),
+    )
     for version in versions:
         await version.check()
-    before, seen = {**surroundings(), "command": COMMAND}, list[Figures]()
+    metadata, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
     for seed in range(options.seed, options.seed + options.seeds):
         scenario = Scenario(
             seed=seed,
@@ -32,13 +36,13 @@ async def measure(folder: Path, options: argparse.Namespace) -> int:
             per_second=options.per_second,
             versions=versions,
         )
-        own = (options.keep or folder) / f"seed-{seed}"
-        own.mkdir(parents=True)
-        seen.append(figures(await play(own, scenario)))
+        run_folder = (options.keep or folder) / f"seed-{seed}"
+        run_folder.mkdir(parents=True)
+        seen.append(figures(await run_scenario(run_folder, scenario)))
         print(json.dumps(seen[-1]), flush=True)
         if options.json is not None:
-            kept = {"surroundings": before, "runs": seen}
-            options.json.write_text(json.dumps(kept, indent=1) + "\n")
+            report = {"surroundings": metadata, "runs": seen}
+            options.json.write_text(json.dumps(report, indent=1) + "\n")
     return int(any(each["problems"] for each in seen))
 
 
@@ -51,7 +55,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="keep logs and data in this folder")
-    with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    with a_temporary_folder() as folder, asyncio.Runner(loop_factory=find_loop_factory()) as runner:
         return runner.run(measure(folder, parser.parse_args()))
 
 

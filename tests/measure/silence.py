@@ -2,9 +2,9 @@
 
     python -m tests.measure.silence [STAGE …] [--seconds 100] [--json FILE]
 
-Ten mails a second; from the tenth second on the first relay answers nothing any more from STAGE on:
-at CONNECT it takes connections only, at MAIL and BODY the kept sessions fall silent. Nothing is
-hurried: the patience is that of a service.
+Ten mails a second are scheduled; after ten seconds the first relay stops answering from STAGE on:
+at CONNECT it only accepts connections, at MAIL and BODY the open sessions fall silent. The time
+limits are those of a service in production.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.measure.spine import Figures, a_folder, surroundings
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import quantile
-from tests.support.relay.server import At, Hang, Kept, Relay
-from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.relay.server import At, Hang, KeptMail, Relay
+from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 
 PER_SECOND, BEFORE_SECONDS = 10, 10
@@ -35,7 +35,7 @@ async def measure(folder: Path, stage: At, seconds: int) -> Figures:
         Relay() as first,
         Relay() as second,
     ):
-        given = environment(
+        settings = environment(
             mongo=mongod.uri,
             redis=valkey.uri,
             relay_port=first.port,
@@ -44,27 +44,31 @@ async def measure(folder: Path, stage: At, seconds: int) -> Figures:
             fallback_smtp_security="none",
             stop_grace_seconds="1",
         )
-        async with service(folder, given) as running, scheduler(running.target) as stub:
-            begun, asked = time.time(), {}
+        async with (
+            running_service(folder, settings) as running,
+            scheduler_stub(running.target) as stub,
+        ):
+            started, scheduled = time.time(), {}
             for number in range(seconds * PER_SECOND):
-                await asyncio.sleep(max(0.0, begun + number / PER_SECOND - time.time()))
+                await asyncio.sleep(max(0.0, started + number / PER_SECOND - time.time()))
                 if number == BEFORE_SECONDS * PER_SECOND:
-                    fall_silent(first, stage)
+                    silence_relay(first, stage)
                 meet = a_meet(number, timestamp=1)
-                asked[meet.emailID] = time.time()
+                scheduled[meet.emailID] = time.time()
                 await stub.ScheduleMeet(meet, timeout=5)
-            await asyncio.sleep(45)  # a probe's mail goes on to the second relay by then
+            # By then a mail that probed the first relay has gone on to the second.
+            await asyncio.sleep(45)
             await running.stop()
         with MongoClient[dict[str, Any]](mongod.uri) as raw:
             states = Counter(job["state"] for job in raw.get_default_database()["jobs"].find())
-    return figures(first.ledger + second.ledger, asked, begun + BEFORE_SECONDS) | {
+    return figures(first.ledger + second.ledger, scheduled, started + BEFORE_SECONDS) | {
         "states": dict(states),
         "by_first": len(first.ledger),
         "by_second": len(second.ledger),
     }
 
 
-def fall_silent(relay: Relay, stage: At) -> None:
+def silence_relay(relay: Relay, stage: At) -> None:
     order = list(At)
     for at in order[order.index(stage) :]:
         relay.script(at, Hang())
@@ -72,10 +76,10 @@ def fall_silent(relay: Relay, stage: At) -> None:
         relay.drop_all()
 
 
-def figures(kept: list[Kept], asked: dict[str, float], since: float) -> Figures:
-    late = sorted(each.time - asked[each.recipient] for each in kept if each.time >= since)
+def figures(kept: list[KeptMail], scheduled: dict[str, float], since: float) -> Figures:
+    late = sorted(each.time - scheduled[each.recipient] for each in kept if each.time >= since)
     return {
-        "asked": len(asked),
+        "asked": len(scheduled),
         "arrived": len({each.recipient for each in kept}),
         "second_mails": len(kept) - len({each.recipient for each in kept}),
         "late_p50_s": round(quantile(late, 0.5), 2),
@@ -92,10 +96,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     command = " ".join(["python -m tests.measure.silence", *sys.argv[1:]])
-    about = {**surroundings(), "command": command}
-    seen: Figures = {"surroundings": about}
+    seen: Figures = {"surroundings": {**run_metadata(), "command": command}}
     for stage in options.stages:
-        with a_folder() as folder:
+        with a_temporary_folder() as folder:
             seen[stage] = asyncio.run(measure(folder, At(stage), options.seconds))
         print(stage, json.dumps(seen[stage]), flush=True)
     if options.json:

@@ -2,8 +2,8 @@
 
     python -m tests.measure.silent_dot [--seconds 15] [--json docs/measurements/silent_dot.json]
 
-A steady flow of 50 mails a second through 4 sessions; the fifth mail's body is read and never
-answered. Prints the pauses between the mails that each other session brought; nothing is judged.
+50 mails a second are sent through 4 sessions; the relay reads the fifth mail's body and never
+answers it. Prints the pauses between the mails of each other session and checks nothing.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.support.app import a_setting, running
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 
@@ -32,7 +32,7 @@ async def measure(folder: Path, seconds: int) -> Figures:
         Relay() as relay,
     ):
         relay.script(At.BODY, Hang(None), nth=SILENT)
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongod.uri,
             redis=valkey.uri,
             relay_port=relay.port,
@@ -40,7 +40,7 @@ async def measure(folder: Path, seconds: int) -> Figures:
             smtp_rate=str(PER_SECOND),
             stop_grace_seconds="1",
         )
-        async with running(settings) as app, scheduler(app.target) as stub:
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             count = PER_SECOND * seconds
             for number in range(count):
                 await stub.ScheduleMeet(a_meet(number, timestamp=1))
@@ -74,11 +74,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
     if options.json:
-        text = json.dumps({"surroundings": surroundings(), "silent_dot": measured}, indent=1)
+        text = json.dumps({"surroundings": run_metadata(), "silent_dot": measured}, indent=1)
         options.json.write_text(text + "\n")
 
 

@@ -1,8 +1,8 @@
-"""Measure the CPU that one mail costs us, against a sink in another process; prints JSON.
+"""Measure the CPU time that the SMTP sessions spend on a mail; print JSON.
 
-    python tests/measure/smtp_session.py PORT [--mails N] [--senders N] [--octets N] [--uvloop]
+    python -m tests.measure.smtp_session PORT [--mails N] [--senders N] [--octets N] [--uvloop]
 
-PORT is where a relay listens that accepts everything; run it as a process of its own.
+PORT is the port of a relay that accepts everything; run it as a separate process.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from typing import Any
 
 import uvloop
 
-from gcsched.adapters.smtp.options import Keep, RelaySettings, Security
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Security
 from gcsched.domain.mail import Mail
 from gcsched.domain.permit import Permit
 from gcsched.domain.smtp_reply import Answered
 
 
-async def permit() -> Permit:
+async def grant_permit() -> Permit:
     return Permit(until=time.monotonic() + 25, date=datetime.now(UTC))
 
 
@@ -35,22 +35,22 @@ def a_mail(number: int, octets: int) -> Mail:
     return Mail(sender="a@example.org", recipient=recipient, content=content.encode())
 
 
-async def carry(pool: Pool, mails: list[Mail]) -> int:
+async def send_all(pool: SmtpSessionPool, mails: list[Mail]) -> int:
     accepted = 0
     while mails:
-        outcome = await pool.send(mails.pop(), permit)
+        outcome = await pool.send(mails.pop(), grant_permit)
         accepted += isinstance(outcome, Answered) and outcome.reply.code == 250
     return accepted
 
 
 async def measure(options: argparse.Namespace) -> dict[str, float]:
     relay = RelaySettings(host="127.0.0.1", port=options.port, security=Security.NONE)
-    keep = Keep(sessions=options.senders, mails=options.mails)
+    limits = PoolLimits(sessions=options.senders, mails=options.mails)
     mails = [a_mail(number, options.octets) for number in range(options.mails)]
-    async with Pool(relay=relay, keep=keep) as pool:
-        await asyncio.gather(*(carry(pool, [mail]) for mail in mails[: options.senders]))
+    async with SmtpSessionPool(relay=relay, pool_limits=limits) as pool:
+        await asyncio.gather(*(send_all(pool, [mail]) for mail in mails[: options.senders]))
         cpu, wall = time.process_time(), time.perf_counter()
-        accepted = await asyncio.gather(*(carry(pool, mails) for _ in range(options.senders)))
+        accepted = await asyncio.gather(*(send_all(pool, mails) for _ in range(options.senders)))
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     sent = sum(accepted)
     return {

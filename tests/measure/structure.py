@@ -2,9 +2,10 @@
 
     python -m tests.measure.structure --json docs/measurements/structure.json --label after
 
-A room is a folder or a loose module directly below the package that is looked at; generated code
-is left out. Floors are the rooms on the longest way down; where rooms import each other in a
-circle, they share a floor and are counted as one circle.
+The components of a package are the packages and modules directly below it, generated code left
+out. In the JSON, `rooms` counts them, `arrows` the imports between them, `floors` the components on
+the longest chain of imports, and `circles` lists the import cycles; the components of a cycle count
+as one in `floors`. The keys stay as they are, so that the labels of one file can be compared.
 """
 
 import argparse
@@ -19,13 +20,13 @@ from pathlib import Path
 
 import grimp
 
-from tests.support.versions import described
+from tests.support.program_versions import describe_commit
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "gcsched"
 GENERATED = f"{PACKAGE}.pb"
 SHORT_FILE_LINES = 60
-Arrows = Mapping[str, AbstractSet[str]]
+Imports = Mapping[str, AbstractSet[str]]
 
 
 def main() -> None:
@@ -35,10 +36,10 @@ def main() -> None:
     options = parser.parse_args()
     figures = {
         "command": f"python -m tests.measure.structure --label {options.label}",
-        "commit": asyncio.run(described(ROOT)),
-        "files": of_files(),
-        "functions": of_functions(),
-        "rooms": {name: of_rooms(name) for name in packages()},
+        "commit": asyncio.run(describe_commit(ROOT)),
+        "files": measure_files(),
+        "functions": measure_functions(),
+        "rooms": {name: measure_imports(name) for name in packages()},
     }
     print(json.dumps(figures, indent=1))
     if options.json is not None:
@@ -50,7 +51,7 @@ def sources() -> list[Path]:
     return sorted(path for path in (ROOT / PACKAGE).rglob("*.py") if path.parent.name != "pb")
 
 
-def of_files() -> dict[str, object]:
+def measure_files() -> dict[str, object]:
     lines = {path: path.read_text().count("\n") for path in sources()}
     named = {path: count for path, count in lines.items() if path.name != "__init__.py"}
     largest = max(named, key=named.__getitem__)
@@ -64,7 +65,7 @@ def of_files() -> dict[str, object]:
     }
 
 
-def of_functions() -> dict[str, object]:
+def measure_functions() -> dict[str, object]:
     sizes = sorted(
         (node.end_lineno - node.lineno + 1, f"{path.relative_to(ROOT)} {node.name}")
         for path in sources()
@@ -82,73 +83,75 @@ def of_functions() -> dict[str, object]:
 
 
 @cache
-def graph() -> grimp.ImportGraph:
+def import_graph() -> grimp.ImportGraph:
     return grimp.build_graph(PACKAGE, cache_dir=None)
 
 
 def packages() -> list[str]:
-    """Return the package and each package in it that has rooms of its own."""
+    """Return the package and each package in it that has more than one component."""
     names = {f"{PACKAGE}.{path.parent.relative_to(ROOT / PACKAGE)}" for path in sources()}
     inner = sorted(name.replace("/", ".") for name in names if not name.endswith("."))
-    return [PACKAGE, *(name for name in inner if len(rooms_of(name)) > 1)]
+    return [PACKAGE, *(name for name in inner if len(components_of(name)) > 1)]
 
 
-def rooms_of(package: str) -> list[str]:
-    return sorted(room for room in graph().find_children(package) if room != GENERATED)
+def components_of(package: str) -> list[str]:
+    return sorted(each for each in import_graph().find_children(package) if each != GENERATED)
 
 
-def of_rooms(package: str) -> dict[str, object]:
-    arrows = {room: set(below(room, rooms_of(package))) for room in rooms_of(package)}
-    circles = circles_of(arrows)
+def measure_imports(package: str) -> dict[str, object]:
+    components = components_of(package)
+    imports = {each: set(find_imported(each, components)) for each in components}
+    cycles = cycles_of(imports)
     return {
-        "rooms": len(arrows),
-        "arrows": sum(len(targets) for targets in arrows.values()),
-        "floors": floors_of(arrows, circles),
-        "circles": [sorted(circle) for circle in circles],
+        "rooms": len(imports),
+        "arrows": sum(len(targets) for targets in imports.values()),
+        "floors": count_layers(imports, cycles),
+        "circles": [sorted(cycle) for cycle in cycles],
     }
 
 
-def below(room: str, rooms: list[str]) -> Iterator[str]:
-    inside = {room, *graph().find_descendants(room)}
-    for module in inside:
-        for imported in graph().find_modules_directly_imported_by(module):
-            for other in rooms:
-                if other != room and (imported == other or imported.startswith(f"{other}.")):
+def find_imported(component: str, components: list[str]) -> Iterator[str]:
+    """Yield the other components that a module of *component* imports."""
+    for module in {component, *import_graph().find_descendants(component)}:
+        for imported in import_graph().find_modules_directly_imported_by(module):
+            for other in components:
+                if other != component and (imported == other or imported.startswith(f"{other}.")):
                     yield other
 
 
-def reached(arrows: Arrows, start: str) -> set[str]:
+def reachable_from(imports: Imports, start: str) -> set[str]:
     found: set[str] = set()
-    ahead = list(arrows[start])
+    ahead = list(imports[start])
     while ahead:
-        if (room := ahead.pop()) not in found:
-            found.add(room)
-            ahead.extend(arrows[room])
+        if (component := ahead.pop()) not in found:
+            found.add(component)
+            ahead.extend(imports[component])
     return found
 
 
-def circles_of(arrows: Arrows) -> list[frozenset[str]]:
-    """Return the groups of rooms each of which reaches every other one of its group."""
-    ways = {room: reached(arrows, room) for room in arrows}
+def cycles_of(imports: Imports) -> list[frozenset[str]]:
+    """Return the sets of components each of which reaches all others of its set."""
+    reached = {each: reachable_from(imports, each) for each in imports}
     groups = {
-        frozenset(other for other in arrows if other in ways[room] and room in ways[other])
-        for room in arrows
+        frozenset(other for other in imports if other in reached[each] and each in reached[other])
+        for each in imports
     }
     return sorted((group for group in groups if group), key=sorted)
 
 
-def floors_of(arrows: Arrows, circles: list[frozenset[str]]) -> int:
-    group_of = {room: circle for circle in circles for room in circle}
+def count_layers(imports: Imports, cycles: list[frozenset[str]]) -> int:
+    """Return the length of the longest chain of imports; a cycle counts as one layer."""
+    cycle_of = {component: cycle for cycle in cycles for component in cycle}
 
-    def group(room: str) -> frozenset[str]:
-        return group_of.get(room, frozenset({room}))
+    def group(component: str) -> frozenset[str]:
+        return cycle_of.get(component, frozenset({component}))
 
     @cache
-    def height(rooms: frozenset[str]) -> int:
-        targets = {group(target) for room in rooms for target in arrows[room]} - {rooms}
+    def height(members: frozenset[str]) -> int:
+        targets = {group(target) for each in members for target in imports[each]} - {members}
         return 1 + max((height(target) for target in targets), default=0)
 
-    return max(height(group(room)) for room in arrows)
+    return max(height(group(component)) for component in imports)
 
 
 if __name__ == "__main__":

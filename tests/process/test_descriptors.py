@@ -1,11 +1,11 @@
-"""What callers may hold is what stores and relays leave."""
+"""Callers get the descriptors that stores and relays leave."""
 
 import pytest
 
-from gcsched.config.settings import load
-from gcsched.process.descriptors import RESERVED, share
-from gcsched.wiring.capacity import needed
-from tests.support.service import environment
+from gcsched.config.settings import read_settings
+from gcsched.process.descriptors import RESERVED, divide_descriptors
+from gcsched.wiring.capacity import count_connections
+from tests.support.service_process import environment
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,10 @@ from tests.support.service import environment
         (100, 8, 16, True),
     ],
 )
-def test_callers_share_what_is_left(limit: int, http: int, grpc: int, *, is_short: bool) -> None:
-    found = share(limit, needed=200 - RESERVED)
+def test_callers_share_the_remaining_descriptors(
+    limit: int, http: int, grpc: int, *, is_short: bool
+) -> None:
+    found = divide_descriptors(limit, needed=200 - RESERVED)
 
     assert (found.http, found.grpc, found.is_short) == (http, grpc, is_short)
 
@@ -28,13 +30,13 @@ def test_callers_share_what_is_left(limit: int, http: int, grpc: int, *, is_shor
 def test_more_sessions_and_a_second_relay_need_more() -> None:
     other = {"fallback_smtp_host": "127.0.0.1", "fallback_smtp_port": "465"}
 
-    def asked(sessions: str, **others: str) -> int:
+    def count_needed(sessions: str, **others: str) -> int:
         mongo, redis = "mongodb://a/x", "redis://a/0"
         given = environment(
             mongo=mongo, redis=redis, relay_port=25, smtp_sessions=sessions, **others
         )
-        return needed(load(given))
+        return count_connections(read_settings(given))
 
-    # A session may ask Redis for a slot while it holds its connection to the relay.
-    assert asked("30") - asked("10") == 2 * 20
-    assert asked("30", **other) - asked("30") == 30
+    # A session may reserve a slot in Redis while it holds its connection to the relay.
+    assert count_needed("30") - count_needed("10") == 2 * 20
+    assert count_needed("30", **other) - count_needed("30") == 30

@@ -1,4 +1,4 @@
-"""Whether we could listen somewhere, asked of the machine itself."""
+"""Whether the service can listen on an address, checked on this machine."""
 
 import errno
 import os
@@ -7,28 +7,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from gcsched.dev.listen import free_or_any
+from gcsched.dev.listen import choose_free_address
 from gcsched.errors import CannotListen
-from gcsched.process.listening import cannot_listen, refuse_taken
+from gcsched.process.listening import check_can_listen, make_listen_error
 from tests.support.ports import free_port
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
+def port_in_use() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0", "localhost:0"])
-def test_a_free_address_is_no_trouble(address: str) -> None:
-    refuse_taken(address, "--grpc")
+def test_a_free_address_passes(address: str) -> None:
+    check_can_listen(address, "--grpc")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:", "0.0.0.0:", "localhost:"])
-def test_a_taken_one_is_refused_by_the_name_of_its_option(taken: int, host: str) -> None:
-    address = f"{host}{taken}"
+def test_an_address_in_use_is_refused_by_the_name_of_its_option(
+    port_in_use: int, host: str
+) -> None:
+    address = f"{host}{port_in_use}"
     with pytest.raises(CannotListen) as caught:
-        refuse_taken(address, "--grpc")
+        check_can_listen(address, "--grpc")
 
     assert str(caught.value) == (
         f"cannot listen on {address}: another program listens there; "
@@ -36,12 +38,12 @@ def test_a_taken_one_is_refused_by_the_name_of_its_option(taken: int, host: str)
     )
 
 
-def test_a_port_is_shared_with_those_who_share_it_only() -> None:
+def test_a_port_is_shared_only_with_processes_that_share_it() -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        refuse_taken(address, "--grpc", is_shared=True)
+        check_can_listen(address, "--grpc", is_shared=True)
         with pytest.raises(CannotListen):
-            refuse_taken(address, "--grpc")
+            check_can_listen(address, "--grpc")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_a_port_is_shared_with_those_who_share_it_only() -> None:
         (
             "192.0.2.1:50051",
             (
-                "this machine has no such address; set --grpc to one that it has, such as"
+                "this machine does not have this address; set --grpc to one that it has, such as"
                 " 127.0.0.1:50051, or to 0.0.0.0:50051 for all of them"
             ),
         ),
@@ -70,9 +72,9 @@ def test_a_port_is_shared_with_those_who_share_it_only() -> None:
         ),
     ],
 )
-def test_an_address_that_is_not_ours_is_refused(address: str, words: str) -> None:
+def test_an_address_of_another_machine_is_refused(address: str, words: str) -> None:
     with pytest.raises(CannotListen) as caught:
-        refuse_taken(address, "--grpc")
+        check_can_listen(address, "--grpc")
 
     assert str(caught.value) == f"cannot listen on {address}: {words}"
 
@@ -84,14 +86,14 @@ def test_an_address_that_is_not_ours_is_refused(address: str, words: str) -> Non
             errno.EACCES,
             "0.0.0.0:80",
             (
-                "a port below 1024 needs a right that this process lacks; set --grpc to a port from"
-                " 1024 on"
+                "a port below 1024 needs a privilege that this process lacks;"
+                " set --grpc to a port from 1024 on"
             ),
         ),
         (
             errno.EACCES,
             "127.0.0.1:8080",
-            "the system does not allow it to this user; set --grpc to another address",
+            "the system does not allow it for this user; set --grpc to another address",
         ),
         (
             errno.EMFILE,
@@ -100,12 +102,12 @@ def test_an_address_that_is_not_ours_is_refused(address: str, words: str) -> Non
         ),
     ],
 )
-def test_what_the_system_does_not_allow_says_what_to_do(
-    number: int, address: str, words: str
-) -> None:
+def test_a_forbidden_address_is_refused_with_advice(number: int, address: str, words: str) -> None:
     error = OSError(number, os.strerror(number))
 
-    assert str(cannot_listen(error, address, "--grpc")) == f"cannot listen on {address}: {words}"
+    assert (
+        str(make_listen_error(error, address, "--grpc")) == f"cannot listen on {address}: {words}"
+    )
 
 
 def test_a_port_whose_last_connection_just_ended_is_free() -> None:
@@ -119,15 +121,15 @@ def test_a_port_whose_last_connection_just_ended_is_free() -> None:
         accepted.close()
         client.recv(1)
 
-    refuse_taken(f"127.0.0.1:{port}", "--grpc")
+    check_can_listen(f"127.0.0.1:{port}", "--grpc")
 
 
-def test_a_taken_address_gives_way_to_any_free_port_of_its_host(taken: int) -> None:
-    assert free_or_any(f"127.0.0.1:{taken}", beside="127.0.0.1:1") == "127.0.0.1:0"
+def test_an_address_in_use_is_replaced_by_any_free_port_of_its_host(port_in_use: int) -> None:
+    assert choose_free_address(f"127.0.0.1:{port_in_use}", avoid="127.0.0.1:1") == "127.0.0.1:0"
 
 
-def test_a_free_address_is_taken_unless_somebody_else_is_to_have_it() -> None:
+def test_a_free_address_is_chosen_unless_it_is_reserved() -> None:
     free = f"127.0.0.1:{free_port()}"
 
-    assert free_or_any(free, beside="127.0.0.1:1") == free
-    assert free_or_any(free, beside=free) == "127.0.0.1:0"
+    assert choose_free_address(free, avoid="127.0.0.1:1") == free
+    assert choose_free_address(free, avoid=free) == "127.0.0.1:0"

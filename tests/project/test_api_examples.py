@@ -3,10 +3,10 @@
 import re
 
 from tests.generate.api_reference import PAGE
-from tests.support.app import Running
-from tests.support.command import python, shell
+from tests.support.command import run_python, run_shell
+from tests.support.in_process_app import RunningApp
 
-PLACE = "localhost:50051"
+EXAMPLE_TARGET = "localhost:50051"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
@@ -14,8 +14,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
-async def test_the_shell_examples_succeed_in_their_order(app: Running) -> None:
-    done = await shell("\n".join(blocks("sh")), GCSCHED_TARGET=app.target)
+async def test_the_shell_examples_succeed_in_their_order(app: RunningApp) -> None:
+    done = await run_shell("\n".join(blocks("sh")), GCSCHED_TARGET=app.target)
 
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert re.search(r"^state +CANCELLED$", done.stdout, re.MULTILINE)
@@ -23,11 +23,11 @@ async def test_the_shell_examples_succeed_in_their_order(app: Running) -> None:
     assert "sending     PAUSED by " in done.stdout
 
 
-async def test_the_python_examples_succeed_in_their_order(app: Running) -> None:
+async def test_the_python_examples_succeed_in_their_order(app: RunningApp) -> None:
     outputs = []
     for block in blocks("python"):
-        assert PLACE in block
-        done = await python("-c", block.replace(PLACE, app.target))
+        assert EXAMPLE_TARGET in block
+        done = await run_python("-c", block.replace(EXAMPLE_TARGET, app.target))
         assert done.returncode == 0, done.stderr
         outputs.append(done.stdout)
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gcsched.cli.failure import CommandFailed, found_here
+from gcsched.cli.failure import CommandFailed, describe_error
 from gcsched.cli.main import COMMANDS
 from gcsched.errors import SettingsProblems
 from tests.cli.test_proxies import leaves
-from tests.support.command import command
+from tests.support.command import run_command
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
@@ -19,31 +19,31 @@ def kinds(of: type[CommandFailed]) -> Iterator[type[CommandFailed]]:
         yield from kinds(below)
 
 
-def quoted_in(pattern: str) -> set[str]:
+def find_code_spans(pattern: str) -> set[str]:
     [passage] = re.findall(pattern, PAGE, re.DOTALL)
     return set(re.findall(r"`([^`]+)`", passage))
 
 
 def test_every_reason_of_a_failure_found_here_is_listed() -> None:
-    listed = quoted_in(r"`reason` then is (.*?FAILED`)\.")
+    listed = find_code_spans(r"`reason` then is (.*?FAILED`)\.")
 
-    settings = found_here(SettingsProblems(["wrong"])).reason
+    settings = describe_error(SettingsProblems(["wrong"])).reason
     ours = {each for each in kinds(CommandFailed) if each.__module__.startswith("gcsched.")}
     assert listed == {settings, *(each.reason for each in ours)}
 
 
 async def test_the_commands_that_ask_are_named() -> None:
-    named = quoted_in(r"\*\*Asking\.\*\* (.*?) ask first")
+    named = find_code_spans(r"\*\*Asking\.\*\* (.*?) ask first")
 
     asking = {
         name
         for name, _ in leaves(COMMANDS)
-        if "--yes " in (await command(*name.split(), "--help")).out
+        if "--yes " in (await run_command(*name.split(), "--help")).out
     }
     assert named == asking
 
 
 async def test_documents_that_no_message_of_the_contract_has_are_shown() -> None:
-    shown = quoted_in(r"one for each item of a list\. (.*?) have\s+documents of their own")
+    shown = find_code_spans(r"one for each item of a list\. (.*?) have\s+documents of their own")
 
     assert shown == {"schedule", "health", "template check"}

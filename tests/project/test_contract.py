@@ -1,4 +1,4 @@
-"""The old contract is all inside the new one: names, numbers and types, as protoc reads both."""
+"""The new contract contains the old one: names, numbers and types, as protoc reads both."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from grpc_tools import protoc
 
 from gcsched.pb import task_pb2
-from gcsched.rpc.contract import published_file, published_text
+from gcsched.rpc.contract import build_published_file, replace_internal_names
 from tests.generate import contract
 
 OLD = Path(__file__).parents[1] / "e2e" / "old_client"
@@ -17,21 +17,21 @@ OLD = Path(__file__).parents[1] / "e2e" / "old_client"
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pb2.FileDescriptorProto:
-    """The file that existing clients were generated from, read by protoc."""
-    described = tmp_path_factory.mktemp("old") / "old.bin"
-    code = protoc.main(["protoc", f"-I{OLD}", f"--descriptor_set_out={described}", "task.proto"])
+    """The contract that existing clients were generated from, read by protoc."""
+    descriptors = tmp_path_factory.mktemp("old") / "old.bin"
+    code = protoc.main(["protoc", f"-I{OLD}", f"--descriptor_set_out={descriptors}", "task.proto"])
     assert code == 0
-    [file] = descriptor_pb2.FileDescriptorSet.FromString(described.read_bytes()).file
+    [file] = descriptor_pb2.FileDescriptorSet.FromString(descriptors.read_bytes()).file
     return file
 
 
 @pytest.fixture(scope="module")
 def new() -> descriptor_pb2.FileDescriptorProto:
-    return contract.read().file
+    return contract.read_contract().file
 
 
 def fields(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[object, ...]]:
-    """Give all that the wire and the generated code of a client depend on."""
+    """Yield the properties of each field that the wire and generated clients depend on."""
     for message in file.message_type:
         for field in message.field:
             yield (
@@ -50,7 +50,7 @@ def methods(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[object, 
             )
 
 
-def test_every_old_field_is_where_it_was_and_what_it_was(
+def test_every_old_field_keeps_its_name_number_and_type(
     old: descriptor_pb2.FileDescriptorProto, new: descriptor_pb2.FileDescriptorProto
 ) -> None:
     assert len(list(fields(old))) == 7
@@ -58,14 +58,14 @@ def test_every_old_field_is_where_it_was_and_what_it_was(
     assert old.syntax == new.syntax == "proto3"
 
 
-def test_every_old_method_is_called_as_it_was(
+def test_every_old_method_keeps_its_path_and_messages(
     old: descriptor_pb2.FileDescriptorProto, new: descriptor_pb2.FileDescriptorProto
 ) -> None:
     assert len(list(methods(old))) == 1
     assert set(methods(old)) <= set(methods(new))
 
 
-def test_an_old_answer_can_be_read_in_a_new_one() -> None:
+def test_an_old_response_is_a_prefix_of_the_new_one() -> None:
     answer = task_pb2.MeetResponse(success=True, job_id="j", outcome=task_pb2.MeetResponse.REPLAYED)
 
     octets = answer.SerializeToString()
@@ -79,28 +79,28 @@ def test_no_number_is_used_twice(new: descriptor_pb2.FileDescriptorProto) -> Non
         assert len(numbers) == len(set(numbers)), message.name
 
 
-def test_what_the_service_publishes_is_what_protoc_reads(
+def test_the_published_contract_is_the_one_that_protoc_reads(
     new: descriptor_pb2.FileDescriptorProto,
 ) -> None:
     as_read = descriptor_pb2.FileDescriptorProto()
     as_read.CopyFrom(new)
     as_read.ClearField("source_code_info")
     for message in as_read.message_type:
-        without_json_names(message)
+        remove_json_names(message)
 
-    assert published_file() == as_read
+    assert build_published_file() == as_read
 
 
-def without_json_names(message: descriptor_pb2.DescriptorProto) -> None:
-    """Leave out what protoc adds for its plugins, and generated code does not keep."""
+def remove_json_names(message: descriptor_pb2.DescriptorProto) -> None:
+    """Remove the names that protoc adds for its plugins and that generated code does not keep."""
     for field in message.field:
         field.ClearField("json_name")
     for nested in message.nested_type:
-        without_json_names(nested)
+        remove_json_names(nested)
 
 
 def test_an_error_of_protobuf_names_the_published_message() -> None:
     with pytest.raises(DecodeError) as caught:
         task_pb2.MeetRequest.FromString(b"\xff")
 
-    assert "'scheduler.MeetRequest'" in published_text(str(caught.value))
+    assert "'scheduler.MeetRequest'" in replace_internal_names(str(caught.value))

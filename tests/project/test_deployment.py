@@ -1,4 +1,4 @@
-"""The image, the compose file and the manifests say what the program understands."""
+"""The image, the compose file and the manifests match what the program expects."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from gcsched import __version__
-from gcsched.config.settings import Settings, load, unknown_names
+from gcsched.config.settings import Settings, find_unknown_names, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -24,11 +24,11 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 DEPLOYMENT, _ = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8"))
 POD = DEPLOYMENT["spec"]["template"]["spec"]
 SECRETS = ROOT / "deploy" / "secrets"
-WRITTEN = [ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "deploy/kubernetes.yaml"]
+DEPLOYMENT_FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "deploy/kubernetes.yaml"]
 
 
 def instructions(name: str) -> list[str]:
-    """Give what follows each *name* in the Dockerfile, continued lines joined."""
+    """Return the arguments of each *name* instruction in the Dockerfile, continued lines joined."""
     comments_gone = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)
     joined = re.sub(r"\\\n\s*", " ", comments_gone)
     return re.findall(rf"^{name} +(.*)$", joined, flags=re.MULTILINE)
@@ -51,12 +51,12 @@ def secrets(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SECRETS, tmp_path / "secrets", ignore=made_here))
 
 
-@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", DEPLOYMENT_FILES, ids=lambda file: file.name)
 def test_only_settings_that_exist_are_named(file: Path) -> None:
     named = set(re.findall(r"GCSCHED_[A-Z_]+", file.read_text(encoding="utf-8")))
     as_files = set(re.findall(r"\bgcsched_[a-z_]+", file.read_text(encoding="utf-8")))
 
-    unknown = unknown_names(dict.fromkeys(named | {name.upper() for name in as_files}, "x"))
+    unknown = find_unknown_names(dict.fromkeys(named | {name.upper() for name in as_files}, "x"))
     assert unknown == []
 
 
@@ -78,7 +78,7 @@ def test_secrets_are_made_once(secrets: Path) -> None:
     assert {path: path.read_bytes() for path in secrets.iterdir()} == made
 
 
-def test_secrets_are_reached_by_their_owner_and_read_by_any_user_of_a_container(
+def test_only_their_owner_reaches_the_secrets_and_any_user_of_a_container_reads_them(
     secrets: Path,
 ) -> None:
     make_secrets(secrets)
@@ -98,11 +98,11 @@ def test_secrets_are_not_mixed_with_older_ones(secrets: Path) -> None:
     assert "missing: redis_auth" in again.stderr
 
 
-def test_gcsched_and_its_stores_know_the_same_passwords(secrets: Path) -> None:
+def test_gcsched_and_its_stores_have_the_same_passwords(secrets: Path) -> None:
     make_secrets(secrets)
-    given = SERVICES["gcsched"]["environment"] | {"GCSCHED_SECRETS_DIR": str(secrets)}
+    environment = SERVICES["gcsched"]["environment"] | {"GCSCHED_SECRETS_DIR": str(secrets)}
 
-    settings = load(given)
+    settings = read_settings(environment)
 
     password = (secrets / "mongo_gcsched_password").read_text().strip()
     assert f"//gcsched:{password}@mongo:27017/" in settings.mongo_uri.get_secret_value()
@@ -114,15 +114,15 @@ def test_gcsched_and_its_stores_know_the_same_passwords(secrets: Path) -> None:
 def test_the_manifest_is_a_complete_set_of_settings(secrets: Path) -> None:
     make_secrets(secrets)
     (secrets / "gcsched_smtp_password").write_text("s3cret")
-    given = {variable["name"]: variable["value"] for variable in POD["containers"][0]["env"]}
+    environment = {each["name"]: each["value"] for each in POD["containers"][0]["env"]}
 
-    settings = load(given | {"GCSCHED_SECRETS_DIR": str(secrets)})
+    settings = read_settings(environment | {"GCSCHED_SECRETS_DIR": str(secrets)})
 
     assert settings.smtp_security == "starttls"
 
 
 def pod_specs(manifest: object) -> Iterator[dict[str, Any]]:
-    """Find what runs containers, in whatever kind of workload it stands."""
+    """Yield each pod specification in *manifest*, in any kind of workload."""
     if isinstance(manifest, dict):
         if "containers" in manifest:
             yield manifest
@@ -133,7 +133,7 @@ def pod_specs(manifest: object) -> Iterator[dict[str, Any]]:
             yield from pod_specs(each)
 
 
-def test_no_service_of_the_namespace_sets_a_variable_of_ours() -> None:
+def test_services_of_the_namespace_set_no_gcsched_variables() -> None:
     files = [*(ROOT / "deploy").rglob("*.yaml"), *(ROOT / "deploy").rglob("*.yml")]
     documents = [list(yaml.safe_load_all(each.read_text(encoding="utf-8"))) for each in files]
     found = list(pod_specs(documents))
@@ -150,13 +150,13 @@ def test_no_service_of_the_namespace_sets_a_variable_of_ours() -> None:
     ],
     ids=["compose", "kubernetes"],
 )
-def test_nobody_is_killed_within_the_grace(grace: timedelta) -> None:
+def test_the_grace_period_is_longer_than_an_orderly_stop(grace: timedelta) -> None:
     own = timedelta(seconds=Settings.model_fields["stop_grace_seconds"].default)
 
-    assert grace >= own + timedelta(seconds=10), "the steps around it need time as well"
+    assert grace >= own + timedelta(seconds=10), "the other steps of a stop need time as well"
 
 
-def test_only_python3_is_called() -> None:
+def test_the_build_runs_no_program_but_python3() -> None:
     unquoted = re.sub(r"'[^']*'", "TEXT", "\n".join(instructions("RUN")))
     called = re.findall(r"(?:^|&&|;|\bthen|\belse|\bif) *([^\s;]+)", unquoted, re.MULTILINE)
 
@@ -171,18 +171,18 @@ def test_each_image_has_a_version() -> None:
         assert re.search(r":v?\d", image), image
 
 
-def test_the_version_is_the_packages() -> None:
+def test_the_version_is_the_one_of_the_package() -> None:
     assert f"VERSION={__version__}" in instructions("ARG")
     assert SERVICES["gcsched"]["image"].endswith(f":{__version__}")
     assert POD["containers"][0]["image"].endswith(f":{__version__}")
 
 
-def test_the_build_sees_what_the_package_is_made_of_and_nothing_else() -> None:
+def test_the_build_context_holds_the_files_of_the_package_and_nothing_else() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]
     project = pyproject["project"]
-    parts = {*wheel["packages"], *wheel["force-include"], project["readme"]}
-    first, *let_in = [
+    inputs = {*wheel["packages"], *wheel["force-include"], project["readme"]}
+    first, *included = [
         line
         for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
         if not line.startswith(("#", "**"))
@@ -195,9 +195,9 @@ def test_the_build_sees_what_the_package_is_made_of_and_nothing_else() -> None:
     }
 
     assert first == "*"
-    assert {line.removeprefix("!") for line in let_in} == copied
+    assert {line.removeprefix("!") for line in included} == copied
     licenses = {Path(file).parts[0] for file in project["license-files"]}
-    assert copied == parts | licenses | {"pyproject.toml"}
+    assert copied == inputs | licenses | {"pyproject.toml"}
 
 
 def test_the_image_installs_the_client_the_service_and_the_fast_loop() -> None:
@@ -218,7 +218,7 @@ def test_the_image_installs_the_client_the_service_and_the_fast_loop() -> None:
     ]
 
 
-def test_the_image_says_openly_where_it_listens_and_is_not_root() -> None:
+def test_the_image_sets_where_it_listens_and_does_not_run_as_root() -> None:
     assert "GCSCHED_GRPC_LISTEN=0.0.0.0:50051" in instructions("ENV")[-1]
     assert "GCSCHED_HTTP_LISTEN=0.0.0.0:8080" in instructions("ENV")[-1]
     assert instructions("EXPOSE") == ["50051 8080"]
@@ -226,7 +226,7 @@ def test_the_image_says_openly_where_it_listens_and_is_not_root() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_confined_and_tells_its_health(name: str) -> None:
+def test_a_service_is_confined_and_has_a_health_check(name: str) -> None:
     service = SERVICES[name]
 
     assert service["read_only"] is True
@@ -237,7 +237,7 @@ def test_a_service_is_confined_and_tells_its_health(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_gcsched_starts_when_what_it_needs_is_healthy() -> None:
+def test_gcsched_starts_when_the_services_it_needs_are_healthy() -> None:
     needed = SERVICES["gcsched"]["depends_on"]
 
     assert set(needed) == set(SERVICES) - {"gcsched"}
@@ -245,9 +245,9 @@ def test_gcsched_starts_when_what_it_needs_is_healthy() -> None:
 
 
 @pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/servez")])
-def test_the_probes_ask_what_there_is(probe: str, path: str) -> None:
+def test_the_probes_use_existing_paths_and_ports(probe: str, path: str) -> None:
     (container,) = POD["containers"]
 
     assert container[f"{probe}Probe"]["httpGet"] == {"port": "http", "path": path}
     assert {"name": "http", "containerPort": 8080} in container["ports"]
-    assert "startupProbe" not in container, "while MongoDB is away it is alive, though not ready"
+    assert "startupProbe" not in container, "without MongoDB it is alive but not ready"

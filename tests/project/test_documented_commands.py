@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gcsched.cli.failure import WrongUsage
-from gcsched.cli.main import COMMANDS, parsed
+from gcsched.cli.main import COMMANDS, parse_arguments
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,20 +32,20 @@ def commands_on(page: Path) -> Iterator[str]:
         yield REST_OF_A_PIPE.sub("", found[1].replace("\n", " "))
 
 
-def check(line: str) -> None:
+def check_command(line: str) -> None:
     """Parse *line*; of one that only names a command, ask for its help."""
     words = shlex.split(line, comments=True)
     is_name = all(re.fullmatch("[a-z]+|…", each) for each in words)
     asked = [*(each for each in words if each != "…"), "--help"] if is_name else words
     with suppress(SystemExit):  # that is how argparse ends a help
-        parsed(asked, COMMANDS)
+        parse_arguments(asked, COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_command_on_a_page_is_one(page: Path) -> None:
     for line in commands_on(page):
         if ANY_COMMAND.isdisjoint(line.split()):
-            check(line)
+            check_command(line)
 
 
 def test_commands_are_found_and_one_that_is_not_there_is_wrong() -> None:
@@ -55,4 +55,4 @@ def test_commands_are_found_and_one_that_is_not_there_is_wrong() -> None:
     assert {"dev --demo", "job show ID", "job list"} < found
     for wrong in ("job get ID", "job get", "jobs retry --status failed", "helth"):
         with pytest.raises(WrongUsage):
-            check(wrong)
+            check_command(wrong)

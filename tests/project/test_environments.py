@@ -1,4 +1,4 @@
-"""The built wheel in clean environments: the oldest and the newest packages that it allows."""
+"""The built wheel in virtual environments with the oldest and the newest allowed packages."""
 
 import re
 import sys
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app import Running
-from tests.support.environments import (
-    Environment,
-    bare,
-    built_wheel,
-    problems_of_use,
-    with_newest,
-    with_oldest,
+from tests.support.in_process_app import RunningApp
+from tests.support.readme_examples import CLIENT_EXAMPLES
+from tests.support.virtual_environments import (
+    VirtualEnvironment,
+    build_wheel,
+    create_environment,
+    find_client_problems,
+    install_newest,
+    install_oldest,
 )
-from tests.support.readme import CLIENT_EXAMPLES
 
 pytestmark = pytest.mark.registry
 FLOORS = {
@@ -49,30 +49,30 @@ CHECKERS = {
 
 
 async def test_the_client_runs_on_the_oldest_packages_that_it_allows(
-    tmp_path: Path, app: Running
+    tmp_path: Path, app: RunningApp
 ) -> None:
-    oldest = await bare(tmp_path / "oldest")
-    await with_oldest(oldest, await built_wheel(tmp_path))
+    oldest = await create_environment(tmp_path / "oldest")
+    await install_oldest(oldest, await build_wheel(tmp_path))
 
     installed = await oldest.versions()
     assert FLOORS.items() <= installed.items()
-    await assert_it_works(oldest, app)
+    await assert_client_works(oldest, app)
 
 
 async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
-    tmp_path: Path, app: Running
+    tmp_path: Path, app: RunningApp
 ) -> None:
-    newest = await bare(tmp_path / "newest")
-    await with_newest(newest, await built_wheel(tmp_path), beside=["redis>=6"])
+    newest = await create_environment(tmp_path / "newest")
+    await install_newest(newest, await build_wheel(tmp_path), other_packages=["redis>=6"])
 
     installed = await newest.versions()
     assert int(installed["redis"].partition(".")[0]) >= 6
     assert {"pydantic", "structlog", "motor"}.isdisjoint(installed)
-    await assert_it_works(newest, app)
+    await assert_client_works(newest, app)
 
 
-async def assert_it_works(environment: Environment, app: Running) -> None:
-    assert await problems_of_use(environment, app.target) == []
+async def assert_client_works(environment: VirtualEnvironment, app: RunningApp) -> None:
+    assert await find_client_problems(environment, app.target) == []
     served = await environment.run(environment.gcsched, "serve")
     assert re.fullmatch(r"gcsched serve cannot run: .*'gcsched\[server\]'`\n", served.stderr)
     assert served.returncode == 2
@@ -82,8 +82,8 @@ async def assert_it_works(environment: Environment, app: Running) -> None:
 async def test_a_strict_checker_takes_the_examples_and_finds_each_mistake(
     checker: str, tmp_path: Path
 ) -> None:
-    callers = await bare(tmp_path / "callers")
-    await with_newest(callers, await built_wheel(tmp_path), beside=STUBS)
+    callers = await create_environment(tmp_path / "callers")
+    await install_newest(callers, await build_wheel(tmp_path), other_packages=STUBS)
     examples = {f"example{number}.py": each for number, each in enumerate(CLIENT_EXAMPLES)}
     for name, text in {**examples, "mistakes.py": MISTAKES, **STRICT_PYRIGHT}.items():
         (callers.folder / name).write_text(text)

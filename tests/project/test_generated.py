@@ -1,4 +1,4 @@
-"""The committed generated code is what proto/ says."""
+"""The committed generated code matches proto/."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.rpc.contract import published_file
-from tests.generate.proto import PACKAGE, ROOT, internal
+from gcsched.rpc.contract import build_published_file
+from tests.generate.proto import PACKAGE, ROOT, rename_package
 
 
 def test_the_generated_code_is_up_to_date(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_the_stubs_call_the_published_service() -> None:
 
 
 def test_the_names_and_numbers_of_the_contract_never_change() -> None:
-    file = published_file()
+    file = build_published_file()
     messages = {
         message.name: {field.name: field.number for field in message.field}
         for message in file.message_type
@@ -46,4 +46,4 @@ def test_the_names_and_numbers_of_the_contract_never_change() -> None:
 )
 def test_a_contract_whose_package_cannot_be_renamed_is_not_generated(contract: str) -> None:
     with pytest.raises(ValueError, match="package scheduler;"):
-        internal(contract)
+        rename_package(contract)

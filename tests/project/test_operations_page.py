@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,22 @@ def rows() -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
 
 
-def quoted(cell: str) -> set[str]:
+def find_code_spans(cell: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", cell))
 
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-LASTING = "gcsched/usecases/lasting_trouble.py"
+LASTING_PROBLEM_MODULE = "gcsched/usecases/problem_log.py"
 MODULES = {
     str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
     for file in (ROOT / "gcsched").rglob("*.py")
 }
 
 
-def names_in(tree: ast.AST) -> set[str]:
+@cache
+def names_in(tree: ast.AST) -> frozenset[str]:
     """Return the names in *tree* that may become a field: of keywords, and texts."""
-    return {str(name) for node in ast.walk(tree) if (name := text_of(node)) is not None}
+    return frozenset(str(name) for node in ast.walk(tree) if (name := text_of(node)) is not None)
 
 
 def text_of(node: ast.AST) -> object:
@@ -39,34 +41,45 @@ def text_of(node: ast.AST) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-def logged(event: str) -> list[tuple[str, ast.Call]]:
+LOG_CALLS = [
+    (name, node)
+    for name, tree in MODULES.items()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.Call)
+    and isinstance(node.func, ast.Attribute)
+    and node.func.attr in LEVELS
+]
+"""Every call that logs, with its module: found once, because the package is large."""
+
+
+def find_log_calls(event: str) -> list[tuple[str, ast.Call]]:
     """Return the calls that log *event* by its name, each with its module."""
     return [
         (name, node)
-        for name, tree in MODULES.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in LEVELS
-        and [text_of(each) for each in node.args[:1]] == [event]
+        for name, node in LOG_CALLS
+        if [text_of(each) for each in node.args[:1]] == [event]
     ]
 
 
 def fields_of(event: str) -> set[str]:
     """Return the fields that a line with *event* may have; none: it is not logged."""
-    found = set()
-    for name, call in logged(event):
+    found: set[str] = set()
+    for name, call in find_log_calls(event):
         found |= {"", *(each.arg for each in call.keywords if each.arg is not None)}
         for each in call.keywords:
             if each.arg is None:  # **facts: from this module, or from the function that is called
-                found |= names_in(MODULES[name]) | made_by(each.value)
+                found |= names_in(MODULES[name]) | find_names_made_by(each.value)
     if found:
         return found
     modules = [tree for tree in MODULES.values() if event in names_in(tree)]
-    return set().union(*map(names_in, [*modules, MODULES[LASTING]])) if modules else set()
+    return (
+        set().union(*map(names_in, [*modules, MODULES[LASTING_PROBLEM_MODULE]]))
+        if modules
+        else set()
+    )
 
 
-def made_by(value: ast.expr) -> set[str]:
+def find_names_made_by(value: ast.expr) -> set[str]:
     called = (
         value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
     )
@@ -80,11 +93,11 @@ def made_by(value: ast.expr) -> set[str]:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
 def test_each_event_of_the_table_is_logged_with_its_fields(row: list[str]) -> None:
-    events = quoted(row[0]) | quoted(row[1])
+    events = find_code_spans(row[0]) | find_code_spans(row[1])
     fields = {event: fields_of(event) for event in events}
 
     assert [event for event in events if not fields[event]] == []
-    assert quoted(row[2]) - set().union(*fields.values()) == set()
+    assert find_code_spans(row[2]) - set().union(*fields.values()) == set()
 
 
 def test_the_table_is_found_and_a_field_of_another_event_is_not() -> None:

@@ -1,4 +1,4 @@
-"""Many invitations in one call, each answered for itself."""
+"""Batches of requests in one call, each answered by itself."""
 
 import asyncio
 import time
@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler
-from tests.support.status_details import reason, status_of, violations
+from tests.support.service_process import Stub, a_meet, scheduler_stub
+from tests.support.status_details import error_reason, status_of, violations
 from tests.support.wait import until
 
 Response = task_pb2.MeetResponse
@@ -25,8 +25,8 @@ async def batch(stub: Stub, requests: Iterable[task_pb2.MeetRequest]) -> Answers
     return list(reply.answers)
 
 
-async def ids(app: Running) -> dict[str, str]:
-    """Give employee → job id, as MongoDB has them."""
+async def ids(app: RunningApp) -> dict[str, str]:
+    """Return the job ids in MongoDB by employee."""
     return {job["empid"]: job["_id"] async for job in app.resources.mongo.jobs.find()}
 
 
@@ -34,7 +34,9 @@ def later(number: int, **others: Any) -> task_pb2.MeetRequest:
     return a_meet(number, timestamp=int(time.time()) // HOUR * HOUR + 2 * HOUR, **others)
 
 
-async def test_a_thousand_are_stored_and_answered_in_their_order(stub: Stub, app: Running) -> None:
+async def test_a_thousand_are_stored_and_answered_in_their_order(
+    stub: Stub, app: RunningApp
+) -> None:
     requests = [later(number) for number in range(1_000)]
 
     answers = await batch(stub, requests)
@@ -45,17 +47,17 @@ async def test_a_thousand_are_stored_and_answered_in_their_order(stub: Stub, app
     assert len(stored) == 1_000
 
 
-async def test_what_is_due_is_mailed(stub: Stub, relay: Relay) -> None:
+async def test_due_jobs_are_mailed(stub: Stub, relay: Relay) -> None:
     await batch(stub, [a_meet(number) for number in range(50)])
 
     await until(lambda: len(relay.ledger) == 50)
     assert relay.violations == []
 
 
-async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Running) -> None:
+async def test_an_invalid_request_never_affects_its_neighbours(stub: Stub, app: RunningApp) -> None:
     await stub.ScheduleMeet(later(1, request_id="R"))
     requests = [
-        later(2, emailID="nobody", empName="\n"),
+        later(2, emailID="no-at-sign", empName="\n"),
         later(3),
         later(1, request_id="R"),
         later(4, request_id="R"),
@@ -73,8 +75,8 @@ async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Ru
     assert [field for field, _ in violations(wrong.error)] == ["emailID", "empName"]
     assert (good.response.success, good.response.job_id) == (True, stored["EMP000003"])
     assert replayed.response.outcome == Response.REPLAYED
-    assert reason(reused.error) == ("REQUEST_ID_REUSED", {"job_id": stored["EMP000001"]})
-    assert reason(large.error)[0] == "REQUEST_TOO_LARGE"
+    assert error_reason(reused.error) == ("REQUEST_ID_REUSED", {"job_id": stored["EMP000001"]})
+    assert error_reason(large.error)[0] == "REQUEST_TOO_LARGE"
     assert (twin.response.outcome, twin.response.job_id) == (
         Response.REPLAYED,
         good.response.job_id,
@@ -87,7 +89,7 @@ async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Ru
 async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
     stub: Stub,
 ) -> None:
-    request = a_meet(1, emailID="nobody", timestamp=-1)
+    request = a_meet(1, emailID="no-at-sign", timestamp=-1)
 
     [answer] = await batch(stub, [request])
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -97,7 +99,7 @@ async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
-async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: Running, count: int) -> None:
+async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: RunningApp, count: int) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await batch(stub, [later(number) for number in range(count)])
 
@@ -109,10 +111,10 @@ async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: Running, count: in
 async def test_a_batch_counts_as_many_as_it_has(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    settings = a_setting(
+    settings = make_settings(
         mongo=mongo_uri, redis=redis_url, relay_port=relay.port, admission_waiting="10"
     )
-    async with running(settings) as app, scheduler(app.target) as stub:
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         alone = await batch(stub, [later(number) for number in range(11)])
         answers = await asyncio.gather(
             *(batch(stub, [later(100 * n + number) for number in range(6)]) for n in range(1, 51)),
@@ -122,15 +124,17 @@ async def test_a_batch_counts_as_many_as_it_has(
         assert {answer.response.success for answer in alone} == {True}
         refused = [each for each in answers if isinstance(each, grpc.aio.AioRpcError)]
         assert {each.code() for each in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        assert {reason(status_of(each))[0] for each in refused} == {"OVERLOADED"}
+        assert {error_reason(status_of(each))[0] for each in refused} == {"OVERLOADED"}
         assert len(await ids(app)) == 11 + 6 * (50 - len(refused))
 
 
 async def test_one_notification_per_employee_and_window(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, dedup="employee")
-    async with running(settings) as app, scheduler(app.target) as stub:
+    settings = make_settings(
+        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, dedup="employee"
+    )
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         first = await stub.ScheduleMeet(later(1, request_id="R"))
         again = await stub.ScheduleMeet(later(1, request_id="R"))
         other = await stub.ScheduleMeet(later(1, message="Something else"))
@@ -147,11 +151,11 @@ async def test_one_notification_per_employee_and_window(
     assert one.response.outcome == Response.CREATED
 
 
-async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_least(
+async def test_a_thousand_previews_fit_into_one_answer_and_have_at_least_their_size(
     stub: Stub,
 ) -> None:
-    wish = {"message": "я" * 998, "validate_only": True}
-    answers = await batch(stub, [later(n, **wish) for n in range(1_000)])
+    fields = {"message": "я" * 998, "validate_only": True}
+    answers = await batch(stub, [later(n, **fields) for n in range(1_000)])
 
     previews = [answer.response.preview for answer in answers]
     whole = [preview for preview in previews if preview.html]
@@ -160,19 +164,19 @@ async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_le
     assert all(preview.subject and preview.size_bytes > 1_000 for preview in previews)
 
 
-async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
+async def test_a_thousand_requests_with_all_fields_invalid_fit_into_one_answer(
     stub: Stub,
 ) -> None:
     labels = {f"label-{number}": "x" * 64 for number in range(30)}
 
     answers = await batch(stub, [later(n, labels=labels) for n in range(1_000)])
 
-    assert {reason(answer.error)[0] for answer in answers} == {"INVALID_REQUEST"}
+    assert {error_reason(answer.error)[0] for answer in answers} == {"INVALID_REQUEST"}
     assert len(violations(answers[0].error)) > 5
 
 
-async def test_what_is_too_late_is_told_for_itself_and_what_was_made_in_time_is_found(
-    stub: Stub, app: Running, relay: Relay
+async def test_late_requests_fail_by_themselves_and_timely_jobs_are_found(
+    stub: Stub, app: RunningApp, relay: Relay
 ) -> None:
     then = int(time.time()) - 60
     first = await stub.ScheduleMeet(a_meet(1, timestamp=then))

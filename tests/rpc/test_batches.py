@@ -1,13 +1,19 @@
-"""A large batch is cut into the requests that protobuf itself finds in it."""
+"""A large batch is split into the same requests that protobuf parses."""
 
 import pytest
 from google.protobuf.message import DecodeError
 
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
-from gcsched.rpc.batches import PARSED_WHOLE, Converted, batch_from, delimited, requests_of
+from gcsched.rpc.batches import (
+    MAX_PARSED_WHOLE,
+    ConvertedRequests,
+    as_requests,
+    parse_batch,
+    split_batch,
+)
 from gcsched.rpc.requests import request_from
-from tests.support.service import a_meet
+from tests.support.service_process import a_meet
 
 
 def a_large_batch(count: int = 40) -> task_pb2.BatchScheduleMeetsRequest:
@@ -19,11 +25,11 @@ def a_large_batch(count: int = 40) -> task_pb2.BatchScheduleMeetsRequest:
 def test_the_requests_are_those_that_protobuf_reads() -> None:
     batch = a_large_batch()
     raw = batch.SerializeToString()
-    found = requests_of(batch_from(raw))
+    found = as_requests(parse_batch(raw))
 
-    assert len(raw) > PARSED_WHOLE
+    assert len(raw) > MAX_PARSED_WHOLE
     assert [found.read(number) for number in range(len(found))] == list(batch.requests)
-    assert [found.octets(n) for n in range(len(found))] == [r.ByteSize() for r in batch.requests]
+    assert [found.size_of(n) for n in range(len(found))] == [r.ByteSize() for r in batch.requests]
 
 
 def test_both_kinds_are_converted_alike() -> None:
@@ -31,8 +37,8 @@ def test_both_kinds_are_converted_alike() -> None:
     numbers = range(3, 20)
     expected = [request_from(batch.requests[number]) for number in numbers]
 
-    for each in (batch, batch_from(batch.SerializeToString())):
-        converted = Converted(requests_of(each), numbers)
+    for each in (batch, parse_batch(batch.SerializeToString())):
+        converted = ConvertedRequests(as_requests(each), numbers)
         assert list(converted) == expected
         assert list(converted[2:5]) == expected[2:5]
 
@@ -41,7 +47,7 @@ def test_fields_of_a_later_contract_are_passed_over() -> None:
     unknown = b"\x10\x96\x01" + b"\x19" + b"12345678" + b"\x25" + b"1234" + b"\x2a\x02ab"
     one = a_meet(1).SerializeToString()
 
-    assert [bytes(each) for each in delimited(unknown + b"\n" + bytes([len(one)]) + one)] == [one]
+    assert [bytes(each) for each in split_batch(unknown + b"\n" + bytes([len(one)]) + one)] == [one]
 
 
 @pytest.mark.parametrize(
@@ -53,18 +59,18 @@ def test_fields_of_a_later_contract_are_passed_over() -> None:
         b"\x0b",
         b"\n\0" * 2_001,
     ],
-    ids=["cut off", "a length without end", "no length", "a group", "too many"],
+    ids=["cut off", "an endless length", "no length", "a group", "too many"],
 )
-def test_what_is_no_batch_is_malformed(raw: bytes) -> None:
+def test_octets_that_are_not_a_batch_are_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        list(delimited(raw))
+        list(split_batch(raw))
 
 
 def test_a_request_whose_text_is_not_utf_8_is_named() -> None:
     raw = a_large_batch().SerializeToString() + b"\x0a\x04\x0a\x02\xff\xfe"
-    found = requests_of(batch_from(raw))
+    found = as_requests(parse_batch(raw))
 
     with pytest.raises(MalformedMessage, match=r"requests\[41\] .*UTF-8"):
         found.read(41)
     with pytest.raises(DecodeError):
-        batch_from(b"\x0a\x04\x0a\x02\xff\xfe")
+        parse_batch(b"\x0a\x04\x0a\x02\xff\xfe")

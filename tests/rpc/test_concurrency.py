@@ -1,4 +1,4 @@
-"""Callers who read or steer wait for each other, and not for ever; invitations wait for none."""
+"""Calls that read or change jobs wait for each other, with limits; invitations wait for none."""
 
 import asyncio
 from dataclasses import replace
@@ -16,12 +16,12 @@ from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.rpc.concurrency import CallLimiter, CallLimits
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.support.handlers import METHODS, handlers_of
-from tests.support.rpc_server import refused, serving
-from tests.support.service import scheduler
+from tests.support.handler_server import read_error_status, serve_servicer
+from tests.support.handlers import METHOD_NAMES, handlers_of
+from tests.support.service_process import scheduler_stub
 
 SOON = timedelta(seconds=10)
-WAITING = {
+METHODS_BY_LIMITER = {
     "reading": {"GetJob", "CountJobs", "ListSuppressions", "GetSuppression", "GetRecipient"},
     "listing": {"ListJobs"},
     "changing": {
@@ -32,25 +32,25 @@ WAITING = {
 }
 
 
-class Busy:
-    """Answers GetJob once it is let go; ScheduleMeet at once."""
+class BlockedReads:
+    """Answers GetJob once it is released, and ScheduleMeet at once."""
 
     def __init__(self) -> None:
-        self.here = 0
-        self.let_go = asyncio.Event()
+        self.waiting = 0
+        self.release = asyncio.Event()
         self.handlers = SimpleNamespace(GetJob=self.get_job, ScheduleMeet=self.schedule_meet)
 
     async def get_job(self, request: task_pb2.GetJobRequest, _: object) -> task_pb2.Job:
-        self.here += 1
-        await self.let_go.wait()
+        self.waiting += 1
+        await self.release.wait()
         return task_pb2.Job(job_id=request.job_id)
 
     async def schedule_meet(self, *_: object) -> task_pb2.MeetResponse:
         return task_pb2.MeetResponse(success=True)
 
 
-async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
-    limiter, at_work, most = CallLimiter(at_once=2, waiting=10), 0, 0
+async def test_only_so_many_calls_work_and_the_others_get_their_turn() -> None:
+    limiter, at_work, most = CallLimiter(max_concurrent=2, max_waiting=10), 0, 0
 
     async def work() -> None:
         nonlocal at_work, most
@@ -65,8 +65,8 @@ async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
     assert most == 2
 
 
-async def test_who_gives_up_leaves_his_place_to_others() -> None:
-    limiter = CallLimiter(at_once=1, waiting=1)
+async def test_a_caller_that_gives_up_leaves_its_slot_to_others() -> None:
+    limiter = CallLimiter(max_concurrent=1, max_waiting=1)
     async with limiter.slot(SOON):
         for _ in range(3):
             with pytest.raises(StoreUnavailable):
@@ -81,19 +81,19 @@ async def test_who_gives_up_leaves_his_place_to_others() -> None:
             await limiter.slot(timedelta(milliseconds=1)).__aenter__()
 
 
-async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() -> None:
-    busy = Busy()
-    limits = CallLimits(reading=CallLimiter(at_once=2, waiting=3))
+async def test_a_flood_of_reads_is_refused_with_a_retry_delay_and_invitations_pass_it() -> None:
+    busy = BlockedReads()
+    limits = CallLimits(reading=CallLimiter(max_concurrent=2, max_waiting=3))
     servicer = SchedulerServicer(handlers_of(busy.handlers), limits)
-    ask = task_pb2.GetJobRequest(job_id="job-1")
-    async with serving(servicer) as target, scheduler(target) as stub:
-        calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(6)]
+    request = task_pb2.GetJobRequest(job_id="job-1")
+    async with serve_servicer(servicer) as target, scheduler_stub(target) as stub:
+        calls = [asyncio.ensure_future(stub.GetJob(request, timeout=20)) for _ in range(6)]
 
         done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-        refusal = await refused(done.pop())
+        refusal = await read_error_status(done.pop())
         reply = await stub.ScheduleMeet(task_pb2.MeetRequest(), timeout=5)
-        at_work = busy.here
-        busy.let_go.set()
+        at_work = busy.waiting
+        busy.release.set()
 
         assert (refusal.code, refusal.reason) == (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -104,11 +104,11 @@ async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() 
         assert [(await call).job_id for call in waiting] == ["job-1"] * 5
 
 
-FULL = CallLimiter(at_once=0, waiting=0)
+FULL_LIMITER = CallLimiter(max_concurrent=0, max_waiting=0)
 
 
 class EveryMethod:
-    """Answers every method with an empty reply, and keeps the names of those that were called."""
+    """Answers every method with an empty reply, and records the names of the calls."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -123,13 +123,13 @@ class EveryMethod:
         return answer
 
 
-@pytest.mark.parametrize("full", WAITING)
-async def test_each_method_has_its_handler_and_waits_for_its_like_or_for_none(full: str) -> None:
+@pytest.mark.parametrize("full", METHODS_BY_LIMITER)
+async def test_each_method_has_its_handler_and_limiter(full: str) -> None:
     every, waiting = EveryMethod(), []
-    limits = replace(CallLimits(), **{full: FULL})
+    limits = replace(CallLimits(), **{full: FULL_LIMITER})
     servicer = SchedulerServicer(handlers_of(every), limits)
-    async with serving(servicer) as target, grpc.aio.insecure_channel(target) as channel:
-        for name in METHODS:
+    async with serve_servicer(servicer) as target, grpc.aio.insecure_channel(target) as channel:
+        for name in METHOD_NAMES:
             call: Any = channel.unary_unary(f"/scheduler.Scheduler/{name}")
             try:
                 await call(b"", timeout=5)
@@ -137,18 +137,20 @@ async def test_each_method_has_its_handler_and_waits_for_its_like_or_for_none(fu
                 waiting.append((name, error.code()))
 
     exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert waiting == [(name, exhausted) for name in METHODS if name in WAITING[full]]
-    assert every.called == [name for name in METHODS if name not in WAITING[full]]
+    assert waiting == [
+        (name, exhausted) for name in METHOD_NAMES if name in METHODS_BY_LIMITER[full]
+    ]
+    assert every.called == [name for name in METHOD_NAMES if name not in METHODS_BY_LIMITER[full]]
 
 
-async def test_a_defect_is_told_without_what_is_inside() -> None:
-    async def broken(*_: object) -> task_pb2.Job:
+async def test_a_defect_is_reported_without_its_details() -> None:
+    async def fail(*_: object) -> task_pb2.Job:
         raise ZeroDivisionError("mongodb://anna:secret@db")
 
-    servicer = SchedulerServicer(handlers_of(SimpleNamespace(GetJob=broken)))
+    servicer = SchedulerServicer(handlers_of(SimpleNamespace(GetJob=fail)))
     with capture_logs() as logs:
-        async with serving(servicer) as target, scheduler(target) as stub:
-            refusal = await refused(stub.GetJob(task_pb2.GetJobRequest(), timeout=5))
+        async with serve_servicer(servicer) as target, scheduler_stub(target) as stub:
+            refusal = await read_error_status(stub.GetJob(task_pb2.GetJobRequest(), timeout=5))
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.GetJob(task_pb2.GetJobRequest(), timeout=5)
 

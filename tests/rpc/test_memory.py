@@ -1,61 +1,68 @@
-"""What calls hold is counted over all of them, and the last part is kept for the small ones."""
+"""The memory of all calls is counted together, and the last part is reserved for small ones."""
 
 import pytest
 
 from gcsched.errors import MemoryFull
-from gcsched.rpc.memory import CALL_OCTETS, INVITATIONS, LARGE, MEDIUM, Memory, share_of
+from gcsched.rpc.memory import (
+    CALL_OCTETS,
+    LARGE_SHARE,
+    MEDIUM_SHARE,
+    SCHEDULE_SHARE,
+    MemoryBudget,
+    share_for_size,
+)
 
 
-def test_what_is_given_back_can_be_held_again() -> None:
-    memory = Memory(100)
-    memory.take(60)
-    memory.take(40)
+def test_released_memory_can_be_reserved_again() -> None:
+    memory = MemoryBudget(100)
+    memory.reserve(60)
+    memory.reserve(40)
 
     with pytest.raises(MemoryFull, match="call again"):
-        memory.take(1)
-    memory.give_back(60)
-    memory.give_back(40)
-    memory.take(100)
+        memory.reserve(1)
+    memory.release(60)
+    memory.release(40)
+    memory.reserve(100)
 
-    assert memory.held == 100
-
-
-def test_a_call_gives_back_at_its_end_what_each_holds() -> None:
-    memory = Memory(2 * CALL_OCTETS)
-    memory.take(CALL_OCTETS)
-    memory.take(100)
-
-    memory.end_call(object())
-
-    assert memory.held == 100
+    assert memory.reserved == 100
 
 
-def test_what_is_done_is_counted_beyond_the_limit_and_given_back() -> None:
-    memory = Memory(100)
-    memory.take(90)
-    memory.add(200)
+def test_a_call_releases_its_memory_at_its_end() -> None:
+    memory = MemoryBudget(2 * CALL_OCTETS)
+    memory.reserve(CALL_OCTETS)
+    memory.reserve(100)
+
+    memory.release_call(object())
+
+    assert memory.reserved == 100
+
+
+def test_finished_work_is_counted_beyond_the_limit_and_released() -> None:
+    memory = MemoryBudget(100)
+    memory.reserve(90)
+    memory.reserve_unchecked(200)
 
     with pytest.raises(MemoryFull):
-        memory.take(1)
-    memory.give_back(200)
-    memory.take(10)
+        memory.reserve(1)
+    memory.release(200)
+    memory.reserve(10)
 
-    assert memory.held == 100
+    assert memory.reserved == 100
 
 
 def test_a_refusal_holds_nothing() -> None:
-    memory = Memory(100)
+    memory = MemoryBudget(100)
 
     with pytest.raises(MemoryFull):
-        memory.take(51, share=LARGE)
+        memory.reserve(51, share=LARGE_SHARE)
 
-    assert memory.held == 0
+    assert memory.reserved == 0
 
 
-def test_the_larger_the_sooner_is_it_refused() -> None:
-    assert LARGE < MEDIUM < INVITATIONS < 1
-    assert [share_of(octets) for octets in (4_097, 64 * 1024, 64 * 1024 + 1)] == [
-        MEDIUM,
-        MEDIUM,
-        LARGE,
+def test_larger_requests_are_refused_sooner() -> None:
+    assert LARGE_SHARE < MEDIUM_SHARE < SCHEDULE_SHARE < 1
+    assert [share_for_size(octets) for octets in (4_097, 64 * 1024, 64 * 1024 + 1)] == [
+        MEDIUM_SHARE,
+        MEDIUM_SHARE,
+        LARGE_SHARE,
     ]

@@ -1,4 +1,4 @@
-"""Callers that ping without a call, in time-lapse: who keeps the pace stays, a flood is ended."""
+"""Callers that ping without a call, sped up: usual intervals are kept, a flood is ended."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,13 +10,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.rpc import server
 from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.handler_server import serve_servicer
 from tests.support.handlers import handlers_of
 from tests.support.raw_calls import PING, frame, raw_connection
-from tests.support.rpc_server import serving
 from tests.support.wait import until
 
-LAPSE = 20  # times faster: ping intervals, timeouts and patience alike
-USUAL_MS = 10_000 // LAPSE  # the least that grpc-go and Java allow, and Node's users set
+SPEEDUP = 20  # the factor for all intervals and timeouts
+USUAL_MS = 10_000 // SPEEDUP  # the shortest of grpc-go and Java, usual for Node
 PINGS = 8  # gRPC's own limits end a connection at the fourth
 ENHANCE_YOUR_CALM = 11
 
@@ -24,16 +24,16 @@ ENHANCE_YOUR_CALM = 11
 @pytest.fixture
 async def target(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     faster = [
-        (name, value // LAPSE if name.endswith("_ms") else value)
+        (name, value // SPEEDUP if name.endswith("_ms") else value)
         for name, value in server.CONNECTION_OPTIONS
     ]
     monkeypatch.setattr(server, "CONNECTION_OPTIONS", faster)
-    async with serving(SchedulerServicer(handlers_of())) as target:
+    async with serve_servicer(SchedulerServicer(handlers_of())) as target:
         yield target
 
 
-async def kept(channel: grpc.aio.Channel, *, for_seconds: float) -> bool:
-    """Return whether *channel* stays connected for so long."""
+async def stays_connected(channel: grpc.aio.Channel, *, for_seconds: float) -> bool:
+    """Return whether *channel* stays connected for all of *for_seconds*."""
     await asyncio.wait_for(channel.channel_ready(), 5)
     with suppress(TimeoutError):
         ready = grpc.ChannelConnectivity.READY
@@ -43,7 +43,7 @@ async def kept(channel: grpc.aio.Channel, *, for_seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("watches", [False, True], ids=["without a call", "watching health"])
-async def test_a_client_that_pings_at_the_usual_pace_is_not_sent_away(
+async def test_a_client_that_pings_at_the_usual_interval_is_not_rejected(
     target: str, *, watches: bool
 ) -> None:
     options = [
@@ -59,7 +59,7 @@ async def test_a_client_that_pings_at_the_usual_pace_is_not_sent_away(
         else:
             watch.cancel()
 
-        assert await kept(channel, for_seconds=PINGS * USUAL_MS / 1000)
+        assert await stays_connected(channel, for_seconds=PINGS * USUAL_MS / 1000)
 
 
 async def test_a_flood_of_pings_is_ended_and_others_are_served(target: str) -> None:
@@ -67,13 +67,13 @@ async def test_a_flood_of_pings_is_ended_and_others_are_served(target: str) -> N
         flooding.writer.write(frame(PING, 0, 0, bytes(8)) * 100)
         await until(lambda: flooding.is_closed)
         honest.writer.write(frame(PING, 0, 0, bytes(8)))
-        await until(lambda: honest.pongs == 1)
+        await until(lambda: honest.pong_count == 1)
 
     assert flooding.goaway == ENHANCE_YOUR_CALM
     assert not honest.is_closed
 
 
-async def test_a_caller_that_answers_no_ping_is_let_go_and_one_that_does_is_kept(
+async def test_a_caller_that_answers_no_ping_is_disconnected_and_one_that_does_is_kept(
     target: str,
 ) -> None:
     async with raw_connection(target) as silent, raw_connection(target) as answering:
@@ -81,4 +81,4 @@ async def test_a_caller_that_answers_no_ping_is_let_go_and_one_that_does_is_kept
         await until(lambda: silent.is_closed, within=5)
 
         assert not answering.is_closed
-        assert answering.pinged > 0
+        assert answering.ping_count > 0

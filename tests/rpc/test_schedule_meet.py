@@ -1,4 +1,4 @@
-"""What a caller sees of ScheduleMeet, on a real channel, real stores and a real relay."""
+"""ScheduleMeet as callers see it, with a real channel, real stores and a real relay."""
 
 import asyncio
 import random
@@ -15,10 +15,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.relay.script import repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.status_details import details, status_of
 from tests.support.stores import own_mongod
 from tests.support.wait import until
@@ -40,7 +40,7 @@ async def test_a_past_timestamp_is_mailed_now(stub: Stub, relay: Relay) -> None:
     assert relay.violations == []
 
 
-async def test_a_coming_second_is_neither_early_nor_much_late(stub: Stub, relay: Relay) -> None:
+async def test_a_future_second_is_neither_early_nor_much_late(stub: Stub, relay: Relay) -> None:
     due = int(time.time()) + 2
 
     await stub.ScheduleMeet(a_meet(1, timestamp=due))
@@ -53,7 +53,7 @@ async def test_all_violations_come_at_once_with_their_fields(
     stub: Stub,
 ) -> None:
     request = task_pb2.MeetRequest(
-        empid="", emailID="nobody", message="a\r\nBcc: all@example.org", timestamp=1672531200000
+        empid="", emailID="no-at-sign", message="a\r\nBcc: all@example.org", timestamp=1672531200000
     )
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -62,9 +62,9 @@ async def test_all_violations_come_at_once_with_their_fields(
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     (bad,) = detail(caught.value, error_details_pb2.BadRequest)
     assert isinstance(bad, error_details_pb2.BadRequest)
-    named = {each.field: each.description for each in bad.field_violations}
-    assert set(named) == {"empid", "emailID", "message", "timestamp"}
-    assert "milliseconds" in named["timestamp"]
+    reported = {each.field: each.description for each in bad.field_violations}
+    assert set(reported) == {"empid", "emailID", "message", "timestamp"}
+    assert "milliseconds" in reported["timestamp"]
     (info,) = detail(caught.value, error_details_pb2.ErrorInfo)
     assert isinstance(info, error_details_pb2.ErrorInfo)
     assert info.reason == "INVALID_REQUEST"
@@ -93,8 +93,8 @@ async def test_a_request_over_64_kib_is_refused(stub: Stub) -> None:
     assert "65536" in (caught.value.details() or "")
 
 
-async def test_a_caller_who_hangs_up_loses_only_the_answer(
-    stub: Stub, relay: Relay, app: Running
+async def test_a_caller_that_hangs_up_loses_only_the_answer(
+    stub: Stub, relay: Relay, app: RunningApp
 ) -> None:
     call = stub.ScheduleMeet(a_meet(1))
     await call.wait_for_connection()
@@ -112,14 +112,14 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
-            mongod.stop_signal()
-            begun = time.monotonic()
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            mongod.freeze()
+            start = time.monotonic()
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.ScheduleMeet(a_meet(1), timeout=1.5)
-            took = time.monotonic() - begun
-            mongod.cont()
+            took = time.monotonic() - start
+            mongod.resume()
             first = await stub.ScheduleMeet(a_meet(1), timeout=20)
             again = await stub.ScheduleMeet(a_meet(1), timeout=20)
 
@@ -132,19 +132,19 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(
             assert await app.resources.mongo.jobs.count_documents({}) == 1
 
 
-async def test_a_store_that_is_silent_ends_a_rehearsal_within_the_deadline(
+async def test_a_silent_store_ends_a_dry_run_within_the_deadline(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
-    rehearsal = a_meet(1, validate_only=True)
-    batch = task_pb2.BatchScheduleMeetsRequest(requests=[rehearsal, rehearsal])
+    dry_run = a_meet(1, validate_only=True)
+    batch = task_pb2.BatchScheduleMeetsRequest(requests=[dry_run, dry_run])
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
-            mongod.stop_signal()
-            alone = stub.ScheduleMeet(rehearsal, timeout=1.5)
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            mongod.freeze()
+            alone = stub.ScheduleMeet(dry_run, timeout=1.5)
             together = await stub.BatchScheduleMeets(batch, timeout=1.5)
             code = await alone.code()
-            mongod.cont()
+            mongod.resume()
 
     assert code is grpc.StatusCode.UNAVAILABLE
     assert [each.error.code for each in together.answers] == [code_pb2.UNAVAILABLE] * 2
@@ -153,32 +153,32 @@ async def test_a_store_that_is_silent_ends_a_rehearsal_within_the_deadline(
 async def test_a_frozen_store_holds_so_many_calls_and_no_more(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
-    most, rest = 20, 2_480  # more than gRPC itself would keep unread
+    most, rest = 20, 2_480  # more than gRPC itself queues
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongod.uri,
             redis=redis_url,
             relay_port=relay.port,
             admission_waiting=str(most),
         )
-        async with running(settings) as app, scheduler(app.target) as stub:
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             await stub.ScheduleMeet(a_meet(0))
-            mongod.stop_signal()
-            begun = time.monotonic()
+            mongod.freeze()
+            start = time.monotonic()
             calls = [
                 asyncio.ensure_future(stub.ScheduleMeet(a_meet(n), timeout=20))
                 for n in range(1, most + rest + 1)
             ]
             await until(lambda: sum(call.done() for call in calls) == rest)
-            took = time.monotonic() - begun
+            took = time.monotonic() - start
             with pytest.raises(grpc.aio.AioRpcError) as unread:
-                await stub.ScheduleMeet(a_meet(1, emailID="nobody"))
+                await stub.ScheduleMeet(a_meet(1, emailID="no-at-sign"))
             refused = [call for call in calls if call.done()]
-            mongod.cont()
+            mongod.resume()
             kept = await asyncio.gather(*(call for call in calls if call not in refused))
 
     errors = [call.exception() for call in refused] + [unread.value]
-    assert took < 8  # a refusal costs half a millisecond, with the caller's own half
+    assert took < 8  # seconds; a refusal takes 0.5 ms, half of it in the caller
     assert len(kept) == most
     assert all(reply.success for reply in kept)
     for error in errors:
@@ -212,12 +212,12 @@ async def test_random_bad_requests_only_meet_invalid_argument(stub: Stub, relay:
 
 
 def a_bad_request(chance: random.Random) -> task_pb2.MeetRequest:
-    """Spoil one to three fields of a good request."""
-    evil = "\r\n\x00\x85\u2028\u2029\x1b\x7f"
+    """Make a request with two invalid fields."""
+    injected = "\r\n\x00\x85\u2028\u2029\x1b\x7f"
 
-    def spoiled(text: str) -> str:
-        where = chance.randrange(len(text))
-        return text[:where] + chance.choice(evil) + "Bcc: x@evil.test" + text[where:]
+    def inject_text(text: str) -> str:
+        position = chance.randrange(len(text))
+        return text[:position] + chance.choice(injected) + "Bcc: x@evil.test" + text[position:]
 
     request = a_meet(chance.randrange(10**6), timestamp=chance.choice([0, 1, 1672531200]))
     for field in chance.sample(("empid", "emailID", "message", "empName", "timestamp"), k=2):
@@ -226,17 +226,25 @@ def a_bad_request(chance: random.Random) -> task_pb2.MeetRequest:
                 request.timestamp = chance.choice([-1, -(2**63), 2**63 - 1, 1672531200000, 10**10])
             case "emailID":
                 request.emailID = chance.choice(
-                    [spoiled("ada@example.org"), "", "a@b@c.org", "a b@c.org", "x" * 300 + "@c.org"]
+                    [
+                        inject_text("ada@example.org"),
+                        "",
+                        "a@b@c.org",
+                        "a b@c.org",
+                        "x" * 300 + "@c.org",
+                    ]
                 )
             case _:
-                setattr(request, field, spoiled("y" * chance.randrange(3, 200)))
+                setattr(request, field, inject_text("y" * chance.randrange(3, 200)))
     return request
 
 
-async def test_health_and_reflection_tell_about_the_service(app: Running) -> None:
+async def test_health_and_reflection_tell_about_the_service(app: RunningApp) -> None:
     async with grpc.aio.insecure_channel(app.target) as channel:
-        ask = health_pb2_grpc.HealthStub(channel)
-        answer = await ask.Check(health_pb2.HealthCheckRequest(service="scheduler.Scheduler"))
+        health_stub = health_pb2_grpc.HealthStub(channel)
+        answer = await health_stub.Check(
+            health_pb2.HealthCheckRequest(service="scheduler.Scheduler")
+        )
 
     def services() -> list[str]:
         with grpc.insecure_channel(app.target) as channel:

@@ -13,12 +13,12 @@ from gcsched.errors import GcschedError, InvalidRequest, UnknownJob, Violation
 from gcsched.rpc.status import STATUS, status_of
 from tests.support.builders import NOW
 
-NEVER_REACH_A_CALLER = {
+INTERNAL_ERRORS = {
     errors.CannotListen,
-    errors.BellUnavailable,
+    errors.RedisUnavailable,
     errors.EmbeddedStoreProblem,
     errors.MalformedMail,
-    errors.PartEnded,
+    errors.BackgroundTaskEnded,
     errors.SettingsProblems,
     errors.TemplateProblem,
 }
@@ -30,17 +30,17 @@ EXAMPLES: list[GcschedError] = [
     errors.UnreadableJob("job-1"),
     errors.UnknownSuppression(),
     errors.UnknownRecipient("E1"),
-    errors.IllegalTransition("job-1", "SENT", "CANCELLED", since=NOW, why="its mail was sent"),
+    errors.IllegalTransition("job-1", "SENT", "CANCELLED", state_time=NOW, why="its mail was sent"),
     errors.DuplicateJob("job-1", "job-2"),
     errors.EtagMismatch("job-1"),
-    errors.Contended("job-1", 5),
-    errors.NotFinished(500),
+    errors.JobContended("job-1", 5),
+    errors.BulkNotFinished(500),
     errors.DeadlineOver(),
-    errors.Defect(),
+    errors.InternalError(),
     errors.Overloaded(3),
     errors.MemoryFull(2**27, 2**28),
     errors.MalformedMessage("it has no message"),
-    errors.MessageLate(timedelta(seconds=1)),
+    errors.MessageTimeout(timedelta(seconds=1)),
     errors.Stopping(),
     errors.StoreUnavailable("reading a job"),
     errors.StoreRefused("reading a job", "permission", "the user may not read"),
@@ -48,8 +48,8 @@ EXAMPLES: list[GcschedError] = [
 ]
 
 
-def all_errors(of: type[GcschedError] = GcschedError) -> Iterator[type[GcschedError]]:
-    for each in of.__subclasses__():
+def all_errors(base: type[GcschedError] = GcschedError) -> Iterator[type[GcschedError]]:
+    for each in base.__subclasses__():
         yield each
         yield from all_errors(each)
 
@@ -57,10 +57,10 @@ def all_errors(of: type[GcschedError] = GcschedError) -> Iterator[type[GcschedEr
 def test_no_error_that_can_reach_a_caller_lacks_a_row() -> None:
     ours = {each for each in all_errors() if each.__module__ == errors.__name__}
 
-    assert set(STATUS) == ours - NEVER_REACH_A_CALLER
+    assert set(STATUS) == ours - INTERNAL_ERRORS
 
 
-def test_each_reason_is_one_errors_own() -> None:
+def test_each_reason_belongs_to_one_error() -> None:
     reasons = [reason for _, reason in STATUS.values()]
 
     assert len(reasons) == len(set(reasons))
@@ -90,27 +90,29 @@ def test_metadata_says_which_job() -> None:
     assert dict(info.metadata) == {"job_id": "job-1"}
 
 
-def test_all_violations_are_told() -> None:
-    wrong = InvalidRequest([Violation("empid", "is empty"), Violation("emailID", "is no address")])
+def test_all_violations_are_in_the_details() -> None:
+    error = InvalidRequest(
+        [Violation("empid", "is empty"), Violation("emailID", "is not an address")]
+    )
 
-    status = status_of(wrong)
+    status = status_of(error)
 
-    bad = error_details_pb2.BadRequest()
+    bad_request = error_details_pb2.BadRequest()
     assert status.code == code_pb2.INVALID_ARGUMENT
-    assert status.details[1].Unpack(bad)
-    told = [(each.field, each.description) for each in bad.field_violations]
-    assert told == [("empid", "is empty"), ("emailID", "is no address")]
+    assert status.details[1].Unpack(bad_request)
+    reported = [(each.field, each.description) for each in bad_request.field_violations]
+    assert reported == [("empid", "is empty"), ("emailID", "is not an address")]
 
 
-def test_however_much_is_wrong_it_fits_into_what_a_client_reads() -> None:
+def test_however_many_violations_the_status_fits_into_what_a_client_accepts() -> None:
     violations = [Violation(f"labels[{number}]", "ü" * 120) for number in range(200)]
 
     status = status_of(InvalidRequest(violations))
 
-    bad = error_details_pb2.BadRequest()
-    assert status.details[1].Unpack(bad)
-    *told, rest = bad.field_violations
-    assert [each.field for each in told] == [each.field for each in violations[: len(told)]]
-    assert rest.description.startswith(f"and {200 - len(told)} more")
+    bad_request = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad_request)
+    *reported, rest = bad_request.field_violations
+    assert [each.field for each in reported] == [each.field for each in violations[: len(reported)]]
+    assert rest.description.startswith(f"and {200 - len(reported)} more")
     in_header = len(quote(status.message)) + len(b64encode(status.SerializeToString()))
     assert in_header < 8_000

@@ -1,4 +1,4 @@
-"""Streams end first at a stop: they would hold it up for as long as it waits for calls."""
+"""Streams end first at a stop, as they would last for all of its grace period."""
 
 import asyncio
 import gc
@@ -14,11 +14,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from gcsched.errors import StoreUnavailable
-from gcsched.rpc.server import RpcServer, serving_grpc
+from gcsched.rpc.server import RpcServer, serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.rpc.stream_limits import StreamLimits
+from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
-from gcsched.rpc.watches import MOST_OF_A_CONNECTION, Watches
+from gcsched.rpc.watch_limiter import MAX_WATCHES_PER_CONNECTION, WatchLimiter
 from tests.support.handlers import handlers_of
 from tests.support.wait import until
 
@@ -28,15 +28,15 @@ GRACE = timedelta(seconds=30)
 
 
 @asynccontextmanager
-async def called() -> AsyncIterator[tuple[RpcServer, grpc.aio.Channel]]:
-    serving = serving_grpc(
+async def serve_and_connect() -> AsyncIterator[tuple[RpcServer, grpc.aio.Channel]]:
+    serving = serve_grpc(
         SchedulerServicer(handlers_of()), listen="127.0.0.1:0", on_call=lambda *_: None
     )
     async with serving as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield server, channel
 
 
-async def followed(stream: Any, seen: list[Any]) -> None:
+async def read_stream(stream: Any, seen: list[Any]) -> None:
     """Read *stream* into *seen*; its last entry is the code of the end."""
     try:
         while (each := await stream.read()) is not grpc.aio.EOF:
@@ -45,54 +45,56 @@ async def followed(stream: Any, seen: list[Any]) -> None:
         seen.append(error.code())
 
 
-async def asks(channel: grpc.aio.Channel) -> Any:
-    """Open a stream of reflection, ask once, and leave it open."""
+async def open_reflection_stream(channel: grpc.aio.Channel) -> Any:
+    """Open a stream of reflection, send one request, and leave it open."""
     stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo()
     await stream.write(reflection_pb2.ServerReflectionRequest(list_services=""))
     return stream
 
 
 async def test_watches_hear_that_it_stops_and_then_all_streams_end() -> None:
-    async with called() as (server, channel):
+    async with serve_and_connect() as (server, channel):
         stub = health_pb2_grpc.HealthStub(channel)
-        watched: list[list[Any]] = [[] for _ in range(MOST_OF_A_CONNECTION)]
-        asked: list[Any] = []
+        watched: list[list[Any]] = [[] for _ in range(MAX_WATCHES_PER_CONNECTION)]
+        reflected: list[Any] = []
         following = [
-            asyncio.create_task(followed(stub.Watch(health_pb2.HealthCheckRequest()), seen))
+            asyncio.create_task(read_stream(stub.Watch(health_pb2.HealthCheckRequest()), seen))
             for seen in watched
         ]
-        following.append(asyncio.create_task(followed(await asks(channel), asked)))
-        await until(lambda: all(watched) and asked)
+        following.append(
+            asyncio.create_task(read_stream(await open_reflection_stream(channel), reflected))
+        )
+        await until(lambda: all(watched) and reflected)
 
-        begun = time.monotonic()
-        await server.wind_down(GRACE)
-        seconds = time.monotonic() - begun
+        start = time.monotonic()
+        await server.stop_gracefully(GRACE)
+        seconds = time.monotonic() - start
         await asyncio.wait_for(asyncio.gather(*following), 5)
 
     for seen in watched:
         first, second, end = seen
         assert (first.status, second.status) == (SERVING, NOT_SERVING)
         assert end is grpc.StatusCode.UNAVAILABLE
-    answer, end = asked
+    answer, end = reflected
     assert "scheduler.Scheduler" in {each.name for each in answer.list_services_response.service}
     assert end is grpc.StatusCode.UNAVAILABLE
     assert seconds < 2
 
 
-async def test_a_stream_that_comes_too_late_is_sent_away() -> None:
-    async with called() as (server, channel):
+async def test_a_stream_that_comes_too_late_is_refused() -> None:
+    async with serve_and_connect() as (server, channel):
         await server.streams.end()
 
         seen: list[Any] = []
-        await followed(
+        await read_stream(
             health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()), seen
         )
 
     assert seen == [grpc.StatusCode.UNAVAILABLE]
 
 
-async def test_who_hangs_up_leaves_nothing_behind() -> None:
-    async with called() as (server, channel):
+async def test_a_caller_that_hangs_up_leaves_nothing_behind() -> None:
+    async with serve_and_connect() as (server, channel):
         stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert (await anext(aiter(stream))).status == SERVING
         assert server.streams.count == 1
@@ -102,25 +104,25 @@ async def test_who_hangs_up_leaves_nothing_behind() -> None:
         await until(lambda: server.streams.count == 0)
 
 
-async def test_a_stream_that_fails_as_its_caller_leaves_is_no_error(
+async def test_a_stream_that_fails_as_its_caller_leaves_is_not_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    begun = asyncio.Event()
+    started = asyncio.Event()
 
-    async def fails_at_its_end(_: object, __: object) -> None:
-        begun.set()
+    async def fail_at_the_end(_: object, __: object) -> None:
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
             raise StoreUnavailable("watching")
 
-    async def found(_: grpc.HandlerCallDetails) -> Any:
-        return grpc.stream_stream_rpc_method_handler(fails_at_its_end)
+    async def find_handler(_: grpc.HandlerCallDetails) -> Any:
+        return grpc.stream_stream_rpc_method_handler(fail_at_the_end)
 
-    asked: Any = None
-    handler: Any = await StreamInterceptor().intercept_service(found, asked)
+    call_details: Any = None
+    handler: Any = await StreamInterceptor().intercept_service(find_handler, call_details)
     call = asyncio.create_task(handler.stream_stream(None, None))
-    await begun.wait()
+    await started.wait()
     call.cancel()
     await asyncio.wait({call})
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
@@ -129,9 +131,9 @@ async def test_a_stream_that_fails_as_its_caller_leaves_is_no_error(
     assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
 
 
-async def test_what_a_stream_refuses_is_refused_as_before() -> None:
-    async with called() as (_, channel):
-        stream = await asks(channel)
+async def test_a_stream_passes_on_the_refusals_of_its_handler() -> None:
+    async with serve_and_connect() as (_, channel):
+        stream = await open_reflection_stream(channel)
         await stream.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol="none"))
         await stream.done_writing()
 
@@ -143,17 +145,17 @@ async def test_what_a_stream_refuses_is_refused_as_before() -> None:
 
 @pytest.mark.parametrize("grace", [0.0, 5.0])
 async def test_a_stop_with_no_stream_open_takes_no_longer(grace: float) -> None:
-    async with called() as (server, _):
-        begun = time.monotonic()
-        await server.wind_down(timedelta(seconds=grace))
+    async with serve_and_connect() as (server, _):
+        start = time.monotonic()
+        await server.stop_gracefully(timedelta(seconds=grace))
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - start < 2
 
 
 @asynccontextmanager
-async def watched_by_few(watches: Watches) -> AsyncIterator[str]:
-    """Serve health alone, to as many as *watches* lets."""
-    server = grpc.aio.server(interceptors=[StreamInterceptor(), StreamLimits(watches)])
+async def serve_health(watches: WatchLimiter) -> AsyncIterator[str]:
+    """Serve health only, with the limits of *watches*."""
+    server = grpc.aio.server(interceptors=[StreamInterceptor(), StreamLimitInterceptor(watches)])
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -165,28 +167,28 @@ async def watched_by_few(watches: Watches) -> AsyncIterator[str]:
         await server.stop(0)
 
 
-def another(target: str) -> grpc.aio.Channel:
+def open_own_channel(target: str) -> grpc.aio.Channel:
     """Return a channel with a connection of its own."""
     return grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
 
 
-async def watching(channel: grpc.aio.Channel, seen: list[Any]) -> asyncio.Task[None]:
-    """Begin a watch; return when it has its first answer or its end."""
+async def start_watch(channel: grpc.aio.Channel, seen: list[Any]) -> asyncio.Task[None]:
+    """Start a watch; return when it has its first answer or its end."""
     stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-    task = asyncio.create_task(followed(stream, seen))
+    task = asyncio.create_task(read_stream(stream, seen))
     await until(lambda: seen)
     return task
 
 
-async def test_the_oldest_watch_makes_room_for_a_newcomer() -> None:
+async def test_the_oldest_watch_makes_room_for_a_new_one() -> None:
     seen: list[list[Any]] = [[] for _ in range(4)]
     async with (
-        watched_by_few(Watches(most=2, of_a_connection=2)) as target,
-        another(target) as one,
-        another(target) as two,
+        serve_health(WatchLimiter(max_watches=2, per_connection=2)) as target,
+        open_own_channel(target) as one,
+        open_own_channel(target) as two,
     ):
         for channel, each in zip((one, one, two, two), seen, strict=True):
-            await watching(channel, each)
+            await start_watch(channel, each)
         await until(lambda: len(seen[0]) == len(seen[1]) == 2)
 
         ends = [each[1:] for each in seen]
@@ -195,20 +197,20 @@ async def test_the_oldest_watch_makes_room_for_a_newcomer() -> None:
     assert ends == [[grpc.StatusCode.UNAVAILABLE]] * 2 + [[]] * 2
 
 
-async def test_a_connection_with_many_watches_takes_no_place_of_others() -> None:
+async def test_a_connection_with_many_watches_takes_no_slot_of_others() -> None:
     seen: list[list[Any]] = [[] for _ in range(4)]
     async with (
-        watched_by_few(Watches(of_a_connection=2)) as target,
-        another(target) as one,
-        another(target) as two,
+        serve_health(WatchLimiter(per_connection=2)) as target,
+        open_own_channel(target) as one,
+        open_own_channel(target) as two,
     ):
-        first, *_ = [await watching(one, each) for each in seen[:3]]
-        await watching(two, seen[3])
+        first, *_ = [await start_watch(one, each) for each in seen[:3]]
+        await start_watch(two, seen[3])
         first.cancel()
 
         async def is_let_in() -> bool:
             again: list[Any] = []
-            await watching(one, again)
+            await start_watch(one, again)
             return again[0] is not grpc.StatusCode.RESOURCE_EXHAUSTED
 
         await until(is_let_in)

@@ -1,7 +1,7 @@
-"""Claimed jobs on a slow relay, each cancelled or its address blocked in that moment.
+"""Claimed jobs on a slow relay, each cancelled, or its address suppressed, while it is claimed.
 
-Two replicas carry them. The oracle is the relay, which notes when the first octets of a body come:
-by `time.monotonic()`, which all processes of a machine share.
+Two replicas deliver them. The oracle is the relay, which records when the first bytes of a body
+arrive, by `time.monotonic()`, which all processes of a machine share.
 """
 
 import asyncio
@@ -17,30 +17,30 @@ import grpc
 from pymongo import MongoClient
 
 from gcsched.pb import task_pb2
-from tests.scenarios.cluster import Stage, a_stage, lines
-from tests.scenarios.races import CALL_SECONDS, FINAL, TOO_LATE, why
+from tests.scenarios.cluster import Cluster, a_cluster, read_json_lines
+from tests.scenarios.races import CALL_TIMEOUT_SECONDS, FINAL, TOO_LATE, error_reason
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
-CANCEL, CANCEL_MANY, BLOCK = "CancelJob", "CancelJobs", "AddSuppression"
+CANCEL, CANCEL_MANY, SUPPRESS = "CancelJob", "CancelJobs", "AddSuppression"
 SESSIONS = "40"
-LOOK_EVERY_SECONDS = 0.03
+POLL_INTERVAL_SECONDS = 0.03
 DOMAINS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """*longest* is how many seconds a reply of the relay may take."""
+    """One run; a reply of the relay takes up to *max_reply_seconds*."""
 
     seed: int
     jobs: int = 2000
-    longest: float = 0.6
+    max_reply_seconds: float = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a caller did about one job, what it was answered, and when by the monotonic clock."""
+class CallResult:
+    """A call about one job, its answer, and when that came, by the monotonic clock."""
 
     job_id: str
     email: str
@@ -50,65 +50,72 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ScenarioResult:
     scenario: Scenario
-    told: Sequence[Told]
+    call_results: Sequence[CallResult]
     documents: Mapping[str, Mapping[str, Any]]
     bodies: Mapping[str, Sequence[float]]
     mails: Mapping[str, int]
     seconds: float
 
 
-async def play(folder: Path, scenario: Scenario) -> Found:
-    begun, bodies = time.monotonic(), folder / "bodies.jsonl"
-    relay = ["--bodies", str(bodies), "--slow", str(scenario.longest), "--seed", str(scenario.seed)]
-    async with a_stage(folder, services=2, relay=relay, smtp_sessions=SESSIONS) as stage:
+async def run_scenario(folder: Path, scenario: Scenario) -> ScenarioResult:
+    start, bodies = time.monotonic(), folder / "bodies.jsonl"
+    relay = [
+        "--bodies",
+        str(bodies),
+        "--slow",
+        str(scenario.max_reply_seconds),
+        "--seed",
+        str(scenario.seed),
+    ]
+    async with a_cluster(folder, services=2, relay=relay, smtp_sessions=SESSIONS) as cluster:
         due = int(time.time() + 3 + scenario.jobs / 300)
         meets = [
             a_meet(number, timestamp=due, emailID=f"{number}@d{number % DOMAINS}.test")
             for number in range(scenario.jobs)
         ]
-        assert {call.code for call in await stage.call(meets)} == {"OK"}
-        told = await told_when_claimed(stage, scenario)
-        await until(lambda: all_have_ended(stage), within=120, every=0.5)
-        began = defaultdict(list)
-        for entry in lines(bodies):
-            began[entry["recipient"]].append(entry["time"])
-        return Found(
+        assert {call.code for call in await cluster.call(meets)} == {"OK"}
+        call_results = await call_when_claimed(cluster, scenario)
+        await until(lambda: all_have_ended(cluster), within=120, every=0.5)
+        body_starts = defaultdict(list)
+        for entry in read_json_lines(bodies):
+            body_starts[entry["recipient"]].append(entry["time"])
+        return ScenarioResult(
             scenario=scenario,
-            told=told,
-            documents={job["_id"]: job for job in stage.jobs()},
-            bodies=began,
-            mails=Counter(entry["recipient"] for entry in stage.entries()),
-            seconds=round(time.monotonic() - begun, 1),
+            call_results=call_results,
+            documents={job["_id"]: job for job in cluster.jobs()},
+            bodies=body_starts,
+            mails=Counter(entry["recipient"] for entry in cluster.ledger_entries()),
+            seconds=round(time.monotonic() - start, 1),
         )
 
 
-def all_have_ended(stage: Stage) -> bool:
-    return {job["state"] for job in stage.jobs()} <= FINAL
+def all_have_ended(cluster: Cluster) -> bool:
+    return {job["state"] for job in cluster.jobs()} <= FINAL
 
 
-async def told_when_claimed(stage: Stage, scenario: Scenario) -> list[Told]:
-    """Let a caller of its own do something about each job, a moment after it was claimed."""
+async def call_when_claimed(cluster: Cluster, scenario: Scenario) -> list[CallResult]:
+    """Make a random call about each job, from its own caller, a moment after it was claimed."""
     chance = repeatable(f"claimed {scenario.seed}")
     async with (
-        scheduler(stage.services[0].target) as one,
-        scheduler(stage.services[1].target) as other,
+        scheduler_stub(cluster.services[0].target) as one,
+        scheduler_stub(cluster.services[1].target) as other,
         asyncio.TaskGroup() as tasks,
     ):
-        telling = []
-        async for job in claimed(stage, scenario.jobs):
+        calls = []
+        async for job in watch_claimed_jobs(cluster, scenario.jobs):
             caller = Caller(stub=chance.choice([one, other]), job=job)
-            call = chance.choice([CANCEL, CANCEL, CANCEL_MANY, BLOCK, BLOCK])
-            after = chance.uniform(0.0, 2 * scenario.longest)
-            telling.append(tasks.create_task(caller.tell(call, after=after)))
-        return [await each for each in telling]
+            call = chance.choice([CANCEL, CANCEL, CANCEL_MANY, SUPPRESS, SUPPRESS])
+            after = chance.uniform(0.0, 2 * scenario.max_reply_seconds)
+            calls.append(tasks.create_task(caller.call_after(call, after=after)))
+        return [await each for each in calls]
 
 
-async def claimed(stage: Stage, count: int) -> AsyncIterator[Mapping[str, Any]]:
-    """Give each job when it is first seen to be claimed, until all *count* have ended."""
+async def watch_claimed_jobs(cluster: Cluster, count: int) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield each job when it is first seen claimed, until all *count* have ended."""
     known: set[str] = set()
-    with closing(MongoClient[dict[str, Any]](stage.mongo.uri)) as client:
+    with closing(MongoClient[dict[str, Any]](cluster.mongo.uri)) as client:
         jobs = client.get_default_database()["jobs"]
         query, fields = {"state": "SENDING"}, {"email": 1, "empid": 1}
         ended = 0
@@ -120,7 +127,7 @@ async def claimed(stage: Stage, count: int) -> AsyncIterator[Mapping[str, Any]]:
             ended = await asyncio.to_thread(
                 lambda: jobs.count_documents({"state": {"$in": sorted(FINAL)}})
             )
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,50 +135,54 @@ class Caller:
     stub: Stub
     job: Mapping[str, Any]
 
-    async def tell(self, call: str, *, after: float) -> Told:
+    async def call_after(self, call: str, *, after: float) -> CallResult:
         await asyncio.sleep(after)
         try:
-            answer = await self.ask(call)
+            answer = await self.call_once(call)
         except grpc.aio.AioRpcError as error:
-            answer, _ = why(error)
+            answer, _ = error_reason(error)
         job_id, email = self.job["_id"], self.job["email"]
-        return Told(job_id=job_id, email=email, call=call, answer=answer, at=time.monotonic())
+        return CallResult(job_id=job_id, email=email, call=call, answer=answer, at=time.monotonic())
 
-    async def ask(self, call: str) -> str:
+    async def call_once(self, call: str) -> str:
         if call == CANCEL:
             cancel = task_pb2.CancelJobRequest(job_id=self.job["_id"])
-            await self.stub.CancelJob(cancel, timeout=CALL_SECONDS)
+            await self.stub.CancelJob(cancel, timeout=CALL_TIMEOUT_SECONDS)
             return "OK"
-        if call == BLOCK:
-            block = task_pb2.AddSuppressionRequest(email=self.job["email"], reason="asked us to")
-            await self.stub.AddSuppression(block, timeout=CALL_SECONDS)
+        if call == SUPPRESS:
+            request = task_pb2.AddSuppressionRequest(email=self.job["email"], reason="on request")
+            await self.stub.AddSuppression(request, timeout=CALL_TIMEOUT_SECONDS)
             return "OK"
-        wanted = task_pb2.JobFilter(empid=self.job["empid"])
-        many = task_pb2.ChangeJobsRequest(filter=wanted)
-        answered = await self.stub.CancelJobs(many, timeout=CALL_SECONDS)
-        return f"OK {answered.count}"
+        job_filter = task_pb2.JobFilter(empid=self.job["empid"])
+        bulk = task_pb2.ChangeJobsRequest(filter=job_filter)
+        reply = await self.stub.CancelJobs(bulk, timeout=CALL_TIMEOUT_SECONDS)
+        return f"OK {reply.count}"
 
 
-def problems(found: Found) -> list[str]:
-    """Say of each job what is not as it has to be."""
-    wrong = [f"{told}: {each}" for told in found.told for each in wrongs(found, told)]
+def problems(found: ScenarioResult) -> list[str]:
+    """List what is wrong with any call or job."""
+    wrong = [
+        f"{result}: {each}"
+        for result in found.call_results
+        for each in call_problems(found, result)
+    ]
     for job in found.documents.values():
-        wrong += [f"{job['_id']}: {each}" for each in wrong_ends(found, job)]
+        wrong += [f"{job['_id']}: {each}" for each in final_state_problems(found, job)]
     return wrong
 
 
-def wrongs(found: Found, told: Told) -> Iterator[str]:
-    state, bodies = found.documents[told.job_id]["state"], found.bodies.get(told.email, ())
-    if told.answer in {"OK", "OK 1"} and told.call != BLOCK and state != "CANCELLED":
+def call_problems(found: ScenarioResult, result: CallResult) -> Iterator[str]:
+    state, bodies = found.documents[result.job_id]["state"], found.bodies.get(result.email, ())
+    if result.answer in {"OK", "OK 1"} and result.call != SUPPRESS and state != "CANCELLED":
         yield f"cancelled with OK, and {state}"
-    if told.answer == "OK" and any(body > told.at for body in bodies):
-        yield f"a body began {max(bodies) - told.at:.3f} s after the OK"
-    if told.answer in {TOO_LATE, "OK 0"} and state not in {"SENT", "SUPPRESSED"}:
+    if result.answer == "OK" and any(body > result.at for body in bodies):
+        yield f"a body began {max(bodies) - result.at:.3f} s after the OK"
+    if result.answer in {TOO_LATE, "OK 0"} and state not in {"SENT", "SUPPRESSED"}:
         yield f"too late to change, and {state}"
 
 
-def wrong_ends(found: Found, job: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong with how *job* ended, whatever its caller was told."""
+def final_state_problems(found: ScenarioResult, job: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the final state of *job*, whatever its caller was answered."""
     state, email = job["state"], job["email"]
     mails, bodies = found.mails.get(email, 0), len(found.bodies.get(email, ()))
     if (mails, bodies) != ((1, 1) if state == "SENT" else (0, 0)):
@@ -182,25 +193,31 @@ def wrong_ends(found: Found, job: Mapping[str, Any]) -> Iterator[str]:
         yield "still has a claim"
 
 
-def figures(found: Found) -> dict[str, Any]:
-    """Give what is worth keeping of *found*."""
+def figures(found: ScenarioResult) -> dict[str, Any]:
+    """Return the figures of the run for a report."""
     wrong = problems(found)
     later = [
-        told.at - max(bodies)
-        for told in found.told
-        if told.call == BLOCK and told.answer == "OK" and (bodies := found.bodies.get(told.email))
+        result.at - max(bodies)
+        for result in found.call_results
+        if result.call == SUPPRESS
+        and result.answer == "OK"
+        and (bodies := found.bodies.get(result.email))
     ]
     return {
         "seed": found.scenario.seed,
         "jobs": found.scenario.jobs,
-        "longest_reply_seconds": found.scenario.longest,
+        "longest_reply_seconds": found.scenario.max_reply_seconds,
         "seconds": found.seconds,
-        "told_while_claimed": len(found.told),
-        "answers": dict(sorted(Counter(f"{t.call}: {t.answer}" for t in found.told).items())),
+        "called_while_claimed": len(found.call_results),
+        "answers": dict(
+            sorted(Counter(f"{each.call}: {each.answer}" for each in found.call_results).items())
+        ),
         "states": dict(Counter(job["state"] for job in found.documents.values())),
         "bodies_begun": sum(map(len, found.bodies.values())),
         "mails": sum(found.mails.values()),
-        "shortest_from_body_to_ok_of_a_block_seconds": round(min(later), 4) if later else None,
+        "shortest_from_body_to_ok_of_a_suppression_seconds": round(min(later), 4)
+        if later
+        else None,
         "problems": len(wrong),
         "first_problems": wrong[:10],
     }

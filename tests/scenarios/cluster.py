@@ -1,4 +1,4 @@
-"""A whole stage: stores of its own, a relay with a ledger, and as many services as wanted."""
+"""A cluster: its own stores, a relay with a ledger, and a number of services."""
 
 import asyncio
 import json
@@ -16,8 +16,14 @@ from redis.asyncio import Redis
 
 from gcsched.pb import task_pb2
 from tests.support.ports import free_port
-from tests.support.relay.server import command
-from tests.support.service import ServiceProcess, Stub, environment, scheduler, service
+from tests.support.relay.server import relay_command
+from tests.support.service_process import (
+    ServiceProcess,
+    Stub,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.stores import OwnServer, own_mongod, own_valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +32,7 @@ CALL_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call as its caller saw it: seconds it took, job id, or the status it failed with."""
+    """One call as its caller saw it: its seconds, and its job id or its status code."""
 
     seconds: float
     job_id: str = ""
@@ -34,7 +40,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Cluster:
     folder: Path
     mongo: OwnServer
     valkey: OwnServer
@@ -44,29 +50,29 @@ class Stage:
 
     def arrivals(self) -> dict[str, list[float]]:
         """Read the ledger: recipient → times of arrival."""
-        kept: dict[str, list[float]] = defaultdict(list)
-        for entry in self.entries():
-            kept[entry["recipient"]].append(entry["time"])
-        return dict(kept)
+        times: dict[str, list[float]] = defaultdict(list)
+        for entry in self.ledger_entries():
+            times[entry["recipient"]].append(entry["time"])
+        return dict(times)
 
-    def arrived(self) -> int:
-        """Count the recipients that have mail."""
-        return len({entry["recipient"] for entry in self.entries()})
+    def count_recipients(self) -> int:
+        """Count the recipients that have a mail."""
+        return len({entry["recipient"] for entry in self.ledger_entries()})
 
-    def size_of_ledger(self) -> int:
+    def count_mails(self) -> int:
         """Count the mails without reading them."""
         return self.ledger.read_bytes().count(b"\n") if self.ledger.exists() else 0
 
-    def entries(self) -> list[dict[str, Any]]:
-        return lines(self.ledger)
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        return read_json_lines(self.ledger)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Read every job as MongoDB has it."""
+        """Read every job from MongoDB."""
         with MongoClient[dict[str, Any]](self.mongo.uri, tz_aware=True) as client:
             return list(client.get_default_database()["jobs"].find())
 
-    def uncertain(self) -> set[str]:
-        """Give the recipients of jobs that were UNCERTAIN at some time."""
+    def uncertain_recipients(self) -> set[str]:
+        """Return the recipients of jobs that were UNCERTAIN at some time."""
         return {
             job["email"]
             for job in self.jobs()
@@ -84,55 +90,58 @@ class Stage:
         """Send *requests* to the services in turn, all at once or evenly *per_second*."""
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             stubs = [
-                await stack.enter_async_context(scheduler(each.target)) for each in self.services
+                await stack.enter_async_context(scheduler_stub(each.target))
+                for each in self.services
             ]
-            begun, calls = time.monotonic(), []
+            start, calls = time.monotonic(), []
             for number, request in enumerate(requests):
                 if per_second is not None:
-                    await asyncio.sleep(max(0.0, begun + number / per_second - time.monotonic()))
+                    await asyncio.sleep(max(0.0, start + number / per_second - time.monotonic()))
                 stub = stubs[number % len(stubs)]
-                calls.append(tasks.create_task(timed(stub, request)))
+                calls.append(tasks.create_task(time_call(stub, request)))
             return [await each for each in calls]
 
 
-def lines(file: Path) -> list[dict[str, Any]]:
-    """Read what a relay has written to *file* until now."""
+def read_json_lines(file: Path) -> list[dict[str, Any]]:
+    """Read the lines that a relay has written to *file* so far."""
     written = file.read_bytes() if file.exists() else b""
-    *whole, _ = written.split(b"\n")  # the last line may be half written
+    *whole, _ = written.split(b"\n")  # the last line may be incomplete
     return [json.loads(line) for line in whole]
 
 
-async def timed(stub: Stub, request: task_pb2.MeetRequest) -> Call:
-    begun = time.perf_counter()
+async def time_call(stub: Stub, request: task_pb2.MeetRequest) -> Call:
+    start = time.perf_counter()
     try:
         reply = await stub.ScheduleMeet(request, timeout=CALL_TIMEOUT_SECONDS)
     except grpc.aio.AioRpcError as error:
-        return Call(seconds=time.perf_counter() - begun, code=error.code().name)
-    return Call(seconds=time.perf_counter() - begun, job_id=reply.job_id)
+        return Call(seconds=time.perf_counter() - start, code=error.code().name)
+    return Call(seconds=time.perf_counter() - start, job_id=reply.job_id)
 
 
 @asynccontextmanager
-async def a_stage(
+async def a_cluster(
     folder: Path, *, services: int = 1, relay: Sequence[str] = (), **settings: str
-) -> AsyncIterator[Stage]:
-    """Open everything, on ports of its own; it all ends with the block."""
+) -> AsyncIterator[Cluster]:
+    """Start the cluster on free ports; stop it when the block ends."""
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         ledger, port = folder / "ledger.jsonl", free_port()
         await stack.enter_async_context(a_relay(ledger, port, relay))
-        stage = Stage(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)
-        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=port, **settings)
+        cluster = Cluster(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)
+        variables = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=port, **settings)
         for number in range(services):
-            running = service(folder, given, name=f"service-{number}")
-            stage.services.append(await stack.enter_async_context(running))
-        yield stage
+            running = running_service(folder, variables, name=f"service-{number}")
+            cluster.services.append(await stack.enter_async_context(running))
+        yield cluster
 
 
 @asynccontextmanager
 async def a_relay(ledger: Path, port: int, others: Sequence[str] = ()) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *command(port=port, ledger=ledger, others=others), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *relay_command(port=port, ledger=ledger, others=others),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stdout is not None
@@ -144,7 +153,7 @@ async def a_relay(ledger: Path, port: int, others: Sequence[str] = ()) -> AsyncI
 
 
 def lateness(arrivals: dict[str, list[float]]) -> list[float]:
-    """Give the seconds each first arrival was late; recipients are ``number-due@…``."""
+    """Return the seconds by which each first arrival was late; recipients are ``number-due@…``."""
     return sorted(
         times[0] - float(recipient.partition("@")[0].rpartition("-")[2])
         for recipient, times in arrivals.items()

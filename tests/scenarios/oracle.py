@@ -1,6 +1,6 @@
-"""What is to become of each mail, drawn from a seed before the first one is asked for.
+"""The faults and the final state of each mail, drawn from a seed before the first call.
 
-The relay acts on it and the oracle reads it; neither knows anything of the service.
+The relay injects the faults and the oracle computes the states; neither knows the service.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from tests.support.relay.script import (
     repeatable,
 )
 
-STAGES = (At.RCPT, At.DATA, At.BODY)  # where the relay knows whose mail it is
+STAGES = (At.RCPT, At.DATA, At.BODY)  # where the relay knows the recipient
 
-# Faults of one mail that are over once they were met.
-TROUBLES: Mapping[At, Sequence[Action]] = {
+# Faults of one mail that happen once.
+TRANSIENT_FAULTS: Mapping[At, Sequence[Action]] = {
     At.RCPT: (
         Answer(450, "4.2.0 greylisted"),
         Answer(451, "4.7.1 greylisted"),
@@ -47,8 +47,8 @@ TROUBLES: Mapping[At, Sequence[Action]] = {
         LoseReply(),
     ),
 }
-# Faults that meet whichever mail or session comes by, and the share of moments they come in.
-WEATHER: Mapping[str, tuple[float, Sequence[Action]]] = {
+# Faults of the relay, whatever the mail or session, with the share of moments that they hit.
+RELAY_FAULTS: Mapping[str, tuple[float, Sequence[Action]]] = {
     At.CONNECT: (
         0.06,
         (
@@ -98,19 +98,19 @@ REFUSALS = (
     Fault(At.BODY, Answer(554, "5.6.0 not like this")),
     Fault(At.BODY, Answer(552, "5.3.4 too large")),
 )
-ODDITIES = (  # which keep no mail from being sent
+HARMLESS_FAULTS = (  # the mail is sent in spite of them
     Fault(At.RCPT, Trickle(0.001)),
     Fault(At.DATA, Trickle(0.001)),
     Fault(At.BODY, Trickle(0.001)),
     Fault(At.BODY, Drop(after=True)),
 )
-MOST_TROUBLES = 3
-TROUBLES_WEIGHTS = (80, 14, 4, 2)
-UNKNOWN_SHARE, REFUSED_SHARE, ODD_SHARE = 0.05, 0.08, 0.06
+MAX_TRANSIENT_FAULTS = 3
+TRANSIENT_FAULT_WEIGHTS = (80, 14, 4, 2)
+UNKNOWN_SHARE, REFUSED_SHARE, HARMLESS_SHARE = 0.05, 0.08, 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class FinalState:
     """A state, what its reason must contain, and how many copies the relay has."""
 
     state: str
@@ -119,96 +119,99 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
-    """The faults that one recipient's mail meets: *troubles* once each, then *ending*."""
+class FaultPlan:
+    """The faults of one recipient's mail: each of *transient_faults* once, then *final_fault*."""
 
-    troubles: tuple[Fault, ...]
-    ending: Fault | None
+    transient_faults: tuple[Fault, ...]
+    final_fault: Fault | None
 
     @property
     def is_unknown(self) -> bool:
-        return self.ending == UNKNOWN_USER
+        return self.final_fault == UNKNOWN_USER
 
-    def ends(self, on_uncertain: str) -> list[End]:
-        """List what may become of it, worked out from the faults alone."""
-        copies, possible = 0, list[End]()
-        for at, action in self.troubles:
+    def possible_states(self, on_uncertain: str) -> list[FinalState]:
+        """List the possible final states, computed from the faults alone."""
+        copies, possible = 0, list[FinalState]()
+        for at, action in self.transient_faults:
             copies += at is At.BODY and isinstance(action, LoseReply)
             if on_uncertain == "hold" and at is At.BODY and isinstance(action, Drop | LoseReply):
-                return [*possible, End(state="UNCERTAIN", copies=copies)]
+                return [*possible, FinalState(state="UNCERTAIN", copies=copies)]
             if on_uncertain == "hold" and (at, action) == (At.DATA, Drop(after=True)):
-                # Whether the first octets cross the hang-up on their way is a matter of luck.
-                possible.append(End(state="UNCERTAIN", copies=copies))
-        match self.ending:
+                # The first bytes may or may not cross the hang-up on their way.
+                possible.append(FinalState(state="UNCERTAIN", copies=copies))
+        match self.final_fault:
             case Fault(at, Answer(code, text)):
                 reason = f"{code} {text.split()[0]} at {at}"
-                return [*possible, End(state="FAILED", copies=copies, reason=reason)]
-        return [*possible, End(state="SENT", copies=copies + 1)]
+                return [*possible, FinalState(state="FAILED", copies=copies, reason=reason)]
+        return [*possible, FinalState(state="SENT", copies=copies + 1)]
 
 
-SUPPRESSED = End(state="SUPPRESSED", copies=0, reason="550 5.1.1 at RCPT")
+SUPPRESSED = FinalState(state="SUPPRESSED", copies=0, reason="550 5.1.1 at RCPT")
 
 
-def draw(seed: int, recipients: Sequence[str]) -> dict[str, Fate]:
+def draw_plans(seed: int, recipients: Sequence[str]) -> dict[str, FaultPlan]:
     chance = repeatable(seed)
-    return {recipient: a_fate(chance) for recipient in recipients}
+    return {recipient: draw_plan(chance) for recipient in recipients}
 
 
-def a_fate(chance: Random) -> Fate:
-    ending = an_ending(chance.random(), chance)
-    is_refused = ending is not None and isinstance(ending.action, Answer)
-    # Nothing follows a refusal: what is met before it lies at its stage at the latest.
-    stages = STAGES[: STAGES.index(ending.at) + 1] if ending and is_refused else STAGES
-    [count] = chance.choices(range(MOST_TROUBLES + 1), TROUBLES_WEIGHTS)
-    met = sorted((chance.choice(stages) for _ in range(count)), key=STAGES.index)
-    return Fate(troubles=tuple(Fault(at, chance.choice(TROUBLES[at])) for at in met), ending=ending)
+def draw_plan(chance: Random) -> FaultPlan:
+    final_fault = draw_final_fault(chance.random(), chance)
+    is_refused = final_fault is not None and isinstance(final_fault.action, Answer)
+    # Nothing follows a refusal: all other faults happen at its stage or earlier.
+    stages = STAGES[: STAGES.index(final_fault.at) + 1] if final_fault and is_refused else STAGES
+    [count] = chance.choices(range(MAX_TRANSIENT_FAULTS + 1), TRANSIENT_FAULT_WEIGHTS)
+    places = sorted((chance.choice(stages) for _ in range(count)), key=STAGES.index)
+    return FaultPlan(
+        transient_faults=tuple(Fault(at, chance.choice(TRANSIENT_FAULTS[at])) for at in places),
+        final_fault=final_fault,
+    )
 
 
-def an_ending(drawn: float, chance: Random) -> Fault | None:
+def draw_final_fault(drawn: float, chance: Random) -> Fault | None:
     if drawn < UNKNOWN_SHARE:
         return UNKNOWN_USER
     if drawn < UNKNOWN_SHARE + REFUSED_SHARE:
         return chance.choice(REFUSALS)
-    if drawn < UNKNOWN_SHARE + REFUSED_SHARE + ODD_SHARE:
-        return chance.choice(ODDITIES)
+    if drawn < UNKNOWN_SHARE + REFUSED_SHARE + HARMLESS_SHARE:
+        return chance.choice(HARMLESS_FAULTS)
     return None
 
 
-class Fates:
-    """Do to each recipient's mail what was drawn for it."""
+class PlannedFaults:
+    """Injects the planned faults into each recipient's mail."""
 
-    def __init__(self, fates: Mapping[str, Fate]) -> None:
-        self._fates = fates
-        self._left = {recipient: [*fate.troubles] for recipient, fate in fates.items()}
+    def __init__(self, plans: Mapping[str, FaultPlan]) -> None:
+        self._plans = plans
+        self._left = {recipient: [*plan.transient_faults] for recipient, plan in plans.items()}
 
     def __call__(self, moment: Moment) -> Action | None:
-        if moment.recipient not in self._fates:
+        if moment.recipient not in self._plans:
             return None
-        left, ending = self._left[moment.recipient], self._fates[moment.recipient].ending
+        left, last = self._left[moment.recipient], self._plans[moment.recipient].final_fault
         if left and left[0].at == moment.at:
             return left.pop(0).action
-        return ending.action if ending and ending.at == moment.at else None
+        return last.action if last and last.at == moment.at else None
 
 
-class Weather:
-    """Trouble with the relay itself; the same at the same moments for the same seed."""
+class RandomRelayFaults:
+    """Injects faults of the relay itself; the same seed has the same faults at the same moments."""
 
     def __init__(self, seed: int) -> None:
-        self._chances = {at: repeatable(f"{seed} {at}") for at in WEATHER}
+        self._chances = {at: repeatable(f"{seed} {at}") for at in RELAY_FAULTS}
 
     def __call__(self, moment: Moment) -> Action | None:
-        if moment.at not in WEATHER:
+        if moment.at not in RELAY_FAULTS:
             return None
-        share, actions = WEATHER[moment.at]
+        share, actions = RELAY_FAULTS[moment.at]
         chance = self._chances[moment.at]
         return chance.choice(actions) if chance.random() < share else None
 
 
-class Complaints:
-    """Once *after* bodies came, complain of too many mails, once at each stage.
+class ThrottleReplies:
+    """Refuses for too many mails, once at each stage, after *after* bodies.
 
-    All at about the same time: each complaint a second after the one before halves the pace, which
-    takes minutes to grow back.
+    All at about the same time: each refusal that comes more than a second after the previous one
+    halves the adaptive rate, which takes minutes to recover.
     """
 
     def __init__(self, *, after: int) -> None:

@@ -1,7 +1,7 @@
-"""Jobs due in the same second, each cancelled or moved by somebody at that very moment.
+"""Jobs due in the same second, each cancelled or rescheduled at that very moment.
 
-Two replicas carry them; one of them may be frozen meanwhile until long after its leases are over.
-What came of it is held against what the callers were told and what the relay has.
+Two replicas deliver them; one may be frozen meanwhile until long after its leases have expired.
+The jobs are checked against the answers to the callers and the relay's ledger.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from gcsched.pb import task_pb2
-from tests.scenarios.cluster import Stage, a_stage
+from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 FINAL = {"SENT", "CANCELLED", "FAILED", "EXPIRED", "SUPPRESSED"}
 FREEZE_AFTER_SECONDS, FROZEN_SECONDS = 0.3, 40.0
-AGAIN_EVERY_SECONDS = 0.2
-CALL_SECONDS = 20.0
+RETRY_INTERVAL_SECONDS = 0.2
+CALL_TIMEOUT_SECONDS = 20.0
 TOO_LATE, SENDING = "ILLEGAL_TRANSITION", "SENDING"
 Stubs = Sequence[Stub]
 
@@ -39,11 +39,11 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a caller wanted of one job, and what it was told: OK, a reason or a status code.
+class CallResult:
+    """A call about one job and its answer: OK, a reason or a status code.
 
-    *at* is when it was told. *due* is the time of a job that was moved; 0: the daily queue; None:
-    it was to be cancelled.
+    *at* is when the answer came. *due* is the new time of a rescheduled job; 0: the daily queue;
+    None: the call was to cancel it.
     """
 
     job_id: str
@@ -58,134 +58,143 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ScenarioResult:
     scenario: Scenario
-    told: Sequence[Told]
+    call_results: Sequence[CallResult]
     documents: Mapping[str, Mapping[str, Any]]
     arrivals: Mapping[str, Sequence[float]]
     seconds: float
 
-    def is_uncertain(self, told: Told) -> bool:
-        """Tell whether an attempt came to nobody knows what: it may have been taken."""
-        attempts = self.documents[told.job_id]["attempts"]
+    def is_uncertain(self, result: CallResult) -> bool:
+        """Return whether an attempt was UNCERTAIN: the relay may have accepted the mail."""
+        attempts = self.documents[result.job_id]["attempts"]
         return any(attempt["kind"] == "UNCERTAIN" for attempt in attempts)
 
 
-async def play(folder: Path, scenario: Scenario) -> Found:
-    begun = time.monotonic()
-    async with a_stage(folder, services=2) as stage:
+async def run_scenario(folder: Path, scenario: Scenario) -> ScenarioResult:
+    start = time.monotonic()
+    async with a_cluster(folder, services=2) as cluster:
         due = int(time.time() + 5 + scenario.jobs / 300)
         meets = [a_meet(number, timestamp=due) for number in range(scenario.jobs)]
-        calls = await stage.call(meets)
+        calls = await cluster.call(meets)
         assert {call.code for call in calls} == {"OK"}
-        assert time.time() < due, "all are accepted before they are due"
+        assert time.time() < due, "all jobs must be accepted before they are due"
         ids = {meet.emailID: call.job_id for meet, call in zip(meets, calls, strict=True)}
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(told_by_all(stage, scenario, ids, due))
+            calling = tasks.create_task(call_for_each_job(cluster, scenario, ids, due))
             if scenario.is_frozen:
-                tasks.create_task(one_frozen(stage, due))
-        told = telling.result()
-        async with scheduler(stage.services[1].target) as stub:
-            await stub.RunDailyQueue(task_pb2.RunDailyQueueRequest(), timeout=CALL_SECONDS)
-        await until(lambda: all_have_ended(stage), within=120, every=0.5)
-        return Found(
+                tasks.create_task(freeze_first_service(cluster, due))
+        call_results = calling.result()
+        async with scheduler_stub(cluster.services[1].target) as stub:
+            await stub.RunDailyQueue(task_pb2.RunDailyQueueRequest(), timeout=CALL_TIMEOUT_SECONDS)
+        await until(lambda: all_have_ended(cluster), within=120, every=0.5)
+        return ScenarioResult(
             scenario=scenario,
-            told=told,
-            documents={job["_id"]: job for job in stage.jobs()},
-            arrivals=stage.arrivals(),
-            seconds=round(time.monotonic() - begun, 1),
+            call_results=call_results,
+            documents={job["_id"]: job for job in cluster.jobs()},
+            arrivals=cluster.arrivals(),
+            seconds=round(time.monotonic() - start, 1),
         )
 
 
-async def one_frozen(stage: Stage, due: int) -> None:
-    """Freeze the first replica in the midst of it, and let it go when its leases are long over."""
+async def freeze_first_service(cluster: Cluster, due: int) -> None:
+    """Freeze the first replica during the race, until long after its leases have expired."""
     await asyncio.sleep(due + FREEZE_AFTER_SECONDS - time.time())
-    stage.services[0].freeze()
+    cluster.services[0].freeze()
     await asyncio.sleep(FROZEN_SECONDS)
-    stage.services[0].thaw()
+    cluster.services[0].thaw()
 
 
-def all_have_ended(stage: Stage) -> bool:
-    return {job["state"] for job in stage.jobs()} <= FINAL
+def all_have_ended(cluster: Cluster) -> bool:
+    return {job["state"] for job in cluster.jobs()} <= FINAL
 
 
-async def told_by_all(
-    stage: Stage, scenario: Scenario, ids: Mapping[str, str], due: int
-) -> list[Told]:
-    """Let a caller of its own want something of each job, about when it is due."""
-    # Of the replicas one may be frozen: it would answer nobody.
-    services = stage.services[1:] if scenario.is_frozen else stage.services
+async def call_for_each_job(
+    cluster: Cluster, scenario: Scenario, ids: Mapping[str, str], due: int
+) -> list[CallResult]:
+    """Make a random call about each job, from its own caller, at about its due time."""
+    # A frozen replica would not answer.
+    services = cluster.services[1:] if scenario.is_frozen else cluster.services
     chance = repeatable(f"races {scenario.seed}")
     async with (
-        scheduler(services[0].target) as one,
-        scheduler(services[-1].target) as other,
+        scheduler_stub(services[0].target) as one,
+        scheduler_stub(services[-1].target) as other,
         asyncio.TaskGroup() as tasks,
     ):
-        telling = []
+        results = []
         for email, job_id in ids.items():
             at = due + chance.uniform(-scenario.spread_seconds / 2, scenario.spread_seconds)
-            wanted = chance.choice([None, None, 0, due + chance.randrange(4, 9)])
+            new_due = chance.choice([None, None, 0, due + chance.randrange(4, 9)])
             stub = chance.choice([one, other])
-            caller = Caller(stub=stub, insists=scenario.is_frozen)
-            telling.append(tasks.create_task(caller.tell(job_id, email, wanted, at=at)))
-        return [await each for each in telling]
+            caller = Caller(stub=stub, retries_while_sending=scenario.is_frozen)
+            results.append(tasks.create_task(caller.call_at(job_id, email, new_due, at=at)))
+        return [await each for each in results]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Calls once; who *insists* calls again while the job is only being sent."""
+    """Calls once; with *retries_while_sending*, again while the job is SENDING."""
 
     stub: Stub
-    insists: bool
+    retries_while_sending: bool
 
-    async def tell(self, job_id: str, email: str, due: int | None, *, at: float) -> Told:
+    async def call_at(self, job_id: str, email: str, due: int | None, *, at: float) -> CallResult:
         await asyncio.sleep(max(0.0, at - time.time()))
-        answer, state = await self.ask(job_id, due)
-        while self.insists and (answer, state) == (TOO_LATE, SENDING):
-            await asyncio.sleep(AGAIN_EVERY_SECONDS)
-            answer, state = await self.ask(job_id, due)
-        return Told(job_id=job_id, email=email, due=due, answer=answer, at=time.time())
+        answer, state = await self.call_once(job_id, due)
+        while self.retries_while_sending and (answer, state) == (TOO_LATE, SENDING):
+            await asyncio.sleep(RETRY_INTERVAL_SECONDS)
+            answer, state = await self.call_once(job_id, due)
+        return CallResult(job_id=job_id, email=email, due=due, answer=answer, at=time.time())
 
-    async def ask(self, job_id: str, due: int | None) -> tuple[str, str]:
-        """Give the answer, and the state in which a job was too late."""
+    async def call_once(self, job_id: str, due: int | None) -> tuple[str, str]:
+        """Return the answer, and the job's state if it was too late."""
         cancel = task_pb2.CancelJobRequest(job_id=job_id)
-        move = task_pb2.RescheduleJobRequest(job_id=job_id, timestamp=due or 0)
+        reschedule = task_pb2.RescheduleJobRequest(job_id=job_id, timestamp=due or 0)
         try:
             if due is None:
-                await self.stub.CancelJob(cancel, timeout=CALL_SECONDS)
+                await self.stub.CancelJob(cancel, timeout=CALL_TIMEOUT_SECONDS)
             else:
-                await self.stub.RescheduleJob(move, timeout=CALL_SECONDS)
+                await self.stub.RescheduleJob(reschedule, timeout=CALL_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
-            return why(error)
+            return error_reason(error)
         return "OK", ""
 
 
-def why(error: grpc.aio.AioRpcError) -> tuple[str, str]:
+def error_reason(error: grpc.aio.AioRpcError) -> tuple[str, str]:
     status, info = rpc_status.from_call(error), error_details_pb2.ErrorInfo()
     for detail in status.details if status is not None else ():
         detail.Unpack(info)
     return info.reason or error.code().name, info.metadata.get("state", "")
 
 
-def problems(found: Found) -> list[str]:
-    """Say of each job what is not as it has to be."""
-    return [f"{told}: {wrong}" for told in found.told for wrong in wrongs(found, told)]
+def problems(found: ScenarioResult) -> list[str]:
+    """List what is wrong with any job."""
+    return [
+        f"{result}: {wrong}"
+        for result in found.call_results
+        for wrong in call_problems(found, result)
+    ]
 
 
-def wrongs(found: Found, told: Told) -> Iterator[str]:
-    state = found.documents[told.job_id]["state"]
-    mails = found.arrivals.get(told.email, ())
-    is_uncertain = found.is_uncertain(told)
-    if told.is_ok and told.due is None:
+def call_problems(found: ScenarioResult, result: CallResult) -> Iterator[str]:
+    state = found.documents[result.job_id]["state"]
+    mails = found.arrivals.get(result.email, ())
+    is_uncertain = found.is_uncertain(result)
+    if result.is_ok and result.due is None:
         if state != "CANCELLED":
             yield f"cancelled with OK, and {state}"
-        if any(mail > told.at for mail in mails):
+        if any(mail > result.at for mail in mails):
             yield "mailed after it was cancelled"
     if state == "CANCELLED" and mails and not is_uncertain:
         yield "cancelled and mailed"
-    if told.is_ok and told.due and any(mail < told.due for mail in mails) and not is_uncertain:
+    if (
+        result.is_ok
+        and result.due
+        and any(mail < result.due for mail in mails)
+        and not is_uncertain
+    ):
         yield "mailed before its new time"
-    if told.answer == TOO_LATE and state != "SENT":
+    if result.answer == TOO_LATE and state != "SENT":
         yield f"too late to change, and {state}"
     if state == "SENT" and not mails:
         yield "sent and not mailed"
@@ -195,12 +204,14 @@ def wrongs(found: Found, told: Told) -> Iterator[str]:
         yield f"ended as {state}"
 
 
-def figures(found: Found) -> dict[str, Any]:
-    """Give what is worth keeping of *found*."""
-    wanted = {None: "cancel", 0: "to the daily queue"}
-    answers = Counter(f"{wanted.get(each.due, 'move')}: {each.answer}" for each in found.told)
-    cancelled = [each for each in found.told if each.is_ok and each.due is None]
-    uncertain = [each for each in found.told if found.is_uncertain(each)]
+def figures(found: ScenarioResult) -> dict[str, Any]:
+    """Return the figures of the run for a report."""
+    kinds = {None: "cancel", 0: "to the daily queue"}
+    answers = Counter(
+        f"{kinds.get(each.due, 'move')}: {each.answer}" for each in found.call_results
+    )
+    cancelled = [each for each in found.call_results if each.is_ok and each.due is None]
+    uncertain = [each for each in found.call_results if found.is_uncertain(each)]
     wrong = problems(found)
     return {
         "seed": found.scenario.seed,

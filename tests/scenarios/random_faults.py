@@ -1,6 +1,6 @@
-"""Two thousand mails, every fault that ends soon mixed in, the real application and its pool.
+"""Two thousand mails with every transient fault, through the real application and its pool.
 
-What came of it is held against the fates that a seed drew: see tests/scenarios/oracle.py.
+The jobs and the relay's ledger are checked against the plans of a seed: see oracle.py.
 """
 
 import time
@@ -14,22 +14,37 @@ from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
 from gcsched.wiring.resources import Resources
-from tests.scenarios.oracle import SUPPRESSED, Complaints, End, Fate, Fates, Weather, draw
-from tests.support.app import Documents, Running, a_setting, jobs, running
-from tests.support.relay.script import Kept, repeatable
+from tests.scenarios.oracle import (
+    SUPPRESSED,
+    FaultPlan,
+    FinalState,
+    PlannedFaults,
+    RandomRelayFaults,
+    ThrottleReplies,
+    draw_plans,
+)
+from tests.support.in_process_app import (
+    Documents,
+    RunningApp,
+    make_settings,
+    read_jobs,
+    running_app,
+)
+from tests.support.relay.script import KeptMail, repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 SETTLED = ["SENT", "FAILED", "SUPPRESSED", "EXPIRED", "UNCERTAIN"]
-AT_ONCE = 250
-AGAIN_SHARE = 0.02  # of all mails: one more to an address that turned out to be unknown
+BATCH_SIZE = 250
+REPEAT_SHARE = 0.02  # of all mails: a second one to an address that was found unknown
 USER, PASSWORD = "anna", "right"
-DEFECTS = {"delivery broke", "claim lost", "job unreadable"}  # events that must not be logged
-# Relays differ in what a refusal leaves behind; each seed meets one of these.
+# Events that must not be logged; "delivery broke" is the name in older versions.
+DEFECTS = {"delivery crashed", "delivery broke", "claim lost", "job unreadable"}
+# Relays differ in their state after a refusal; each seed has one of these.
 RELAYS: Sequence[dict[str, Any]] = (
-    {"unforgiving": True},
-    {"unforgiving": True, "offers": frozenset({"8BITMIME"})},
+    {"requires_rset": True},
+    {"requires_rset": True, "offers": frozenset({"8BITMIME"})},
     {"always_354": True, "security": "starttls"},
 )
 
@@ -42,70 +57,74 @@ class Scenario:
     on_uncertain: str
     stores: tuple[str, str]
     mails: int = 2000
-    within: float = 120.0
+    timeout: float = 120.0
 
     @property
     def recipients(self) -> list[str]:
-        first = self.mails - int(self.mails * AGAIN_SHARE)
-        return [f"r{number}@fates.test" for number in range(first)]
+        first = self.mails - int(self.mails * REPEAT_SHARE)
+        return [f"r{number}@faults.test" for number in range(first)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What the two sides have at the end; *asked* says to whom the mail of each job goes."""
+class ScenarioResult:
+    """The jobs and the relay at the end; *recipient_by_job* has the recipient of each job."""
 
     scenario: Scenario
-    asked: Mapping[str, str]
-    again: frozenset[str]
-    fates: Mapping[str, Fate]
+    recipient_by_job: Mapping[str, str]
+    repeat_job_ids: frozenset[str]
+    plans: Mapping[str, FaultPlan]
     documents: Documents
     relay: Relay
     events: Sequence[Mapping[str, Any]] = field(repr=False)
     seconds: float
 
-    def copies(self) -> dict[str, list[Kept]]:
-        kept: dict[str, list[Kept]] = defaultdict(list)
+    def copies(self) -> dict[str, list[KeptMail]]:
+        copies: dict[str, list[KeptMail]] = defaultdict(list)
         for each in self.relay.ledger:
-            kept[each.header("Message-ID").strip("<>")].append(each)
-        return kept
+            copies[each.header("Message-ID").strip("<>")].append(each)
+        return copies
 
-    def ends(self, job_id: str) -> list[End]:
-        fate = self.fates[self.asked[job_id]]
-        return [SUPPRESSED] if job_id in self.again else fate.ends(self.scenario.on_uncertain)
+    def possible_states(self, job_id: str) -> list[FinalState]:
+        plan = self.plans[self.recipient_by_job[job_id]]
+        return (
+            [SUPPRESSED]
+            if job_id in self.repeat_job_ids
+            else plan.possible_states(self.scenario.on_uncertain)
+        )
 
 
-async def play(scenario: Scenario) -> Found:
-    """Run *scenario* until every job is settled, or its time is over."""
-    fates = draw(scenario.seed, scenario.recipients)
-    acting = Fates(fates)
-    begun = time.monotonic()
+async def run_scenario(scenario: Scenario) -> ScenarioResult:
+    """Run *scenario* until every job is settled, or until its timeout."""
+    plans = draw_plans(scenario.seed, scenario.recipients)
+    planned_faults = PlannedFaults(plans)
+    start = time.monotonic()
     with capture_logs() as events:
         async with Relay(users={USER: PASSWORD}, **RELAYS[scenario.seed % len(RELAYS)]) as relay:
-            relay.rule(Complaints(after=scenario.mails * 3 // 4))
-            relay.rule(Weather(scenario.seed))
-            relay.rule(acting)
-            async with running(settings(scenario, relay)) as app:
-                asked = await ask(app, scenario.recipients, "Once")
-                await settled(app.resources, len(asked), within=scenario.within)
-                again = await ask(app, unknown(fates, scenario), "Again")
-                await settled(app.resources, len(asked | again), within=scenario.within)
-                documents = await jobs(app.resources)
-    return Found(
+            relay.add_rule(ThrottleReplies(after=scenario.mails * 3 // 4))
+            relay.add_rule(RandomRelayFaults(scenario.seed))
+            relay.add_rule(planned_faults)
+            async with running_app(settings(scenario, relay)) as app:
+                once = await schedule_mails(app, scenario.recipients, "Once")
+                await wait_until_settled(app.resources, len(once), within=scenario.timeout)
+                again = await schedule_mails(app, draw_unknown_recipients(plans, scenario), "Again")
+                await wait_until_settled(app.resources, len(once | again), within=scenario.timeout)
+                documents = await read_jobs(app.resources)
+    return ScenarioResult(
         scenario=scenario,
-        asked=asked | again,
-        again=frozenset(again),
-        fates=fates,
+        recipient_by_job=once | again,
+        repeat_job_ids=frozenset(again),
+        plans=plans,
         documents=documents,
         relay=relay,
         events=events,
-        seconds=time.monotonic() - begun,
+        seconds=time.monotonic() - start,
     )
 
 
 def settings(scenario: Scenario, relay: Relay) -> Any:
     mongo, redis = scenario.stores
     trust = {} if relay.tls is None else {"smtp_ca_file": str(relay.ca_file)}
-    return a_setting(
+    return make_settings(
         mongo=mongo,
         redis=redis,
         relay_port=relay.port,
@@ -119,96 +138,103 @@ def settings(scenario: Scenario, relay: Relay) -> Any:
     )
 
 
-def unknown(fates: Mapping[str, Fate], scenario: Scenario) -> list[str]:
-    found = [recipient for recipient, fate in fates.items() if fate.is_unknown]
-    count = scenario.mails - len(fates)
+def draw_unknown_recipients(plans: Mapping[str, FaultPlan], scenario: Scenario) -> list[str]:
+    found = [recipient for recipient, plan in plans.items() if plan.is_unknown]
+    count = scenario.mails - len(plans)
     return repeatable(scenario.seed).sample(found, min(count, len(found)))
 
 
-async def ask(app: Running, recipients: Sequence[str], message: str) -> dict[str, str]:
-    """Ask for one mail to each of *recipients*, due now; give the recipient of each job."""
-    asked: dict[str, str] = {}
-    async with scheduler(app.target) as stub:
-        for begin in range(0, len(recipients), AT_ONCE):
-            some = recipients[begin : begin + AT_ONCE]
+async def schedule_mails(
+    app: RunningApp, recipients: Sequence[str], message: str
+) -> dict[str, str]:
+    """Schedule a mail to each of *recipients*, due now; return the recipient of each job."""
+    recipient_by_job: dict[str, str] = {}
+    async with scheduler_stub(app.target) as stub:
+        for first in range(0, len(recipients), BATCH_SIZE):
+            some = recipients[first : first + BATCH_SIZE]
             meets = [a_meet(emailID=to, message=message) for to in some]
             batch = task_pb2.BatchScheduleMeetsRequest(requests=meets)
             answers = (await stub.BatchScheduleMeets(batch)).answers
-            asked |= zip([each.response.job_id for each in answers], some, strict=True)
-    return asked
+            recipient_by_job |= zip([each.response.job_id for each in answers], some, strict=True)
+    return recipient_by_job
 
 
-async def settled(resources: Resources, count: int, *, within: float) -> None:
-    """Wait until *count* jobs are; what is not by then is told by its state."""
+async def wait_until_settled(resources: Resources, count: int, *, within: float) -> None:
+    """Wait until *count* jobs are settled; `problems` reports those that are not by then."""
 
-    async def are_settled() -> bool:
+    async def is_settled() -> bool:
         found = await resources.mongo.jobs.count_documents({"state": {"$in": SETTLED}})
         return found >= count
 
     with suppress(AssertionError):
-        await until(are_settled, within=within)
+        await until(is_settled, within=within)
 
 
-def problems(found: Found) -> list[str]:
-    """List everything that is not as it has to be."""
+def problems(found: ScenarioResult) -> list[str]:
+    """List everything that is wrong."""
     copies = found.copies()
     documents = {document["_id"]: document for document in found.documents}
     known = {document["message_id"] for document in found.documents}
-    listed = [f"job {job_id} is missing" for job_id in found.asked.keys() - documents.keys()]
-    listed += [
-        f"job {job_id} was not asked for" for job_id in documents.keys() - found.asked.keys()
+    listed = [
+        f"job {job_id} is missing" for job_id in found.recipient_by_job.keys() - documents.keys()
     ]
-    listed += [f"a mail of no job: {message_id}" for message_id in copies.keys() - known]
-    for job_id in found.asked.keys() & documents.keys():
+    listed += [
+        f"job {job_id} was not requested"
+        for job_id in documents.keys() - found.recipient_by_job.keys()
+    ]
+    listed += [f"a mail without a job: {message_id}" for message_id in copies.keys() - known]
+    for job_id in found.recipient_by_job.keys() & documents.keys():
         document = documents[job_id]
-        ends, kept = found.ends(job_id), copies.get(document["message_id"], [])
-        wrong = [*problems_with(document, ends, kept), *problems_of(kept, document)]
-        fate = found.fates[document["email"]]
-        listed += [f"{document['email']}: {problem}; {fate}" for problem in wrong]
-    if len(found.asked) != found.scenario.mails:
-        listed.append(f"{len(found.asked)} jobs for {found.scenario.mails} requests")
+        states, kept = found.possible_states(job_id), copies.get(document["message_id"], [])
+        wrong = [*state_problems(document, states, kept), *copy_problems(kept, document)]
+        plan = found.plans[document["email"]]
+        listed += [f"{document['email']}: {problem}; {plan}" for problem in wrong]
+    if len(found.recipient_by_job) != found.scenario.mails:
+        listed.append(f"{len(found.recipient_by_job)} jobs for {found.scenario.mails} requests")
     listed += found.relay.violations
     return listed + [str(event) for event in found.events if event["event"] in DEFECTS]
 
 
-def problems_with(document: dict[str, Any], ends: Sequence[End], kept: list[Kept]) -> Iterable[str]:
-    """Hold one job against what may have become of it."""
+def state_problems(
+    document: dict[str, Any], states: Sequence[FinalState], kept: list[KeptMail]
+) -> Iterable[str]:
+    """Check one job against its possible final states."""
     state, reason = document["state"], document["reason"]
-    seen = End(state=state, copies=len(kept), reason=reason)
+    seen = FinalState(state=state, copies=len(kept), reason=reason)
     if not any(
-        (end.state, end.copies) == (state, len(kept)) and end.reason in reason for end in ends
+        (end.state, end.copies) == (state, len(kept)) and end.reason in reason for end in states
     ):
-        yield f"{seen} is none of {ends}"
+        yield f"{seen} is not one of {states}"
     if state == "SUPPRESSED" and document["attempts"]:
-        yield "was tried, though its address was known to be none"
+        yield "was attempted, although its address was known to be invalid"
 
 
-def problems_of(kept: list[Kept], document: dict[str, Any]) -> Iterable[str]:
-    """Hold the copies of one mail against its job, whatever the fates say."""
+def copy_problems(kept: list[KeptMail], document: dict[str, Any]) -> Iterable[str]:
+    """Check the copies of one mail against its job, whatever the plan."""
     kinds = [attempt["kind"] for attempt in document["attempts"]]
     if len(kept) > 1 and "UNCERTAIN" not in kinds:
-        yield "came twice and was never UNCERTAIN"
+        yield "arrived twice and was never UNCERTAIN"
     if document["state"] == "SENT" and not kept:
-        yield "is SENT and did not come"
+        yield "is SENT and did not arrive"
     if len({each.content for each in kept}) > 1:
-        yield "came twice and not the same"
+        yield "arrived twice with different contents"
     if {each.recipient for each in kept} - {document["email"]}:
-        yield "went to somebody else"
+        yield "went to another recipient"
 
 
-def figures(found: Found) -> dict[str, Any]:
-    """Say what happened, for a reader who wants to know that it was worth it."""
+def figures(found: ScenarioResult) -> dict[str, Any]:
+    """Return the figures of the run for a report."""
     events = Counter(event["event"] for event in found.events)
     kinds = [{each["kind"] for each in job["attempts"]} for job in found.documents]
     relay = found.relay
-    kind = {"unforgiving": relay.unforgiving, "always_354": relay.always_354}
+    traits = {"requires_rset": relay.requires_rset, "always_354": relay.always_354}
     return {
         "seed": found.scenario.seed,
         "on_uncertain": found.scenario.on_uncertain,
-        "relay": [name for name, is_so in kind.items() if is_so]
+        "relay": [name for name, has_it in traits.items() if has_it]
         + sorted(relay.offers)
         + [relay.security],
-        "mails": len(found.asked),
+        "mails": len(found.recipient_by_job),
         "seconds": round(found.seconds, 1),
         "states": dict(sorted(Counter(job["state"] for job in found.documents).items())),
         "attempts": sum(len(job["attempts"]) for job in found.documents),
@@ -216,8 +242,10 @@ def figures(found: Found) -> dict[str, Any]:
         "mails_kept": len(relay.ledger),
         "mails_kept_twice_or_more": sum(len(each) > 1 for each in found.copies().values()),
         "sessions": relay.sessions,
-        "faults": len(relay.acted),
-        "faults_at": dict(sorted(Counter(moment.at for moment, _ in relay.acted).items())),
+        "faults": len(relay.applied_actions),
+        "faults_at": dict(
+            sorted(Counter(moment.at for moment, _ in relay.applied_actions).items())
+        ),
         "relay_was_down": events["relay is down"],
         "relay_throttled": events["relay throttles"],
         "problems": problems(found),

@@ -1,4 +1,4 @@
-"""Two versions on the same stores: processes of each die, and the other takes their place."""
+"""Two versions on the same stores: a process of one dies, a process of the other replaces it."""
 
 import asyncio
 import time
@@ -13,24 +13,26 @@ from pymongo import MongoClient
 
 from tests.chaos import verdict
 from tests.chaos.verdict import Evidence
-from tests.scenarios.crowd import Crowd
+from tests.scenarios.mixed_callers import MixedCallers
 from tests.scenarios.races import FINAL
 from tests.support.ports import free_port
-from tests.support.relay.script import Action, At, Kept, Moment, Trickle, repeatable
+from tests.support.program_versions import Version
+from tests.support.relay.script import Action, At, KeptMail, Moment, Trickle, repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
 from tests.support.stores import OwnServer, own_mongod, own_valkey
-from tests.support.versions import Version
 from tests.support.wait import until
 
 PROCESSES = 3
-HOWS = ("SIGKILL", "SIGTERM")
+SIGNALS = ("SIGKILL", "SIGTERM")
 SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "8"}
 SETTLED_WITHIN_SECONDS = 120.0
-SLOW_SHARE, SLOWLY = 0.3, Trickle(0.05)  # an octet of about twenty: so deaths meet begun mails
-NO_ANSWERS = {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"}
-DEFECTS = ("call failed", "delivery broke", "Traceback", "job unreadable")
-MOST_TOLD = 20
+# About a second for the twenty bytes of a reply, so that processes die after a body has begun.
+SLOW_SHARE, SLOW_REPLY = 0.3, Trickle(0.05)
+EXPECTED_CODES = {*verdict.EXPECTED_CODES, "FAILED_PRECONDITION"}
+# The logs are of two versions; "delivery broke" is the event of the older ones.
+DEFECTS = ("call failed", "delivery crashed", "delivery broke", "Traceback", "job unreadable")
+MAX_REPORTED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,40 +44,40 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Roll:
-    """One process replaced: how it ended, and which version took its place."""
+class Replacement:
+    """One replacement of a process: how the old one ended, and the version of the new one."""
 
     process: int
-    how: str
+    signal: str
     exit_code: int
-    now: str
+    new_version: str
 
 
 @dataclass(kw_only=True, eq=False)
 class Fleet:
-    """Processes, each of the one version or the other."""
+    """Processes, each of one of two versions."""
 
     processes: Sequence[ServiceProcess]
     versions: tuple[Version, Version]
     running: list[Version] = field(default_factory=list)
-    rolls: list[Roll] = field(default_factory=list)
+    replacements: list[Replacement] = field(default_factory=list)
 
     async def start(self) -> None:
         for number, process in enumerate(self.processes):
             self.running.append(self.versions[number % 2])
-            self._dress(number)
+            self._set_environment(number)
             await process.start()
 
-    def _dress(self, number: int) -> None:
+    def _set_environment(self, number: int) -> None:
         process = self.processes[number]
         process.environment = {**process.environment, **self.running[number].environment}
 
-    async def roll(self, seed: int, stop: asyncio.Event) -> None:
-        """Replace one process after the other until *stop*, by the version that it was not."""
+    async def replace_until(self, seed: int, stop: asyncio.Event) -> None:
+        """Replace one process after another until *stop*, each by the other version."""
         chance = repeatable(f"rolling {seed}")
         while not stop.is_set():
             await asyncio.sleep(chance.uniform(0.5, 2.0))
-            number, how = chance.randrange(len(self.processes)), chance.choice(HOWS)
+            number, how = chance.randrange(len(self.processes)), chance.choice(SIGNALS)
             await self._replace(number, how)
 
     async def _replace(self, number: int, how: str) -> None:
@@ -86,68 +88,74 @@ class Fleet:
         else:
             code = await process.stop()
         self.running[number] = other if self.running[number] is one else one
-        self._dress(number)
+        self._set_environment(number)
         await process.start()
         now = self.running[number].name
-        self.rolls.append(Roll(process=number, how=how, exit_code=code, now=now))
+        self.replacements.append(
+            Replacement(process=number, signal=how, exit_code=code, new_version=now)
+        )
 
     async def end(self) -> None:
         for process in self.processes:
-            await process.end()
+            await process.kill_if_running()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ScenarioResult:
     scenario: Scenario
-    crowd: Crowd
+    callers: MixedCallers
     fleet: Fleet
     evidence: Evidence
     logs: Sequence[str]
 
 
-async def play(folder: Path, scenario: Scenario) -> Found:
+async def run_scenario(folder: Path, scenario: Scenario) -> ScenarioResult:
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
-        relay.rule(slow(scenario.seed))
-        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port, **SETTINGS)
-        fleet = Fleet(processes=services(folder, given), versions=scenario.versions)
+        relay.add_rule(slow_bodies(scenario.seed))
+        variables = environment(
+            mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port, **SETTINGS
+        )
+        fleet = Fleet(processes=services(folder, variables), versions=scenario.versions)
         stack.push_async_callback(fleet.end)
         await fleet.start()
         targets = [each.target for each in fleet.processes]
-        crowd = Crowd(targets=targets, seed=scenario.seed, per_second=scenario.per_second)
+        callers = MixedCallers(targets=targets, seed=scenario.seed, per_second=scenario.per_second)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(fleet.roll(scenario.seed, stop))
-            await crowd.run(seconds=scenario.seconds)
+            tasks.create_task(fleet.replace_until(scenario.seed, stop))
+            await callers.run(seconds=scenario.seconds)
             stop.set()
-        ended = time.time()
-        await settled(mongo)
-        evidence = gathered(crowd, relay.ledger, await documents(mongo), ended)
+        end = time.time()
+        await wait_until_settled(mongo)
+        evidence = gather_evidence(callers, relay.ledger, await read_jobs(mongo), end)
         logs = [process.log for process in fleet.processes]
-    return Found(scenario=scenario, crowd=crowd, fleet=fleet, evidence=evidence, logs=logs)
+    return ScenarioResult(
+        scenario=scenario, callers=callers, fleet=fleet, evidence=evidence, logs=logs
+    )
 
 
-def services(folder: Path, given: Mapping[str, str]) -> list[ServiceProcess]:
+def services(folder: Path, variables: Mapping[str, str]) -> list[ServiceProcess]:
     return [
         ServiceProcess(
-            environment=given, log_file=folder / f"process-{number}.log", port=free_port()
+            environment=variables, log_file=folder / f"process-{number}.log", port=free_port()
         )
         for number in range(PROCESSES)
     ]
 
 
-def slow(seed: int) -> Any:
+def slow_bodies(seed: int) -> Any:
     chance = repeatable(f"slow {seed}")
 
     def rule(moment: Moment) -> Action | None:
-        return SLOWLY if moment.at == At.BODY and chance.random() < SLOW_SHARE else None
+        return SLOW_REPLY if moment.at == At.BODY and chance.random() < SLOW_SHARE else None
 
     return rule
 
 
-async def documents(mongo: OwnServer) -> list[dict[str, Any]]:
+async def read_jobs(mongo: OwnServer) -> list[dict[str, Any]]:
     def read() -> list[dict[str, Any]]:
         with MongoClient[dict[str, Any]](mongo.uri, tz_aware=True) as client:
             return list(client.get_default_database()["jobs"].find())
@@ -155,28 +163,31 @@ async def documents(mongo: OwnServer) -> list[dict[str, Any]]:
     return await asyncio.to_thread(read)
 
 
-async def settled(mongo: OwnServer) -> None:
-    """Wait until each job has its final state, or for as long as that may take."""
+async def wait_until_settled(mongo: OwnServer) -> None:
+    """Wait until each job is final, or until that may have taken too long."""
 
     async def are_final() -> bool:
-        return all(job["state"] in FINAL for job in await documents(mongo))
+        return all(job["state"] in FINAL for job in await read_jobs(mongo))
 
     try:
         await until(are_final, within=SETTLED_WITHIN_SECONDS, every=1.0)
     except AssertionError:
-        return  # the problems name what is left
+        return  # `problems` reports what is left
 
 
-def gathered(
-    crowd: Crowd, ledger: Sequence[Kept], jobs: Sequence[Mapping[str, Any]], ended: float
+def gather_evidence(
+    callers: MixedCallers,
+    ledger: Sequence[KeptMail],
+    jobs: Sequence[Mapping[str, Any]],
+    ended: float,
 ) -> Evidence:
     return Evidence(
         on_uncertain="resend",
-        due=crowd.due,
-        accepted=crowd.accepted,
-        codes=crowd.codes,
-        words=crowd.words,
-        gave_up=set(),
+        due=callers.due,
+        accepted=callers.accepted,
+        codes=callers.codes,
+        error_details=callers.error_details,
+        unanswered=set(),
         documents=jobs,
         arrivals=[(kept.recipient, kept.time) for kept in ledger],
         relay_faults=Counter(),
@@ -184,49 +195,52 @@ def gathered(
     )
 
 
-def problems(found: Found) -> list[str]:
-    """List what must not be: a mail lost, doubled without a doubt, or sent in spite of an OK."""
+def problems(found: ScenarioResult) -> list[str]:
+    """List mails that are lost, doubled without being UNCERTAIN, or sent although cancelled."""
     known = [problem for check in CHECKS for problem in check(found.evidence)]
     own = [problem for check in OWN_CHECKS for problem in check(found)]
-    return [*known, *own][:MOST_TOLD]
+    return [*known, *own][:MAX_REPORTED]
 
 
-def ends_once(found: Found) -> Iterator[str]:
+def check_ends_once(found: ScenarioResult) -> Iterator[str]:
     for recipient, jobs in found.evidence.jobs.items():
         if len(jobs) != 1 or jobs[0]["state"] not in FINAL - {"FAILED", "EXPIRED"}:
             yield f"{recipient}: {[(job['state'], job['reason']) for job in jobs]}"
     states = {job["state"] for job in found.evidence.documents}
-    if "SUPPRESSED" in states and not any(told.wanted == "block" for told in found.crowd.told):
-        yield "SUPPRESSED, and nobody has blocked an address"
+    if "SUPPRESSED" in states and not any(
+        result.requested == "suppress" for result in found.callers.results
+    ):
+        yield "SUPPRESSED, although no address was suppressed"
 
 
-def is_stopped_for_good(found: Found) -> Iterator[str]:
+def check_stopped_permanently(found: ScenarioResult) -> Iterator[str]:
     evidence = found.evidence
-    for told in found.crowd.told:
-        states = {job["state"] for job in evidence.jobs.get(told.recipient, [])}
-        mails = evidence.times.get(told.recipient, [])
-        if told.wanted == "cancel" and told.answer == "OK":
+    for result in found.callers.results:
+        states = {job["state"] for job in evidence.jobs.get(result.recipient, [])}
+        mails = evidence.times.get(result.recipient, [])
+        if result.requested == "cancel" and result.answer == "OK":
             if states != {"CANCELLED"}:
-                yield f"{told.recipient}: cancelled with OK, and {sorted(states)}"
-            if any(mail > told.at for mail in mails):
-                yield f"{told.recipient}: mailed after it was cancelled with OK"
-        if told.answer not in {"OK", "FAILED_PRECONDITION"}:
-            yield f"{told.recipient}: {told.wanted} was answered {told.answer}"
+                yield f"{result.recipient}: cancelled with OK, and {sorted(states)}"
+            if any(mail > result.at for mail in mails):
+                yield f"{result.recipient}: mailed after it was cancelled with OK"
+        if result.answer not in {"OK", "FAILED_PRECONDITION"}:
+            yield f"{result.recipient}: {result.requested} was answered {result.answer}"
 
 
-def is_not_mailed(found: Found) -> Iterator[str]:
-    evidence, wanted = found.evidence, {each.recipient: each.wanted for each in found.crowd.told}
+def check_not_mailed(found: ScenarioResult) -> Iterator[str]:
+    evidence = found.evidence
+    requested = {each.recipient for each in found.callers.results}
     for job in evidence.documents:
         recipient = job["email"]
         if job["state"] in {"CANCELLED", "SUPPRESSED"}:
-            if recipient not in wanted:
-                yield f"{recipient}: {job['state']}, and nobody wanted that"
+            if recipient not in requested:
+                yield f"{recipient}: {job['state']}, but that was not requested"
             if recipient in evidence.times and recipient not in evidence.uncertain:
                 yield f"{recipient}: {job['state']} and mailed"
 
 
-def processes_are_well(found: Found) -> Iterator[str]:
-    for roll in found.fleet.rolls:
+def check_processes(found: ScenarioResult) -> Iterator[str]:
+    for roll in found.fleet.replacements:
         if roll.exit_code:
             yield f"{roll}: SIGTERM ended it with {roll.exit_code}"
     for number, log in enumerate(found.logs):
@@ -235,40 +249,43 @@ def processes_are_well(found: Found) -> Iterator[str]:
                 yield f"process {number}: {line[:300]}"
 
 
-def calls_end_well(found: Found) -> Iterator[str]:
-    for code in found.crowd.codes.keys() - NO_ANSWERS:
-        yield f"{found.crowd.codes[code]} calls were answered {code}: {found.crowd.words[code]}"
+def check_call_codes(found: ScenarioResult) -> Iterator[str]:
+    for code in found.callers.codes.keys() - EXPECTED_CODES:
+        count, details = found.callers.codes[code], found.callers.error_details[code]
+        yield f"{count} calls were answered {code}: {details}"
 
 
 CHECKS = (
-    verdict.is_kept,
-    verdict.has_no_claim_left,
-    verdict.is_at_the_relay,
-    verdict.was_asked_for,
-    verdict.is_sent_once,
-    verdict.is_charged_rightly,
-    verdict.is_in_time,
+    verdict.check_accepted_kept,
+    verdict.check_no_claim_left,
+    verdict.check_sent_arrived,
+    verdict.check_mail_requested,
+    verdict.check_sent_once,
+    verdict.check_attempts_charged,
+    verdict.check_on_time,
 )
 OWN_CHECKS = (
-    ends_once,
-    is_stopped_for_good,
-    is_not_mailed,
-    processes_are_well,
-    calls_end_well,
+    check_ends_once,
+    check_stopped_permanently,
+    check_not_mailed,
+    check_processes,
+    check_call_codes,
 )
 
 
-def figures(found: Found) -> dict[str, Any]:
-    """Give what is worth keeping of *found*."""
-    evidence, rolls = found.evidence, found.fleet.rolls
-    stopped = Counter(f"{told.wanted}: {told.answer}" for told in found.crowd.told)
+def figures(found: ScenarioResult) -> dict[str, Any]:
+    """Return the figures of the run for a report."""
+    evidence, rolls = found.evidence, found.fleet.replacements
+    stopped = Counter(f"{result.requested}: {result.answer}" for result in found.callers.results)
     wrong = problems(found)
     return {
         "seed": found.scenario.seed,
         "seconds": found.scenario.seconds,
         "old": found.scenario.versions[0].commit,
         "new": found.scenario.versions[1].commit,
-        "replaced": dict(sorted(Counter(f"{roll.how}, then {roll.now}" for roll in rolls).items())),
+        "replaced": dict(
+            sorted(Counter(f"{roll.signal}, then {roll.new_version}" for roll in rolls).items())
+        ),
         "calls": dict(evidence.codes),
         "stopped": dict(sorted(stopped.items())),
         "accepted": len(evidence.accepted),

@@ -1,4 +1,4 @@
-"""ARQ pools that keep what they heard, and the bell that wakes them."""
+"""ARQ pools that record what they receive, and the queue that wakes them."""
 
 import datetime as dt
 import time
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import redis
 from arq.cron import CronJob
 
-from gcsched.adapters.redis.arq import ArqBell, ArqWorkerPool, Tasks
+from gcsched.adapters.redis.arq import ArqTasks, ArqWakeUpQueue, ArqWorkerPool
 from gcsched.adapters.redis.arq_client import open_arq
 from gcsched.domain.due import DailyPlan
 from tests.support.stores import OwnServer
@@ -28,33 +28,33 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def second(ahead: float = 0.0) -> int:
+def unix_second(ahead: float = 0.0) -> int:
     return int(time.time() + ahead)
 
 
-async def nothing() -> None:
-    """Do what most tests want at a sweep and after a wake-up."""
+async def do_nothing() -> None:
+    """Do nothing at a sweep or after a wake-up."""
 
 
 @dataclass(kw_only=True)
-class Heard:
-    """What the workers were told."""
+class ReceivedWakeUps:
+    """The wake-ups, sweeps and daily runs that the workers received."""
 
-    wakes: list[int] = field(default_factory=list)
+    seconds: list[int] = field(default_factory=list)
     sweeps: list[float] = field(default_factory=list)
     daily_runs: list[float] = field(default_factory=list)
-    after_wake: Callable[[], Awaitable[None]] = nothing
+    after_wake_up: Callable[[], Awaitable[None]] = do_nothing
 
-    def tasks(self) -> Tasks:
-        return Tasks(
-            on_wake=self.wakes.append,
-            after_wake=self._after_wake,
+    def tasks(self) -> ArqTasks:
+        return ArqTasks(
+            on_wake_up=self.seconds.append,
+            after_wake_up=self._after_wake_up,
             sweep=self._sweep,
             daily_run=self._daily_run,
         )
 
-    async def _after_wake(self) -> None:
-        await self.after_wake()
+    async def _after_wake_up(self) -> None:
+        await self.after_wake_up()
 
     async def _sweep(self) -> None:
         self.sweeps.append(time.time())
@@ -63,30 +63,32 @@ class Heard:
         self.daily_runs.append(time.time())
 
 
-class WakesOnly(ArqWorkerPool):
-    """A pool without crons: they come when the clock says so, in the middle of any test."""
+class PoolWithoutCrons(ArqWorkerPool):
+    """A pool without crons: they run by the clock, in the middle of any test."""
 
     def _crons(self) -> list[CronJob]:
         return []
 
 
-def a_quiet_pool(url: str, heard: Heard) -> ArqWorkerPool:
-    return WakesOnly(
-        connect=partial(open_arq, url), tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now
+def a_pool_without_crons(url: str, received: ReceivedWakeUps) -> ArqWorkerPool:
+    return PoolWithoutCrons(
+        connect=partial(open_arq, url), tasks=received.tasks(), daily=NOT_NOW, max_jobs=5, now=now
     )
 
 
-def a_pool(url: str, heard: Heard, *, daily: DailyPlan = NOT_NOW) -> ArqWorkerPool:
+def an_arq_pool(
+    url: str, received: ReceivedWakeUps, *, daily: DailyPlan = NOT_NOW
+) -> ArqWorkerPool:
     return ArqWorkerPool(
-        connect=partial(open_arq, url), tasks=heard.tasks(), daily=daily, max_jobs=5, now=now
+        connect=partial(open_arq, url), tasks=received.tasks(), daily=daily, max_jobs=5, now=now
     )
 
 
 @asynccontextmanager
-async def bell_at(url: str) -> AsyncIterator[ArqBell]:
+async def wake_ups_at(url: str) -> AsyncIterator[ArqWakeUpQueue]:
     client = open_arq(url)
     try:
-        yield ArqBell(redis=client, now=now)
+        yield ArqWakeUpQueue(redis=client, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -96,12 +98,12 @@ def keys(url: str) -> set[str]:
         return set(raw.scan_iter())
 
 
-async def wakes_again(server: OwnServer, heard: Heard) -> bool:
-    before = len(heard.wakes)
+async def receives_again(server: OwnServer, received: ReceivedWakeUps) -> bool:
+    before = len(received.seconds)
 
-    async def is_heard() -> bool:
-        async with bell_at(server.uri) as bell:
-            await bell.ring(second())
-        return len(heard.wakes) > before
+    async def is_received() -> bool:
+        async with wake_ups_at(server.uri) as wake_ups:
+            await wake_ups.enqueue(unix_second())
+        return len(received.seconds) > before
 
-    return await until(is_heard, every=0.1)
+    return await until(is_received, every=0.1)

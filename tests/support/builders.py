@@ -1,4 +1,4 @@
-"""Values with one obvious default each; a clock that stands still."""
+"""Builders of values with ordinary defaults; a clock that stands still."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -6,15 +6,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.dedup import AdmissionResult, DedupRule, Outcome
+from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, DedupRule
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
-from gcsched.domain.request import MeetRequest, Offer
+from gcsched.domain.request import MeetRequest, RequestContext
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import RequestIdReused
 from gcsched.usecases.admission.job_factory import JobFactory
-from gcsched.usecases.ports import Batch, Conclusion
+from gcsched.usecases.ports import ClaimedBatch, Conclusion
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 NOON = 1_782_907_200
@@ -23,19 +23,19 @@ NOON = 1_782_907_200
 
 @dataclass
 class FixedClock:
-    """A Clock that only goes when told to."""
+    """A clock that stands still until a test advances it."""
 
     now: datetime = NOW
 
     def __call__(self) -> datetime:
         return self.now
 
-    def forward(self, by: timedelta) -> None:
+    def advance(self, by: timedelta) -> None:
         self.now += by
 
 
 def a_request(**others: Any) -> MeetRequest:
-    """Make a good request: a mail at NOW."""
+    """Build a valid request for a mail at NOW."""
     ordinary: dict[str, Any] = {
         "empid": "E1",
         "email": "ada@example.org",
@@ -46,17 +46,17 @@ def a_request(**others: Any) -> MeetRequest:
     return MeetRequest(**{**ordinary, **others})
 
 
-DOC_ONLY = Offer(
+DOC_ONLY = RequestContext(
     templates={"doc": ()},
-    given={"username", "empid"},
-    daily=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
+    reserved_names={"username", "empid"},
+    daily_plan=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
 )
 
 
 def a_job_factory(**others: Any) -> JobFactory:
-    """Make the factory of a service with one template that needs nothing."""
+    """Build the factory of a service with one template without required variables."""
     ordinary: dict[str, Any] = {
-        "offer": DOC_ONLY,
+        "context": DOC_ONLY,
         "dedup": DedupRule(),
         "message_id_domain": "example.org",
         "keep_trying": timedelta(hours=6),
@@ -65,28 +65,28 @@ def a_job_factory(**others: Any) -> JobFactory:
 
 
 def an_admitted(job: Job | None = None, *, is_new: bool = True) -> AdmissionResult:
-    """Make the answer that *job*, or an ordinary one, is stored as it is."""
+    """Build the answer for *job*, or an ordinary one, as stored."""
     job = job or a_job()
-    outcome = Outcome.CREATED if is_new else Outcome.REPLAYED
-    return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due=job.due)
+    outcome = AdmissionOutcome.CREATED if is_new else AdmissionOutcome.REPLAYED
+    return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due_time=job.due_time)
 
 
 def a_refusal(job_id: str) -> AdmissionResult:
-    """Make the answer that job *job_id* was too lately for the employee to get another one."""
-    return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=job_id)
+    """Build the refusal because of *job_id*, whose window is not over."""
+    return AdmissionResult(outcome=AdmissionOutcome.REFUSED_DUPLICATE, job_id=job_id)
 
 
 def is_new(answer: object) -> bool:
     return isinstance(answer, AdmissionResult) and answer.is_new
 
 
-def reused_of(answer: object) -> str | None:
-    """Return the id of the job that has the request id of a call; None: *answer* is another."""
+def find_reused_id(answer: object) -> str | None:
+    """Return the id of the job that has the call's request id; None for other answers."""
     return answer.metadata["job_id"] if isinstance(answer, RequestIdReused) else None
 
 
 def a_job(**others: Any) -> Job:
-    """Make a job that was accepted at NOW and is due then."""
+    """Build a job that was accepted at NOW and is due then."""
     ordinary: dict[str, Any] = {
         "id": "job-1",
         "state": State.SCHEDULED,
@@ -94,11 +94,11 @@ def a_job(**others: Any) -> Job:
         "email": "ada@example.org",
         "message": "Stand-up",
         "name": "Ada",
-        "created": NOW,
-        "due_at": NOW,
-        "due": NOW,
-        "not_after": NOW + timedelta(days=1),
-        "since": NOW,
+        "create_time": NOW,
+        "schedule_time": NOW,
+        "due_time": NOW,
+        "expire_time": NOW + timedelta(days=1),
+        "state_time": NOW,
         "message_id": "job-1@example.org",
         "dedup_key": "key-1",
     }
@@ -106,16 +106,16 @@ def a_job(**others: Any) -> Job:
 
 
 def a_claimed_job(**others: Any) -> Job:
-    """Make a job that is being sent."""
+    """Build a job that is being sent."""
     return a_job(**{"state": State.SENDING, "claim": "claim-1", "version": 1, **others})
 
 
 def an_attempt(**others: Any) -> Attempt:
-    """Make an attempt that began at NOW, took a second, and was put off by the relay."""
+    """Build an attempt that started at NOW, took a second, and was deferred by the relay."""
     ordinary: dict[str, Any] = {
-        "begun": NOW,
-        "ended": NOW + timedelta(seconds=1),
-        "kind": Kind.LATER,
+        "start_time": NOW,
+        "end_time": NOW + timedelta(seconds=1),
+        "kind": Kind.DEFERRED,
         "relay": "smtp.example.org",
         "code": 450,
         "text": "450 at RCPT: busy",
@@ -124,23 +124,23 @@ def an_attempt(**others: Any) -> Attempt:
 
 
 def a_suppression(**others: Any) -> Suppression:
-    """Make a suppression that an earlier job brought about at NOW."""
+    """Build a suppression that an earlier job caused at NOW."""
     ordinary: dict[str, Any] = {
         "address": "ada@example.org",
         "reason": "550 5.1.1 at RCPT: no such user",
         "job_id": "job-0",
-        "since": NOW,
-        "until": NOW + timedelta(days=30),
+        "create_time": NOW,
+        "expire_time": NOW + timedelta(days=30),
     }
     return Suppression(**{**ordinary, **others})
 
 
 def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusion:
-    """Make the conclusion that *job*, or an ordinary one, was sent."""
+    """Build the conclusion that *job*, or an ordinary one, was sent."""
     return Conclusion(
         claim=claim, job=job or a_claimed_job().sent(an_attempt(kind=Kind.ACCEPTED, code=250))
     )
 
 
-def a_batch(*jobs: Job, claim: str = "claim-1") -> Batch:
-    return Batch(token=claim, jobs=jobs, until=0.0, saw=len(jobs))
+def a_batch(*jobs: Job, claim: str = "claim-1") -> ClaimedBatch:
+    return ClaimedBatch(token=claim, jobs=jobs, lease_end=0.0, due_count=len(jobs))

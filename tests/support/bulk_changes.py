@@ -1,4 +1,4 @@
-"""Jobs in every state, and stores that are meddled with, slow or away."""
+"""Jobs in every state, and stores that are interfered with, slow or away."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from gcsched.adapters.mongo.codec import encode
-from gcsched.domain.commands import Cancel, Reopen
+from gcsched.domain.commands import Cancel, Retry
 from gcsched.domain.job import Job, State
 from gcsched.domain.job_list import JobFilter
-from gcsched.usecases.ports import ManyJobs, Pair
+from gcsched.usecases.ports import BulkJobChanges, JobUpdate
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import DAY
 from tests.support.rows import Rows
@@ -20,32 +20,32 @@ LATER = NOW + timedelta(minutes=1)
 SOON = timedelta(seconds=10)
 
 
-CANCEL, RETRY = Cancel(reason="called off"), Reopen(keep_trying=DAY, window=DAY)
+CANCEL, RETRY = Cancel(reason="called off"), Retry(keep_trying=DAY, window=DAY)
 
 
 EVERYTHING = JobFilter()
 
 
 @dataclass
-class Meddled:
-    """A store in which *meddle* comes before each change."""
+class InterferingStore:
+    """A store; *interfere* is called before each change."""
 
-    store: ManyJobs
-    meddle: Callable[[Sequence[Pair]], object]
+    store: BulkJobChanges
+    interfere: Callable[[Sequence[JobUpdate]], object]
 
-    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
-        self.meddle(pairs)
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
+        self.interfere(pairs)
         return await self.store.change_all(pairs)
 
-    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
-        return await self.store.settled(ids)
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.find_committed(ids)
 
 
-def store(jobs: Rows, some: Sequence[Job]) -> None:
+def insert_jobs(jobs: Rows, some: Sequence[Job]) -> None:
     jobs.insert_many([encode(job) for job in some])
 
 
-def states(jobs: Rows) -> dict[str, str]:
+def read_states(jobs: Rows) -> dict[str, str]:
     return {row["_id"]: row["state"] for row in jobs.find()}
 
 

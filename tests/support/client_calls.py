@@ -7,10 +7,10 @@ from typing import Any
 from gcsched.client import (
     AsyncClient,
     Client,
-    Scheduled,
+    ScheduledJob,
 )
 
-WISH: dict[str, Any] = {
+REQUEST: dict[str, Any] = {
     "empid": "E1815",
     "email": "ada@example.org",
     "message": "Interview on Friday",
@@ -18,17 +18,17 @@ WISH: dict[str, Any] = {
 }
 
 
-Ask = Callable[..., Awaitable[Scheduled]]
+ScheduleCall = Callable[..., Awaitable[ScheduledJob]]
 
 
-async def ask_plainly(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
-    def ask() -> Scheduled:
-        with Client(target, **others) as plain:
-            return plain.schedule_meet(**wish)
+async def schedule_blocking(target: str, request: dict[str, Any], **others: Any) -> ScheduledJob:
+    def schedule() -> ScheduledJob:
+        with Client(target, **others) as client:
+            return client.schedule_meet(**request)
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(schedule)
 
 
-async def ask_async(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
-    async with AsyncClient(target, **others) as asking:
-        return await asking.schedule_meet(**wish)
+async def schedule_async(target: str, request: dict[str, Any], **others: Any) -> ScheduledJob:
+    async with AsyncClient(target, **others) as client:
+        return await client.schedule_meet(**request)

@@ -1,4 +1,4 @@
-"""Clocks that only go when a test moves them, and lengths of time."""
+"""A clock that stands still until a test moves it, and lengths of time."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +9,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass
-class Seconds:
+class FakeMonotonicClock:
     """A monotonic clock."""
 
     now: float = 100.0

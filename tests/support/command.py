@@ -1,4 +1,4 @@
-"""The command line, awaited, so that the test's loop can serve it: in a thread or as a process."""
+"""The command line in a thread or as a process, awaited, so that the test's loop can serve it."""
 
 import asyncio
 import io
@@ -12,47 +12,47 @@ from gcsched.cli.main import main
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class CommandResult:
     code: int
     out: str
     err: str
 
 
-async def command(*arguments: str) -> Done:
-    """Run it in a thread, where nothing is a terminal; one at a time."""
-    return await asyncio.to_thread(_run, arguments)
+async def run_command(*arguments: str) -> CommandResult:
+    """Run a command in a thread, without a terminal; one at a time."""
+    return await asyncio.to_thread(_run_main, arguments)
 
 
-def _run(arguments: tuple[str, ...]) -> Done:
+def _run_main(arguments: tuple[str, ...]) -> CommandResult:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
             code = main(arguments)
         except SystemExit as end:
             code = int(str(end.code))
-    return Done(code=code, out=out.getvalue(), err=err.getvalue())
+    return CommandResult(code=code, out=out.getvalue(), err=err.getvalue())
 
 
-async def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return await python("-m", "gcsched", *arguments, **environ)
+async def run_gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return await run_python("-m", "gcsched", *arguments, **environ)
 
 
-async def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return await run(sys.executable, *arguments, **environ)
+async def run_python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return await run_process(sys.executable, *arguments, **environ)
 
 
-async def shell(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run *script* up to the first command that fails; `gcsched` is this one."""
-    ours = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
-    return await run("sh", "-euc", f"{ours}\n{script}", **environ)
+async def run_shell(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run *script* up to the first command that fails; `gcsched` in it is this program."""
+    function = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
+    return await run_process("sh", "-euc", f"{function}\n{script}", **environ)
 
 
-async def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
+async def run_process(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    without_settings = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return await asyncio.to_thread(
         subprocess.run,
         command,
-        env=without_ours | environ,
+        env=without_settings | environ,
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""`python -m gcsched dev` as a process: its lines as they come, its children, its end."""
+"""`python -m gcsched dev` as a process: its output, its children, its exit."""
 
 import os
 import re
@@ -19,7 +19,7 @@ import psutil
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.support.ports import free_port
 
-LONGEST_WAIT_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,7 +28,7 @@ class DevProcess:
     folder: Path
     port: int
     lines: list[str] = field(default_factory=list)
-    heard: Condition = field(default_factory=Condition)
+    line_arrived: Condition = field(default_factory=Condition)
     has_ended: bool = False
 
     @property
@@ -39,57 +39,57 @@ class DevProcess:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def listen(self, pipe: IO[str]) -> None:
+    def read_lines(self, pipe: IO[str]) -> None:
         for line in pipe:
-            with self.heard:
+            with self.line_arrived:
                 self.lines.append(line.rstrip("\n"))
-                self.heard.notify_all()
-        with self.heard:
+                self.line_arrived.notify_all()
+        with self.line_arrived:
             self.has_ended = True
-            self.heard.notify_all()
+            self.line_arrived.notify_all()
 
     def wait_for(self, pattern: str) -> str:
-        """Wait for a line with *pattern*; give the line."""
+        """Wait for a line with *pattern*; return the line."""
 
-        def found() -> str | None:
+        def find_line() -> str | None:
             return next((line for line in self.lines if re.search(pattern, line)), None)
 
-        with self.heard:
-            self.heard.wait_for(lambda: self.has_ended or found(), LONGEST_WAIT_SECONDS)
-            line = found()
+        with self.line_arrived:
+            self.line_arrived.wait_for(lambda: self.has_ended or find_line(), MAX_WAIT_SECONDS)
+            line = find_line()
         assert line is not None, f"no line with {pattern!r} in:\n{self.output}"
         return line
 
     def wait_after(self, line: str, pattern: str) -> str:
-        """Wait for a line with *pattern* that follows *line*; give it."""
+        """Wait for a line with *pattern* after *line*; return it."""
 
-        def found() -> str | None:
+        def find_line() -> str | None:
             after = self.lines[self.lines.index(line) + 1 :]
             return next((each for each in after if re.search(pattern, each)), None)
 
-        with self.heard:
-            self.heard.wait_for(lambda: self.has_ended or found(), LONGEST_WAIT_SECONDS)
-            found_line = found()
+        with self.line_arrived:
+            self.line_arrived.wait_for(lambda: self.has_ended or find_line(), MAX_WAIT_SECONDS)
+            found_line = find_line()
         assert found_line is not None, f"no line with {pattern!r} after {line!r}:\n{self.output}"
         return found_line
 
     def wait_ready(self) -> float:
-        """Give the seconds that it says it took."""
-        said = re.search(r"serving after ([0-9.]+) s", self.wait_for("serving after"))
-        assert said is not None
+        """Wait until it is ready; return the start time in seconds that it prints."""
+        match = re.search(r"serving after ([0-9.]+) s", self.wait_for("serving after"))
+        assert match is not None
         self.wait_for("  try ")
-        return float(said[1])
+        return float(match[1])
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def ended(self) -> int:
-        return self.process.wait(LONGEST_WAIT_SECONDS)
+    def wait_for_exit(self) -> int:
+        return self.process.wait(MAX_WAIT_SECONDS)
 
     def stop(self) -> int:
-        """Press Ctrl-C; give the exit code."""
+        """Send SIGINT, as Ctrl-C does; return the exit code."""
         self.signal(signal.SIGINT)
-        return self.ended()
+        return self.wait_for_exit()
 
     def children(self) -> list[psutil.Process]:
         found = psutil.Process(self.process.pid).children(recursive=True)
@@ -100,8 +100,8 @@ class DevProcess:
         return sorted((self.folder / "mails").glob(f"*.{ending}"))
 
     def schedule(self, *, in_seconds: int | None, **others: Any) -> str:
-        """Ask by gRPC for a mail, or for one of the daily queue; give the job's id."""
-        given: dict[str, Any] = {
+        """Schedule a mail by gRPC (None: for the daily queue); return the job's id."""
+        fields: dict[str, Any] = {
             "empid": "E1",
             "emailID": "ada@example.org",
             "message": "Interview",
@@ -110,33 +110,33 @@ class DevProcess:
         timestamp = 0 if in_seconds is None else int(time.time()) + in_seconds
         with grpc.insecure_channel(self.target) as channel:
             stub = task_pb2_grpc.SchedulerStub(channel)
-            request = task_pb2.MeetRequest(timestamp=timestamp, **given)
+            request = task_pb2.MeetRequest(timestamp=timestamp, **fields)
             return str(stub.ScheduleMeet(request, timeout=10).job_id)
 
 
-def environ(**ours: str) -> dict[str, str]:
-    """Give the environment without anybody's settings but *ours*."""
+def clean_environment(**settings: str) -> dict[str, str]:
+    """Return the environment with *settings* as the only settings of gcsched."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("GCSCHED_")}
-    return others | ours
+    return others | settings
 
 
 @contextmanager
-def dev(
+def run_dev(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[DevProcess]:
-    """Run `dev` on *folder* for a block; whatever is left of it then is killed."""
+    """Run `gcsched dev` on *folder* until the block ends; then kill it if it still runs."""
     port = free_port()
     where = ["--data", str(folder), "--grpc", f"127.0.0.1:{port}"]
     with subprocess.Popen(
         [sys.executable, "-m", "gcsched", "dev", *where, *arguments],
-        env=environ(**{"GCSCHED_HTTP_LISTEN": "127.0.0.1:0", **(environment or {})}),
+        env=clean_environment(**{"GCSCHED_HTTP_LISTEN": "127.0.0.1:0", **(environment or {})}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         assert process.stdout is not None
         running = DevProcess(process=process, folder=folder, port=port)
-        listener = Thread(target=running.listen, args=(process.stdout,), daemon=True)
+        listener = Thread(target=running.read_lines, args=(process.stdout,), daemon=True)
         listener.start()
         try:
             yield running

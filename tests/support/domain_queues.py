@@ -1,46 +1,46 @@
-"""Queues by domain, filled with mails."""
+"""Domain queues filled with mails."""
 
 import asyncio
 from dataclasses import replace
 from datetime import datetime
 
 from gcsched.domain.job import Priority
-from gcsched.usecases.delivery.deliver import Claimed
-from gcsched.usecases.delivery.domain_queues import Lanes
+from gcsched.usecases.delivery.deliver import ClaimedJob
+from gcsched.usecases.delivery.domain_queues import DomainQueues
 from tests.support.builders import FixedClock, a_claimed_job
 
 
-def mail(name: str) -> Claimed:
-    """Make a mail of the domain that the first letter of *name* stands for."""
+def mail(name: str) -> ClaimedJob:
+    """Return a job to the domain that the first letter of *name* stands for."""
     job = a_claimed_job(id=name, email=f"{name}@{name[0]}.example")
-    return Claimed(job=job, token="claim-1")
+    return ClaimedJob(job=job, token="claim-1")
 
 
-def mails(domain: str, count: int) -> list[Claimed]:
+def mails(domain: str, count: int) -> list[ClaimedJob]:
     return [mail(f"{domain}{number}") for number in range(count)]
 
 
-def names(claimed: list[Claimed]) -> list[str]:
+def names(claimed: list[ClaimedJob]) -> list[str]:
     return [each.job.id for each in claimed]
 
 
-def filled(clock: FixedClock, *waiting: Claimed, limit: int) -> Lanes:
-    lanes = Lanes(limit=limit, now=clock)
-    for each in waiting:
-        assert lanes.put(each) is None
-    return lanes
+def fill_queues(clock: FixedClock, *claimed: ClaimedJob, limit: int) -> DomainQueues:
+    queues = DomainQueues(slots_per_domain=limit, now=clock)
+    for each in claimed:
+        assert queues.put(each) is None
+    return queues
 
 
-async def taken(lanes: Lanes, count: int) -> list[Claimed]:
+async def take(queues: DomainQueues, count: int) -> list[ClaimedJob]:
     async with asyncio.timeout(1):
-        return [await lanes.get() for _ in range(count)]
+        return [await queues.get() for _ in range(count)]
 
 
-def put_off(lanes: Lanes, domain: str, count: int) -> list[datetime]:
-    given = [lanes.put(each) for each in mails(domain, count)]
-    return [due for due in given if due is not None]
+def put_off(queues: DomainQueues, domain: str, count: int) -> list[datetime]:
+    postponed = [queues.put(each) for each in mails(domain, count)]
+    return [due for due in postponed if due is not None]
 
 
-def urgent(name: str) -> Claimed:
-    waiting = mail(name)
-    return replace(waiting, job=replace(waiting.job, priority=Priority.URGENT))
+def urgent(name: str) -> ClaimedJob:
+    claimed = mail(name)
+    return replace(claimed, job=replace(claimed.job, priority=Priority.URGENT))

@@ -12,20 +12,20 @@ from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.batching import Group
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.delivery.deliver import Deliver, Fence
-from gcsched.usecases.delivery.domain_queues import Lanes
+from gcsched.usecases.delivery.domain_queues import DomainQueues
 from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.delivery.leases import Leases
-from gcsched.usecases.delivery.outcomes import Recorder
-from gcsched.usecases.delivery.sent_markers import AcceptedMarks
-from gcsched.usecases.delivery.staffing import Staffing
-from gcsched.usecases.delivery.worker_pool import Crew
-from gcsched.usecases.ports import Batch, Begin, Conclusion, Gate
-from gcsched.usecases.relays.failover import Relays
-from gcsched.usecases.relays.protected_relay import GuardedRelay
-from gcsched.usecases.relays.rate_allowance import OwnAllowance
-from gcsched.usecases.relays.rate_limiter import Pacer
+from gcsched.usecases.delivery.outcomes import OutcomeRecorder
+from gcsched.usecases.delivery.sent_markers import SentMarkers
+from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
+from gcsched.usecases.ports import Begin, ClaimedBatch, Conclusion, Gate
+from gcsched.usecases.relays.failover import FailoverTransport
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
+from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
+from gcsched.usecases.relays.rate_limiter import RateLimiter
 from tests.support.background import in_background
 from tests.support.builders import (
     NOW,
@@ -35,61 +35,63 @@ from tests.support.mails import a_mail
 
 
 @dataclass
-class ToyStore:
-    """Keeps what it is told, in order; is away for the next *hiccups* calls of a kind."""
+class FakeStore:
+    """Records all calls in order; is away for the next *failures* calls of a kind."""
 
-    told: list[str] = field(default_factory=list)
-    kept: dict[str, Suppression] = field(default_factory=dict)
-    hiccups: dict[str, int] = field(default_factory=dict)
-    looked_for: list[set[str]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    suppressions: dict[str, Suppression] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    looked_up: list[set[str]] = field(default_factory=list)
     concluded: dict[str, Job] = field(default_factory=dict)
     due: list[Job] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     defects: dict[str, Exception] = field(default_factory=dict)
 
-    def _answer(self, what: str) -> None:
+    def _record_call(self, what: str) -> None:
         if what in self.defects:
             raise self.defects[what]
-        if self.hiccups.get(what, 0):
-            self.hiccups[what] -= 1
+        if self.failures.get(what, 0):
+            self.failures[what] -= 1
             raise StoreUnavailable(what)
-        self.told.append(what)
+        self.calls.append(what)
 
     # Outcomes
 
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
-        self._answer("conclude")
+        self._record_call("conclude")
         self.concluded |= {conclusion.job.id: conclusion.job for conclusion in conclusions}
         return ()
 
     # Suppressions
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
-        self._answer("add")
-        self.kept |= {suppression.address: suppression for suppression in suppressions}
+        self._record_call("add")
+        self.suppressions |= {suppression.address: suppression for suppression in suppressions}
 
-    async def among(
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        self._answer("among")
-        self.looked_for.append(set(addresses))
-        return {a: s for a, s in self.kept.items() if a in addresses and now < s.until}
+        self._record_call("find_active")
+        self.looked_up.append(set(addresses))
+        return {
+            a: s for a, s in self.suppressions.items() if a in addresses and now < s.expire_time
+        }
 
     # Claims
 
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
-    ) -> Batch:
+    ) -> ClaimedBatch:
         assert now == NOW
         self.tokens.append(token)
         assert not urgent_only
-        self._answer("claim")
+        self._record_call("claim")
         taken, self.due = self.due[:most], self.due[most:]
-        return Batch(token=token, jobs=tuple(taken), until=0.0, saw=len(taken))
+        return ClaimedBatch(token=token, jobs=tuple(taken), lease_end=0.0, due_count=len(taken))
 
     async def release(self, tokens: Sequence[str]) -> None:
-        self._answer("release")
+        self._record_call("release")
         self.released += tokens
 
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
@@ -98,111 +100,126 @@ class ToyStore:
         return ids
 
     async def renew(self, tokens: Sequence[str]) -> None:
-        """Nobody loses a lease here."""
+        """Do nothing: no lease expires here."""
 
-    async def next_due(self, *, now: datetime) -> bool:
+    async def has_due_jobs(self, *, now: datetime) -> bool:
         assert now == NOW
         return bool(self.due)
 
 
 @dataclass
-class ToyMailer:
-    """Accepts everything and remembers to whom it talked."""
+class FakeMailer:
+    """Accepts every mail and records its recipient."""
 
     name: str = "smtp.example.org"
-    talked_to: list[str] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
 
-    def drop_idle(self) -> None:
-        """Keep no sessions."""
+    def close_idle(self) -> None:
+        """Do nothing: it keeps no sessions."""
 
     async def send(
-        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+        self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
-        if on_place is not None:
-            on_place()
-        self.talked_to.append(mail.recipient)
+        if on_session is not None:
+            on_session()
+        self.recipients.append(mail.recipient)
         assert await begin() is not None
         return Answered(Reply(stage=Stage.BODY, code=250))
 
 
 @dataclass
 class CountingGate:
-    """Lets everything through and counts what was not refunded."""
+    """Grants everything and counts what was not refunded."""
 
-    used: int = 0
+    granted: int = 0
 
     async def wait_open(self) -> None:
-        """It is always open."""
+        """Return at once: it is always open."""
 
     async def grant(self, most: int) -> int:
-        self.used += most
+        self.granted += most
         return most
 
     async def refund(self, count: int) -> None:
-        self.used -= count
+        self.granted -= count
 
 
 @dataclass
 class SlowGate(CountingGate):
-    """Opens after something has happened meanwhile, and keeps what it was asked for."""
+    """Opens after *while_closed* was called, and records what was requested."""
 
-    meanwhile: Callable[[], None] = lambda: None
-    opened: int = 0
-    asked: list[int] = field(default_factory=list)
+    while_closed: Callable[[], None] = lambda: None
+    open_count: int = 0
+    requested: list[int] = field(default_factory=list)
 
     async def wait_open(self) -> None:
-        if not self.opened:
-            self.meanwhile()
-        self.opened += 1
+        if not self.open_count:
+            self.while_closed()
+        self.open_count += 1
 
     async def grant(self, most: int) -> int:
-        self.asked.append(most)
+        self.requested.append(most)
         return await super().grant(most)
 
 
-class ToyComposer:
+class FakeComposer:
     def compose(self, job: Job) -> Mail:
         return a_mail(recipient=job.email)
 
 
-class NoMarks:
-    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Redis has nothing to do with it."""
+class NoSentMarkers:
+    """A store that keeps no marker: Redis is not tested here."""
 
-    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Redis has nothing to do with it."""
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Do nothing."""
 
-    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        return marks
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Do nothing."""
+
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        del markers
+        return ()
 
 
 @asynccontextmanager
 async def an_engine(
-    store: ToyStore, mailer: ToyMailer, *, places: int = 0, gate: Gate | None = None
+    store: FakeStore, mailer: FakeMailer, *, slots_per_domain: int = 0, gate: Gate | None = None
 ) -> AsyncIterator[Engine]:
-    """Run what carries claimed jobs through, as the service does."""
+    """Run an engine and its worker pool as the service does."""
     clock = FixedClock()
     leases = Leases(store, capacity=100)
-    recorder = Recorder(store, on_recorded=leases.settle)
-    fence = Group(Fence(claims=store, now=clock))
-    pacer = Pacer(relay=mailer.name, per_second=0, burst=10, allowance=OwnAllowance())
-    relays = Relays([GuardedRelay(mailer=mailer, pacer=pacer, login="", meanwhile="")])
+    recorder = OutcomeRecorder(store, on_recorded=leases.release)
+    fence = GroupCommit(Fence(claims=store, now=clock).begin)
+    rate_limiter = RateLimiter(
+        relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance()
+    )
+    relays = FailoverTransport(
+        [
+            ProtectedRelay(
+                mailer=mailer, rate_limiter=rate_limiter, password_variable="", while_down=""
+            )
+        ]
+    )
     deliver = Deliver(
-        composer=ToyComposer(),
-        carrier=relays,
+        composer=FakeComposer(),
+        transport=relays,
         fence=fence,
         policy=RetryPolicy(),
         now=clock,
         chance=lambda: 0.5,
     )
-    marks = AcceptedMarks(NoMarks())
-    lanes = Lanes(limit=places, now=clock)
-    crew = Crew(
-        deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, staffing=Staffing(size=4)
+    sent_markers = SentMarkers(NoSentMarkers())
+    queues = DomainQueues(slots_per_domain=slots_per_domain, now=clock)
+    workers = WorkerPool(
+        deliver=deliver,
+        recorder=recorder,
+        sent_markers=sent_markers,
+        queues=queues,
+        scaler=WorkerScaler(size=4),
     )
 
     async def work(stop: asyncio.Event) -> None:
-        await crew.run(stop, grace=timedelta(0))
+        await workers.run(stop, grace=timedelta(0))
 
     async with AsyncExitStack() as stack:
         for loop in (recorder.run, fence.run, work):
@@ -211,9 +228,9 @@ async def an_engine(
             claims=store,
             suppressions=store,
             leases=leases,
-            crew=crew,
+            workers=workers,
             gate=gate or relays,
-            bite=50,
-            ring_for_others=lambda: None,
+            batch_size=50,
+            wake_others=lambda: None,
             now=clock,
         )

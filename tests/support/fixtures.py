@@ -1,4 +1,4 @@
-"""What tests of several folders ask for: a served application, its relay, its stores, its log."""
+"""Fixtures for several folders: the application, its relay, its stores and its log."""
 
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
@@ -9,16 +9,16 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from structlog.testing import capture_logs
 
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.log_events import Events
 from tests.support.relay.server import Relay
 from tests.support.rows import Row, Rows
-from tests.support.service import Stub, scheduler
+from tests.support.service_process import Stub, scheduler_stub
 
 
 @pytest.fixture
 def events() -> Iterator[Events]:
-    """Capture what is logged."""
+    """Yield the log events of the test."""
     structlog.reset_defaults()  # another test may have set a level
     with capture_logs() as caught:
         yield caught
@@ -32,22 +32,24 @@ async def relay() -> AsyncIterator[Relay]:
 
 @pytest.fixture
 def app_settings() -> dict[str, str]:
-    """Override this where the application needs settings of its own."""
+    """Return the settings of the application; override this fixture to change them."""
     return {}
 
 
 @pytest.fixture
 async def app(
     mongo_uri: str, redis_url: str, relay: Relay, app_settings: dict[str, str]
-) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **app_settings)
-    async with running(settings) as app:
+) -> AsyncIterator[RunningApp]:
+    settings = make_settings(
+        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **app_settings
+    )
+    async with running_app(settings) as app:
         yield app
 
 
 @pytest.fixture
-async def stub(app: Running) -> AsyncIterator[Stub]:
-    async with scheduler(app.target) as stub:
+async def stub(app: RunningApp) -> AsyncIterator[Stub]:
+    async with scheduler_stub(app.target) as stub:
         yield stub
 
 
@@ -59,7 +61,7 @@ def driver(mongo_server: str) -> Iterator[MongoClient[Row]]:
 
 @pytest.fixture
 def raw(driver: MongoClient[Row], mongo_uri: str) -> Database[Row]:
-    """The test's database as the driver sees it, behind the adapters' back."""
+    """Return the test's database as the driver sees it, without the adapters."""
     return driver[urlsplit(mongo_uri).path[1:]]
 
 

@@ -1,4 +1,4 @@
-"""Freeze a process, and be sure of it: its other threads may run on for a while."""
+"""Freeze a process reliably: its other threads may run on for a while after SIGSTOP."""
 
 import os
 import signal
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-LONGEST_SECONDS = 5.0
-STILL = set("TtZX")  # stopped, traced, ended
+TIMEOUT_SECONDS = 5.0
+STOPPED_STATES = set("TtZX")  # stopped, traced, ended
 
 
 def freeze(pid: int) -> None:
-    """Give SIGSTOP and return when all threads of *pid* stand still, or it has ended."""
+    """Send SIGSTOP; return when all threads of *pid* have stopped, or the process has ended."""
     os.kill(pid, signal.SIGSTOP)
     if sys.platform != "linux":
         return
-    end = time.monotonic() + LONGEST_SECONDS
+    end = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < end:
-        if STILL.issuperset(states(pid)):
+        if STOPPED_STATES.issuperset(thread_states(pid)):
             return
 
 
-def states(pid: int) -> Iterator[str]:
-    """Give the letter of each thread's state; source: proc_pid_stat(5)."""
+def thread_states(pid: int) -> Iterator[str]:
+    """Yield the letter of each thread's state; source: proc_pid_stat(5)."""
     for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        with suppress(OSError):  # that thread has ended
+        with suppress(OSError):  # the thread has ended meanwhile
             yield stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]

@@ -1,4 +1,4 @@
-"""Connections that begin something and never end it, as many as wanted."""
+"""Connections that start an exchange and never complete it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -30,36 +30,36 @@ DRIP_SECONDS = 1.0
 
 
 @dataclass(kw_only=True, eq=False)
-class Held:
-    """Connections to *port* that said something and wait; `open` counts those not closed yet.
+class HeldConnections:
+    """Connections to *port* that sent their data and wait; `open` counts those not closed yet.
 
-    `is_settled` when each one was either accepted or refused.
+    `is_settled` is true once each of them was accepted or refused.
     """
 
     port: int
     open: int = 0
-    _answered: int = 0
+    _settled_count: int = 0
     drip: bytes = b""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def begin(self, words: bytes, count: int) -> None:
+    def start(self, data: bytes, count: int) -> None:
         for _ in range(count):
-            self._tasks.append(asyncio.create_task(self._hold(words)))
+            self._tasks.append(asyncio.create_task(self._hold(data)))
 
     @property
     def is_settled(self) -> bool:
-        return self._answered == len(self._tasks)
+        return self._settled_count == len(self._tasks)
 
-    async def _hold(self, words: bytes) -> None:
+    async def _hold(self, data: bytes) -> None:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return
         finally:
-            self._answered += 1
+            self._settled_count += 1
         self.open += 1
         try:
-            writer.write(words)
+            writer.write(data)
             while self.drip:
                 writer.write(self.drip)
                 try:
@@ -76,19 +76,21 @@ class Held:
             self.open -= 1
             writer.transport.abort()
 
-    async def let_go(self) -> None:
+    async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
 
 
 @asynccontextmanager
-async def holding(port: int, kinds: Mapping[str, bytes], *, each: int) -> AsyncIterator[Held]:
-    """Hold *each* connections of each of *kinds* for a block."""
-    held = Held(port=port)
-    for words in kinds.values():
-        held.begin(words, each)
+async def hold_connections(
+    port: int, kinds: Mapping[str, bytes], *, each: int
+) -> AsyncIterator[HeldConnections]:
+    """Hold *each* connections of each of *kinds* open during the block."""
+    held = HeldConnections(port=port)
+    for data in kinds.values():
+        held.start(data, each)
     try:
         yield held
     finally:
-        await held.let_go()
+        await held.close()

@@ -1,6 +1,6 @@
-"""Two ways to begin a service: execute the program, or fork one that has imported it already.
+"""Two ways to start a service: execute the program, or fork a process that has imported it.
 
-An import costs some two seconds of a processor; the suite begins about a hundred services.
+The imports cost about two seconds of CPU time, and the suite starts about a hundred services.
 """
 
 import multiprocessing
@@ -22,13 +22,13 @@ _forks.set_forkserver_preload(["gcsched.app", "tests.support.launch"])
 
 
 class Child(Protocol):
-    """What we want of a :class:`subprocess.Popen`."""
+    """The part of :class:`subprocess.Popen` that tests use."""
 
     @property
     def pid(self) -> int: ...
 
     def poll(self) -> int | None:
-        """Give the exit code, None before the end; a signal's is negative."""
+        """Return the exit code, None while it runs; negative when a signal ended it."""
 
     def send_signal(self, sig: int, /) -> None: ...
 
@@ -36,30 +36,30 @@ class Child(Protocol):
 Launch = Callable[[Mapping[str, str], Path], Child]
 
 
-def executed(
+def execute_service(
     environment: Mapping[str, str], log_file: Path, command: Sequence[str] = COMMAND
 ) -> Child:
-    """Begin ``python -m gcsched serve`` as an operator does."""
+    """Start ``python -m gcsched serve`` as an operator does."""
     with log_file.open("ab") as log:
-        # Not by uvloop: it forks, and gRPC's fork handlers abort the child now and then.
+        # Not uvloop's subprocesses: it forks, and gRPC's fork handlers may abort the child.
         return subprocess.Popen(
             [sys.executable, *command],
             env=environment,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # a frozen one would get SIGHUP when our shell ends
+            start_new_session=True,  # otherwise a frozen one gets SIGHUP when the shell ends
         )
 
 
-def forked(
+def fork_service(
     environment: Mapping[str, str], log_file: Path, before: Callable[[], None] | None = None
 ) -> Child:
-    """Fork a process of one thread that has imported the program and opened nothing yet.
+    """Start the service in a fork of a process that has imported it and has no other thread.
 
-    *before*, which must be importable, is called in it first.
+    The child calls *before*, which must be importable, before anything else.
     """
     if "LD_PRELOAD" in environment:
-        return executed(environment, log_file)
+        return execute_service(environment, log_file)
     return _Fork(environment, log_file, before)
 
 
@@ -89,7 +89,7 @@ class _Fork:
 
 
 def _serve(environment: dict[str, str], log_file: str, before: Callable[[], None] | None) -> None:
-    """Become the service; from here on all is as if the program had been executed."""
+    """Set up the process as if the program had been executed, and serve."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log = os.open(log_file, os.O_WRONLY | os.O_APPEND)

@@ -6,6 +6,6 @@ from typing import Any
 Events = list[MutableMapping[str, Any]]
 
 
-def named(events: Events, event: str) -> Events:
-    """Return those of *events* that are called *event*."""
+def find_events(events: Events, event: str) -> Events:
+    """Return the *events* whose name is *event*."""
     return [each for each in events if each["event"] == event]

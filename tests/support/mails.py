@@ -19,22 +19,22 @@ CONTENT = (
 
 
 def a_mail(**others: Any) -> Mail:
-    ordinary = {"sender": "team@example.org", "recipient": "ada@example.org", "content": CONTENT}
-    return Mail(**{**ordinary, **others})
+    defaults = {"sender": "team@example.org", "recipient": "ada@example.org", "content": CONTENT}
+    return Mail(**{**defaults, **others})
 
 
 @dataclass
-class Permit:
-    """A Begin that says yes and counts how often it was asked."""
+class GrantPermit:
+    """Grants the permit to send a body, and counts its calls."""
 
     seconds: float = 25.0
     date: datetime = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
-    asked: int = 0
+    calls: int = 0
 
     async def __call__(self) -> permit.Permit:
-        self.asked += 1
+        self.calls += 1
         return permit.Permit(until=time.monotonic() + self.seconds, date=self.date)
 
 
-async def refuse() -> None:
-    """Be a Begin whose job is not ours any more."""
+async def refuse_permit() -> None:
+    """Return no permit, as Begin does for a job that another process has claimed."""

@@ -1,4 +1,4 @@
-"""Outcomes that a recorder writes."""
+"""A store of outcomes for a recorder."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -14,8 +14,8 @@ from tests.support.builders import (
 )
 
 
-class ToyOutcomes:
-    """Keeps what was concluded, group by group; can be away, and can say that a claim was lost."""
+class FakeOutcomes:
+    """Records conclusions by batch; can be away, and can report that claims were lost."""
 
     def __init__(self) -> None:
         self.tries = 0

@@ -1,4 +1,4 @@
-"""Documents in which one field is what no program of ours writes: every field, many types."""
+"""Documents in which one field has a value the service never writes: every field, many types."""
 
 import itertools
 import re
@@ -22,14 +22,14 @@ from gcsched.domain.job import State
 from tests.support.builders import a_claimed_job, a_job, a_suppression, an_attempt
 from tests.support.rows import Row
 
-GONE = object()
-"""Stands for a field that is missing."""
+MISSING = object()
+"""The value of a missing field."""
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 HUGE = 70_000
 
 VALUES: Mapping[str, Any] = {
-    "missing": GONE,
+    "missing": MISSING,
     "null": None,
     "text": "x",
     "empty text": "",
@@ -57,7 +57,7 @@ VALUES: Mapping[str, Any] = {
     "timestamp": Timestamp(1, 1),
 }
 
-IN_JOBS = (
+JOB_FIELDS = (
     *("_id", "state", "empid", "email", "message", "name", "created", "due_at", "due", "not_after"),
     *("since", "message_id", "dedup_key", "released_key", "template", "variables", "labels"),
     *("reply_to", "request_id", "fingerprint", "dedup_until", "not_after_asked", "priority"),
@@ -71,7 +71,7 @@ STATES = ("QUEUED", "SCHEDULED", "RETRYING", "orphan", "begun orphan", "SENT", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison:
-    """A document, and what is wrong with it."""
+    """A document with one wrong field."""
 
     collection: str
     field: str
@@ -83,29 +83,29 @@ class Poison:
         return f"{self.collection}.{self.field}: {self.value}"
 
 
-def in_jobs(
-    fields: Sequence[str] = IN_JOBS,
+def poison_jobs(
+    fields: Sequence[str] = JOB_FIELDS,
     states: Sequence[str] = STATES,
     values: Mapping[str, Any] = VALUES,
 ) -> Iterator[Poison]:
     for state, field, (kind, value) in itertools.product(states, fields, values.items()):
         row = a_row(state, f"{state} {field} {kind}")
-        spoil(row, field, value)
+        corrupt(row, field, value)
         yield Poison(collection="jobs", field=field, value=f"{kind} ({state})", row=row)
 
 
 def a_row(state: str, name: str) -> Row:
-    """Make a job in *state* that is due long since."""
+    """Make the document of a job in *state* that has been due for years."""
     common: Row = {
         "id": f"poison {name}",
         "dedup_key": f"poison {name}",
         "empid": "POISON",
-        "due": LONG_AGO,
-        "due_at": LONG_AGO,
-        "created": LONG_AGO,
-        "since": LONG_AGO,
+        "due_time": LONG_AGO,
+        "schedule_time": LONG_AGO,
+        "create_time": LONG_AGO,
+        "state_time": LONG_AGO,
         "email": "poison@example.org",
-        "not_after": datetime.now(UTC) + timedelta(days=1),
+        "expire_time": datetime.now(UTC) + timedelta(days=1),
         "attempts": (an_attempt(),),
     }
     if "orphan" in state or state == "UNREADABLE":
@@ -116,35 +116,35 @@ def a_row(state: str, name: str) -> Row:
     return encode(a_job(state=State(state), **common))
 
 
-def spoil(row: Row, field: str, value: object) -> None:
-    place: Any = row
+def corrupt(row: Row, field: str, value: object) -> None:
+    container: Any = row
     *path, last = field.split(".")
     for step in path:
-        place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
+        container = container[int(step)] if step.isdigit() else container.setdefault(step, {})
     key: Any = int(last) if last.isdigit() else last
-    if value is not GONE:
-        place[key] = value
-    elif isinstance(place, dict):
-        place.pop(key, None)
+    if value is not MISSING:
+        container[key] = value
+    elif isinstance(container, dict):
+        container.pop(key, None)
     else:
-        place.pop()
+        container.pop()
 
 
-def in_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
+def poison_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
     ahead = datetime.now(UTC) + timedelta(days=9)
     recipient: Row = {"name": "Ada", "email": "ada@example.org", "accepted": 1, "saves": []}
     recipient |= {"first_seen": LONG_AGO, "last_seen": LONG_AGO}
-    blocked = suppressions.encode(a_suppression(since=LONG_AGO, until=ahead))
-    kinds: dict[str, Row] = {"recipients": recipient, "suppressions": blocked}
+    suppression = suppressions.encode(a_suppression(create_time=LONG_AGO, expire_time=ahead))
+    kinds: dict[str, Row] = {"recipients": recipient, "suppressions": suppression}
     for collection, ordinary in kinds.items():
         for field, (kind, value) in itertools.product(ordinary, values.items()):
             row = ordinary | {"_id": f"poison {field} {kind}@example.org"}
-            spoil(row, field, value)
+            corrupt(row, field, value)
             yield Poison(collection=collection, field=field, value=kind, row=row)
 
 
-def in_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
-    """Spoil what there is one of each only: these come one after the other."""
+def poison_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
+    """Yield damaged runs. There is one document of each, so they come one after the other."""
     runs: dict[str, Row] = {
         "sweep": {"started": LONG_AGO},
         f"daily:{day}": {"started": LONG_AGO, "finished": LONG_AGO, "moved": 1},
@@ -152,19 +152,19 @@ def in_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
     for name, ordinary in runs.items():
         for field, (kind, value) in itertools.product(ordinary, values.items()):
             row = ordinary | {"_id": name}
-            spoil(row, field, value)
+            corrupt(row, field, value)
             yield Poison(collection="runs", field=f"{name}.{field}", value=kind, row=row)
 
 
-def no_text() -> RawBSONDocument:
-    """Make the BSON of a document whose octets are no UTF-8, as a program in C may store it."""
+def a_non_utf8_job() -> RawBSONDocument:
+    """Make the BSON of a document with invalid UTF-8, as a program in C may store it."""
     good = a_row("SCHEDULED", "octets")
     octets = encode_bson(good | {"message": "ABCDEFGH"})
     return RawBSONDocument(octets.replace(b"ABCDEFGH", b"AB\xff\xfeEFGH"))
 
 
-def store(database: Database[Row], poisons: Sequence[Poison]) -> int:
-    """Store what MongoDB takes; return how many. A key that is taken is no poison of ours."""
+def store_poisons(database: Database[Row], poisons: Sequence[Poison]) -> int:
+    """Store what MongoDB accepts; return how many. A duplicate key is not what is tested."""
     stored = 0
     by_collection: dict[str, list[Row]] = {}
     for poison in poisons:
@@ -179,8 +179,8 @@ def store(database: Database[Row], poisons: Sequence[Poison]) -> int:
 
 
 @contextmanager
-def forbidden(collection: Collection[Row], row_id: str) -> Iterator[None]:
-    """Have MongoDB refuse every change of one document, as where it is as large as can be."""
+def forbid_changes(collection: Collection[Row], row_id: str) -> Iterator[None]:
+    """Make MongoDB refuse every change of one document, as if it had the maximum size."""
     rule = {"_id": {"$ne": row_id}}
     collection.database.command("collMod", collection.name, validator=rule)
     try:

@@ -1,7 +1,7 @@
-"""Ports for the servers of tests: each is handed out once, to one process of one run.
+"""Ports for the servers of tests: each is handed out once, to one process of one test run.
 
-A process locks blocks of ports of its own; all are below the range from which the kernel takes
-the ports of connections, so no connection takes one while its server is down for a moment.
+Every process locks blocks of ports. All are below the kernel's range of ephemeral ports, so no
+outgoing connection takes a port while its server is down for a moment.
 """
 
 import fcntl
@@ -13,49 +13,49 @@ from pathlib import Path
 from typing import IO
 
 NOT_EPHEMERAL = range(12_000, 32_000)
-PORTS_IN_A_BLOCK = 200
+PORTS_PER_BLOCK = 200
 LOCKS = Path(tempfile.gettempdir(), f"gcsched-test-ports-{os.getuid()}")
 
 
-class NoPortLeft(Exception):
-    """Other processes hold all ports."""
+class NoFreePort(Exception):
+    """All ports are locked by other processes, or in use."""
 
     def __init__(self, ports: Sequence[int], locks: Path) -> None:
         super().__init__(
             f"no free port is left from {ports[0]} to {ports[-1]}:"
-            f" end test runs that hold the locks in {locks}"
+            f" stop the test runs that hold the locks in {locks}"
         )
 
 
 class Ports:
-    """Hands out each port of *ports* once; *locks* is a folder that all processes share."""
+    """A pool that hands out each of *ports* once; *locks* is a folder that all processes share."""
 
     def __init__(
         self,
         ports: Sequence[int] = NOT_EPHEMERAL,
         locks: Path = LOCKS,
         *,
-        block: int = PORTS_IN_A_BLOCK,
+        block: int = PORTS_PER_BLOCK,
     ) -> None:
         self._ports = ports
         self._folder = locks
         self._block = block
-        self._locked: list[IO[bytes]] = []  # until this process ends
-        self._left = self._mine()
+        self._locked: list[IO[bytes]] = []  # the kernel releases them when this process ends
+        self._remaining = self._lock_blocks()
 
-    def free(self) -> int:
+    def next_free(self) -> int:
         """Return a port on which a server can listen at 127.0.0.1."""
-        for port in self._left:
+        for port in self._remaining:
             if is_free(port):
                 return port
-        raise NoPortLeft(self._ports, self._folder)
+        raise NoFreePort(self._ports, self._folder)
 
     def close(self) -> None:
-        """Leave the blocks to others."""
+        """Release the blocks for other processes."""
         for lock in self._locked:
             lock.close()
 
-    def _mine(self) -> Iterator[int]:
+    def _lock_blocks(self) -> Iterator[int]:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for first in range(0, len(self._ports), self._block):
             if self._lock(self._folder / str(self._ports[first])):
@@ -85,5 +85,5 @@ _ports = Ports()
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing else gets, in this run or in one beside it."""
-    return _ports.free()
+    """Return a port of 127.0.0.1 that no other test gets, in this run or a concurrent one."""
+    return _ports.next_free()

@@ -1,4 +1,4 @@
-"""Look at a running service by HTTP, as Prometheus and an orchestrator do."""
+"""Probe a running service by HTTP, as Prometheus and an orchestrator do."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scrape:
-    """The samples of one look at /metrics."""
+    """The samples of one scrape of /metrics."""
 
     samples: Samples
 
@@ -21,7 +21,7 @@ class Scrape:
         return self.samples.get((name, frozenset(labels.items())))
 
     def by(self, label: str, name: str, **others: str) -> dict[str, float]:
-        """Give the values above 0 of *name* by *label*."""
+        """Return the values above 0 of *name* by *label*."""
         found = {}
         for (each, pairs), value in self.samples.items():
             labels = dict(pairs)
@@ -31,29 +31,29 @@ class Scrape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looker:
+class HttpProbe:
     session: aiohttp.ClientSession
 
     async def scrape(self) -> Scrape:
         async with self.session.get("/metrics") as answer:
             assert answer.status == 200
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-            return parsed(await answer.text())
+            return parse_metrics(await answer.text())
 
-    async def ready(self) -> tuple[int, dict[str, Any]]:
+    async def get_readiness(self) -> tuple[int, dict[str, Any]]:
         async with self.session.get("/readyz") as answer:
             return answer.status, await answer.json()
 
-    async def status(self) -> str:
-        _, told = await self.ready()
-        return str(told["status"])
+    async def get_status(self) -> str:
+        _, body = await self.get_readiness()
+        return str(body["status"])
 
-    async def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
+    async def request(self, path: str, method: str = "GET") -> tuple[int, str]:
         async with self.session.request(method, path) as answer:
             return answer.status, await answer.text()
 
 
-def parsed(text: str) -> Scrape:
+def parse_metrics(text: str) -> Scrape:
     samples = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -64,10 +64,10 @@ def parsed(text: str) -> Scrape:
 
 
 @asynccontextmanager
-async def looking_at(http: str) -> AsyncIterator[Looker]:
+async def probe_http(http: str) -> AsyncIterator[HttpProbe]:
     async with aiohttp.ClientSession(http) as session:
-        yield Looker(session=session)
+        yield HttpProbe(session=session)
 
 
-async def is_(status: str, look: Looker) -> bool:
-    return await look.status() == status
+async def has_status(status: str, probe: HttpProbe) -> bool:
+    return await probe.get_status() == status

@@ -1,4 +1,4 @@
-"""A TCP proxy that a test puts before a server: it can speak TLS for it, and cut everybody off."""
+"""A TCP proxy before a server: it can add TLS, and cut all connections."""
 
 import asyncio
 import ssl
@@ -46,7 +46,7 @@ class Proxy:
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry octets one way until either side has gone; then end the other way too."""
+    """Copy octets one way until either side has gone; then end the other way too."""
     with suppress(ConnectionError):
         while data := await reader.read(CHUNK):
             writer.write(data)

@@ -1,4 +1,4 @@
-"""Documents as the driver sees them, behind the adapters' back."""
+"""Types of documents as the driver returns them, without the adapters."""
 
 from typing import Any
 

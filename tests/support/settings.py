@@ -1,11 +1,11 @@
-"""Settings from a made-up environment, and what is wrong with one."""
+"""Settings from a made-up environment, and its problems."""
 
 import pytest
 
-from gcsched.config.settings import Settings, load
+from gcsched.config.settings import Settings, read_settings
 from gcsched.errors import SettingsProblems
 
-NEEDED = {
+REQUIRED = {
     "GCSCHED_MONGO_URI": "mongodb://anna:s3cret@db.example.org/invitations?replicaSet=rs0",
     "GCSCHED_REDIS_URL": "rediss://:s3cret@redis.example.org:6379/0",
     "GCSCHED_SMTP_HOST": "smtp.example.org",
@@ -13,11 +13,11 @@ NEEDED = {
 }
 
 
-def loaded(**more: str) -> Settings:
-    return load(NEEDED | {f"GCSCHED_{name}": value for name, value in more.items()})
+def load_settings(**more: str) -> Settings:
+    return read_settings(REQUIRED | {f"GCSCHED_{name}": value for name, value in more.items()})
 
 
-def problems(**more: str) -> list[str]:
+def settings_problems(**more: str) -> list[str]:
     with pytest.raises(SettingsProblems) as caught:
-        loaded(**more)
+        load_settings(**more)
     return caught.value.sentences

@@ -1,4 +1,4 @@
-"""Read the details that a status carries (AIP-193)."""
+"""Parse the details of a status (AIP-193)."""
 
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
 
 
 def details(status: status_pb2.Status, kind: type[M]) -> list[M]:
-    """Give the details of *kind* that *status* carries."""
+    """Return the details of *kind* in *status*."""
     found = []
     for packed in status.details:
         message = kind()
@@ -26,13 +26,13 @@ def details(status: status_pb2.Status, kind: type[M]) -> list[M]:
     return found
 
 
-def reason(status: status_pb2.Status) -> tuple[str, dict[str, str]]:
-    """Give reason and metadata of the one ErrorInfo."""
+def error_reason(status: status_pb2.Status) -> tuple[str, dict[str, str]]:
+    """Return reason and metadata of the only ErrorInfo."""
     [info] = details(status, error_details_pb2.ErrorInfo)
     return info.reason, dict(info.metadata)
 
 
 def violations(status: status_pb2.Status) -> list[tuple[str, str]]:
-    """Give (field, description) of all violations."""
-    [bad] = details(status, error_details_pb2.BadRequest)
-    return [(each.field, each.description) for each in bad.field_violations]
+    """Return (field, description) of all violations."""
+    [bad_request] = details(status, error_details_pb2.BadRequest)
+    return [(each.field, each.description) for each in bad_request.field_violations]

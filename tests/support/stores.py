@@ -25,14 +25,14 @@ from tests.support.freeze import freeze
 from tests.support.ports import free_port
 
 DATABASES = 256
-AT_REST = 8  # databases that nobody gets for a while
-SYSTEM = re.compile("^system[.]")
+MIN_IDLE = 8  # a database is reused only after this many others
+SYSTEM_COLLECTION = re.compile("^system[.]")
 
 S = TypeVar("S", Mongod, Valkey)
 
 
 class OwnServer:
-    """A server that belongs to one test: kill it, freeze it, start it again where it was."""
+    """A server of one test, which can be killed, frozen and started again on its port."""
 
     def __init__(self, server: Mongod | Valkey) -> None:
         self._server = server
@@ -51,22 +51,22 @@ class OwnServer:
         return self._server.pid
 
     def kill(self) -> None:
-        """SIGKILL: gone when this returns."""
+        """Send SIGKILL and wait until the process has ended."""
         self._server.child.kill()
 
-    def stop_signal(self) -> None:
-        """SIGSTOP: the server is silent but connections stay open."""
+    def freeze(self) -> None:
+        """Send SIGSTOP: the server is silent, but its connections stay open."""
         freeze(self._server.child.pid)
 
-    def cont(self) -> None:
+    def resume(self) -> None:
         self._server.child.send_signal(signal.SIGCONT)
 
-    async def end(self) -> None:
-        """Stop in order."""
+    async def stop(self) -> None:
+        """Stop the server cleanly."""
         await asyncio.to_thread(self._server.close)
 
     def launch(self) -> None:
-        """Start again on the same port and folder, and do not wait."""
+        """Start again on the same port and folder, without waiting."""
         self._server.launch()
 
     async def start(self) -> None:
@@ -76,7 +76,7 @@ class OwnServer:
 
 
 class BareMongod(Mongod):
-    """A mongod that nobody makes a set of: *standalone*, or waiting for rs.initiate()."""
+    """A mongod without an initiated replica set: *standalone*, or waiting for rs.initiate()."""
 
     def __init__(self, folder: Path, *, standalone: bool) -> None:
         self._is_standalone = standalone
@@ -96,7 +96,7 @@ async def own_mongod(
     folder: Path, options: MongodOptions | None = None
 ) -> AsyncIterator[OwnServer]:
     chosen = replace(options or MongodOptions(), port=free_port())
-    async with owned(Mongod(folder / "own_mongod", chosen)) as server:
+    async with run_own(Mongod(folder / "own_mongod", chosen)) as server:
         yield server
 
 
@@ -105,12 +105,12 @@ async def own_valkey(
     folder: Path, options: ValkeyOptions | None = None
 ) -> AsyncIterator[OwnServer]:
     chosen = replace(options or ValkeyOptions(), port=free_port())
-    async with owned(Valkey(folder / "own_valkey", chosen)) as server:
+    async with run_own(Valkey(folder / "own_valkey", chosen)) as server:
         yield server
 
 
 @asynccontextmanager
-async def owned(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
+async def run_own(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
     own = OwnServer(server)
     try:
         await own.start()
@@ -120,8 +120,8 @@ async def owned(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
 
 
 @contextmanager
-def discarded(server: S) -> Iterator[S]:
-    """Run *server* for a block; kill it then, because nobody wants its data any more."""
+def run_disposable(server: S) -> Iterator[S]:
+    """Run *server* for a block, then kill it: its data is not needed any more."""
     try:
         server.launch()
         server.wait_ready()
@@ -132,23 +132,23 @@ def discarded(server: S) -> Iterator[S]:
 
 @contextmanager
 def session_mongod() -> Iterator[str]:
-    """Give the URI of the session's MongoDB: ours, unless the environment names another."""
+    """Yield the URI of the session's MongoDB: our own, unless the environment names another."""
     if uri := os.environ.get("GCSCHED_TEST_MONGO_URI"):
         yield uri
         return
     options = MongodOptions(port=free_port(), parameters={"ttlMonitorSleepSecs": "1"})
-    with temporary_folder() as folder, discarded(Mongod(folder, options)) as server:
+    with temporary_folder() as folder, run_disposable(Mongod(folder, options)) as server:
         yield server.uri
 
 
 @contextmanager
 def session_valkey() -> Iterator[str]:
-    """Give the URL of the session's Redis: ours, unless the environment names another."""
+    """Yield the URL of the session's Redis: our own, unless the environment names another."""
     if url := os.environ.get("GCSCHED_TEST_REDIS_URL"):
         yield url
         return
     options = ValkeyOptions(port=free_port(), databases=DATABASES)
-    with temporary_folder() as folder, discarded(Valkey(folder, options)) as server:
+    with temporary_folder() as folder, run_disposable(Valkey(folder, options)) as server:
         yield server.url
 
 
@@ -159,43 +159,45 @@ def temporary_folder() -> Iterator[Path]:
 
 
 class Databases:
-    """The databases of one server, used again: to make one costs ten times as much."""
+    """The databases of one server, which are reused: creating one costs ten times as much."""
 
     def __init__(self, server: str) -> None:
         self._server = server
         self._client = MongoClient[dict[str, Any]](server)
-        self._at_rest: deque[str] = deque()
+        self._idle: deque[str] = deque()
 
     def close(self) -> None:
-        for name in self._at_rest:
+        for name in self._idle:
             self._client.drop_database(name)
         self._client.close()
 
     @contextmanager
-    def lent(self) -> Iterator[str]:
-        """Give the URI of an empty one, which was long not in use or is new."""
-        # Whoever had it before may have been killed: what it sent last must have come to its end.
-        name = self._at_rest.popleft() if len(self._at_rest) >= AT_REST else unused()
+    def lend(self) -> Iterator[str]:
+        """Yield the URI of an empty database, which is new or was not in use for a while."""
+        # A process that used it before may have been killed: its last statements must have ended.
+        name = self._idle.popleft() if len(self._idle) >= MIN_IDLE else make_name()
         database = self._client[name]
-        for collection in database.list_collection_names(filter={"name": {"$not": SYSTEM}}):
+        for collection in database.list_collection_names(
+            filter={"name": {"$not": SYSTEM_COLLECTION}}
+        ):
             database[collection].delete_many({})
         yield with_database(self._server, name)
-        self._at_rest.append(name)
+        self._idle.append(name)
 
     @contextmanager
-    def made(self) -> Iterator[str]:
-        """Give the URI of one that is not there yet, and drop it."""
-        name = unused()
+    def create(self) -> Iterator[str]:
+        """Yield the URI of a new database, and drop it afterwards."""
+        name = make_name()
         yield with_database(self._server, name)
         self._client.drop_database(name)
 
 
-def unused() -> str:
+def make_name() -> str:
     return f"gcsched_test_{secrets.token_hex(4)}"
 
 
 def with_database(uri: str, name: str) -> str:
-    """Return *uri* naming database *name*; a user stays one of the database named before."""
+    """Return *uri* with database *name*; its user is still authenticated in the original one."""
     parts = urlsplit(uri)
     query = dict(parse_qsl(parts.query))
     if parts.username:
@@ -208,8 +210,8 @@ def with_number(url: str, number: int) -> str:
     return urlsplit(url)._replace(path=f"/{number}").geturl()
 
 
-def how_many_databases(url: str) -> int:
-    """Ask Redis; 16 is what it has unless somebody said otherwise, and some refuse to say."""
+def count_databases(url: str) -> int:
+    """Return how many databases a Redis has: its default of 16 if CONFIG is not allowed."""
     with Redis.from_url(url) as client:
         try:
             return int(client.config_get("databases")["databases"])

@@ -1,4 +1,4 @@
-"""The command line on a terminal of its own."""
+"""The command line on a pseudo-terminal."""
 
 import asyncio
 import os
@@ -9,31 +9,31 @@ import termios
 from collections.abc import Sequence
 
 
-async def on_a_terminal(
-    arguments: Sequence[str], *, columns: int = 80, typed: str = ""
+async def run_on_terminal(
+    arguments: Sequence[str], *, columns: int = 80, input_text: str = ""
 ) -> tuple[int, str]:
-    """Run the command, type what is *typed*; give the exit code and what was to be seen."""
-    return await asyncio.to_thread(_shown, arguments, columns, typed)
+    """Run the command and type *input_text*; return the exit code and the output."""
+    return await asyncio.to_thread(_run_in_pty, arguments, columns, input_text)
 
 
-def _shown(arguments: Sequence[str], columns: int, typed: str) -> tuple[int, str]:
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, columns))
+def _run_in_pty(arguments: Sequence[str], columns: int, input_text: str) -> tuple[int, str]:
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, columns))
     with subprocess.Popen(
         [sys.executable, "-m", "gcsched", *arguments],
         env=os.environ | {"TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
         start_new_session=True,
     ) as process:
-        os.close(theirs)
-        os.write(ours, typed.encode())
+        os.close(terminal)
+        os.write(controller, input_text.encode())
         shown = b""
         try:
-            while read := os.read(ours, 65_536):
+            while read := os.read(controller, 65_536):
                 shown += read
-        except OSError:  # Linux: the last one who writes has gone
+        except OSError:  # on Linux, when the last writer has gone
             pass
-        os.close(ours)
+        os.close(controller)
     return process.returncode, shown.decode().replace("\r\n", "\n")

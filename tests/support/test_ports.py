@@ -1,4 +1,4 @@
-"""That no two tests get the same port."""
+"""No two tests get the same port."""
 
 import multiprocessing
 import socket
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ports import NOT_EPHEMERAL, NoPortLeft, Ports, free_port
+from tests.support.ports import NOT_EPHEMERAL, NoFreePort, Ports, free_port
 
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-SOME = [free_port() for _ in range(12)]  # nobody else listens there
+SOME = [free_port() for _ in range(12)]  # no other program listens there
 BLOCK = 4
 
 Holder = Callable[[], Ports]
@@ -41,29 +41,29 @@ def test_processes_beside_each_other_get_different_ports() -> None:
     assert len(set().union(*parts)) == 60
 
 
-def test_nobody_gets_a_port_of_a_block_that_another_holds(a_holder: Holder) -> None:
-    assert [a_holder().free() for _ in range(3)] == SOME[::BLOCK]
+def test_a_block_that_another_process_holds_is_passed_over(a_holder: Holder) -> None:
+    assert [a_holder().next_free() for _ in range(3)] == SOME[::BLOCK]
 
 
 def test_blocks_follow_each_other_until_no_port_is_left(a_holder: Holder) -> None:
     holder = a_holder()
-    assert [holder.free() for _ in SOME] == SOME
+    assert [holder.next_free() for _ in SOME] == SOME
 
-    with pytest.raises(NoPortLeft, match=f"no free port is left from {SOME[0]} to {SOME[-1]}"):
-        holder.free()
+    with pytest.raises(NoFreePort, match=f"no free port is left from {SOME[0]} to {SOME[-1]}"):
+        holder.next_free()
 
 
 def test_a_block_is_for_others_when_its_process_has_ended(a_holder: Holder) -> None:
     for _ in range(5):
         with closing(a_holder()) as holder:
-            assert holder.free() == SOME[0]
+            assert holder.next_free() == SOME[0]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "", "::"])
 def test_a_port_on_which_a_program_listens_is_passed_over(a_holder: Holder, host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, SOME[0]), family=family, dualstack_ipv6=":" in host):
-        assert a_holder().free() == SOME[1]
+        assert a_holder().next_free() == SOME[1]
 
 
 @pytest.mark.skipif(not RANGE.exists(), reason="only Linux says which ports it takes itself")

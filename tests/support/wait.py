@@ -1,4 +1,4 @@
-"""Wait for a condition: the one place where tests poll. Tests themselves never sleep."""
+"""Waiting for a condition: the only place where tests poll. Tests themselves never sleep."""
 
 import asyncio
 import inspect
@@ -7,8 +7,8 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.2
-PAUSE_SHARE = 0.02  # of the time waited: whoever waits for long need not ask often
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.01, 0.2
+PAUSE_SHARE = 0.02  # of the time waited: a long wait needs no frequent checks
 
 
 @overload
@@ -25,19 +25,19 @@ async def until(
 async def until(
     condition: Callable[[], Any], *, within: float = 10.0, every: float | None = None
 ) -> Any:
-    """Ask *condition* again and again, return its first truthy value; fail after *within* s."""
+    """Call *condition* until it returns a truthy value, and return that; fail after *within* s."""
     clock = asyncio.get_running_loop().time
-    begun = clock()
+    start = clock()
     while True:
-        answer = condition()
-        value = await answer if inspect.isawaitable(answer) else answer
+        result = condition()
+        value = await result if inspect.isawaitable(result) else result
         if value:
             return value
-        if (waited := clock() - begun) > within:
+        if (waited := clock() - start) > within:
             name = getattr(condition, "__qualname__", repr(condition))
-            raise AssertionError(f"{name} still gave {value!r} after {within:g} s")
+            raise AssertionError(f"{name} still returned {value!r} after {within:g} s")
         await asyncio.sleep(pause_after(waited) if every is None else every)
 
 
 def pause_after(waited: float) -> float:
-    return max(FIRST_PAUSE_SECONDS, min(waited * PAUSE_SHARE, LONGEST_PAUSE_SECONDS))
+    return max(FIRST_PAUSE_SECONDS, min(waited * PAUSE_SHARE, MAX_PAUSE_SECONDS))

@@ -1,43 +1,43 @@
-"""Bells without Redis, and a nudge that counts."""
+"""Wake-up queues without Redis, and a nudge that counts."""
 
 import asyncio
 from collections.abc import Collection
 from datetime import timedelta
 
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 from tests.support.builders import NOW
 
 
-class ToyBell:
-    """Keeps what it took. It can refuse, and it can be silent: then nobody gets an answer."""
+class FakeWakeUpQueue:
+    """Records what it took. It can refuse, and it can be silent: then no call is answered."""
 
     def __init__(self) -> None:
         self.tried: list[int] = []
-        self.rung: list[int] = []
-        self.refuses = False
-        self.speaks = asyncio.Event()
-        self.speaks.set()
+        self.enqueued: list[int] = []
+        self.is_refusing = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    async def ring(self, second: int) -> None:
+    async def enqueue(self, second: int) -> None:
         self.tried.append(second)
-        await self.speaks.wait()
-        if self.refuses:
-            raise BellUnavailable("ringing the bell", "connection refused")
-        self.rung.append(second)
+        await self.answers.wait()
+        if self.is_refusing:
+            raise RedisUnavailable("enqueuing a wake-up", "connection refused")
+        self.enqueued.append(second)
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        if self.refuses:
-            raise BellUnavailable("looking for what was rung", "connection refused")
-        return set(seconds).difference(self.rung)
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
+        if self.is_refusing:
+            raise RedisUnavailable("looking for wake-ups", "connection refused")
+        return set(seconds).difference(self.enqueued)
 
 
-class SilentBell:
-    """Rings for no process: the ringer nudges its own, and the sweep finds all bells missing."""
+class NoWakeUpQueue:
+    """A queue that loses every wake-up: only local nudges and sweeps remain."""
 
-    async def ring(self, second: int) -> None:
+    async def enqueue(self, second: int) -> None:
         del second
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
         return set(seconds)
 
 
@@ -52,7 +52,7 @@ class Nudges:
 
 
 IN_20_MS = NOW - timedelta(milliseconds=20)
-"""A present whose next second, NOON, is 20 ms away."""
+"""A time 20 ms before the second NOON."""
 
 
 def seconds_since(started: float) -> float:

@@ -1,15 +1,15 @@
-"""A ringer whose bell and nudges a test can look at."""
+"""Wake-ups with a fake queue, and nudges that a test can read."""
 
 import pytest
 
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock
-from tests.support.wakeups import Nudges, ToyBell
+from tests.support.wakeups import FakeWakeUpQueue, Nudges
 
 
 @pytest.fixture
-async def bell() -> ToyBell:
-    return ToyBell()
+async def queue() -> FakeWakeUpQueue:
+    return FakeWakeUpQueue()
 
 
 @pytest.fixture
@@ -23,5 +23,5 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def ringer(bell: ToyBell, nudges: Nudges, clock: FixedClock) -> Ringer:
-    return Ringer(bell=bell, nudge=nudges, now=clock)
+def wake_ups(queue: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock) -> WakeUps:
+    return WakeUps(queue=queue, nudge=nudges, now=clock)

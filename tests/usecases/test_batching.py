@@ -4,189 +4,189 @@ from datetime import timedelta
 import pytest
 
 from gcsched.errors import Stopping, StoreUnavailable
-from gcsched.usecases.batching import Group
+from gcsched.usecases.batching import GroupCommit
 from tests.support.background import in_background
-from tests.support.batches import Register, asked, asked_during_a_write
+from tests.support.batches import DoublingWriter, submit_during_write, submit_each
 from tests.support.wait import until
 
 AN_HOUR = timedelta(hours=1)
 
 
-async def test_a_lone_caller_does_not_wait_for_company() -> None:
-    register = Register()
-    group = Group(register, linger=AN_HOUR)
+async def test_a_single_caller_does_not_wait_for_others() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, linger=AN_HOUR)
 
     async with in_background(group.run):
-        answers = [await group.ask(number) for number in (1, 2, 3)]
+        answers = [await group.submit(number) for number in (1, 2, 3)]
 
     assert answers == [2, 4, 6]
-    assert register.groups == [[1], [2], [3]]
+    assert writer.groups == [[1], [2], [3]]
 
 
-async def test_callers_who_arrive_together_share_a_write() -> None:
-    register = Register()
-    group = Group(register)
+async def test_callers_that_arrive_together_share_a_write() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        answers = await asyncio.gather(*asked(group, 1, 2, 3))
+        answers = await asyncio.gather(*submit_each(group, 1, 2, 3))
 
     assert answers == [2, 4, 6]
-    assert register.groups == [[1, 2, 3]]
+    assert writer.groups == [[1, 2, 3]]
 
 
-async def test_callers_who_arrive_while_a_write_runs_share_the_next() -> None:
-    register = Register()
-    group = Group(register)
+async def test_callers_that_arrive_during_a_write_share_the_next() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        callers = await asked_during_a_write(group, register, 2, 3, 4)
-        register.gate.set()
+        callers = await submit_during_write(group, writer, 2, 3, 4)
+        writer.gate.set()
         answers = await asyncio.gather(*callers)
 
     assert answers == [2, 4, 6, 8]
-    assert register.groups == [[1], [2, 3, 4]]
+    assert writer.groups == [[1], [2, 3, 4]]
 
 
-async def test_when_several_came_during_a_write_the_next_one_lingers_for_company() -> None:
-    register = Register()
-    group = Group(register, linger=timedelta(milliseconds=100))
+async def test_after_several_callers_during_a_write_the_next_write_lingers() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, linger=timedelta(milliseconds=100))
     others: list[asyncio.Task[int]] = []
 
     async with in_background(group.run):
-        callers = await asked_during_a_write(group, register, 2, 3)
-        asyncio.get_running_loop().call_later(0.01, lambda: others.extend(asked(group, 4)))
-        register.gate.set()
+        callers = await submit_during_write(group, writer, 2, 3)
+        asyncio.get_running_loop().call_later(0.01, lambda: others.extend(submit_each(group, 4)))
+        writer.gate.set()
         await asyncio.gather(*callers)
 
-    assert register.groups == [[1], [2, 3, 4]]
+    assert writer.groups == [[1], [2, 3, 4]]
 
 
-async def test_a_lone_caller_does_not_wait_however_busy_it_was_before() -> None:
-    register = Register()
-    group = Group(register, linger=timedelta(seconds=30))
+async def test_a_single_caller_does_not_wait_after_a_busy_time() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, linger=timedelta(seconds=30))
 
     async with in_background(group.run):
-        await asyncio.gather(*asked(group, 1, 2))
+        await asyncio.gather(*submit_each(group, 1, 2))
         async with asyncio.timeout(5):
-            answer = await group.ask(3)
+            answer = await group.submit(3)
 
     assert answer == 6
-    assert register.groups == [[1, 2], [3]]
+    assert writer.groups == [[1, 2], [3]]
 
 
-async def test_whoever_waits_when_the_loop_is_cut_off_hears_so() -> None:
-    register = Register()
-    group = Group(register)
+async def test_callers_that_wait_when_the_loop_is_cancelled_get_stopping() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write)
 
     loop = asyncio.create_task(group.run(asyncio.Event()))
-    callers = await asked_during_a_write(group, register, 2)
+    callers = await submit_during_write(group, writer, 2)
     loop.cancel()
     answers = await asyncio.gather(*callers, return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [Stopping, Stopping]
     with pytest.raises(Stopping):
-        await group.ask(3)
+        await group.submit(3)
 
 
-async def test_a_write_takes_at_most_so_many() -> None:
-    register = Register()
-    group = Group(register, most=2)
+async def test_a_write_takes_at_most_its_batch_size() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_batch_size=2)
 
     async with in_background(group.run):
-        answers = await asyncio.gather(*asked(group, 1, 2, 3, 4, 5))
+        answers = await asyncio.gather(*submit_each(group, 1, 2, 3, 4, 5))
 
     assert answers == [2, 4, 6, 8, 10]
-    assert register.groups == [[1, 2], [3, 4], [5]]
+    assert writer.groups == [[1, 2], [3, 4], [5]]
 
 
 async def test_each_of_a_thousand_callers_gets_its_own_answer() -> None:
-    register = Register()
-    group = Group(register, most=300)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_batch_size=300)
 
     async with in_background(group.run):
-        answers = await asyncio.gather(*asked(group, *range(1000)))
+        answers = await asyncio.gather(*submit_each(group, *range(1000)))
 
     assert answers == list(range(0, 2000, 2))
-    assert [len(numbers) for numbers in register.groups] == [300, 300, 300, 100]
+    assert [len(numbers) for numbers in writer.groups] == [300, 300, 300, 100]
 
 
 async def test_a_caller_cancelled_while_waiting_is_not_written() -> None:
-    register = Register()
-    group = Group(register)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        first, second, third = await asked_during_a_write(group, register, 2, 3)
+        first, second, third = await submit_during_write(group, writer, 2, 3)
         second.cancel()
         await until(second.done)
-        register.gate.set()
+        writer.gate.set()
         answers = await asyncio.gather(first, third)
 
     assert [*answers] == [2, 6]
-    assert register.groups == [[1], [3]]
+    assert writer.groups == [[1], [3]]
 
 
-async def test_a_caller_cancelled_while_written_takes_nothing_along() -> None:
-    register = Register()
-    register.gate.clear()
-    group = Group(register)
+async def test_cancelling_a_caller_during_its_write_harms_no_other() -> None:
+    writer = DoublingWriter()
+    writer.gate.clear()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        first, second, third = asked(group, 1, 2, 3)
-        await until(lambda: register.groups)
+        first, second, third = submit_each(group, 1, 2, 3)
+        await until(lambda: writer.groups)
         second.cancel()
         await until(second.done)
-        register.gate.set()
+        writer.gate.set()
         answers = await asyncio.gather(first, third)
 
     assert [*answers] == [2, 6]
     assert second.cancelled()
-    assert register.groups == [[1, 2, 3]]
+    assert writer.groups == [[1, 2, 3]]
 
 
 async def test_when_every_caller_was_cancelled_nothing_is_written() -> None:
-    register = Register()
-    group = Group(register)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        first, *others = await asked_during_a_write(group, register, 2, 3)
+        first, *others = await submit_during_write(group, writer, 2, 3)
         for caller in others:
             caller.cancel()
         await until(lambda: all(caller.done() for caller in others))
-        register.gate.set()
+        writer.gate.set()
         await first
-        assert await group.ask(4) == 8
+        assert await group.submit(4) == 8
 
-    assert register.groups == [[1], [4]]
+    assert writer.groups == [[1], [4]]
 
 
-async def test_a_failed_write_fails_each_caller_of_its_group_and_nobody_else() -> None:
-    register = Register()
-    register.refused = {2}
-    group = Group(register)
+async def test_a_failed_write_fails_each_caller_of_its_group_and_no_other() -> None:
+    writer = DoublingWriter()
+    writer.failing = {2}
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        callers = await asked_during_a_write(group, register, 2, 3)
-        register.gate.set()
+        callers = await submit_during_write(group, writer, 2, 3)
+        writer.gate.set()
         first, second, third = await asyncio.gather(*callers, return_exceptions=True)
-        later = await group.ask(4)
+        later = await group.submit(4)
 
     assert (first, later) == (2, 8)
     assert isinstance(second, StoreUnavailable)
     assert isinstance(third, StoreUnavailable)
 
 
-async def test_a_failed_write_does_not_disturb_a_caller_who_left() -> None:
-    register = Register()
-    register.refused = {1}
-    register.gate.clear()
-    group = Group(register)
+async def test_a_failed_write_does_not_affect_a_cancelled_caller() -> None:
+    writer = DoublingWriter()
+    writer.failing = {1}
+    writer.gate.clear()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
-        first, second = asked(group, 1, 2)
-        await until(lambda: register.groups)
+        first, second = submit_each(group, 1, 2)
+        await until(lambda: writer.groups)
         first.cancel()
         await until(first.done)
-        register.gate.set()
+        writer.gate.set()
         with pytest.raises(StoreUnavailable):
             await second
 

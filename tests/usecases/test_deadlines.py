@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gcsched.usecases.batching import Group
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.deadlines import Deadlines
 
 
@@ -12,7 +12,7 @@ def futures(count: int) -> list[asyncio.Future[str]]:
     return [asyncio.get_running_loop().create_future() for _ in range(count)]
 
 
-async def test_each_fails_at_its_own_time_whatever_came_before() -> None:
+async def test_each_future_fails_at_its_own_deadline_in_any_order() -> None:
     deadlines, now = Deadlines(), time.monotonic()
     last, first, second = futures(3)
     deadlines.set(last, now + 60)
@@ -30,13 +30,13 @@ async def test_each_fails_at_its_own_time_whatever_came_before() -> None:
     assert 0.1 <= time.monotonic() - now < 30
 
 
-async def test_many_that_end_one_after_the_other_take_few_looks() -> None:
-    looks: list[float] = []
+async def test_many_close_deadlines_take_few_scans() -> None:
+    checks: list[float] = []
 
     class Counted(Deadlines):
-        def _look(self) -> None:
-            looks.append(time.monotonic())
-            super()._look()
+        def _expire(self) -> None:
+            checks.append(time.monotonic())
+            super()._expire()
 
     deadlines, now = Counted(), time.monotonic()
     many = futures(500)
@@ -45,11 +45,11 @@ async def test_many_that_end_one_after_the_other_take_few_looks() -> None:
 
     await asyncio.wait(many)
 
-    assert len(looks) <= 1 + (looks[-1] - looks[0]) / 0.009
+    assert len(checks) <= 1 + (checks[-1] - checks[0]) / 0.009
     assert {type(future.exception()) for future in many} == {TimeoutError}
 
 
-async def test_what_is_done_or_dropped_does_not_fail() -> None:
+async def test_a_done_or_dropped_future_does_not_fail() -> None:
     deadlines, now = Deadlines(), time.monotonic()
     done, dropped, over = futures(3)
     for future in (done, dropped, over):
@@ -64,22 +64,22 @@ async def test_what_is_done_or_dropped_does_not_fail() -> None:
     assert not dropped.done()
 
 
-async def test_a_caller_of_a_group_whose_time_is_over_leaves_the_write_to_the_others() -> None:
+async def test_a_caller_that_times_out_leaves_the_write_to_the_others() -> None:
     release = asyncio.Event()
 
     async def write(items: Sequence[str]) -> list[str]:
         await release.wait()
         return [item.upper() for item in items]
 
-    group: Group[str, str] = Group(write)
+    group: GroupCommit[str, str] = GroupCommit(write)
     stop = asyncio.Event()
     running = asyncio.create_task(group.run(stop))
-    patient = asyncio.create_task(group.ask("a", until=time.monotonic() + 60))
+    long_call = asyncio.create_task(group.submit("a", deadline=time.monotonic() + 60))
 
     with pytest.raises(TimeoutError):
-        await group.ask("b", until=time.monotonic() + 0.02)
+        await group.submit("b", deadline=time.monotonic() + 0.02)
     release.set()
 
-    assert await patient == "A"
+    assert await long_call == "A"
     stop.set()
     await running

@@ -7,18 +7,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.loops import cancel_until_done, finish, hear
+from gcsched.usecases.loops import cancel_until_done, finish, retrieve_exception
 
 LONG = timedelta(seconds=10)
 
 
-def told_by_asyncio(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Give what asyncio complains of, once nothing refers to a task or future any more."""
+def read_asyncio_log(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what asyncio logged about tasks and futures that are not referenced any more."""
     gc.collect()
     return [each.getMessage() for each in caplog.records if each.name == "asyncio"]
 
 
-async def cancelled_while_it_fails(error: Exception) -> None:
+async def cancel_while_failing(error: Exception) -> None:
     gate = asyncio.Event()
 
     async def work() -> None:
@@ -34,7 +34,7 @@ async def cancelled_while_it_fails(error: Exception) -> None:
         await task
 
 
-async def test_what_is_cancelled_meanwhile_is_finished_first() -> None:
+async def test_work_is_finished_before_the_cancellation_of_its_caller() -> None:
     gate, done = asyncio.Event(), []
 
     async def work() -> None:
@@ -54,60 +54,60 @@ async def test_what_is_cancelled_meanwhile_is_finished_first() -> None:
     assert done == ["written"]
 
 
-async def test_its_result_and_its_errors_pass_through() -> None:
+async def test_results_and_errors_pass_through() -> None:
     async def five() -> int:
         return 5
 
-    async def broken() -> int:
+    async def fail() -> int:
         raise ValueError("five")
 
     assert await finish(five(), within=LONG) == 5
     with pytest.raises(ValueError, match="five"):
-        await finish(broken(), within=LONG)
+        await finish(fail(), within=LONG)
 
 
-async def test_what_takes_too_long_is_cut_off() -> None:
-    cut = []
+async def test_work_that_takes_too_long_is_cancelled() -> None:
+    cancelled = []
 
     async def endless() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            cut.append("off")
+            cancelled.append(True)
             raise
 
     with pytest.raises(TimeoutError):
         await finish(endless(), within=timedelta(seconds=0.01))
-    assert cut == ["off"]
+    assert cancelled == [True]
 
 
-async def test_what_overhears_cancels_is_cancelled_until_it_ends() -> None:
-    heard = 0
+async def test_a_task_that_swallows_cancellations_is_cancelled_until_it_ends() -> None:
+    received = 0
 
-    async def hard_of_hearing() -> None:
-        nonlocal heard
-        while heard < 3:
+    async def swallow_two_cancellations() -> None:
+        nonlocal received
+        while received < 3:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                heard += 1
+                received += 1
 
-    task = asyncio.create_task(hard_of_hearing())
+    task = asyncio.create_task(swallow_two_cancellations())
     await asyncio.sleep(0)
 
     assert await cancel_until_done({task}, within=LONG)
-    assert heard == 3
+    assert received == 3
 
 
-async def test_what_never_ends_is_waited_for_only_so_long() -> None:
+async def test_a_task_that_never_ends_is_waited_for_within_the_limit() -> None:
     is_over = False
 
-    async def deaf() -> None:
+    async def swallow_cancellations() -> None:
         while not is_over:
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
-    task = asyncio.create_task(deaf())
+    task = asyncio.create_task(swallow_cancellations())
     await asyncio.sleep(0)
 
     assert not await cancel_until_done({task}, within=timedelta(seconds=0.2))
@@ -119,33 +119,35 @@ async def test_there_may_be_nothing_to_cancel() -> None:
     assert await cancel_until_done(())
 
 
-async def test_a_store_that_fails_behind_a_cancel_is_no_news(
+async def test_a_store_failure_after_a_cancellation_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with capture_logs() as logs:
-        await cancelled_while_it_fails(StoreUnavailable("claiming"))
+        await cancel_while_failing(StoreUnavailable("claiming"))
 
-    assert told_by_asyncio(caplog) == []
+    assert read_asyncio_log(caplog) == []
     assert logs == []
 
 
-async def test_a_defect_behind_a_cancel_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_after_a_cancellation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with capture_logs() as logs:
-        await cancelled_while_it_fails(LookupError("made up"))
+        await cancel_while_failing(LookupError("made up"))
 
     (line,) = logs
-    assert line["event"] == "task failed at its end"
+    assert line["event"] == "task failed after cancellation"
     assert isinstance(line["exc_info"], LookupError)
-    assert told_by_asyncio(caplog) == []
+    assert read_asyncio_log(caplog) == []
 
 
-async def test_what_failed_unheard_can_be_heard_later(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_can_be_retrieved_before_or_after_the_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     future = asyncio.get_running_loop().create_future()
-    hear(future)
+    retrieve_exception(future)
     assert not future.done()
 
     future.set_exception(LookupError())
-    hear(future)
+    retrieve_exception(future)
     del future
 
-    assert told_by_asyncio(caplog) == []
+    assert read_asyncio_log(caplog) == []

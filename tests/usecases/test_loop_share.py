@@ -1,4 +1,4 @@
-"""Who works on requests shares each turn of the loop by time, in the order of arrival."""
+"""Work on requests shares each iteration of the event loop by time, in order of arrival."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from gcsched.usecases.loop_share import LoopShare
 
 
 def work(seconds: float) -> None:
-    """Hold the loop, as a costly request does."""
+    """Block the event loop, as an expensive request does."""
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         pass
@@ -20,7 +20,7 @@ async def step(share: LoopShare, seconds: float) -> None:
     work(seconds)
 
 
-async def test_two_hundred_who_work_at_once_leave_the_loop_to_others_in_between() -> None:
+async def test_two_hundred_tasks_at_once_leave_the_loop_to_others_in_between() -> None:
     share, turns = LoopShare(timedelta(milliseconds=2)), 0
 
     async def others(working: list[asyncio.Task[None]]) -> int:
@@ -36,7 +36,7 @@ async def test_two_hundred_who_work_at_once_leave_the_loop_to_others_in_between(
     assert turns >= 90  # 200 ms of work, some 2 ms in a turn
 
 
-async def test_each_has_its_turn_before_anybody_has_the_next() -> None:
+async def test_each_task_has_its_turn_before_any_has_its_next() -> None:
     share, done = LoopShare(timedelta(milliseconds=1)), list[str]()
 
     async def many(name: str) -> None:
@@ -49,14 +49,14 @@ async def test_each_has_its_turn_before_anybody_has_the_next() -> None:
     assert all(done[: 3 * n].count(name) <= n + 1 for n in (1, 2) for name in "abc"), done
 
 
-async def test_small_work_waits_for_no_turn() -> None:
+async def test_small_work_does_not_wait() -> None:
     share = LoopShare(timedelta(seconds=10))
     await step(share, 0)
 
     assert not share.is_used_up()
 
 
-async def test_a_cancelled_one_who_waited_is_passed_over() -> None:
+async def test_a_cancelled_waiter_is_skipped() -> None:
     share = LoopShare(timedelta(0))
     first, second, third = (asyncio.create_task(step(share, 0)) for _ in range(3))
     await asyncio.sleep(0)

@@ -9,19 +9,19 @@ from gcsched.usecases.loops import flush_until, run_until, sleep_unless
 NEVER_SECONDS = 3_600.0
 
 
-class Box:
-    """Collect items, and flush them all at once; a flush lasts until it *may_end*."""
+class Collector:
+    """Collects items and flushes all of them at once; a flush lasts until *may_end* is set."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
         self.flushed: list[list[str]] = []
-        self.asked = asyncio.Event()
+        self.requested = asyncio.Event()
         self.may_end = asyncio.Event()
         self.may_end.set()
 
     def put(self, item: str) -> None:
         self.items.append(item)
-        self.asked.set()
+        self.requested.set()
 
     async def flush(self) -> None:
         items, self.items = self.items, []
@@ -29,16 +29,16 @@ class Box:
         await self.may_end.wait()
 
 
-async def settle() -> None:
-    """Run everything that is ready to."""
+async def run_ready() -> None:
+    """Run all tasks that are ready."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def begun(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
+async def start(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(work)
-    await settle()
+    await run_ready()
     try:
         yield task
         async with asyncio.timeout(5):
@@ -54,8 +54,8 @@ def stop() -> asyncio.Event:
 
 
 @pytest.fixture
-def box() -> Box:
-    return Box()
+def collector() -> Collector:
+    return Collector()
 
 
 async def test_a_pause_ends_with_its_time(stop: asyncio.Event) -> None:
@@ -63,16 +63,16 @@ async def test_a_pause_ends_with_its_time(stop: asyncio.Event) -> None:
         await sleep_unless(stop, 0.001)
 
 
-async def test_a_pause_ends_as_soon_as_it_is_to_stop(stop: asyncio.Event) -> None:
-    async with begun(sleep_unless(stop, NEVER_SECONDS)) as pause:
+async def test_a_pause_ends_as_soon_as_the_stop_is_set(stop: asyncio.Event) -> None:
+    async with start(sleep_unless(stop, NEVER_SECONDS)) as pause:
         assert not pause.done()
 
         stop.set()
 
 
-async def test_a_pause_hears_a_cancel_that_comes_as_it_ends(stop: asyncio.Event) -> None:
+async def test_a_pause_does_not_swallow_a_cancellation_as_it_ends(stop: asyncio.Event) -> None:
     # asyncio.wait_for of Python 3.11 returns here as if the task had not been cancelled.
-    async with begun(sleep_unless(stop, NEVER_SECONDS)) as pause:
+    async with start(sleep_unless(stop, NEVER_SECONDS)) as pause:
         stop.set()
         pause.cancel()
 
@@ -80,7 +80,7 @@ async def test_a_pause_hears_a_cancel_that_comes_as_it_ends(stop: asyncio.Event)
 
 
 async def test_endless_work_is_cancelled_at_the_stop(stop: asyncio.Event) -> None:
-    async with begun(run_until(stop, asyncio.sleep(NEVER_SECONDS), name="asleep")) as running:
+    async with start(run_until(stop, asyncio.sleep(NEVER_SECONDS), name="asleep")) as running:
         assert not running.done()
 
         stop.set()
@@ -88,65 +88,73 @@ async def test_endless_work_is_cancelled_at_the_stop(stop: asyncio.Event) -> Non
     assert running.exception() is None
 
 
-async def test_it_flushes_when_asked_and_not_before(stop: asyncio.Event, box: Box) -> None:
-    async with begun(flush_until(stop, box.flush, asked=box.asked)):
-        assert box.flushed == []
-        box.put("one")
-        await settle()
-        box.put("two")
-        await settle()
+async def test_it_flushes_on_request_and_not_before(
+    stop: asyncio.Event, collector: Collector
+) -> None:
+    async with start(flush_until(stop, collector.flush, requested=collector.requested)):
+        assert collector.flushed == []
+        collector.put("one")
+        await run_ready()
+        collector.put("two")
+        await run_ready()
 
-        assert box.flushed == [["one"], ["two"]]
+        assert collector.flushed == [["one"], ["two"]]
         stop.set()
 
 
-async def test_what_comes_during_a_flush_has_the_next_one(stop: asyncio.Event, box: Box) -> None:
-    async with begun(flush_until(stop, box.flush, asked=box.asked)):
-        box.may_end.clear()
-        box.put("one")
-        await settle()
-        box.put("two")
-        box.may_end.set()
-        await settle()
+async def test_an_item_that_arrives_during_a_flush_is_in_the_next_one(
+    stop: asyncio.Event, collector: Collector
+) -> None:
+    async with start(flush_until(stop, collector.flush, requested=collector.requested)):
+        collector.may_end.clear()
+        collector.put("one")
+        await run_ready()
+        collector.put("two")
+        collector.may_end.set()
+        await run_ready()
 
-        assert box.flushed == [["one"], ["two"]]
+        assert collector.flushed == [["one"], ["two"]]
         stop.set()
 
 
-async def test_an_idle_loop_flushes_once_more_at_the_stop(stop: asyncio.Event, box: Box) -> None:
-    async with begun(flush_until(stop, box.flush, asked=box.asked)):
+async def test_an_idle_loop_flushes_once_more_at_the_stop(
+    stop: asyncio.Event, collector: Collector
+) -> None:
+    async with start(flush_until(stop, collector.flush, requested=collector.requested)):
         stop.set()
 
-    assert box.flushed == [[]]
+    assert collector.flushed == [[]]
 
 
 @pytest.mark.parametrize(
     ("is_drained", "flushed"), [(True, [["one"], ["two"]]), (False, [["one"]])]
 )
-async def test_what_is_left_at_the_stop_is_flushed_only_where_it_counts(
-    stop: asyncio.Event, box: Box, *, is_drained: bool, flushed: list[list[str]]
+async def test_items_left_at_the_stop_are_flushed_only_if_is_left_says_so(
+    stop: asyncio.Event, collector: Collector, *, is_drained: bool, flushed: list[list[str]]
 ) -> None:
     def is_left() -> bool:
-        return is_drained and bool(box.items)
+        return is_drained and bool(collector.items)
 
-    async with begun(flush_until(stop, box.flush, asked=box.asked, is_left=is_left)):
-        box.may_end.clear()
-        box.put("one")
-        await settle()
-        box.put("two")
+    async with start(
+        flush_until(stop, collector.flush, requested=collector.requested, is_left=is_left)
+    ):
+        collector.may_end.clear()
+        collector.put("one")
+        await run_ready()
+        collector.put("two")
         stop.set()
-        await settle()
-        box.may_end.set()
+        await run_ready()
+        collector.may_end.set()
 
-    assert box.flushed == flushed
+    assert collector.flushed == flushed
 
 
-async def test_a_flush_that_fails_ends_the_loop(stop: asyncio.Event, box: Box) -> None:
+async def test_a_flush_that_fails_ends_the_loop(stop: asyncio.Event, collector: Collector) -> None:
     async def fail() -> None:
         raise OSError("disk full")
 
-    async with begun(flush_until(stop, fail, asked=box.asked)) as running:
-        box.put("one")
+    async with start(flush_until(stop, fail, requested=collector.requested)) as running:
+        collector.put("one")
 
     with pytest.raises(ExceptionGroup, match="unhandled") as failure:
         running.result()

@@ -4,28 +4,28 @@ import asyncio
 import weakref
 from datetime import timedelta
 
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.background import in_background
 from tests.support.builders import NOON, NOW, FixedClock
 from tests.support.clocks import SECOND
 from tests.support.wait import until
-from tests.support.wakeups import IN_20_MS, Nudges, ToyBell, seconds_since
+from tests.support.wakeups import IN_20_MS, FakeWakeUpQueue, Nudges, seconds_since
 
 
-async def test_a_wake_up_on_time_or_late_nudges_at_once(ringer: Ringer, nudges: Nudges) -> None:
-    ringer.hear(NOON)
-    ringer.hear(NOON - 30)
+async def test_a_wake_up_on_time_or_late_nudges_at_once(wake_ups: WakeUps, nudges: Nudges) -> None:
+    wake_ups.receive(NOON)
+    wake_ups.receive(NOON - 30)
 
     assert nudges.count == 2
 
 
-async def test_a_wake_up_picked_too_early_waits_for_its_second(
-    ringer: Ringer, nudges: Nudges, clock: FixedClock
+async def test_a_wake_up_that_is_received_early_waits_for_its_second(
+    wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
 ) -> None:
     clock.now = IN_20_MS
     started = asyncio.get_running_loop().time()
 
-    ringer.hear(NOON)
+    wake_ups.receive(NOON)
     at_once = nudges.count
     clock.now = NOW
     await until(lambda: nudges.count, every=0.001)
@@ -34,14 +34,14 @@ async def test_a_wake_up_picked_too_early_waits_for_its_second(
     assert seconds_since(started) >= 0.019
 
 
-async def test_a_timer_that_comes_too_early_by_the_clock_waits_for_its_second(
-    ringer: Ringer, nudges: Nudges, clock: FixedClock
+async def test_a_timer_that_fires_early_by_the_clock_waits_for_its_second(
+    wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
 ) -> None:
     clock.now = IN_20_MS
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    ringer.hear(NOON)  # the clock is set back, or slewed, while the timer runs
+    wake_ups.receive(NOON)  # the clock is set back, or slewed, while the timer runs
     clock.now = IN_20_MS - timedelta(milliseconds=10)
     await until(lambda: nudges.count or loop.time() > started + 0.025, every=0.001)
     nudged_too_early = nudges.count
@@ -51,12 +51,14 @@ async def test_a_timer_that_comes_too_early_by_the_clock_waits_for_its_second(
     assert nudged_too_early == 0
 
 
-async def test_one_second_is_one_timer(ringer: Ringer, nudges: Nudges, clock: FixedClock) -> None:
+async def test_each_second_has_one_timer(
+    wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
+) -> None:
     clock.now = IN_20_MS
 
-    async with in_background(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW) for _ in range(10)])
-        ringer.hear(NOON)
+    async with in_background(wake_ups.run):
+        await asyncio.gather(*[wake_ups.schedule_and_wait(NOW) for _ in range(10)])
+        wake_ups.receive(NOON)
         clock.now = NOW
         await until(lambda: nudges.count, every=0.03)
 
@@ -64,88 +66,90 @@ async def test_one_second_is_one_timer(ringer: Ringer, nudges: Nudges, clock: Fi
 
 
 async def test_others_are_woken_under_the_present_second_again(
-    ringer: Ringer, bell: ToyBell, nudges: Nudges
+    wake_ups: WakeUps, queue: FakeWakeUpQueue, nudges: Nudges
 ) -> None:
-    async with in_background(ringer.run):
-        await ringer.ring(NOW)
-        ringer.ring_for_others()
-        await until(lambda: len(bell.rung) == 2)
-        ringer.ring_for_others()
-        await until(lambda: len(bell.rung) == 3)
+    async with in_background(wake_ups.run):
+        await wake_ups.schedule_and_wait(NOW)
+        wake_ups.wake_others()
+        await until(lambda: len(queue.enqueued) == 2)
+        wake_ups.wake_others()
+        await until(lambda: len(queue.enqueued) == 3)
 
-    assert bell.rung == [NOON, NOON, NOON]
+    assert queue.enqueued == [NOON, NOON, NOON]
     assert nudges.count == 1
 
 
-async def test_others_are_woken_once_while_the_bell_has_not_answered(
-    ringer: Ringer, bell: ToyBell
+async def test_others_are_woken_once_while_the_queue_has_not_answered(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
-    bell.speaks.clear()
+    queue.answers.clear()
 
-    async with in_background(ringer.run):
+    async with in_background(wake_ups.run):
         for _ in range(10):
-            ringer.ring_for_others()
-        await until(lambda: bell.tried)
-        bell.speaks.set()
-        await until(lambda: bell.rung)
+            wake_ups.wake_others()
+        await until(lambda: queue.tried)
+        queue.answers.set()
+        await until(lambda: queue.enqueued)
 
-    assert bell.tried == [NOON]
+    assert queue.tried == [NOON]
 
 
-async def test_seconds_that_are_over_do_not_disturb_the_present(
-    ringer: Ringer, bell: ToyBell, clock: FixedClock
+async def test_past_seconds_do_not_affect_the_present_one(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue, clock: FixedClock
 ) -> None:
-    async with in_background(ringer.run):
+    async with in_background(wake_ups.run):
         for _ in range(100):
-            await ringer.ring(clock.now)
-            clock.forward(SECOND)
+            await wake_ups.schedule_and_wait(clock.now)
+            clock.advance(SECOND)
 
-    assert bell.rung == list(range(NOON, NOON + 100))
+    assert queue.enqueued == list(range(NOON, NOON + 100))
 
 
-async def test_seconds_that_are_over_take_up_no_memory(ringer: Ringer, clock: FixedClock) -> None:
-    async with in_background(ringer.run):
-        first = ringer.ask(NOW)
+async def test_past_seconds_take_up_no_memory(wake_ups: WakeUps, clock: FixedClock) -> None:
+    async with in_background(wake_ups.run):
+        first = wake_ups.schedule(NOW)
         assert first is not None
         await first
         remembered = weakref.ref(first)
         del first
-        clock.forward(5 * SECOND)
-        await ringer.ring(clock.now)
+        clock.advance(5 * SECOND)
+        await wake_ups.schedule_and_wait(clock.now)
         await until(lambda: remembered() is None)
 
 
-async def test_a_wake_up_beyond_the_horizon_keeps_no_timer(ringer: Ringer, nudges: Nudges) -> None:
+async def test_a_wake_up_beyond_the_horizon_keeps_no_timer(
+    wake_ups: WakeUps, nudges: Nudges
+) -> None:
     for hours in range(1, 100):
-        ringer.hear(int(NOW.timestamp()) + hours * 3600)
+        wake_ups.receive(int(NOW.timestamp()) + hours * 3600)
 
     assert nudges.count == 99
 
 
-async def test_seconds_rung_before_the_clock_was_set_back_take_up_no_memory(
-    ringer: Ringer, clock: FixedClock
+async def test_seconds_enqueued_before_the_clock_was_set_back_take_up_no_memory(
+    wake_ups: WakeUps, clock: FixedClock
 ) -> None:
-    async with in_background(ringer.run):
-        rung = ringer.ask(NOW + 30 * SECOND)
-        assert rung is not None
-        kept = weakref.ref(rung)
-        await rung
-        del rung
-        clock.forward(timedelta(minutes=-10))
-        await ringer.ring(clock() + 30 * SECOND)
+    async with in_background(wake_ups.run):
+        enqueued = wake_ups.schedule(NOW + 30 * SECOND)
+        assert enqueued is not None
+        kept = weakref.ref(enqueued)
+        await enqueued
+        del enqueued
+        clock.advance(timedelta(minutes=-10))
+        await wake_ups.schedule_and_wait(clock() + 30 * SECOND)
 
         await until(lambda: kept() is None)
 
 
 async def test_after_a_stop_no_timer_nudges(
-    ringer: Ringer, nudges: Nudges, clock: FixedClock
+    wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
 ) -> None:
     clock.now = IN_20_MS
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with in_background(ringer.run):
-        await ringer.ring(NOW)
+    async with in_background(wake_ups.run):
+        await wake_ups.schedule_and_wait(NOW)
     await until(lambda: loop.time() > started + 0.05)
 
     assert nudges.count == 0

@@ -1,4 +1,4 @@
-"""Gauges tell what is, and nothing where nobody knows."""
+"""Gauges show what is known, and are absent where nothing is."""
 
 from datetime import timedelta
 
@@ -7,16 +7,16 @@ from prometheus_client.exposition import generate_latest
 
 from gcsched.domain.job import State
 from gcsched.usecases.ports import JobCounts
-from gcsched.web.gauges import Levels
-from tests.support.probes import Scrape, parsed
-from tests.support.relay.sessions import ToySessions
+from gcsched.web.gauges import Gauges
+from tests.support.probes import Scrape, parse_metrics
+from tests.support.relay.sessions import FakeSessions
 
 
-def looked_at(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scrape:
+def scrape_gauges(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scrape:
     registry = CollectorRegistry()
     registry.register(
-        Levels(
-            sessions=[ToySessions("first:25", 3, 2), ToySessions("second:25", 0, 0)],
+        Gauges(
+            sessions=[FakeSessions("first:25", 3, 2), FakeSessions("second:25", 0, 0)],
             relays_down=lambda: {"first:25": False, "second:25": True},
             relays_up=lambda: {"first:25": True, "second:25": False},
             is_paused=lambda: is_paused,
@@ -25,11 +25,11 @@ def looked_at(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scr
             job_counts=lambda: counts,
         )
     )
-    return parsed(generate_latest(registry).decode())
+    return parse_metrics(generate_latest(registry).decode())
 
 
-def test_each_relay_has_its_own() -> None:
-    scrape = looked_at(None)
+def test_each_relay_has_its_own_gauges() -> None:
+    scrape = scrape_gauges(None)
 
     assert scrape.by("relay", "gcsched_smtp_sessions_open") == {"first:25": 3}
     assert scrape.by("relay", "gcsched_smtp_sessions_busy") == {"first:25": 2}
@@ -41,21 +41,21 @@ def test_each_relay_has_its_own() -> None:
     assert scrape.value("gcsched_admissions_waiting") == 5
 
 
-def test_counts_that_are_unknown_are_absent() -> None:
-    names = {name for name, _ in looked_at(None).samples}
+def test_unknown_counts_are_absent() -> None:
+    names = {name for name, _ in scrape_gauges(None).samples}
 
     assert names.isdisjoint({"gcsched_jobs", "gcsched_oldest_due_seconds", "gcsched_paused"})
 
 
-def test_a_pause_is_told() -> None:
-    assert looked_at(None, is_paused=True).value("gcsched_paused") == 1
-    assert looked_at(None, is_paused=False).value("gcsched_paused") == 0
+def test_a_pause_is_shown() -> None:
+    assert scrape_gauges(None, is_paused=True).value("gcsched_paused") == 1
+    assert scrape_gauges(None, is_paused=False).value("gcsched_paused") == 0
 
 
-def test_a_state_that_was_not_counted_is_absent_beside_those_that_were() -> None:
-    counts = JobCounts(by_state={State.FAILED: 2}, oldest_due=timedelta(seconds=90))
+def test_a_state_that_was_not_counted_is_absent() -> None:
+    counts = JobCounts(by_state={State.FAILED: 2}, oldest_due_lateness=timedelta(seconds=90))
 
-    scrape = looked_at(counts)
+    scrape = scrape_gauges(counts)
 
     assert scrape.by("state", "gcsched_jobs") == {"FAILED": 2}
     assert scrape.value("gcsched_jobs", state="SENT") is None

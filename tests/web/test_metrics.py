@@ -1,4 +1,4 @@
-"""What /metrics says after we did something is what we did."""
+"""What /metrics shows after calls and mails matches them."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from gcsched import __version__
-from gcsched.domain.dedup import Outcome
+from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import (
@@ -28,50 +28,58 @@ from gcsched.usecases.ports import AdmissionError
 from gcsched.usecases.recovery.sweep import Repair
 from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
-from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
 from tests.support.builders import NOW, a_claimed_job, an_attempt
-from tests.support.probes import Looker, Scrape, looking_at
+from tests.support.in_process_app import (
+    RunningApp,
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
+from tests.support.probes import HttpProbe, Scrape, probe_http
 from tests.support.relay.server import Answer, At, Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
-README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 METHOD = "scheduler.Scheduler/ScheduleMeet"
 
 
 @asynccontextmanager
-async def observed(
+async def run_with_probe(
     mongo_uri: str, redis_url: str, relay: Relay, **others: str
-) -> AsyncIterator[tuple[Running, Looker]]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **others)
-    async with running(settings) as app, looking_at(app.http) as look:
-        yield app, look
+) -> AsyncIterator[tuple[RunningApp, HttpProbe]]:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **others)
+    async with running_app(settings) as app, probe_http(app.http) as probe:
+        yield app, probe
 
 
-async def seen(look: Looker, condition: Callable[[Scrape], bool]) -> Scrape:
-    """Look until *condition* holds; give what was seen then."""
+async def wait_for_scrape(probe: HttpProbe, condition: Callable[[Scrape], bool]) -> Scrape:
+    """Scrape until *condition* holds; return the last result."""
     scrapes: list[Scrape] = []
 
     async def holds() -> bool:
-        scrapes.append(await look.scrape())
+        scrapes.append(await probe.scrape())
         return condition(scrapes[-1])
 
     await until(holds)
     return scrapes[-1]
 
 
-async def test_wishes_calls_mails_and_lateness_are_counted(
+async def test_requests_calls_mails_and_lateness_are_counted(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     name = f"127.0.0.1:{relay.port}"
-    async with observed(mongo_uri, redis_url, relay) as (app, look):
-        await ask_for(app, 3)
-        await ask_for(app, 1)  # again
-        async with scheduler(app.target) as stub:
+    async with run_with_probe(mongo_uri, redis_url, relay) as (app, probe):
+        await schedule_mails(app, 3)
+        await schedule_mails(app, 1)  # again
+        async with scheduler_stub(app.target) as stub:
             with pytest.raises(grpc.aio.AioRpcError):
                 await stub.ScheduleMeet(a_meet(4, emailID="nobody"))
-        await until(lambda: all_are_sent(app.resources))
-        scrape = await seen(look, lambda now: now.value("gcsched_lateness_seconds_count") == 3)
+        await until(lambda: read_jobs_if_all_sent(app.resources))
+        scrape = await wait_for_scrape(
+            probe, lambda now: now.value("gcsched_lateness_seconds_count") == 3
+        )
 
     admissions = {"created": 3, "replayed": 1, "invalid": 1}
     assert scrape.by("outcome", "gcsched_admissions_total") == admissions
@@ -92,12 +100,12 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("came_to", "label"),
+    ("result", "label"),
     [
-        (Outcome.CREATED, "created"),
-        (Outcome.QUEUED_FOR_DAILY, "created"),
-        (Outcome.REPLAYED, "replayed"),
-        (Outcome.REFUSED_DUPLICATE, "refused"),
+        (AdmissionOutcome.CREATED, "created"),
+        (AdmissionOutcome.QUEUED_FOR_DAILY, "created"),
+        (AdmissionOutcome.REPLAYED, "replayed"),
+        (AdmissionOutcome.REFUSED_DUPLICATE, "refused"),
         (RequestIdReused("R", "job-1"), "refused"),
         (InvalidRequest([Violation("empid", "must not be empty")]), "invalid"),
         (UnknownJob("job-1"), "invalid"),
@@ -109,12 +117,12 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_what_a_call_came_to_is_counted_under_its_label(
-    came_to: Outcome | AdmissionError, label: str
+def test_the_result_of_a_call_is_counted_under_its_label(
+    result: AdmissionOutcome | AdmissionError, label: str
 ) -> None:
     metrics = Metrics(version="1", relays=())
 
-    metrics.admission(came_to)
+    metrics.on_admission(result)
 
     [family] = [each for each in metrics.registry.collect() if each.name == "gcsched_admissions"]
     counts = {sample.labels["outcome"]: sample.value for sample in family.samples}
@@ -124,27 +132,27 @@ def test_what_a_call_came_to_is_counted_under_its_label(
 
 
 def test_each_outcome_has_a_label() -> None:
-    assert set(Outcome) <= set(ADMISSION_LABELS)
+    assert set(AdmissionOutcome) <= set(ADMISSION_LABELS)
 
 
 async def test_calls_for_health_are_counted_and_unknown_methods_are_not(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    async with observed(mongo_uri, redis_url, relay) as (app, look):
+    async with run_with_probe(mongo_uri, redis_url, relay) as (app, probe):
         async with grpc.aio.insecure_channel(app.target) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
                 await channel.unary_unary("/made/up", bytes, bytes)(b"")
 
-        scrape = await look.scrape()
+        scrape = await probe.scrape()
 
     assert set(scrape.by("method", "gcsched_rpc_calls_total")) == {"grpc.health.v1.Health/Check"}
 
 
-async def test_jobs_are_counted_by_state_when_there_has_been_time_to(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
-    async with observed(mongo_uri, redis_url, relay) as (_, look):
-        scrape = await seen(look, lambda now: now.value("gcsched_jobs", state="SENT") is not None)
+async def test_jobs_are_counted_by_state(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+    async with run_with_probe(mongo_uri, redis_url, relay) as (_, probe):
+        scrape = await wait_for_scrape(
+            probe, lambda now: now.value("gcsched_jobs", state="SENT") is not None
+        )
 
     assert {dict(pairs)["state"] for name, pairs in scrape.samples if name == "gcsched_jobs"} == {
         state.value for state in State
@@ -155,9 +163,9 @@ async def test_jobs_are_counted_by_state_when_there_has_been_time_to(
 async def test_the_loop_and_the_process_are_measured(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    async with observed(mongo_uri, redis_url, relay) as (_, look):
+    async with run_with_probe(mongo_uri, redis_url, relay) as (_, probe):
         lag = "gcsched_event_loop_lag_seconds_count"
-        scrape = await seen(look, lambda now: (now.value(lag) or 0) >= 3)
+        scrape = await wait_for_scrape(probe, lambda now: (now.value(lag) or 0) >= 3)
 
     assert (scrape.value("process_resident_memory_bytes") or 0) > 10_000_000
     assert (scrape.value("process_cpu_seconds_total") or 0) > 0
@@ -170,27 +178,23 @@ async def test_the_loop_and_the_process_are_measured(
     assert {0.001, 0.05, 1.0} <= set(below)
 
 
-async def test_a_relay_that_is_left_alone_is_shown(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
+async def test_an_open_breaker_is_shown(mongo_uri: str, redis_url: str, relay: Relay) -> None:
     name = f"127.0.0.1:{relay.port}"
     relay.script(At.MAIL, Answer(421, "4.3.2 closing"))
-    async with observed(mongo_uri, redis_url, relay) as (app, look):
-        await ask_for(app, 8)
-        await seen(look, lambda now: now.value("gcsched_breaker_open", relay=name) == 1)
-        status, told = await look.ready()
+    async with run_with_probe(mongo_uri, redis_url, relay) as (app, probe):
+        await schedule_mails(app, 8)
+        await wait_for_scrape(probe, lambda now: now.value("gcsched_breaker_open", relay=name) == 1)
+        status, reported = await probe.get_readiness()
 
-    assert (status, told["status"]) == (200, "degraded")
-    assert told["dependencies"][f"relay {name}"].startswith("down")
+    assert (status, reported["status"]) == (200, "degraded")
+    assert reported["dependencies"][f"relay {name}"].startswith("down")
 
 
-async def test_what_a_sweep_repairs_is_counted(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
-    async with observed(mongo_uri, redis_url, relay) as (app, look):
-        app.resources.metrics.repaired(Repair.OVERDUE, 2)
+async def test_repairs_of_a_sweep_are_counted(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+    async with run_with_probe(mongo_uri, redis_url, relay) as (app, probe):
+        app.resources.metrics.on_repair(Repair.OVERDUE, 2)
 
-        assert (await look.scrape()).by("reason", "gcsched_repairs_total") == {"overdue": 2}
+        assert (await probe.scrape()).by("reason", "gcsched_repairs_total") == {"overdue": 2}
 
 
 @pytest.mark.parametrize(
@@ -200,26 +204,29 @@ async def test_what_a_sweep_repairs_is_counted(
 )
 def test_lateness_counts_from_when_the_mail_could_leave(due: datetime, late: float) -> None:
     metrics = Metrics(version="1", relays=["smtp.example.org"])
-    accepted = an_attempt(kind=Kind.ACCEPTED, ended=NOW + timedelta(seconds=2))
+    accepted = an_attempt(kind=Kind.ACCEPTED, end_time=NOW + timedelta(seconds=2))
 
-    metrics.concluded(a_claimed_job(created=NOW, due=due).sent(accepted))
+    metrics.on_conclusion(a_claimed_job(create_time=NOW, due_time=due).sent(accepted))
 
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_sum") == late
 
 
-def test_what_came_without_an_attempt_counts_as_none() -> None:
+def test_an_outcome_without_an_attempt_is_not_counted() -> None:
     metrics = Metrics(version="1", relays=[])
 
-    metrics.concluded(a_claimed_job(attempts=(an_attempt(),)).given_back(datetime.now(UTC)))
+    metrics.on_conclusion(a_claimed_job(attempts=(an_attempt(),)).unclaimed(datetime.now(UTC)))
 
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_count") == 0
 
 
-async def test_the_readme_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
-    cells = re.findall(r"^\| (`gcsched_[^|]+)", README, re.MULTILINE)
+async def test_the_page_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+    table = PAGE.partition("| metric |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| (`gcsched_[^|]+)", table, re.MULTILINE)
     listed = set(re.findall(r"gcsched_[a-z_]+", " ".join(cells)))
-    async with observed(mongo_uri, redis_url, relay) as (_, look):
-        await seen(look, lambda now: now.value("gcsched_oldest_due_seconds") is not None)
-        _, text = await look.ask("/metrics")
+    async with run_with_probe(mongo_uri, redis_url, relay) as (_, probe):
+        await wait_for_scrape(
+            probe, lambda now: now.value("gcsched_oldest_due_seconds") is not None
+        )
+        _, text = await probe.request("/metrics")
 
     assert listed == set(re.findall(r"^# TYPE (gcsched_[a-z_]+)", text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The probes say what an orchestrator has to know, at the start, in trouble and at the end."""
+"""The probes report what an orchestrator has to know: at the start, in failures, at the stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,96 +8,96 @@ import pytest
 
 from gcsched import app
 from gcsched.errors import CannotListen
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.ports import free_port
-from tests.support.probes import Looker, is_, looking_at
+from tests.support.probes import HttpProbe, has_status, probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 
 
 @pytest.fixture
-async def served(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as served:
-        yield served
+async def service(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[RunningApp]:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    async with running_app(settings) as service:
+        yield service
 
 
 @pytest.fixture
-async def look(served: Running) -> AsyncIterator[Looker]:
-    async with looking_at(served.http) as look:
-        yield look
+async def probe(service: RunningApp) -> AsyncIterator[HttpProbe]:
+    async with probe_http(service.http) as probe:
+        yield probe
 
 
-async def test_all_is_well_and_each_dependency_is_named(look: Looker, relay: Relay) -> None:
-    await until(lambda: is_("ready", look))
+async def test_a_healthy_service_names_each_dependency(probe: HttpProbe, relay: Relay) -> None:
+    await until(lambda: has_status("ready", probe))
 
-    status, told = await look.ready()
+    status, reported = await probe.get_readiness()
 
     name = f"relay 127.0.0.1:{relay.port}"
     assert status == 200
-    assert told["dependencies"] == {"mongodb": "ok", "redis": "ok", name: "ok"}
+    assert reported["dependencies"] == {"mongodb": "ok", "redis": "ok", name: "ok"}
 
 
 @pytest.mark.parametrize("path", ["/livez", "/servez", "/readyz", "/metrics"])
-async def test_head_is_answered_without_a_body(path: str, look: Looker) -> None:
-    await until(lambda: is_("ready", look))
+async def test_head_is_answered_without_a_body(path: str, probe: HttpProbe) -> None:
+    await until(lambda: has_status("ready", probe))
 
-    assert await look.ask(path, "HEAD") == (200, "")
+    assert await probe.request(path, "HEAD") == (200, "")
 
 
-async def test_who_asks_for_anything_else_hears_what_there_is(look: Looker) -> None:
-    status, text = await look.ask("/")
+async def test_a_request_for_another_path_gets_the_list_of_paths(probe: HttpProbe) -> None:
+    status, text = await probe.request("/")
 
     assert status == 404
     assert all(path in text for path in ("/metrics", "/livez", "/servez", "/readyz"))
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_without_redis_it_is_ready_though_degraded(
+async def test_without_redis_the_service_is_ready_though_degraded(
     tmp_path: Path, mongo_uri: str, how: str, relay: Relay
 ) -> None:
     async with own_valkey(tmp_path) as valkey:
-        settings = a_setting(mongo=mongo_uri, redis=valkey.uri, relay_port=relay.port)
-        async with running(settings) as served, looking_at(served.http) as look:
-            await until(lambda: is_("ready", look))
+        settings = make_settings(mongo=mongo_uri, redis=valkey.uri, relay_port=relay.port)
+        async with running_app(settings) as service, probe_http(service.http) as probe:
+            await until(lambda: has_status("ready", probe))
 
-            (valkey.stop_signal if how == "frozen" else valkey.kill)()
-            await until(lambda: is_("degraded", look))
-            status, told = await look.ready()
+            (valkey.freeze if how == "frozen" else valkey.kill)()
+            await until(lambda: has_status("degraded", probe))
+            status, reported = await probe.get_readiness()
 
             assert status == 200
-            assert told["dependencies"]["redis"] != "ok"
-            assert told["dependencies"]["mongodb"] == "ok"
+            assert reported["dependencies"]["redis"] != "ok"
+            assert reported["dependencies"]["mongodb"] == "ok"
             if how == "frozen":
-                valkey.cont()
-                await until(lambda: is_("ready", look), within=20)
+                valkey.resume()
+                await until(lambda: has_status("ready", probe), within=20)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_without_mongodb_it_is_alive_but_not_ready(
+async def test_without_mongodb_the_service_is_alive_but_not_ready(
     tmp_path: Path, redis_url: str, how: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as served, looking_at(served.http) as look:
-            await until(lambda: is_("ready", look))
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as service, probe_http(service.http) as probe:
+            await until(lambda: has_status("ready", probe))
 
-            (mongod.stop_signal if how == "frozen" else mongod.kill)()
-            await until(lambda: is_("unavailable", look))
-            status, told = await look.ready()
+            (mongod.freeze if how == "frozen" else mongod.kill)()
+            await until(lambda: has_status("unavailable", probe))
+            status, reported = await probe.get_readiness()
 
             assert status == 503
-            assert told["reason"].startswith("mongodb ")
-            assert await look.ask("/livez") == (200, "ok\n")
-            assert await look.ask("/servez") == (200, "ok\n"), "it is away for all"
+            assert reported["reason"].startswith("mongodb ")
+            assert await probe.request("/livez") == (200, "ok\n")
+            assert await probe.request("/servez") == (200, "ok\n"), "it is away for all"
             if how == "frozen":
-                mongod.cont()
-                await until(lambda: is_("ready", look), within=20)
+                mongod.resume()
+                await until(lambda: has_status("ready", probe), within=20)
 
 
-async def test_before_mongodb_is_there_it_is_alive_and_starting(
+async def test_before_mongodb_is_up_the_service_is_alive_and_starting(
     tmp_path: Path, redis_url: str
 ) -> None:
     away = f"mongodb://127.0.0.1:{free_port()}/x?replicaSet=rs0"
@@ -109,44 +109,42 @@ async def test_before_mongodb_is_there_it_is_alive_and_starting(
     try:
         process.launch()
         await until(lambda: "waiting for MongoDB" in process.log)
-        async with looking_at(process.http) as look:
-            status, told = await look.ready()
+        async with probe_http(process.http) as probe:
+            status, reported = await probe.get_readiness()
 
-            assert (status, told["status"]) == (503, "starting")
-            assert told["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
-            assert await look.ask("/livez") == (200, "ok\n")
-            assert await look.ask("/servez") == (503, "it does not serve yet\n")
+            assert (status, reported["status"]) == (503, "starting")
+            assert reported["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
+            assert await probe.request("/livez") == (200, "ok\n")
+            assert await probe.request("/servez") == (503, "the service does not serve yet\n")
     finally:
-        await process.end()
+        await process.kill_if_running()
 
 
-async def test_while_it_stops_it_says_so_until_the_end(
+async def test_a_stopping_service_reports_so_until_the_end(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
     stop = asyncio.Event()
-    async with app.opened(settings) as resources, asyncio.TaskGroup() as tasks:
-        assert await app.store_is_ready(resources, stop)
+    async with app.open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
+        assert await app.wait_for_store(resources, stop)
         done = tasks.create_task(app.run(settings, resources, stop))
-        async with looking_at(f"http://127.0.0.1:{resources.http_port}") as look:
-            await until(lambda: is_("ready", look))
+        async with probe_http(f"http://127.0.0.1:{resources.http_port}") as probe:
+            await until(lambda: has_status("ready", probe))
 
             stop.set()
             await done
-            status, told = await look.ready()
+            status, reported = await probe.get_readiness()
 
-            assert await look.ask("/servez") == (503, "it was told to stop\n")
-        assert (status, told["status"]) == (503, "stopping")
+            assert await probe.request("/servez") == (503, "the service is stopping\n")
+        assert (status, reported["status"]) == (503, "stopping")
 
 
-async def test_a_port_that_is_taken_is_named_with_its_setting(
-    mongo_uri: str, redis_url: str
-) -> None:
-    async with Relay() as taker:
-        listen = f"127.0.0.1:{taker.port}"
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
+async def test_a_used_port_is_named_with_its_setting(mongo_uri: str, redis_url: str) -> None:
+    async with Relay() as relay:
+        listen = f"127.0.0.1:{relay.port}"
+        settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
         taken = settings.model_copy(update={"http_listen": listen})
 
         with pytest.raises(CannotListen, match=rf"{listen}.*GCSCHED_HTTP_LISTEN"):
-            async with app.opened(taken):
+            async with app.open_resources(taken):
                 pass

@@ -1,4 +1,4 @@
-"""Whether calls are to be sent here, decided from what is wrong."""
+"""Whether calls should come here, decided from the problems of dependencies."""
 
 import pytest
 
@@ -7,9 +7,9 @@ from gcsched.web.readiness import Dependency, Readiness
 
 def a_readiness(*, mongodb: str | None = None, redis: str | None = None) -> Readiness:
     readiness = Readiness()
-    readiness.started(
-        Dependency(name="mongodb", trouble=lambda: mongodb, is_needed=True),
-        Dependency(name="redis", trouble=lambda: redis),
+    readiness.set_dependencies(
+        Dependency(name="mongodb", problem=lambda: mongodb, is_needed=True),
+        Dependency(name="redis", problem=lambda: redis),
     )
     return readiness
 
@@ -23,7 +23,7 @@ def a_readiness(*, mongodb: str | None = None, redis: str | None = None) -> Read
         ("away", "away", "unavailable", False),
     ],
 )
-def test_only_what_is_needed_keeps_calls_away(
+def test_only_a_needed_dependency_keeps_calls_away(
     mongodb: str | None, redis: str | None, status: str, *, is_ready: bool
 ) -> None:
     report = a_readiness(mongodb=mongodb, redis=redis).report()
@@ -37,48 +37,48 @@ def test_the_reason_names_all_that_is_wrong() -> None:
     assert a_readiness(mongodb="m", redis="r").report().reason == "mongodb m; redis r"
 
 
-def test_before_the_start_it_waits() -> None:
+def test_before_the_start_readiness_waits() -> None:
     report = Readiness().report()
 
     assert (report.status, report.is_ready) == ("starting", False)
     assert report.dependencies == {"mongodb": "waiting for MongoDB"}
 
 
-def test_calls_are_wanted_from_the_start_of_serving_until_the_stop_whatever_is_away() -> None:
+def test_calls_are_accepted_from_serving_until_stopping_whatever_is_away() -> None:
     readiness = a_readiness(mongodb="away", redis="away")
-    assert readiness.why_not_serving() == "it does not serve yet"
+    assert readiness.why_not_serving() == "the service does not serve yet"
 
-    readiness.serving()
+    readiness.mark_serving()
     assert readiness.why_not_serving() is None
     assert not readiness.report().is_ready
 
-    readiness.stopping()
-    assert readiness.why_not_serving() == "it was told to stop"
+    readiness.mark_stopping()
+    assert readiness.why_not_serving() == "the service is stopping"
 
 
-def test_one_that_alone_is_cut_off_wants_no_calls() -> None:
+def test_an_isolated_process_accepts_no_calls() -> None:
     why: list[str | None] = ["another reaches it"]
     readiness = a_readiness(mongodb="away")
-    readiness.watch_for_cut_off(lambda: why[0])
-    assert readiness.why_not_serving() == "it does not serve yet"
+    readiness.set_isolation_check(lambda: why[0])
+    assert readiness.why_not_serving() == "the service does not serve yet"
 
-    readiness.serving()
+    readiness.mark_serving()
     assert readiness.why_not_serving() == "another reaches it"
 
     why[0] = None
     assert readiness.why_not_serving() is None
 
 
-def test_one_whose_part_has_ended_wants_no_calls() -> None:
+def test_a_process_whose_task_has_ended_accepts_no_calls() -> None:
     readiness = a_readiness()
-    readiness.serving()
-    readiness.failed("part sweep ended: it returned")
+    readiness.mark_serving()
+    readiness.mark_failed("part sweep ended: it returned")
 
     assert readiness.why_not_serving() == "part sweep ended: it returned"
 
 
 def test_stopping_outweighs_everything() -> None:
     readiness = a_readiness(redis="away")
-    readiness.stopping()
+    readiness.mark_stopping()
 
     assert (readiness.report().status, readiness.report().is_ready) == ("stopping", False)

@@ -1,4 +1,4 @@
-"""A MongoDB that answers and confirms no write: told at /readyz, and callers still get answers."""
+"""A MongoDB that answers and confirms no write: shown at /readyz, and callers get answers."""
 
 import asyncio
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.support.app import a_setting, running
-from tests.support.probes import is_, looking_at
+from tests.support.in_process_app import make_settings, running_app
+from tests.support.probes import has_status, probe_http
 from tests.support.relay.server import Relay
 from tests.support.stores import own_mongod
 from tests.support.wait import until
@@ -17,20 +17,20 @@ async def test_a_locked_mongodb_is_unavailable_until_it_takes_writes(
     tmp_path: Path, redis_url: str
 ) -> None:
     async with own_mongod(tmp_path) as mongod, Relay() as relay:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, looking_at(app.http) as look:
-            await until(lambda: is_("ready", look))
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, probe_http(app.http) as look:
+            await until(lambda: has_status("ready", look))
             with MongoClient[dict[str, Any]](mongod.uri) as control:
                 await asyncio.to_thread(control.admin.command, "fsync", lock=True)
                 try:
-                    await until(lambda: is_("unavailable", look), within=20)
-                    status, told = await look.ready()
+                    await until(lambda: has_status("unavailable", look), within=20)
+                    status, reported = await look.get_readiness()
                     assert status == 503
-                    assert told["dependencies"]["mongodb"].startswith(
+                    assert reported["dependencies"]["mongodb"].startswith(
                         "writes are not confirmed: failed while "
                     )
-                    assert await look.ask("/servez") == (200, "ok\n"), "all are as badly off"
+                    assert await look.request("/servez") == (200, "ok\n"), "all are as badly off"
                 finally:
                     await asyncio.to_thread(control.admin.command, "fsyncUnlock")
 
-            await until(lambda: is_("ready", look), within=20)
+            await until(lambda: has_status("ready", look), within=20)

@@ -1,4 +1,4 @@
-"""A part that ends by itself is a failure of all; one that was asked to is not."""
+"""A task that ends by itself is a failure of the service; a requested stop is not."""
 
 import asyncio
 from contextlib import suppress
@@ -6,123 +6,125 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.errors import PartEnded
-from gcsched.wiring.background import Loop, Parts
+from gcsched.errors import BackgroundTaskEnded
+from gcsched.wiring.background import BackgroundTasks, Loop
 from tests.support.wait import until
 
 SOON = timedelta(seconds=0.1)
 
 
-async def obedient(stop: asyncio.Event) -> None:
+async def stop_on_request(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-async def raising(_: asyncio.Event) -> None:
+async def raise_error(_: asyncio.Event) -> None:
     raise ValueError("defect")
 
 
-async def returning(_: asyncio.Event) -> None:
+async def return_at_once(_: asyncio.Event) -> None:
     pass
 
 
-async def raising_from_a_group(_: asyncio.Event) -> None:
+async def raise_from_a_group(_: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(raising(asyncio.Event()))
+        tasks.create_task(raise_error(asyncio.Event()))
 
 
-async def cancelled(_: asyncio.Event) -> None:
+async def cancel_itself(_: asyncio.Event) -> None:
     raise asyncio.CancelledError
 
 
-async def hard_of_hearing(_: asyncio.Event) -> None:
-    """Overhear the first cancel, as asyncio.wait_for may up to Python 3.11."""
+async def swallow_first_cancellation(_: asyncio.Event) -> None:
+    """Swallow the first cancellation, as asyncio.wait_for may up to Python 3.11."""
     with suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
     await asyncio.Event().wait()
 
 
-async def test_what_is_asked_to_stop_is_no_failure() -> None:
-    parts = Parts()
-    parts.start("first", obedient)
-    parts.start("second", obedient)
-    assert parts.states == {"first": "running", "second": "running"}
+async def test_a_requested_stop_is_not_a_failure() -> None:
+    tasks = BackgroundTasks()
+    tasks.start("first", stop_on_request)
+    tasks.start("second", stop_on_request)
+    assert tasks.states == {"first": "running", "second": "running"}
 
-    await parts.stop(within=SOON)
+    await tasks.stop(within=SOON)
 
-    assert parts.states == {"first": "stopped", "second": "stopped"}
-    assert parts.failure is None
+    assert tasks.states == {"first": "stopped", "second": "stopped"}
+    assert tasks.failure is None
 
 
 @pytest.mark.parametrize(
     ("loop", "how"),
     [
-        (raising, "ended: ValueError"),
-        (raising_from_a_group, "ended: ValueError"),
-        (returning, "ended: it returned"),
-        (cancelled, "ended: it was cancelled"),
+        (raise_error, "ended: ValueError"),
+        (raise_from_a_group, "ended: ValueError"),
+        (return_at_once, "ended: it returned"),
+        (cancel_itself, "ended: it was cancelled"),
     ],
 )
-async def test_what_ends_by_itself_is_told_at_once_and_once(loop: Loop, how: str) -> None:
-    failures: list[PartEnded] = []
-    parts = Parts(failures.append)
-    parts.start("good", obedient)
+async def test_a_task_that_ends_by_itself_is_reported_at_once_and_once(
+    loop: Loop, how: str
+) -> None:
+    failures: list[BackgroundTaskEnded] = []
+    tasks = BackgroundTasks(failures.append)
+    tasks.start("good", stop_on_request)
 
-    parts.start("bad", loop)
+    tasks.start("bad", loop)
     await until(lambda: failures)
-    parts.start("also bad", returning)
-    await until(lambda: parts.states["also bad"] != "running")
-    await parts.stop(within=SOON)
+    tasks.start("also bad", return_at_once)
+    await until(lambda: tasks.states["also bad"] != "running")
+    await tasks.stop(within=SOON)
 
-    assert [(each.part, each.how) for each in failures] == [("bad", how)]
-    assert parts.failure is failures[0]
-    assert parts.states == {"good": "stopped", "bad": how, "also bad": "ended: it returned"}
-    assert all(isinstance(each, PartEnded) for each in failures)
-    assert isinstance(failures[0].__cause__, ValueError) == (loop is raising)
+    assert [(each.task, each.how) for each in failures] == [("bad", how)]
+    assert tasks.failure is failures[0]
+    assert tasks.states == {"good": "stopped", "bad": how, "also bad": "ended: it returned"}
+    assert all(isinstance(each, BackgroundTaskEnded) for each in failures)
+    assert isinstance(failures[0].__cause__, ValueError) == (loop is raise_error)
 
 
-async def test_what_overhears_a_cancel_is_cancelled_again() -> None:
-    parts = Parts()
-    parts.start("deaf", hard_of_hearing)
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    tasks = BackgroundTasks()
+    tasks.start("stubborn", swallow_first_cancellation)
     await asyncio.sleep(0)
 
     async with asyncio.timeout(5):
-        await parts.stop(within=SOON)
+        await tasks.stop(within=SOON)
 
-    assert parts.states["deaf"] == "stopped"
-    assert parts.failure is None
+    assert tasks.states["stubborn"] == "stopped"
+    assert tasks.failure is None
 
 
-async def test_a_block_that_is_left_early_leaves_no_part_behind() -> None:
-    parts = Parts()
+async def test_a_block_that_is_left_early_leaves_no_task_behind() -> None:
+    tasks = BackgroundTasks()
 
-    async def left_early() -> None:
-        async with parts:
-            parts.start("obedient", obedient)
-            parts.start("deaf", hard_of_hearing)
+    async def leave_early() -> None:
+        async with tasks:
+            tasks.start("cooperative", stop_on_request)
+            tasks.start("stubborn", swallow_first_cancellation)
             await asyncio.sleep(0)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(left_early(), 10)
+        await asyncio.wait_for(leave_early(), 10)
 
-    assert parts.states == {"obedient": "stopped", "deaf": "stopped"}
-    assert parts.failure is None
+    assert tasks.states == {"cooperative": "stopped", "stubborn": "stopped"}
+    assert tasks.failure is None
 
 
-async def test_a_stop_that_is_cancelled_leaves_no_part_behind() -> None:
+async def test_a_cancelled_stop_leaves_no_task_behind() -> None:
     async def stopping() -> None:
-        async with Parts() as parts:
-            parts.start("deaf", hard_of_hearing)
-            told.append(parts)
-            await parts.stop(within=timedelta(minutes=1))
+        async with BackgroundTasks() as tasks:
+            tasks.start("stubborn", swallow_first_cancellation)
+            reported.append(tasks)
+            await tasks.stop(within=timedelta(minutes=1))
 
-    told: list[Parts] = []
+    reported: list[BackgroundTasks] = []
     task = asyncio.create_task(stopping())
-    await until(lambda: told)
+    await until(lambda: reported)
     await asyncio.sleep(0)
 
     task.cancel()
     await asyncio.wait({task}, timeout=10)
 
     assert task.cancelled()
-    assert told[0].states == {"deaf": "stopped"}
+    assert reported[0].states == {"stubborn": "stopped"}

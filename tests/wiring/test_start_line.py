@@ -3,14 +3,14 @@
 import pytest
 
 from gcsched import app
-from gcsched.adapters.mongo.uri import mongo_place
-from gcsched.adapters.redis.url import redis_place
+from gcsched.adapters.mongo.uri import format_mongo_location
+from gcsched.adapters.redis.url import format_redis_location
 from gcsched.wiring.start_line import start_facts
-from tests.support.app import a_setting
+from tests.support.in_process_app import make_settings
 
 
 @pytest.mark.parametrize(
-    ("uri", "place"),
+    ("uri", "location"),
     [
         ("mongodb://ada:s3cret@h1:27017,h2/jobs?replicaSet=r", "h1:27017,h2/jobs"),
         ("mongodb://h", "h/gcsched"),
@@ -18,12 +18,12 @@ from tests.support.app import a_setting
         ("mongodb+srv://ada:s3cret@cluster.example.org/a", "cluster.example.org/a"),
     ],
 )
-def test_the_place_of_mongodb_holds_no_login_and_no_option(uri: str, place: str) -> None:
-    assert mongo_place(uri) == place
+def test_the_location_of_mongodb_holds_no_login_and_no_option(uri: str, location: str) -> None:
+    assert format_mongo_location(uri) == location
 
 
 @pytest.mark.parametrize(
-    ("url", "place"),
+    ("url", "location"),
     [
         ("redis://ada:s3cret@h:6380/7", "h:6380/7"),
         ("redis://h?password=s3cret", "h:6379/0"),
@@ -31,11 +31,11 @@ def test_the_place_of_mongodb_holds_no_login_and_no_option(uri: str, place: str)
         ("unix://:s3cret@/run/valkey.sock?db=3", "unix:/run/valkey.sock?db=3"),
     ],
 )
-def test_the_place_of_redis_holds_no_login_and_no_option(url: str, place: str) -> None:
-    assert redis_place(url) == place
+def test_the_location_of_redis_holds_no_login_and_no_option(url: str, location: str) -> None:
+    assert format_redis_location(url) == location
 
 
-async def test_it_says_where_it_listens_and_what_it_works_with(
+async def test_the_first_line_names_addresses_stores_and_relays(
     mongo_uri: str, redis_url: str
 ) -> None:
     more = {
@@ -45,8 +45,8 @@ async def test_it_says_where_it_listens_and_what_it_works_with(
         "daily_at": "09:30",
         "timezone": "Europe/Berlin",
     }
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=2525, **more)
-    async with app.opened(settings) as resources:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=2525, **more)
+    async with app.open_resources(settings) as resources:
         facts = start_facts(settings, resources, grpc_port=50051)
 
     assert facts["grpc"] == "127.0.0.1:50051"

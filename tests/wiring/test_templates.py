@@ -3,14 +3,14 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from gcsched.wiring.templates import load_templates
-from tests.support.app import a_setting
+from tests.support.in_process_app import make_settings
 
 
 def test_a_start_logs_each_warning_about_the_template_folder(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("{{ username }}")
     (tmp_path / "old.htm").touch()
     (tmp_path / "doc.txt").touch()
-    settings = a_setting(
+    settings = make_settings(
         mongo="mongodb://localhost/x",
         redis="redis://localhost",
         relay_port=25,

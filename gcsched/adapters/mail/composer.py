@@ -1,30 +1,30 @@
-"""Turn a job into the mail for it: render, encode, address."""
+"""Compose the mail of a job: render the template, encode the headers, set the addresses."""
 
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
-from gcsched.adapters.mail.headers import (
-    ascii_domain,
-    display_name,
-    mailbox,
-    message_id,
-    unstructured,
+from gcsched.adapters.mail.header_encoding import (
+    clean_display_name,
+    encode_domain,
+    encode_mailbox,
+    encode_unstructured,
+    format_message_id,
 )
 from gcsched.adapters.mail.mime import Headers, Skeleton
 from gcsched.adapters.mail.template_variables import Variables
-from gcsched.adapters.mail.templates import Rendered, TemplateSet
+from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
 from gcsched.domain.job import Job
-from gcsched.domain.mail import Draft, Mail
+from gcsched.domain.mail import Mail, MailPreview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
-    """Compose mails from one sender; the same job always gives the same octets.
+    """Composes mails from one sender; the same job always gives the same octets.
 
-    Their date is not theirs: it is put in when a mail leaves.
+    Only the date is missing: it is inserted when a mail leaves.
 
-    Raises ValueError for a value that cannot stand in a header, TemplateProblem for a template
-    that is not there or fails.
+    Raises ValueError for a value that a header cannot hold, TemplateProblem for a template that is
+    missing or fails.
     """
 
     templates: TemplateSet
@@ -35,65 +35,67 @@ class Composer:
     skeleton: Skeleton = field(init=False)
 
     def __post_init__(self) -> None:
-        sender = ascii_domain(self.sender_email)
-        if not sender.isascii():  # every relay would have to offer SMTPUTF8, for every mail
+        sender = encode_domain(self.sender_email)
+        if not sender.isascii():  # else every mail would need a relay that offers SMTPUTF8
             raise ValueError("the sender's address must be ASCII before the @")
-        skeleton = Skeleton.sent_by(mailbox("From", self.sender_name.strip(), sender))
+        skeleton = Skeleton.for_sender(encode_mailbox("From", self.sender_name.strip(), sender))
         object.__setattr__(self, "sender", sender)
         object.__setattr__(self, "skeleton", skeleton)
 
     def compose(self, job: Job) -> Mail:
-        return self.addressed(job, self.rendered(job))
+        return self.build_mail(job, self.render(job))
 
-    def draft(self, job: Job) -> Draft:
-        """Show the mail of *job*, as `compose` makes it."""
-        rendered = self.rendered(job)
-        size = len(self.addressed(job, rendered).content)
-        return Draft(subject=job.message, text=rendered.text, html=rendered.html, size=size)
+    def draft(self, job: Job) -> MailPreview:
+        """Return a preview of the mail that `compose` makes of *job*."""
+        rendered = self.render(job)
+        size = len(self.build_mail(job, rendered).content)
+        return MailPreview(subject=job.message, text=rendered.text, html=rendered.html, size=size)
 
-    def rendered(self, job: Job) -> Rendered:
-        return self.templates.render(job.template, self.variables(job), job.variables)
+    def render(self, job: Job) -> RenderedParts:
+        return self.templates.render(job.template, self.build_variables(job), job.variables)
 
-    def addressed(self, job: Job, rendered: Rendered) -> Mail:
-        recipient = ascii_domain(job.email)
-        reply_to = ascii_domain(job.reply_to) if job.reply_to else ""
-        mail = self._mail(job, rendered, recipient, reply_to)
+    def build_mail(self, job: Job, rendered: RenderedParts) -> Mail:
+        recipient = encode_domain(job.email)
+        reply_to = encode_domain(job.reply_to) if job.reply_to else ""
+        mail = self._encode_mail(job, rendered, recipient, reply_to)
         if mail.smtputf8 and recipient.isascii():
-            # Only the address for replies is in the way: better without it than not at all.
-            plain = self._mail(job, rendered, recipient, "")
-            return replace(mail, plain=replace(plain, left_out=f"Reply-To {job.reply_to}"))
+            # Only the Reply-To address needs SMTPUTF8: a mail without it is better than no mail.
+            plain = self._encode_mail(job, rendered, recipient, "")
+            return replace(mail, ascii_fallback=replace(plain, left_out=f"Reply-To {job.reply_to}"))
         return mail
 
-    def _mail(self, job: Job, rendered: Rendered, recipient: str, reply_to: str) -> Mail:
-        headers = headers_of(job, recipient, reply_to)
+    def _encode_mail(
+        self, job: Job, rendered: RenderedParts, recipient: str, reply_to: str
+    ) -> Mail:
+        headers = build_headers(job, recipient, reply_to)
         content = self.skeleton.fill(headers, job_id=job.id, text=rendered.text, html=rendered.html)
         return Mail(
             sender=self.sender,
             recipient=recipient,
             content=content,
             smtputf8=not (recipient + reply_to).isascii(),
-            date_at=self.skeleton.date_at(headers),
-            letter=job,
+            date_offset=self.skeleton.date_offset(headers),
+            personal_texts=job,
         )
 
-    def variables(self, job: Job) -> Variables:
+    def build_variables(self, job: Job) -> Variables:
         return Variables(
             username=job.name,
             empid=job.empid,
             email=job.email,
             message=job.message,
-            due=job.due_at.astimezone(self.timezone),
+            due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
 
 
-def headers_of(job: Job, recipient: str, reply_to: str) -> Headers:
-    # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
+def build_headers(job: Job, recipient: str, reply_to: str) -> Headers:
+    # RFC 6532: where the mail needs SMTPUTF8 anyway, headers show the address as it was given.
     to = recipient if recipient.isascii() else job.email
-    answers_to = reply_to if reply_to.isascii() else job.reply_to
+    shown_reply_to = reply_to if reply_to.isascii() else job.reply_to
     return Headers(
-        to=mailbox("To", display_name(job.name), to),
-        subject=unstructured("Subject", job.message),
-        message_id=message_id(job.message_id),
-        reply_to=answers_to.encode(),
+        to=encode_mailbox("To", clean_display_name(job.name), to),
+        subject=encode_unstructured("Subject", job.message),
+        message_id=format_message_id(job.message_id),
+        reply_to=shown_reply_to.encode(),
     )

@@ -1,8 +1,8 @@
-"""One MIME skeleton, built by the standard library once and filled for every mail.
+"""One MIME skeleton, built once by the standard library and filled for every mail.
 
-Building an EmailMessage costs about two milliseconds, joining the skeleton's constant pieces with
-the encoded values of one mail about 0.04. Values are joined, never searched: content that looks
-like a placeholder stays content.
+Building an EmailMessage takes about 2 ms; joining the skeleton's constant pieces with the encoded
+values of one mail takes about 0.04 ms. Values are joined, never searched: content that looks like a
+placeholder stays content.
 """
 
 import re
@@ -13,12 +13,12 @@ from email.policy import SMTP
 from hashlib import blake2b
 from typing import NamedTuple, Self
 
-LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without CRLF
+MAX_LINE_OCTETS = 998  # RFC 5322 section 2.1.1, without CRLF
 BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
-SLOT = re.compile(rb"gcsched-slot-([a-z]+)")
+PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+)")
 REPLY_TO = b"\r\nReply-To: "
-ANY_DATE = b"Thu, 01 Jan 1970 00:00:00 +0000"  # in the place of one that is not known yet
+DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # replaced when the mail leaves
 
 
 class Headers(NamedTuple):
@@ -31,9 +31,9 @@ class Headers(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A transfer encoding (RFC 2045) and what it made; the last line's CRLF is the skeleton's."""
+    """A transfer encoding (RFC 2045) and its octets; the last CRLF belongs to the skeleton."""
 
-    coding: bytes
+    transfer_encoding: bytes
     octets: bytes
 
 
@@ -41,31 +41,32 @@ class Body(NamedTuple):
 class Skeleton:
     """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ...
 
-    *date_after* is how many octets precede its date, those of To and Subject not counted.
+    *octets_before_date* counts the octets before the date, without those of To and Subject.
     """
 
     pieces: tuple[bytes, ...]
-    date_after: int
+    octets_before_date: int
 
     @classmethod
-    def sent_by(cls, sender: bytes) -> Self:
+    def for_sender(cls, sender: bytes) -> Self:
         """Build the skeleton for mails from *sender*, the encoded value of the From header."""
-        # The header comes with its value or not at all.
-        octets = prototype().as_bytes().replace(REPLY_TO, b"", 1)
-        before, _, after, *rest = SLOT.split(octets)
+        # fill() inserts this header together with its value: a mail without one has no such line.
+        octets = build_prototype().as_bytes().replace(REPLY_TO, b"", 1)
+        before, _, after, *rest = PLACEHOLDER.split(octets)
         pieces = (before + sender + after, *rest)
-        to_subject_and_date = pieces[0], pieces[2], pieces[4].partition(ANY_DATE)[0]
+        to_subject_and_date = pieces[0], pieces[2], pieces[4].partition(DATE_PLACEHOLDER)[0]
         return cls(pieces, sum(map(len, to_subject_and_date)))
 
     def fill(self, headers: Headers, *, job_id: str, text: str, html: str) -> bytes:
-        """Give the message's octets; the same arguments always give the same octets.
+        """Return the message's octets; the same arguments always give the same octets.
 
-        Its date is ANY_DATE, at `date_at`.
+        The date is DATE_PLACEHOLDER, at `date_offset`.
         """
-        boundary = boundary_of(job_id)
-        text_body, html_body = encoded(text, boundary), encoded(html, boundary)
+        boundary = derive_boundary(job_id)
+        text_body, html_body = encode_body(text, boundary), encode_body(html, boundary)
         filled = list(self.pieces)
         *rest, reply_to = headers
+        # Every second piece is a slot; the order is that of build_prototype().
         filled[1::2] = (
             *(*rest, reply_to and REPLY_TO + reply_to, boundary),
             *(boundary, *text_body),
@@ -73,72 +74,72 @@ class Skeleton:
         )
         return b"".join(filled)
 
-    def date_at(self, headers: Headers) -> int:
-        """Tell where in a message with *headers* its date begins."""
-        return self.date_after + len(headers.to) + len(headers.subject)
+    def date_offset(self, headers: Headers) -> int:
+        """Return the offset of the date in a message with *headers*."""
+        return self.octets_before_date + len(headers.to) + len(headers.subject)
 
 
-def prototype() -> EmailMessage:
-    """Build the message whose every varying value is a slot, in the order that fill() uses."""
+def build_prototype() -> EmailMessage:
+    """Build a message where each varying value is a slot, in the order that fill() uses."""
     message = EmailMessage(policy=SMTP)
-    message["From"] = slot("from")
-    message["To"] = slot("to")
-    message["Subject"] = slot("subject")
-    message["Date"] = ANY_DATE.decode()
-    message["Message-ID"] = slot("id")
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies, please
-    message["Reply-To"] = slot("replyto")
-    message.make_alternative(boundary=slot("boundary"))
+    message["From"] = placeholder("from")
+    message["To"] = placeholder("to")
+    message["Subject"] = placeholder("subject")
+    message["Date"] = DATE_PLACEHOLDER.decode()
+    message["Message-ID"] = placeholder("id")
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents out-of-office replies
+    message["Reply-To"] = placeholder("replyto")
+    message.make_alternative(boundary=placeholder("boundary"))
     for subtype, name in (("plain", "text"), ("html", "html")):
-        message.attach(prototype_part(subtype, name))
+        message.attach(build_prototype_part(subtype, name))
     message["MIME-Version"] = "1.0"
     return message
 
 
-def prototype_part(subtype: str, name: str) -> EmailMessage:
+def build_prototype_part(subtype: str, name: str) -> EmailMessage:
     part = EmailMessage(policy=SMTP)
-    part.set_content(slot(name), subtype=subtype, charset="utf-8", cte="7bit")
-    part.replace_header("Content-Transfer-Encoding", slot(f"{name}coding"))
+    part.set_content(placeholder(name), subtype=subtype, charset="utf-8", cte="7bit")
+    part.replace_header("Content-Transfer-Encoding", placeholder(f"{name}coding"))
     del part["MIME-Version"]
     return part
 
 
-def slot(name: str) -> str:
+def placeholder(name: str) -> str:
     return f"gcsched-slot-{name}"
 
 
-def boundary_of(job_id: str) -> bytes:
+def derive_boundary(job_id: str) -> bytes:
     """Derive the boundary from the job, so that a resend is byte-identical.
 
-    An underscore is in no base64 alphabet: a boundary can occur in a plain body only.
+    Base64 has no underscore, so a boundary can occur in a 7bit body only.
     """
     return b"=_" + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
 
 
-def encoded(content: str, boundary: bytes) -> Body:
+def encode_body(content: str, boundary: bytes) -> Body:
     """Encode a body: 7bit where RFC 5322 allows it, otherwise base64.
 
-    7bit up to the 998 octets that every relay must take: the 78 of the same section are about
-    showing mail raw, and would make base64, which filters distrust, of most HTML.
+    The limit is the 998 octets per line that every relay must accept. The 78 of the same section
+    concern the display of raw mail, and would turn most HTML into base64, which filters distrust.
     """
-    octets = with_newlines(content).encode()
+    octets = normalize_newlines(content).encode()
     crlf = octets.replace(b"\n", b"\r\n")
     if octets.translate(None, PLAIN) or has_long_line(octets) or boundary in octets:
-        return Body(b"base64", in_base64(crlf))
+        return Body(b"base64", encode_base64(crlf))
     return Body(b"7bit", crlf[: -len(b"\r\n")])
 
 
-def with_newlines(content: str) -> str:
-    r"""Make every line end, the last one too, a single \n."""
+def normalize_newlines(content: str) -> str:
+    r"""Return *content* with \n for every line end, and one at its end."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n")
     return lines if lines.endswith("\n") else f"{lines}\n"
 
 
 def has_long_line(octets: bytes) -> bool:
-    return max(map(len, octets.split(b"\n"))) > LONGEST_LINE
+    return max(map(len, octets.split(b"\n"))) > MAX_LINE_OCTETS
 
 
-def in_base64(octets: bytes) -> bytes:
+def encode_base64(octets: bytes) -> bytes:
     whole = b2a_base64(octets, newline=False)
     lines = [whole[at : at + BASE64_LINE] for at in range(0, len(whole), BASE64_LINE)]
     return b"\r\n".join(lines)

@@ -1,64 +1,65 @@
-"""One folder of template files; nothing outside it can be read through here."""
+"""Read the files of one template folder, and nothing outside it."""
 
 from pathlib import Path
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from gcsched.adapters.mail.template_check import UnusableFile
-from gcsched.process.shipped import shipped_folder
+from gcsched.adapters.mail.template_analysis import UnusableFile
+from gcsched.process.package_files import find_package_folder
 
-LARGEST_FILE = 10 * 1024 * 1024
+MAX_FILE_OCTETS = 10 * 1024 * 1024
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def default_folder() -> Path:
     """Return the folder of the templates that come with the package."""
-    return shipped_folder("templates")
+    return find_package_folder("templates")
 
 
-def environment(folder: Path, *, autoescape: bool) -> ImmutableSandboxedEnvironment:
+def make_environment(folder: Path, *, autoescape: bool) -> ImmutableSandboxedEnvironment:
     """Make an environment that escapes everything it renders, or nothing.
 
-    Each kind of mail part has its own: a text file included by an HTML file is escaped as well.
+    HTML and text parts each have one: a text file that an HTML file includes is escaped too.
     """
-    made = ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(lambda name: read(folder, name)),
+    environment = ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(lambda name: read_source(folder, name)),
         autoescape=autoescape,
         undefined=StrictUndefined,
-        auto_reload=False,
+        auto_reload=False,  # templates are loaded and checked once, at start-up
         cache_size=-1,
     )
-    # A resend must be byte-identical, so nothing random.
-    del made.globals["lipsum"], made.filters["random"]
-    return made
+    # A resend must be byte-identical, so templates have nothing random.
+    del environment.globals["lipsum"], environment.filters["random"]
+    return environment
 
 
-def read(folder: Path, name: str) -> tuple[str, str, None] | None:
-    """Return source and path as jinja2's FunctionLoader expects them; None: there is no such file.
+def read_source(folder: Path, name: str) -> tuple[str, str, None] | None:
+    """Return source and path as jinja2's FunctionLoader expects them; None if there is no file.
 
     Raises UnusableFile, and TemplateSyntaxError for a line that is not UTF-8.
     """
     try:
+        # Resolved, because a name with .. and a symbolic link may both lead out of the folder.
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
             return None
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            most = f"a template has at most {LARGEST_FILE // 1024**2} MiB"
-            raise UnusableFile(name, f"is too large with {size:,} bytes: {most}")
+        if (size := path.stat().st_size) > MAX_FILE_OCTETS:
+            limit = f"a template has at most {MAX_FILE_OCTETS // 1024**2} MiB"
+            raise UnusableFile(name, f"is too large with {size:,} bytes: {limit}")
         content = path.read_bytes()
-    except (RuntimeError, ValueError):  # links in a circle; a name with a NUL
+    except (RuntimeError, ValueError):  # a circle of links; a name with a NUL
         return None
     except OSError as error:
         raise UnusableFile(name, f"cannot be read: {error.strerror}") from error
-    return text_of_file(name, content), str(folder / name), None
+    return decode_source(name, content), str(folder / name), None
 
 
-def text_of_file(name: str, content: bytes) -> str:
+def decode_source(name: str, content: bytes) -> str:
     if content.startswith(UTF_16) or b"\0" in content:
-        raise UnusableFile(name, "is UTF-16, or not a text: save it as UTF-8")
+        raise UnusableFile(name, "is UTF-16 or not a text: save it as UTF-8")
     try:
-        # As Path.read_text does: the line ends of Windows count as one.
+        # As Path.read_text does, CRLF and CR become LF.
         return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

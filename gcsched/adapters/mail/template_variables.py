@@ -1,4 +1,4 @@
-"""What every template may use, and made-up mails to try templates with."""
+"""The standard variables of every template, and sample values to validate templates with."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,11 +6,11 @@ from typing import TypedDict
 
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from gcsched.adapters.mail.template_check import Names
+from gcsched.adapters.mail.template_analysis import Names
 
 
 class Variables(TypedDict):
-    """Everything a template may use; *due* is in the zone of the service."""
+    """The variables that every template has; *due* is in the time zone of the service."""
 
     username: str
     empid: str
@@ -20,10 +20,10 @@ class Variables(TypedDict):
     job_id: str
 
 
-KNOWN: Names = frozenset(Variables.__annotations__)
-RESERVED = KNOWN | DEFAULT_NAMESPACE.keys()
-NOTHING: Mapping[str, str] = {}
-FULL = Variables(
+STANDARD_VARIABLES: Names = frozenset(Variables.__annotations__)
+RESERVED_NAMES = STANDARD_VARIABLES | DEFAULT_NAMESPACE.keys()
+NO_VARIABLES: Mapping[str, str] = {}
+FULL_SAMPLE = Variables(
     username="Zoë O'Neil <&>",
     empid="E-17",
     email="zoe@example.org",
@@ -31,5 +31,5 @@ FULL = Variables(
     due=datetime(2025, 11, 24, 9, 30, tzinfo=UTC),
     job_id="00000000000000000000000000000000",
 )
-EXAMPLE = "Example"
-BARE: Variables = {**FULL, "username": "", "empid": ""}
+SAMPLE_VALUE = "Example"
+MINIMAL_SAMPLE: Variables = {**FULL_SAMPLE, "username": "", "empid": ""}

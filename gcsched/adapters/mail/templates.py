@@ -1,4 +1,4 @@
-"""The mail templates: loaded and checked all at once at start-up, rendered once per mail."""
+"""The mail templates: all loaded and checked at start-up, one rendered per mail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,25 @@ import jinja2
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
-from gcsched.adapters.mail.template_check import FAULTS, Finding, Names, finding, needs
-from gcsched.adapters.mail.template_examination import Examination, Part, examine
-from gcsched.adapters.mail.template_variables import KNOWN, NOTHING, Variables
-from gcsched.domain.mail import TemplateFacts
+from gcsched.adapters.mail.template_analysis import (
+    TEMPLATE_ERRORS,
+    Finding,
+    Names,
+    find_required_variables,
+    make_finding,
+)
+from gcsched.adapters.mail.template_validation import (
+    FolderValidation,
+    PartTemplates,
+    validate_folder,
+)
+from gcsched.adapters.mail.template_variables import NO_VARIABLES, STANDARD_VARIABLES, Variables
+from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedParts:
     """The two parts of one mail."""
 
     html: str
@@ -26,38 +36,39 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """The compiled parts, and the names that *needs* lists beside the standard ones."""
+    """The compiled parts of one template, and the variables that it requires of a caller."""
 
     html: jinja2.Template
     text: jinja2.Template | None
-    needs: Names
+    required_variables: Names
 
-    def render(self, variables: Variables, data: Mapping[str, str]) -> Rendered:
+    def render(self, variables: Variables, data: Mapping[str, str]) -> RenderedParts:
+        # The standard variables last, so that a caller cannot override them.
         values = {**data, **variables}
         html = self.html.render(values)
-        return Rendered(html, self.text.render(values) if self.text else text_of(html))
+        return RenderedParts(html, self.text.render(values) if self.text else html_to_text(html))
 
 
 class TemplateSet(Protocol):
-    """What the service asks of its templates."""
+    """The templates as the service uses them."""
 
     @property
     def folder(self) -> Path:
-        """Return the folder that they were loaded from."""
+        """Return the folder of the template files."""
 
     @property
-    def needs(self) -> Mapping[str, Names]:
-        """The names of all templates, each with the variables it cannot be rendered without."""
+    def variables_by_template(self) -> Mapping[str, Names]:
+        """Return the names of all templates, each with its required variables."""
 
-    def facts(self) -> list[TemplateFacts]: ...
+    def list_info(self) -> list[TemplateInfo]: ...
     def render(
-        self, name: str, variables: Variables, data: Mapping[str, str] = NOTHING
-    ) -> Rendered: ...
+        self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
+    ) -> RenderedParts: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The checked templates of one folder, by name: ``doc`` is doc.html and, if there, doc.txt."""
+    """The checked templates of one folder: ``doc`` is doc.html and, if it exists, doc.txt."""
 
     folder: Path
     by_name: Mapping[str, Template]
@@ -65,73 +76,76 @@ class Templates:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Compile, check and try everything in *folder*; raise one TemplateProblem for all."""
-        examination = examine(folder)
-        if examination.problems:
-            problems = [TemplateProblem(*found) for found in examination.problems]
-            raise TemplateProblem.several(problems)
-        return cls.of(examination)
+        """Compile, check and render all of *folder*. Raises TemplateProblem, one for all."""
+        validation = validate_folder(folder)
+        if validation.problems:
+            problems = [TemplateProblem(*found) for found in validation.problems]
+            raise TemplateProblem.join(problems)
+        return cls.from_validation(validation)
 
     @classmethod
-    def of(cls, examination: Examination) -> Self:
-        """Take what was examined and found to be without problems."""
-        html, text = examination.html, examination.text
-        needed = {
-            name: needs(name, part.reading.trees, KNOWN)
+    def from_validation(cls, validation: FolderValidation) -> Self:
+        """Build the templates of a folder that was validated and has no problems."""
+        html, text = validation.html, validation.text
+        required = {
+            name: find_required_variables(name, part.parsed.trees, STANDARD_VARIABLES)
             for part in (html, text)
             for name in part.names
         }
         by_name = {
             Path(name).stem: Template(
-                html=got(html.environment, name),
-                text=sibling(text, name),
-                needs=needed[name] | needed.get(f"{Path(name).stem}.txt", frozenset()),
+                html=load_template(html.environment, name),
+                text=load_text_part(text, name),
+                required_variables=required[name]
+                | required.get(f"{Path(name).stem}.txt", frozenset()),
             )
-            for name in html.to_send()
+            for name in html.sendable_names()
         }
-        return cls(folder=examination.folder, by_name=by_name, warnings=tuple(examination.warnings))
+        return cls(folder=validation.folder, by_name=by_name, warnings=tuple(validation.warnings))
 
     @property
-    def needs(self) -> Mapping[str, Names]:
-        return {name: each.needs for name, each in self.by_name.items()}
+    def variables_by_template(self) -> Mapping[str, Names]:
+        return {name: each.required_variables for name, each in self.by_name.items()}
 
-    def facts(self) -> list[TemplateFacts]:
-        """Tell what callers may ask for."""
+    def list_info(self) -> list[TemplateInfo]:
+        """List the templates for callers, in the order of their names."""
         return [
-            TemplateFacts(
-                name=name, needs=tuple(sorted(each.needs)), has_text=each.text is not None
+            TemplateInfo(
+                name=name,
+                required_variables=tuple(sorted(each.required_variables)),
+                has_text=each.text is not None,
             )
             for name, each in sorted(self.by_name.items())
         ]
 
     def render(
-        self, name: str, variables: Variables, data: Mapping[str, str] = NOTHING
-    ) -> Rendered:
-        """Render template *name*; raise TemplateProblem if there is none or it fails for these.
+        self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
+    ) -> RenderedParts:
+        """Render template *name*. Raises TemplateProblem if it does not exist or fails.
 
-        *data* may be anything: it is never template code, and *variables* win over it.
+        *data* may be any text: it is never template code, and *variables* override it.
         """
         if name not in self.by_name:
             raise TemplateProblem(f"{name}.html", None, "there is no such template")
         try:
             return self.by_name[name].render(variables, data)
-        except FAULTS as error:
-            raise TemplateProblem(*finding(error, f"{name}.html", self.folder)) from error
+        except TEMPLATE_ERRORS as error:
+            raise TemplateProblem(*make_finding(error, f"{name}.html", self.folder)) from error
 
 
-def sibling(text: Part, html_name: str) -> jinja2.Template | None:
+def load_text_part(text: PartTemplates, html_name: str) -> jinja2.Template | None:
     name = f"{Path(html_name).stem}.txt"
-    return got(text.environment, name) if name in text.names else None
+    return load_template(text.environment, name) if name in text.names else None
 
 
-def got(made: jinja2.Environment, name: str) -> jinja2.Template:
-    template = made.get_template(name)
-    # Every rendering copies the globals, and jinja2's ChainMap is slow at that.
+def load_template(environment: jinja2.Environment, name: str) -> jinja2.Template:
+    template = environment.get_template(name)
+    # Every rendering copies the globals, and copying jinja2's ChainMap is slow.
     template.globals = dict(template.globals)
     return template
 
 
-def text_of(html: str) -> str:
-    """Make the text part of a template that has none, with the targets of its links."""
+def html_to_text(html: str) -> str:
+    """Make the text part of a template without one; it includes the targets of links."""
     text: str = get_text(html, ParserConfig(display_links=True))
     return text

@@ -2,8 +2,8 @@
 
 import os
 
-# Motor reads this when it is imported. Its own 5 threads for a core can all be waiting for a silent
-# primary, and then the fence and the leases wait with them.
+# Motor reads this when it is imported. By default it has 5 threads per core; all of them can be
+# waiting for a silent primary, and then fences and lease renewals wait as well.
 os.environ.setdefault("MOTOR_MAX_WORKERS", str(max(32, 5 * (os.cpu_count() or 1))))
 WORKERS = int(os.environ["MOTOR_MAX_WORKERS"])
-"""How many threads ask MongoDB, and so how many connections there can be beside the watches."""
+"""The threads that talk to MongoDB, and so the most connections besides those of monitoring."""

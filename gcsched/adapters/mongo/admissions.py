@@ -1,4 +1,8 @@
-"""Store new jobs: one write for a group of callers, and unique keys decide who was first."""
+"""Admission of new jobs: one insert for a group of callers, without looking for duplicates first.
+
+The unique indexes on `dedup_key` and `request_id` decide which of several callers was first, also
+across processes. Only a job whose insert failed needs a second statement, to find the holder.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,92 +17,104 @@ from pymongo.errors import BulkWriteError
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
-from gcsched.adapters.mongo.key_holders import MongoHolders
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.dedup import AdmissionAnswer, answer_to, created
+from gcsched.adapters.mongo.key_holders import MongoKeyHolders
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.dedup import AdmissionAnswer, answer_conflict, answer_created
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
 
 DUPLICATE_KEY = 11000
-LOOKS = 10
-BETWEEN_LOOKS_SECONDS = 0.02
+MAX_LOOKUPS = 10
+LOOKUP_INTERVAL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoAdmissions:
+    """The port `Admissions` on MongoDB."""
+
     mongo: Mongo
 
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
-        """Store those of *jobs* whose keys are free; say for each which job holds them.
+        """Store those of *jobs* whose keys are free; return for each the job that holds its keys.
 
-        Each look gets *within*, also at a server that says nothing. Raises StoreUnavailable when a
-        majority did not confirm; some of the jobs may be stored then, and the same call again finds
-        them by their keys.
+        Each round has the time limit *within*, also at a server that does not reply. Raises
+        StoreUnavailable if a majority did not confirm; some jobs may be stored then, and the same
+        call again finds them by their keys.
         """
         answers: dict[str, AdmissionAnswer] = {}
         left = list(jobs)
-        for _ in range(LOOKS):
+        for _ in range(MAX_LOOKUPS):
+            # The driver shares this limit between the statements of a round (maxTimeMS, sockets).
             with write_errors("storing the job"), pymongo.timeout(within.total_seconds()):
-                clashing = await self._insert(left)
-                if clashing:
-                    answers |= await self._answers(clashing)
-            left = [job for job in clashing if job.id not in answers]
+                duplicates = await self._insert(left)
+                if duplicates:
+                    answers |= await self._resolve_duplicates(duplicates)
+            left = [job for job in duplicates if job.id not in answers]
             if not left:
-                return [answers.get(job.id) or created(job) for job in jobs]
-            # The holder is not majority-committed yet, or has just let the key go.
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
-        raise StoreUnavailable("looking up the job that was asked for before")
+                return [answers.get(job.id) or answer_created(job) for job in jobs]
+            # The holder is not majority-committed yet, or has just released the key.
+            await asyncio.sleep(LOOKUP_INTERVAL_SECONDS)
+        raise StoreUnavailable("looking up the job that holds the key")
 
-    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
-        """Say what `admit` would; store nothing."""
-        looking = store_errors("looking for the job that was asked for before")
-        with looking, pymongo.timeout(within.total_seconds()):
-            holders = await MongoHolders(mongo=self.mongo).of(jobs)
+    async def dry_run(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
+        """Return what `admit` would; store nothing."""
+        errors = store_errors("looking up the job that holds the key")
+        with errors, pymongo.timeout(within.total_seconds()):
+            holders = await MongoKeyHolders(mongo=self.mongo).find(jobs)
         found = [(job, holders.get(job.id)) for job in jobs]
-        return [(holder and answer_to(job, holder)) or created(job) for job, holder in found]
+        return [
+            (holder and answer_conflict(job, holder)) or answer_created(job)
+            for job, holder in found
+        ]
 
     async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
-        """Insert *jobs*; give those with a key that is taken."""
+        """Insert *jobs*; return those whose key is taken."""
         try:
+            # Unordered, so that one taken key does not stop the jobs after it.
             await self.mongo.jobs.insert_many([encode(job) for job in jobs], ordered=False)
         except BulkWriteError as error:
-            return [jobs[index] for index in duplicates(error)]
+            return [jobs[index] for index in find_duplicates(error)]
         return []
 
-    async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
-        """Give job id → answer; without those who may try again, as nobody is in the way now."""
-        holders = await MongoHolders(mongo=self.mongo).of(clashing)
-        judged = [(job, answer_to(job, holders[job.id])) for job in clashing if job.id in holders]
-        if over := [job for job, given in judged if given is None]:
-            await free_if_over(self.mongo, [(job.dedup_key, job.created) for job in over])
-        return {job.id: given for job, given in judged if given is not None}
+    async def _resolve_duplicates(self, jobs: Sequence[Job]) -> dict[str, AdmissionAnswer]:
+        """Return job id → answer, without the jobs whose key is free now: they are tried again."""
+        holders = await MongoKeyHolders(mongo=self.mongo).find(jobs)
+        answers = [
+            (job, answer_conflict(job, holders[job.id])) for job in jobs if job.id in holders
+        ]
+        if expired := [job for job, answer in answers if answer is None]:
+            await release_expired_keys(
+                self.mongo, [(job.dedup_key, job.create_time) for job in expired]
+            )
+        return {job.id: answer for job, answer in answers if answer is not None}
 
 
-async def free_if_over(mongo: Mongo, keys: Sequence[tuple[str | None, datetime]]) -> int:
-    """Take each of *keys* from who holds it, if its time is over by then; give how many were taken.
+async def release_expired_keys(mongo: Mongo, keys: Sequence[tuple[str | None, datetime]]) -> int:
+    """Release each of *keys* whose window is over at its time; return how many were released.
 
-    Of several callers, one does. The holder leaves with a key that nobody asks for: with none, it
-    would lose its request id too.
+    If several callers try, one succeeds. The holder gets a unique key that no request has: without
+    any key it would leave the index on request ids, and its request id could be used again.
     """
-    freed = {"dedup_key": {"$concat": ["over ", "$_id"]}, "released_key": "$dedup_key"}
-    answer = await mongo.jobs.bulk_write(
+    released = {"dedup_key": {"$concat": ["over ", "$_id"]}, "released_key": "$dedup_key"}
+    result = await mongo.jobs.bulk_write(
         [
             UpdateOne(
                 {"dedup_key": key, "dedup_until": {"$lte": now}},
-                [{"$set": freed}],
+                [{"$set": released}],
                 hint=BY_DEDUP_KEY,
             )
             for key, now in keys
         ],
         ordered=False,
     )
-    return int(answer.modified_count)
+    return int(result.modified_count)
 
 
-def duplicates(error: BulkWriteError) -> list[int]:
-    """Give the indexes that failed on a taken key; anything else in *error* is raised again.
+def find_duplicates(error: BulkWriteError) -> list[int]:
+    """Return the positions that failed on a taken key; raise *error* if it has any other error.
 
-    E11000 and a write concern error come together when the majority is away: nobody's success.
+    If the majority is away, E11000 comes together with a write concern error. The holder of the key
+    may then be rolled back, so this is not a duplicate.
     """
     details: dict[str, Any] = dict(error.details or {})
     errors = details.get("writeErrors", [])

@@ -1,4 +1,4 @@
-"""Write many documents in one statement; one that cannot be written costs itself only."""
+"""Bulk writes in which one document that cannot be written does not stop the others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,26 +9,30 @@ from pymongo.errors import BulkWriteError, WriteError
 
 from gcsched.adapters.mongo.connection import Collection
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.driver_errors import UNFIT, is_of_document, is_of_document_code
+from gcsched.adapters.mongo.driver_errors import (
+    ENCODING_ERRORS,
+    is_document_error,
+    is_document_error_code,
+)
 
-MOST_OFFENDERS = 8  # where more fail, it is the collection's fault and not theirs
+MAX_OFFENDERS = 8  # if more fail, the cause is the collection, not single documents
 
-Change = list[dict[str, Any]]
+UpdatePipeline = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Updated:
-    """How many documents were found, and which cannot be updated.
+class BulkUpdate:
+    """How many documents were matched, and the ids of those that cannot be updated.
 
-    *refusal* is the error at which it was given up, as too many cannot: the rest is not tried.
+    *refusal* is the last error if too many could not be updated; the rest was not tried then.
     """
 
-    found: int
+    matched: int
     offenders: Sequence[Any] = ()
     refusal: WriteError | None = None
 
-    def or_raise(self) -> "Updated":
-        """Raise the refusal, if there is one: for whoever has nothing to do with the offenders."""
+    def raise_refusal(self) -> "BulkUpdate":
+        """Raise the refusal, if there is one; otherwise return this update."""
         if self.refusal is not None:
             raise self.refusal
         return self
@@ -38,54 +42,58 @@ async def update_each(
     jobs: Collection,
     ids: Sequence[Any],
     guard: Mapping[str, Any],
-    change: Change,
-    most: int = MOST_OFFENDERS,
-) -> Updated:
-    """Update those of *ids* that *guard* finds, until more than *most* of them cannot be.
+    change: UpdatePipeline,
+    most: int = MAX_OFFENDERS,
+) -> BulkUpdate:
+    """Update those of *ids* that match *guard*, until more than *most* of them have failed.
 
-    A statement ends at the first document that it fails at. Then it is repeated for halves, until
-    each that fails is alone; *guard* must make that harmless. Raises what the driver raises where
-    no document is to blame.
+    MongoDB ends a statement at the first document that fails. The statement is then repeated for
+    each half, until every failing document is alone. That is safe only if *guard* no longer
+    matches an updated document, or if *change* is idempotent. Raises the driver's error if no
+    document is to blame.
     """
-    found, offenders, rest = 0, list[Any](), [list(ids)]
-    while rest:
-        some = rest.pop()
+    matched, offenders, pending = 0, list[Any](), [list(ids)]
+    while pending:
+        batch = pending.pop()
         try:
-            answer = await jobs.update_many({"_id": {"$in": some}, **guard}, change, hint=BY_ID)
+            result = await jobs.update_many({"_id": {"$in": batch}, **guard}, change, hint=BY_ID)
         except WriteError as error:
-            if not is_of_document(error):
+            if not is_document_error(error):
                 raise
-            half = len(some) // 2
+            # The error does not name the document, so search for it by halves.
+            half = len(batch) // 2
             if half:
-                rest += [some[half:], some[:half]]
+                pending += [batch[half:], batch[:half]]
                 continue
-            offenders += some
+            offenders += batch
             if len(offenders) > most:
-                return Updated(found=found, offenders=offenders, refusal=error)
+                return BulkUpdate(matched=matched, offenders=offenders, refusal=error)
         else:
-            found += answer.matched_count
-    return Updated(found=found, offenders=offenders)
+            matched += result.matched_count
+    return BulkUpdate(matched=matched, offenders=offenders)
 
 
 async def write_each(jobs: Collection, writes: Sequence[UpdateOne]) -> tuple[int, list[int]]:
-    """Write each; return how many found their document, and the places of those that cannot be.
+    """Execute *writes*; return how many matched, and the positions of those that failed.
 
-    What does not fit into a document is found by halves, so *writes* must be harmless when they
-    are repeated. Raises what the driver raises where no document is to blame.
+    The driver refuses a whole batch if one value does not fit into a document, and does not name
+    the write. The batch is then split in halves, so *writes* must be safe to repeat. Raises the
+    driver's error if no document is to blame.
     """
     try:
-        answer = await jobs.bulk_write(writes, ordered=False)
+        # Unordered, so that a failed write does not stop those after it.
+        result = await jobs.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         details: dict[str, Any] = dict(error.details or {})
         failed = details.get("writeErrors") or []
-        if details.get("writeConcernErrors") or not all(map(is_of_document_code, failed)):
+        if details.get("writeConcernErrors") or not all(map(is_document_error_code, failed)):
             raise
         return int(details["nMatched"]), [each["index"] for each in failed]
-    except UNFIT:
+    except ENCODING_ERRORS:
         half = len(writes) // 2
         if not half:
             return 0, [0]
-        found, places = await write_each(jobs, writes[:half])
+        matched, positions = await write_each(jobs, writes[:half])
         more, others = await write_each(jobs, writes[half:])
-        return found + more, [*places, *(half + each for each in others)]
-    return answer.matched_count, []
+        return matched + more, [*positions, *(half + each for each in others)]
+    return result.matched_count, []

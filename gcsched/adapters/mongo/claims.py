@@ -1,4 +1,9 @@
-"""Claims: who may send a job now. Leases are set and judged by the server's clock."""
+"""Claims: the right of one process to send a batch of jobs, until its lease expires.
+
+A claim writes its token into every job of the batch. Each later write under the claim matches that
+token, so that a process that lost its claim changes nothing. Leases are set and compared by the
+clock of MongoDB's primary ($$NOW), because the clocks of two replicas may differ by seconds.
+"""
 
 import asyncio
 import random
@@ -10,201 +15,244 @@ from typing import Any
 
 from pymongo.errors import WriteError
 
-from gcsched.adapters.mongo.bulk_write import Change, update_each
-from gcsched.adapters.mongo.codec import Unreadable, sorted_out
+from gcsched.adapters.mongo.bulk_write import BulkUpdate, UpdatePipeline, update_each
+from gcsched.adapters.mongo.codec import UnreadableDocument, decode_each
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_URGENCY
-from gcsched.adapters.mongo.driver_errors import is_of_document
-from gcsched.adapters.mongo.unreadable import AS_IT_IS, Aside, Told, set_aside
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
-from gcsched.usecases.ports import Batch
+from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_PRIORITY, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.driver_errors import is_document_error
+from gcsched.adapters.mongo.quarantine import (
+    DEFAULT_QUARANTINE,
+    Quarantine,
+    UnreadableLog,
+    quarantine,
+)
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.job import CLAIMABLE, LEASE, Job, Priority, State
+from gcsched.usecases.ports import ClaimedBatch
 
 LEASE_END = {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
-STATES = [state.value for state in CLAIMABLE]
+CLAIMABLE_STATES = [state.value for state in CLAIMABLE]
 NOT_BEGUN = {"state": State.SENDING.value, "begun": {"$exists": False}}
-# An expression that fails at one document fails for all: fields of other types stay as they are.
-WAS_TRIED = {"$cond": [{"$isArray": "$attempts"}, {"$ne": ["$attempts", []]}, False]}
-BEFORE_CLAIM = {"$cond": [WAS_TRIED, State.RETRYING.value, State.SCHEDULED.value]}
+# An expression that fails at one document fails the statement for all of them, so each expression
+# tests the type of its field first and leaves a field of another type as it is.
+HAS_ATTEMPTS = {"$cond": [{"$isArray": "$attempts"}, {"$ne": ["$attempts", []]}, False]}
+STATE_BEFORE_CLAIM = {"$cond": [HAS_ATTEMPTS, State.RETRYING.value, State.SCHEDULED.value]}
 NEXT_VERSION = {"$cond": [{"$isNumber": "$version"}, {"$add": ["$version", 1]}, "$version"]}
-RELEASED = {"state": BEFORE_CLAIM, "since": "$$NOW", "version": NEXT_VERSION}
-HELD = ("claim", "lease", "begun")
-LOOK_AHEAD = 3
-MOST_STUCK, STUCK_SECONDS = 1_000, 60.0
-ODD_ID = "its field _id is no text"
+RELEASE_FIELDS = {"state": STATE_BEFORE_CLAIM, "since": "$$NOW", "version": NEXT_VERSION}
+CLAIM_FIELDS = ("claim", "lease", "begun")
+LOOKAHEAD_FACTOR = 3  # how many due jobs are read for each that is claimed
+MAX_UNWRITABLE, UNWRITABLE_SECONDS = 1_000, 60.0
+ID_NOT_TEXT = "its field _id is not a text"
 TOO_LARGE = "it has no room for a claim, or a rule of the collection forbids one"
-UNCHANGED = "its lease or claim cannot be changed: it is too large, or a rule forbids it"
-MOST_HELD_OFFENDERS = 50  # a lease that lapses costs more than some statements
-LATEST_CLAIM = timedelta(seconds=10)  # as long as a connection's silence is borne
+LEASE_NOT_CHANGEABLE = "its lease or claim cannot be changed: it is too large, or a rule forbids it"
+MAX_CLAIMED_OFFENDERS = 50  # an expired lease costs more than some statements
+MAX_CLAIM_DELAY = timedelta(seconds=10)  # the socket timeout: after it, the process gave up
 
-Seen = list[dict[str, Any]]
+FoundIds = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoClaims:
+    """The port `Claims` on MongoDB."""
+
     mongo: Mongo
-    told: Told = field(default_factory=Told)
-    _stuck: dict[str, float] = field(default_factory=dict)  # those MongoDB can change in no way
+    unreadable_log: UnreadableLog = field(default_factory=UnreadableLog)
+    # Job ids that MongoDB cannot even quarantine, and until when this process skips them.
+    _unwritable: dict[str, float] = field(default_factory=dict)
 
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
-    ) -> Batch:
-        """Claim at most *most* due jobs under *token*, in three steps by index, urgent ones first.
+    ) -> ClaimedBatch:
+        """Claim at most *most* due jobs under *token*, urgent ones first.
 
-        Looks at more than it takes and takes some at random, so that replicas which look at the
-        same moment do not all want the same jobs.
+        Three statements, each by an index: find due ids, update those that are still due, read what
+        the update took. Reads more ids than it claims and chooses some at random, so that replicas
+        that claim at the same moment do not compete for the same jobs.
         """
         with store_errors("claiming due jobs"):
-            looks = [self._urgent(most * LOOK_AHEAD, now)]
+            queries = [self._find_urgent(most * LOOKAHEAD_FACTOR, now)]
             if not urgent_only:
-                looks.append(self._due(most * LOOK_AHEAD, now))
-            seen = [look for look in await asyncio.gather(*looks) if look]
-            due = await self._claimable(seen)
-            wanted = chosen(due, most)
-            if not wanted:
-                return Batch(token=token, jobs=(), until=0.0, saw=0)
-            until = time.monotonic() + LEASE.total_seconds()
-            guard = {"state": {"$in": STATES}, **is_due(since=seen[0][0]["now"])}
-            change = [{"$set": claimed(token)}]
-            with write_errors("claiming due jobs"):
-                updated = await update_each(self.mongo.jobs, wanted, guard, change)
-            too_large = [({"_id": each}, TOO_LARGE) for each in updated.offenders]
-            await self._put_away(too_large, guard, Aside(unfit=TOO_LARGE))
-            found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
-            readable, unreadable = sorted_out(await found.to_list(most))
-            ours = {"claim": token, **NOT_BEGUN}
-            await self._put_away(unreadable, ours, Aside(was=BEFORE_CLAIM, gone=HELD))
-            if not readable:
-                updated.or_raise()
-        jobs = [job for _, job in readable]
-        jobs.sort(key=lambda job: job.due)
-        return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(set().union(*due)))
+                queries.append(self._find_due(most * LOOKAHEAD_FACTOR, now))
+            found = [rows for rows in await asyncio.gather(*queries) if rows]
+            due = await self._filter_claimable(found)
+            if not (ids := choose_ids(due, most)):
+                return ClaimedBatch(token=token, jobs=(), lease_end=0.0, due_count=0)
+            # Before the update: the server sets the lease later, so this end is never too late.
+            lease_end = time.monotonic() + LEASE.total_seconds()
+            guard = {"state": {"$in": CLAIMABLE_STATES}, **filter_due(since=found[0][0]["now"])}
+            updated = await self._take(token, ids, guard)
+            jobs = await self._read_claimed(token, most)
+            if not jobs:
+                updated.raise_refusal()
+        jobs.sort(key=lambda job: job.due_time)
+        return ClaimedBatch(
+            token=token, jobs=tuple(jobs), lease_end=lease_end, due_count=len(set().union(*due))
+        )
 
-    async def _claimable(self, seen: Sequence[Seen]) -> list[list[str]]:
-        """Return the ids that were seen; what has an id that is no text is set aside at once."""
-        documents = [each for look in seen for each in look]
+    async def _take(self, token: str, ids: Sequence[str], guard: dict[str, Any]) -> BulkUpdate:
+        """Write the claim into those of *ids* that still match *guard*."""
+        change = [{"$set": build_claim(token)}]
+        with write_errors("claiming due jobs"):
+            updated = await update_each(self.mongo.jobs, ids, guard, change)
+        too_large = [({"_id": each}, TOO_LARGE) for each in updated.offenders]
+        await self._quarantine(too_large, guard, Quarantine(reason=TOO_LARGE))
+        return updated
+
+    async def _read_claimed(self, token: str, most: int) -> list[Job]:
+        """Read the jobs that *token* holds; quarantine those that cannot be decoded."""
+        found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
+        readable, unreadable = decode_each(await found.to_list(most))
+        held = {"claim": token, **NOT_BEGUN}
+        how = Quarantine(previous_state=STATE_BEFORE_CLAIM, unset=CLAIM_FIELDS)
+        await self._quarantine(unreadable, held, how)
+        return [job for _, job in readable]
+
+    async def _filter_claimable(self, found: Sequence[FoundIds]) -> list[list[str]]:
+        """Return the ids that can be claimed; quarantine documents whose id is not a text."""
+        documents = [each for rows in found for each in rows]
         odd = [each for each in documents if not isinstance(each["_id"], str)]
-        await self._put_away([(each, ODD_ID) for each in odd], {"state": {"$in": STATES}})
+        await self._quarantine(
+            [(each, ID_NOT_TEXT) for each in odd], {"state": {"$in": CLAIMABLE_STATES}}
+        )
         return [
             [
                 each["_id"]
-                for each in look
-                if isinstance(each["_id"], str) and not self._is_stuck(each["_id"])
+                for each in rows
+                if isinstance(each["_id"], str) and not self._is_unwritable(each["_id"])
             ]
-            for look in seen
+            for rows in found
         ]
 
-    def _is_stuck(self, job_id: str) -> bool:
-        return bool(self._stuck) and self._stuck.get(job_id, 0.0) > time.monotonic()
+    def _is_unwritable(self, job_id: str) -> bool:
+        return bool(self._unwritable) and self._unwritable.get(job_id, 0.0) > time.monotonic()
 
-    async def _put_away(
-        self, unreadable: Sequence[Unreadable], guard: dict[str, Any], how: Aside = AS_IT_IS
+    async def _quarantine(
+        self,
+        unreadable: Sequence[UnreadableDocument],
+        guard: dict[str, Any],
+        how: Quarantine = DEFAULT_QUARANTINE,
     ) -> None:
-        """Set *unreadable* aside; what cannot even be set aside is not claimed by this process."""
+        """Quarantine *unreadable*; skip for a minute what MongoDB cannot even quarantine."""
         if unreadable:
-            self.told.tell(unreadable)
-            done = await set_aside(self.mongo.jobs, unreadable, guard, how)
-            if len(self._stuck) >= MOST_STUCK:
-                self._stuck.clear()
-            until = time.monotonic() + STUCK_SECONDS
-            self._stuck.update((str(each), until) for each in done.offenders)
+            self.unreadable_log.warn(unreadable)
+            done = await quarantine(self.mongo.jobs, unreadable, guard, how)
+            if len(self._unwritable) >= MAX_UNWRITABLE:
+                self._unwritable.clear()
+            until = time.monotonic() + UNWRITABLE_SECONDS
+            self._unwritable.update((str(each), until) for each in done.offenders)
 
-    async def _urgent(self, most: int, now: datetime) -> Seen:
-        query = {"priority": Priority.URGENT.value, "state": {"$in": STATES}, "due": {"$lte": now}}
-        return await self._look(query, BY_URGENCY, most)
+    async def _find_urgent(self, most: int, now: datetime) -> FoundIds:
+        query = {
+            "priority": Priority.URGENT.value,
+            "state": {"$in": CLAIMABLE_STATES},
+            "due": {"$lte": now},
+        }
+        return await self._find(query, BY_PRIORITY, most)
 
-    async def _due(self, most: int, now: datetime) -> Seen:
-        return await self._look(
-            {"state": {"$in": STATES}, "due": {"$lte": now}}, BY_STATE_AND_DUE, most
+    async def _find_due(self, most: int, now: datetime) -> FoundIds:
+        return await self._find(
+            {"state": {"$in": CLAIMABLE_STATES}, "due": {"$lte": now}}, BY_STATE_AND_DUE, most
         )
 
-    async def _look(self, query: dict[str, Any], index: str, most: int) -> Seen:
-        """Give the ids, the longest due first, each with the time by the server's clock."""
-        if stuck := [each for each in self._stuck if self._is_stuck(each)]:
-            query = query | {"_id": {"$nin": stuck}}  # many of them would fill each look
+    async def _find(self, query: dict[str, Any], index: str, most: int) -> FoundIds:
+        """Return the ids, the longest due first, each with the time by the server's clock."""
+        if stuck := [each for each in self._unwritable if self._is_unwritable(each)]:
+            query = query | {"_id": {"$nin": stuck}}  # else they could fill the whole batch
         found = self.mongo.jobs.find(query, {"_id": 1, "now": "$$NOW"}).sort("due", 1)
         return await found.limit(most).hint(index).to_list(most)
 
     async def release(self, tokens: Sequence[str]) -> None:
-        """Give back what was claimed under *tokens* and has not begun, as if it never had been."""
+        """Undo the claims *tokens*, except jobs whose body has begun; no attempt is charged.
+
+        For claims whose reply was lost: this process does not know what they took.
+        """
         with write_errors("releasing claims"):
-            change: Change = [{"$set": RELEASED}, {"$unset": ["claim", "lease"]}]
-            await self._update_held(tokens, NOT_BEGUN, change)
+            change: UpdatePipeline = [{"$set": RELEASE_FIELDS}, {"$unset": ["claim", "lease"]}]
+            await self._update_claimed(tokens, NOT_BEGUN, change)
 
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
-        """Mark *ids* as begun if they are still ours, and renew them; give those that are.
+        """Mark those of *ids* that *token* still holds as begun, and return them: the fence.
 
-        The others must not be sent: this is the fence. A claim that is still there was taken back
-        by nobody, even past its lease, so renewing it here is safe.
-        Nobody else writes `date` while this claim holds: the caller knows what is stored then.
+        The others must not be sent. One atomic update decides between this process and a sweep that
+        takes the job back, so a body is never written under a lost claim. A token that is still
+        there was not taken back, even if its lease is over, so renewing the lease is safe.
+        Only the holder of a claim writes `date`: the caller knows afterwards what is stored.
         """
         held = {"claim": token, "state": State.SENDING.value}
-        ours = {"_id": {"$in": list(ids)}, "begun": {"$exists": True}, **held}
+        begun = {"_id": {"$in": list(ids)}, "begun": {"$exists": True}, **held}
         with write_errors("marking jobs as begun"):
-            stored_date = {"$ifNull": ["$date", date]}
+            stored_date = {"$ifNull": ["$date", date]}  # a resend keeps the date of the first mail
             change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END, "date": stored_date}}]
             updated = await update_each(self.mongo.jobs, ids, held, change)
-            if updated.found == len(ids):
+            if updated.matched == len(ids):
                 return ids
-            if not updated.found:
-                updated.or_raise()
-            found = self.mongo.jobs.find(ours, {"_id": 1}, hint=BY_ID)
+            if not updated.matched:
+                updated.raise_refusal()
+            found = self.mongo.jobs.find(begun, {"_id": 1}, hint=BY_ID)
             return {document["_id"] async for document in found}
 
     async def renew(self, tokens: Sequence[str]) -> None:
-        """Give every job that is claimed under one of *tokens* a new lease."""
+        """Extend the lease of every job that is claimed under one of *tokens*."""
         with write_errors("renewing leases"):
-            change: Change = [{"$set": {"lease": LEASE_END}}]
-            await self._update_held(tokens, {"state": State.SENDING.value}, change)
+            change: UpdatePipeline = [{"$set": {"lease": LEASE_END}}]
+            await self._update_claimed(tokens, {"state": State.SENDING.value}, change)
 
-    async def _update_held(
-        self, tokens: Sequence[str], guard: dict[str, Any], change: Change
+    async def _update_claimed(
+        self, tokens: Sequence[str], guard: dict[str, Any], change: UpdatePipeline
     ) -> None:
-        """Update what is claimed under *tokens*; one that cannot be changed stops no other."""
+        """Update the jobs claimed under *tokens*; one that cannot be changed does not stop others.
+
+        One statement as a rule. It ends at a document that fails, so the ids are then updated one
+        half after the other.
+        """
         jobs, held = self.mongo.jobs, {"claim": {"$in": list(tokens)}, **guard}
         try:
             await jobs.update_many(held, change, hint=BY_CLAIM)
         except WriteError as error:
-            if not is_of_document(error):
+            if not is_document_error(error):
                 raise
             ids = [each["_id"] async for each in jobs.find(held, {"_id": 1}, hint=BY_CLAIM)]
-            updated = await update_each(jobs, ids, held, change, MOST_HELD_OFFENDERS)
-            self.told.tell([({"_id": each}, UNCHANGED) for each in updated.offenders])
-            updated.or_raise()
+            updated = await update_each(jobs, ids, held, change, MAX_CLAIMED_OFFENDERS)
+            self.unreadable_log.warn(
+                [({"_id": each}, LEASE_NOT_CHANGEABLE) for each in updated.offenders]
+            )
+            updated.raise_refusal()
 
-    async def next_due(self, *, now: datetime) -> bool:
-        """Tell whether anything waits that is due by *now*."""
+    async def has_due_jobs(self, *, now: datetime) -> bool:
+        """Return whether a waiting job is due by *now*."""
         with store_errors("looking for due jobs"):
-            return bool(await self._due(1, now))
+            return bool(await self._find_due(1, now))
 
 
-def chosen(looks: Sequence[Sequence[str]], most: int) -> list[str]:
-    """Choose *most* of what was seen, at random among those of one look, the first look first."""
-    wanted: dict[str, None] = {}
-    for seen in looks:
-        left = [job_id for job_id in seen if job_id not in wanted]
-        room = most - len(wanted)
-        wanted |= dict.fromkeys(left if len(left) <= room else random.sample(left, room))
-    return list(wanted)
+def choose_ids(found: Sequence[Sequence[str]], most: int) -> list[str]:
+    """Choose *most* ids: all of the first list before any of the next, at random within a list."""
+    chosen: dict[str, None] = {}
+    for ids in found:
+        left = [job_id for job_id in ids if job_id not in chosen]
+        room = most - len(chosen)
+        chosen |= dict.fromkeys(left if len(left) <= room else random.sample(left, room))
+    return list(chosen)
 
 
-def claimed(token: str) -> dict[str, Any]:
+def build_claim(token: str) -> dict[str, Any]:
     return {
         "state": State.SENDING.value,
         "claim": token,
         "lease": LEASE_END,
-        "begun": "$$REMOVE",
+        "begun": "$$REMOVE",  # of an earlier claim: nothing has begun under this one
         "since": "$$NOW",
         "version": NEXT_VERSION,
     }
 
 
-def is_due(*, since: datetime) -> dict[str, Any]:
-    """Filter by the server's clock, so that a fast clock here sends nothing early.
+def filter_due(*, since: datetime) -> dict[str, Any]:
+    """Return the filter for jobs that are due by the server's clock.
 
-    A claim that reaches the server long after the look is of no use: its owner has given it up,
-    and what it took would wait for the end of a lease.
+    A fast clock on this machine must not send early. A claim that reaches the server long after
+    the ids were read (at *since*) must take nothing: its process has given up waiting, and the jobs
+    would stay claimed until the lease expires.
     """
-    in_time = {"$lte": ["$$NOW", since + LATEST_CLAIM]}
-    is_one_state = {"$in": ["$state", STATES]}  # an array with one of them is no state
+    in_time = {"$lte": ["$$NOW", since + MAX_CLAIM_DELAY]}
+    # The query alone also matches an array that contains one of the states.
+    is_one_state = {"$in": ["$state", CLAIMABLE_STATES]}
     return {"$expr": {"$and": [{"$lte": ["$due", "$$NOW"]}, in_time, is_one_state]}}

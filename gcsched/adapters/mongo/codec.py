@@ -1,6 +1,6 @@
-"""Jobs to MongoDB documents and back. Fields have the same names on both sides.
+"""The codec between jobs and MongoDB documents: the only place that maps stored names to ours.
 
-Documents that somebody may have written by hand are read as far as they can be.
+Operators may have edited a document by hand, so decoding checks every field.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,49 +9,63 @@ from typing import Any, TypeGuard
 
 from gcsched.adapters.mongo.field_checks import (
     check_address,
-    check_moments,
-    check_optional_moment,
     check_optional_texts,
+    check_optional_time,
     check_texts,
-    count,
-    documents,
-    flag,
-    optional_count,
-    text_map,
-    wrong,
+    check_times,
+    decode_count,
+    decode_documents,
+    decode_flag,
+    decode_optional_count,
+    decode_text_map,
+    make_field_error,
 )
+from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.caseless import fold_address
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.smtp_reply import Kind
 
-OPTIONAL = (
-    *("dedup_key", "dedup_until", "released_key", "claim", "begun", "variables", "labels"),
-    *("reply_to", "request_id", "fingerprint", "not_after_asked", "date"),
-)
-UNREADABLE = (KeyError, TypeError, ValueError, OverflowError)
-"""What `decode` raises where a document is none of ours."""
+OPTIONAL_FIELDS = {
+    **{name: name for name in ("dedup_key", "dedup_until", "released_key", "claim", "begun")},
+    **{name: name for name in ("variables", "labels", "reply_to", "request_id", "fingerprint")},
+    "not_after_asked": "has_own_expire_time",
+    "date": "date",
+}
+"""Stored fields that are absent when they have no value, each with its name in a Job."""
 
-ASIDE = "UNREADABLE"
-"""The state of a job that is set aside; `aside` keeps the one that it had."""
+# The stored names are older than those of the contract.
+STORED_KINDS: Mapping[Kind, str] = {
+    **{kind: kind.value for kind in Kind},
+    Kind.DEFERRED: "LATER",
+    Kind.RELAY: "OURS",
+}
+KINDS = {stored: kind for kind, stored in STORED_KINDS.items()}
+DECODE_ERRORS = (KeyError, TypeError, ValueError, OverflowError)
+"""What `decode` raises for a document that is not a valid job document."""
 
-MOMENTS = ("created", "due_at", "due", "since")
-TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
-LONGEST_WHY = 200
-OPTIONAL_TEXTS = (
+QUARANTINED = "UNREADABLE"
+"""The stored state of a quarantined job; the field `aside` keeps its previous state."""
+
+TIME_FIELDS = ("created", "due_at", "due", "since")
+TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
+MAX_REASON_LENGTH = 200
+OPTIONAL_TEXT_FIELDS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
     *("request_id", "fingerprint", "priority"),
 )
 
 Document = Mapping[str, Any]
-Pair = tuple[Document, Job]
-Unreadable = tuple[Document, str]
-"""A document, and what is wrong with it."""
+DecodedJob = tuple[Document, Job]
+UnreadableDocument = tuple[Document, str]
+"""A document, and the reason why it cannot be decoded."""
 
 
 def encode(job: Job) -> dict[str, Any]:
-    """Make the document of *job*; fields without a value are left out, as the indexes expect."""
+    """Return the document of *job*.
+
+    Fields without a value are absent: the partial indexes hold the documents that have a field.
+    """
     document: dict[str, Any] = {
         "_id": job.id,
         "state": job.state.value,
@@ -60,40 +74,40 @@ def encode(job: Job) -> dict[str, Any]:
         "folded": fold_address(job.email),
         "message": job.message,
         "name": job.name,
-        "created": job.created,
-        "due_at": job.due_at,
-        "due": job.due,
-        "not_after": job.not_after,
-        "since": job.since,
+        "created": job.create_time,
+        "due_at": job.schedule_time,
+        "due": job.due_time,
+        "not_after": job.expire_time,
+        "since": job.state_time,
         "message_id": job.message_id,
         "template": job.template,
         "attempt": job.attempt,
-        "takebacks": job.takebacks,
+        "takebacks": job.lease_expirations,
         "version": job.version,
         "reason": job.reason,
         "attempts": [encode_attempt(attempt) for attempt in job.attempts],
     }
-    for name in OPTIONAL:
+    for stored_name, name in OPTIONAL_FIELDS.items():
         if value := getattr(job, name):
-            document[name] = value
+            document[stored_name] = value
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
     return document
 
 
 def decode(document: Mapping[str, Any]) -> Job:
-    """Make the job of *document*; raises one of UNREADABLE where it is none.
+    """Return the job that *document* stores; raise one of DECODE_ERRORS if it is not valid.
 
-    Every field is checked here, so that no converter meets one that it cannot carry.
+    Every field is checked here, so that each decoded job can be encoded into every format.
     """
-    check_moments(document, MOMENTS)
-    check_texts(document, TEXTS)
-    check_optional_texts(document, OPTIONAL_TEXTS)
-    check_optional_moment(document, "not_after")
-    check_optional_moment(document, "date")
+    check_times(document, TIME_FIELDS)
+    check_texts(document, TEXT_FIELDS)
+    check_optional_texts(document, OPTIONAL_TEXT_FIELDS)
+    check_optional_time(document, "not_after")
+    check_optional_time(document, "date")
     check_address(document, "email")
     check_address(document, "reply_to")
-    state = state_of(document)
+    state = decode_state(document)
     return Job(
         id=document["_id"],
         state=state,
@@ -101,156 +115,169 @@ def decode(document: Mapping[str, Any]) -> Job:
         email=document["email"],
         message=document["message"],
         name=document["name"],
-        created=document["created"],
-        due_at=document["due_at"],
-        due=document["due"],
-        # Jobs of the first version were written without.
-        not_after=document.get("not_after") or document["due_at"] + KEEP_TRYING,
-        since=document["since"],
+        create_time=document["created"],
+        schedule_time=document["due_at"],
+        due_time=document["due"],
+        # Documents of the first version have no such field.
+        expire_time=document.get("not_after") or document["due_at"] + KEEP_TRYING,
+        state_time=document["since"],
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
         released_key=document.get("released_key"),
-        attempt=count(document, "attempt"),
-        takebacks=count(document, "takebacks"),
-        version=count(document, "version"),
+        attempt=decode_count(document, "attempt"),
+        lease_expirations=decode_count(document, "takebacks"),
+        version=decode_count(document, "version"),
         claim=document.get("claim"),
-        begun=begun_of(document) if state is State.SENDING else None,
+        begun=decode_begun(document) if state is State.SENDING else None,
         date=document.get("date"),
         reason=document["reason"],
-        attempts=tuple(map(decode_attempt, documents(document, "attempts"))),
-        **wishes(document),
+        attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
+        **decode_optional_fields(document),
     )
 
 
-def state_of(document: Mapping[str, Any]) -> State:
+def decode_state(document: Mapping[str, Any]) -> State:
     try:
         return State(document["state"])
     except ValueError:
-        raise wrong("state", document["state"]) from None
+        raise make_field_error("state", document["state"]) from None
 
 
-def wishes(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Decode what a caller may have asked for beside whom, what and when."""
-    check_optional_moment(document, "dedup_until")
+def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Job for the optional fields of a request."""
+    check_optional_time(document, "dedup_until")
     return {
         "template": document["template"],
-        "variables": text_map(document, "variables"),
-        "labels": text_map(document, "labels"),
+        "variables": decode_text_map(document, "variables"),
+        "labels": decode_text_map(document, "labels"),
         "reply_to": document.get("reply_to") or "",
         "request_id": document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",
         "dedup_until": document.get("dedup_until"),
-        "not_after_asked": flag(document, "not_after_asked"),
+        "has_own_expire_time": decode_flag(document, "not_after_asked"),
         "priority": Priority(document.get("priority") or Priority.NORMAL),
     }
 
 
-def begun_of(document: Mapping[str, Any]) -> datetime | None:
-    """Return when the body of a claimed job was about to be written; None: it was not."""
-    check_optional_moment(document, "begun")
+def decode_begun(document: Mapping[str, Any]) -> datetime | None:
+    """Return when the fence of a claimed job was written; None if it was not."""
+    check_optional_time(document, "begun")
     return document.get("begun")
 
 
-def unreadable(document: Mapping[str, Any], error: Exception) -> str:
-    """Say what is wrong with *document*, which *error* says is none; one set aside has its state.
+def explain_unreadable(document: Mapping[str, Any], error: Exception) -> str:
+    """Describe why *document* cannot be read, given the *error* that decoding it raised.
 
-    The state that it had is in `aside`, and what made it unreadable is in another field.
+    The error for a quarantined document is only its state. Its previous state is in `aside`, so
+    decoding with that state shows the field that is wrong.
     """
-    if document.get("state") != ASIDE:
-        return problem_of(error)
+    if document.get("state") != QUARANTINED:
+        return describe_decode_error(error)
     try:
         decode({**document, "state": document["aside"]})
-    except UNREADABLE as cause:
-        return f"it is set aside, because {problem_of(cause)}"
-    if (why := unfit_for(document)) is not None:
-        return f"it is set aside, because {why}; it is tried again every ten minutes"
-    return "it was set aside and is mended: the next sweep takes it up again"
+    except DECODE_ERRORS as cause:
+        return f"it is quarantined, because {describe_decode_error(cause)}"
+    if (why := find_quarantine_reason(document)) is not None:
+        return f"it is quarantined, because {why}; it is tried again every ten minutes"
+    return "it was quarantined and is repaired: the next sweep releases it"
 
 
-def unfit_for(document: Mapping[str, Any]) -> str | None:
-    """Return why a readable document was set aside; None: it only could not be read."""
+def find_quarantine_reason(document: Mapping[str, Any]) -> str | None:
+    """Return why a readable document is quarantined; None if it was only unreadable."""
     unfit = document.get("unfit")
-    return str(unfit.get("why"))[:LONGEST_WHY] if isinstance(unfit, dict) else None
+    return str(unfit.get("why"))[:MAX_REASON_LENGTH] if isinstance(unfit, dict) else None
 
 
-def problem_of(error: Exception) -> str:
-    """Say what made a document unreadable; never a value of a caller."""
+def describe_decode_error(error: Exception) -> str:
+    """Describe what makes a document unreadable, without any value from a caller."""
     return f"its field {error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def sorted_out(seen: Iterable[Document]) -> tuple[list[Pair], list[Unreadable]]:
-    """Decode what can be read, with its document; give the others with what is wrong with them.
+def decode_each(documents: Iterable[Document]) -> tuple[list[DecodedJob], list[UnreadableDocument]]:
+    """Return the readable documents with their jobs, and the others with the reason.
 
-    One document that cannot be read must not stop all the others.
+    So one document that cannot be read does not stop all the others.
     """
-    readable: list[Pair] = []
-    unreadable: list[Unreadable] = []
-    for document in seen:
+    readable: list[DecodedJob] = []
+    unreadable: list[UnreadableDocument] = []
+    for document in documents:
         try:
             readable.append((document, decode(document)))
-        except UNREADABLE as error:
-            unreadable.append((document, problem_of(error)))
+        except DECODE_ERRORS as error:
+            unreadable.append((document, describe_decode_error(error)))
     return readable, unreadable
 
 
 def encode_attempt(attempt: Attempt) -> dict[str, Any]:
     return {
-        "begun": attempt.begun,
-        "ended": attempt.ended,
-        "kind": attempt.kind.value,
+        "begun": attempt.start_time,
+        "ended": attempt.end_time,
+        "kind": STORED_KINDS[attempt.kind],
         "relay": attempt.relay,
         "code": attempt.code,
-        "enhanced": attempt.enhanced,
+        "enhanced": attempt.enhanced_code,
         "text": attempt.text,
     }
 
 
 def decode_attempt(document: Mapping[str, Any]) -> Attempt:
-    # Field by field: a newer version of us may have written more.
-    check_moments(document, ("begun", "ended"))
+    # Field by field: a newer version may have written more fields.
+    check_times(document, ("begun", "ended"))
     check_texts(document, ("relay", "text"))
     check_optional_texts(document, ("enhanced",))
     return Attempt(
-        begun=document["begun"],
-        ended=document["ended"],
-        kind=Kind(document["kind"]),
+        start_time=document["begun"],
+        end_time=document["ended"],
+        kind=decode_kind(document),
         relay=document["relay"],
-        code=optional_count(document, "code"),
-        enhanced=document["enhanced"],
+        code=decode_optional_count(document, "code"),
+        enhanced_code=document["enhanced"],
         text=document["text"],
     )
 
 
-LONGEST_TEXT = 2_000
-LARGEST_COUNT = 2**53  # a double holds each number up to there
-UNKNOWN_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+def decode_kind(document: Mapping[str, Any]) -> Kind:
+    stored = document["kind"]
+    if (kind := KINDS.get(stored) if isinstance(stored, str) else None) is None:
+        raise make_field_error("kind", stored)
+    return kind
 
 
-def a_text(document: Mapping[str, Any], name: str) -> str:
-    """Give the text of that *name*, as far as a message takes it; "" when there is none."""
+# The readers below never fail. They serve documents for which a partial answer is better than an
+# error: suppressions, recipients, runs, and jobs to be erased.
+MAX_SHOWN_LENGTH = 2_000
+MAX_SHOWN_COUNT = 2**53  # a double holds every integer up to this
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_text(document: Mapping[str, Any], name: str) -> str:
+    """Return the text in field *name*, cut to the length a message can carry; "" if it has none."""
     value = document.get(name)
-    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
+    return value[:MAX_SHOWN_LENGTH] if isinstance(value, str) else ""
 
 
-def a_moment(document: Mapping[str, Any], name: str) -> datetime:
-    """Give the moment of that *name*; the begin of 1970 when there is none."""
+def read_time(document: Mapping[str, Any], name: str) -> datetime:
+    """Return the time in field *name*; UNKNOWN_TIME if it has none."""
     value = document.get(name)
-    return value if isinstance(value, datetime) else UNKNOWN_MOMENT
+    return value if isinstance(value, datetime) else UNKNOWN_TIME
 
 
-def a_latest_moment(document: Mapping[str, Any], name: str) -> datetime:
-    """Return the moment of that *name*, or the latest of several: a block lasts until then."""
+def read_latest_time(document: Mapping[str, Any], name: str) -> datetime:
+    """Return the time in field *name*, or the latest one of an array.
+
+    MongoDB matches an array by any of its elements, so an array ends with its latest time.
+    """
     value = document.get(name)
-    moments = [each for each in value if isinstance(each, datetime)] if is_list(value) else []
-    return max(moments) if moments else a_moment(document, name)
+    times = [each for each in value if isinstance(each, datetime)] if is_list(value) else []
+    return max(times) if times else read_time(document, name)
 
 
 def is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
-def a_count(document: Mapping[str, Any], name: str) -> int:
-    """Return the count of that *name*; 0 where there is none."""
+def read_count(document: Mapping[str, Any], name: str) -> int:
+    """Return the count in field *name*; 0 if it has none."""
     value = document.get(name)
-    is_count = isinstance(value, int | float) and 0 <= value <= LARGEST_COUNT
+    is_count = isinstance(value, int | float) and 0 <= value <= MAX_SHOWN_COUNT
     return int(value) if is_count and value is not None else 0

@@ -1,4 +1,4 @@
-"""The connection to MongoDB: opened once, patient at the start, every wait limited."""
+"""The connection to MongoDB: opened once, with a limit for every wait."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -23,53 +23,54 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
-from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, mongo_words
+from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, describe_mongo_error
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
     INDEXES,
-    RETIRED,
+    RETIRED_INDEXES,
     JobDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
 )
 from gcsched.adapters.mongo.driver_errors import (
+    ENCODING_ERRORS,
     LOGIN_REFUSED,
     SENTENCES,
-    UNFIT,
     Problem,
     Refusals,
-    problem_of,
+    classify_error,
 )
-from gcsched.adapters.mongo.field_checks import NO_TEXT_HANDLER
+from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
 from gcsched.adapters.mongo.topology import (
-    ALLOWED,
     STANDALONE,
+    STANDALONE_RISK,
     WITHOUT_REPLICA_SET,
-    Kind,
-    Looks,
-    kind_of_seeds,
+    DeploymentCheck,
+    DeploymentKind,
+    classify_hosts,
 )
-from gcsched.adapters.mongo.uri import SCHEMES, options_of, seeds
+from gcsched.adapters.mongo.uri import SCHEMES, build_seed_uris, parse_options
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
-from gcsched.adapters.store_url import ask_driver, take_apart
+from gcsched.adapters.store_url import call_driver, parse_url
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
 DEFAULT_DATABASE = "gcsched"
-MALFORMED = (
-    "GCSCHED_MONGO_URI is no connection string that MongoDB's driver takes: check host, database"
-    " and options, and write special characters of user and password as %XX"
+MALFORMED_URI = (
+    "GCSCHED_MONGO_URI is not a connection string that MongoDB's driver accepts: check host,"
+    " database and options, and write special characters of user and password as %XX"
 )
-ASKING = "asking what MongoDB is"
+CHECKING_DEPLOYMENT = "checking the kind of MongoDB deployment"
 NOT_PRIMARY = (
-    "it takes no writes, because it is not the primary of its set: look at rs.status(), and name"
-    " all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
+    "it accepts no writes, because it is not the primary of its replica set: check rs.status(), and"
+    " name all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
 )
 WTIMEOUT_MS = 5_000
-OPTIONS = {  # a value in the connection string wins
+# The driver's own limits are 20 s and more, or none. A value in the connection string wins.
+DEFAULT_OPTIONS = {
     "appname": "gcsched",
     "serverselectiontimeoutms": 3_000,
     "connecttimeoutms": 2_000,
@@ -79,7 +80,7 @@ OPTIONS = {  # a value in the connection string wins
 
 
 REFUSALS: ContextVar[Refusals | None] = ContextVar("refusals of MongoDB", default=None)
-"""Where `store_errors` notes what MongoDB refuses: set for all that is begun after `open_mongo`."""
+"""Where `store_errors` records refusals; set for every task that starts after `open_mongo`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,99 +93,100 @@ class Mongo:
     suppressions: Collection
     runs: Collection
     uri: str = field(repr=False)
-    may_be_standalone: bool = False
+    allow_standalone: bool = False
     refusals: Refusals = field(default_factory=Refusals)
     write_failures: WriteFailures = field(default_factory=WriteFailures)
-    looks: Looks = field(default_factory=Looks)
+    deployment_check: DeploymentCheck = field(default_factory=DeploymentCheck)
 
-    async def check_kind(self) -> None:
-        """Refuse a MongoDB that cannot keep what it confirmed.
+    async def check_deployment(self) -> None:
+        """Refuse a MongoDB that can lose what it confirmed (ADR 0021).
 
-        Raises SettingsProblems at a standalone one that is not allowed, StoreUnavailable at one
-        without a configuration.
+        Raises SettingsProblems for a standalone server that is not allowed, and StoreUnavailable
+        for a replica set without a configuration.
         """
-        self.looks.begin()
-        with store_errors(ASKING):
+        self.deployment_check.start()
+        with store_errors(CHECKING_DEPLOYMENT):
             try:
-                answer = await self.database.client.admin.command("hello")
-                kind, is_seen = kind_of_seeds([answer]), True
+                hello = await self.database.client.admin.command("hello")
+                kind, is_seen = classify_hosts([hello]), True
             except ConnectionFailure:
-                # The driver leaves out a host that is no member of a set, or waits for its primary.
-                kind, is_seen = kind_of_seeds(await self._hello_of_seeds()), False
-                if kind is None or kind is Kind.KEEPS:
+                # The driver ignores a host that is not a member of the named replica set, and waits
+                # for a primary. Ask each host alone, to find out what it is.
+                kind, is_seen = classify_hosts(await self._hello_each_seed()), False
+                if kind is None or kind is DeploymentKind.REPLICATED:
                     raise
-        if why := self.looks.words(kind):
-            raise StoreUnavailable(ASKING, why=why)
-        if kind is Kind.STANDALONE:
-            self._bear_standalone(is_seen=is_seen)
+        if why := self.deployment_check.describe(kind):
+            raise StoreUnavailable(CHECKING_DEPLOYMENT, why=why)
+        if kind is DeploymentKind.STANDALONE:
+            self._check_standalone(is_seen=is_seen)
 
-    def _bear_standalone(self, *, is_seen: bool) -> None:
-        if not self.may_be_standalone:
+    def _check_standalone(self, *, is_seen: bool) -> None:
+        if not self.allow_standalone:
             raise SettingsProblems([f"GCSCHED_MONGO_URI cannot be used: {STANDALONE}"])
         if not is_seen:
-            raise StoreUnavailable(ASKING, why=WITHOUT_REPLICA_SET)
-        structlog.get_logger().warning("standalone MongoDB allowed", risk=ALLOWED)
+            raise StoreUnavailable(CHECKING_DEPLOYMENT, why=WITHOUT_REPLICA_SET)
+        structlog.get_logger().warning("standalone MongoDB allowed", risk=STANDALONE_RISK)
 
-    async def _hello_of_seeds(self) -> list[Document | BaseException]:
+    async def _hello_each_seed(self) -> list[Document | BaseException]:
         async def hello(uri: str) -> Document:
-            client = client_for(uri)
+            client = create_client(uri)
             try:
-                answer: Document = await client.admin.command("hello")
-                return answer
+                reply: Document = await client.admin.command("hello")
+                return reply
             finally:
                 client.close()
 
-        return await asyncio.gather(*map(hello, seeds(self.uri)), return_exceptions=True)
+        return await asyncio.gather(*map(hello, build_seed_uris(self.uri)), return_exceptions=True)
 
     async def prepare(self) -> None:
-        """Prepare the models, and the indexes as far as MongoDB takes them at once.
+        """Prepare the models, and create the indexes that MongoDB accepts at once.
 
-        What stands in the way of an index keeps no process from starting: `MongoIndexes` looks
-        after it from then on. Running it again is harmless.
+        An index that cannot be created does not stop the process from starting: `IndexKeeper`
+        creates it later. Safe to run again.
         """
         with store_errors("preparing the database"):
             await init_beanie(
                 database=self.database, document_models=list(DOCUMENTS), skip_indexes=True
             )
-            await self.runs.find_one({"_id": ""})  # a user without rights must not begin to serve
+            await self.runs.find_one({"_id": ""})  # fails here if the user may not read
             for name, models in INDEXES.items():
-                with suppress(OperationFailure, NetworkTimeout):  # in the way, or long to build
+                with suppress(OperationFailure, NetworkTimeout):  # it conflicts, or takes long
                     await self.database[name].create_indexes(list(models))
-            for name in RETIRED:
-                with suppress(OperationFailure):  # it is gone, or does no harm but costs time
+            for name in RETIRED_INDEXES:
+                with suppress(OperationFailure):  # it is gone, or only costs time
                     await self.jobs.drop_index(name)
 
     async def ping(self) -> None:
-        """Look whether it answers, takes writes, and still is what it was at the start."""
-        doing = "looking for MongoDB"
-        self.looks.begin()
+        """Check that MongoDB replies, accepts writes, and is of the kind it was at the start."""
+        doing = "checking MongoDB"
+        self.deployment_check.start()
         with store_errors(doing):
             hello = await self.database.command("hello")
-        kind = kind_of_seeds([hello])
-        if why := self.looks.words(kind):
+        kind = classify_hosts([hello])
+        if why := self.deployment_check.describe(kind):
             raise StoreUnavailable(doing, why=why)
-        if kind is Kind.STANDALONE and not self.may_be_standalone:
+        if kind is DeploymentKind.STANDALONE and not self.allow_standalone:
             raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
-        if not hello.get("isWritablePrimary"):  # a mongos says that it is one
+        if not hello.get("isWritablePrimary"):  # true for a mongos as well
             raise StoreUnavailable(doing, why=NOT_PRIMARY)
 
 
-def durable() -> WriteConcern:
-    """Acknowledged by a majority and in their journals, or an error after a while."""
+def durable_write_concern() -> WriteConcern:
+    """Return the write concern of every write: a majority has it in its journals, or an error."""
     return WriteConcern(w="majority", j=True, wtimeout=WTIMEOUT_MS)
 
 
 @asynccontextmanager
-async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncIterator[Mongo]:
-    """Open the client for *uri*; nothing is sent until the first use."""
-    client = client_for(uri)
+async def open_mongo(uri: str, *, allow_standalone: bool = False) -> AsyncIterator[Mongo]:
+    """Open the client for *uri*; it connects at the first use."""
+    client = create_client(uri)
     try:
         database = client.get_default_database(DEFAULT_DATABASE).with_options(
-            # A claim must see what was just written, whatever the string says of secondaries.
+            # A claim must see what was just written, whatever the URI says about secondaries.
             read_preference=ReadPreference.PRIMARY,
-            write_concern=durable(),
+            write_concern=durable_write_concern(),
             codec_options=client.codec_options.with_options(
-                unicode_decode_error_handler=NO_TEXT_HANDLER
+                unicode_decode_error_handler=INVALID_UTF8_HANDLER
             ),
         )
         mongo = Mongo(
@@ -194,7 +196,7 @@ async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncItera
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
             uri=uri,
-            may_be_standalone=may_be_standalone,
+            allow_standalone=allow_standalone,
         )
         REFUSALS.set(mongo.refusals)
         WRITE_FAILURES.set(mongo.write_failures)
@@ -203,60 +205,60 @@ async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncItera
         client.close()
 
 
-def client_for(uri: str) -> AsyncIOMotorClient[Document]:
-    """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
-    return ask_driver(partial(open_client, uri), malformed, own=PyMongoError)
+def create_client(uri: str) -> AsyncIOMotorClient[Document]:
+    """Create the client; raises SettingsProblems if the driver does not accept *uri*."""
+    return call_driver(partial(build_client, uri), make_uri_error, driver_error=PyMongoError)
 
 
-def malformed(error: Exception) -> SettingsProblems:
-    """Name no more than the kind of *error*: the driver's words may quote the password."""
-    return SettingsProblems([f"{MALFORMED} ({type(error).__name__})"])
+def make_uri_error(error: Exception) -> SettingsProblems:
+    """Return an error with only the type of *error*: its text may quote the password."""
+    return SettingsProblems([f"{MALFORMED_URI} ({type(error).__name__})"])
 
 
-def limits_beside(uri: str) -> dict[str, Any]:
-    """Return our own limits, but for those that *uri* sets. Raises Contradiction."""
-    options = options_of(take_apart(uri, SCHEMES))
-    # To the driver 0 means no limit at all, or no time at all.
-    said = {name.lower() for name, value in options if unquote(value).strip("0")}
-    return {name: value for name, value in OPTIONS.items() if name not in said}
+def choose_limits(uri: str) -> dict[str, Any]:
+    """Return our own limits, except those that *uri* sets. Raises InvalidSetting."""
+    options = parse_options(parse_url(uri, SCHEMES))
+    # A 0 counts as not set: to the driver it means no limit, or no time at all.
+    given = {name.lower() for name, value in options if unquote(value).strip("0")}
+    return {name: value for name, value in DEFAULT_OPTIONS.items() if name not in given}
 
 
-def open_client(uri: str) -> AsyncIOMotorClient[Document]:
-    # A date that Python does not know must not stop those who read it together with others.
+def build_client(uri: str) -> AsyncIOMotorClient[Document]:
+    # A date outside Python's range must not fail a read of many documents: it is clamped here, and
+    # the codec refuses that document alone.
     clamped = DatetimeConversion.DATETIME_CLAMP
     return AsyncIOMotorClient(
         uri,
         tz_aware=True,
         datetime_conversion=clamped,
-        # Nor must octets that are no text, which another program may store. `open_mongo`
-        # sets a handler of ours for documents, which the client itself does not take.
+        # The same for octets that are not UTF-8, which another program may store. `open_mongo` sets
+        # our own handler for documents; the client itself does not accept one.
         unicode_decode_error_handler="replace",
-        **limits_beside(uri),
+        **choose_limits(uri),
     )
 
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Translate the driver's errors.
+    """Translate the driver's errors; *doing* names the attempt in the error text.
 
-    They become StoreUnavailable where MongoDB did not confirm in time, and StoreRefused where it
-    answers that it does not do it.
+    They become StoreUnavailable if MongoDB did not confirm in time, and StoreRefused if it refused.
     """
     try:
         yield
-    except (PyMongoError, *UNFIT) as error:
-        if (problem := problem_of(error)) is None:
-            raise StoreUnavailable(doing, why=mongo_words(error)) from error
-        raise refused(doing, problem, error) from error
+    except (PyMongoError, *ENCODING_ERRORS) as error:
+        if (problem := classify_error(error)) is None:
+            raise StoreUnavailable(doing, why=describe_mongo_error(error)) from error
+        raise record_refusal(doing, problem, error) from error
 
 
-def refused(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
-    """Make the error that tells a refusal, and note it where operators see it."""
+def record_refusal(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
+    """Return the error for a refusal, and record it for /readyz and the log."""
     is_login = getattr(cause, "code", None) == AUTHENTICATION_FAILED
     sentence = LOGIN_REFUSED if is_login else SENTENCES[problem]
     if isinstance(cause, ConfigurationError) and problem is Problem.OTHER:
-        sentence = mongo_words(cause)
+        sentence = describe_mongo_error(cause)
     error = StoreRefused(doing, problem, sentence)
     if (refusals := REFUSALS.get()) is not None:
-        refusals.note(error, doing, cause)
+        refusals.record(error, doing, cause)
     return error

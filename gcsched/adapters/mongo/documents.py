@@ -1,4 +1,13 @@
-"""The collections: their fields and indexes, as Beanie documents. Private to this package."""
+"""The collections, with the reason for every field and index. Private to this package.
+
+Beanie creates nothing from this module: `Mongo.prepare` and `MongoIndexes` create the indexes, and
+`codec` maps the fields of a job to the names in the domain. Names that are stored stay as they are,
+because processes of the previous version read and write the same documents during an upgrade. A
+new field is therefore optional, and a changed index gets a new name.
+
+Times are UTC and have milliseconds. A field that has no value is absent, not null: the partial
+indexes below test for `$exists`.
+"""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -7,77 +16,96 @@ from beanie import Document
 from pydantic import Field
 from pymongo import ASCENDING, IndexModel
 
-# The planner keeps a plan that won among few documents, so statements name their index.
+# MongoDB's planner caches a plan that won while a collection was small, and keeps it when the
+# collection has grown. So every statement names its index with one of these hints, and a missing
+# index is an error at once instead of a slow scan.
 BY_ID = "_id_"
 BY_CLAIM = "claim"
 BY_DEDUP_KEY = "dedup_key"
 BY_LEASE = "lease"
 BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
-BY_URGENCY = "priority_state_due"
-BY_ASKED_ID = "request_id_id"
+BY_PRIORITY = "priority_state_due"
+BY_REQUEST_ID_AND_ID = "request_id_id"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
 BY_ERASED = "email_folded"
 
-# Those above took their places: an index cannot change its keys. `state_due` did too, but processes
-# of the version before name it in every claim, so it is left to whoever knows that none is running.
-RETIRED = ("empid_created", "email_created")
+# An index cannot change its keys, so `empid_id` and `email_id` replaced these. `state_due_id`
+# replaced `state_due` as well, but processes of the previous version name that one in every claim:
+# an operator drops it when none of them runs any more.
+RETIRED_INDEXES = ("empid_created", "email_created")
 
 
 class NamedDocument(Document):
-    """A document whose name means something: a job id, an employee, an address, a day."""
+    """A document whose id means something: a job id, an employee, an address, a day."""
 
     id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
 
 
 class JobDocument(NamedDocument):
-    state: str
-    empid: str
-    email: str
-    folded: str | None = None
-    message: str
-    name: str
-    created: datetime
-    due_at: datetime
-    due: datetime
-    not_after: datetime | None = None
-    since: datetime
-    message_id: str
+    """One job, from the call until `delete_after`. Its id sorts by creation.
+
+    If the domain has another name for a field, its comment begins with that name. A quarantined job
+    has two more fields, see `quarantine`: `aside` (its state before) and `unfit` (why, and when).
+    """
+
+    state: str  # a `State`, or UNREADABLE for a quarantined job
+    empid: str  # the employee, by the id that callers use
+    email: str  # as the caller wrote it; "" once the employee is forgotten
+    folded: str | None = None  # the address without case, for lists and suppressions (ADR 0025)
+    message: str  # the text of the mail; "" once the employee is forgotten
+    name: str  # of the employee, for the greeting; "" once forgotten
+    created: datetime  # create_time
+    due_at: datetime  # schedule_time: what the caller asked for
+    due: datetime  # due_time: when the service acts next
+    not_after: datetime | None = None  # expire_time; the first version stored none
+    since: datetime  # state_time: when `state` was entered
+    message_id: str  # the same in every attempt, so that a mailbox can drop a repeated mail
+    # `dedup_key` is present while it keeps other jobs out. `released_key` is where a job that ended
+    # keeps its key, so that a retry can take it again. `dedup_until` ends an employee's window.
     dedup_key: str | None = None
     released_key: str | None = None
-    template: str = "doc"
-    variables: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
-    reply_to: str | None = None
-    request_id: str | None = None
-    fingerprint: str | None = None
+    template: str = "doc"  # the name of its template
+    variables: dict[str, str] | None = None  # values for the template
+    labels: dict[str, str] | None = None  # for the caller, returned as they were given
+    reply_to: str | None = None  # the Reply-To header
+    request_id: str | None = None  # the caller's id of the request, unique while the key is held
+    fingerprint: str | None = None  # a digest of the content, to refuse a reused request id
     dedup_until: datetime | None = None
-    not_after_asked: bool | None = None
-    priority: str | None = None
-    attempt: int = 0
-    takebacks: int = 0
-    version: int = 0
+    not_after_asked: bool | None = None  # has_own_expire_time: a daily run must not move it
+    priority: str | None = None  # stored for URGENT jobs only, which keeps their index small
+    attempt: int = 0  # attempts that count towards the limit
+    takebacks: int = 0  # lease_expirations
+    version: int = 0  # rises with every change of state: writers match it against what they read
+    # The three fields of a claim exist while the job is SENDING. `claim` is the token of the batch,
+    # `lease` ends by the server's clock, and `begun` is the fence: it is written before the body.
     claim: str | None = None
     lease: datetime | None = None
     begun: datetime | None = None
-    date: datetime | None = None
-    reason: str = ""
+    date: datetime | None = None  # the Date header: the fence stores it, a resend repeats it
+    reason: str = ""  # why the job is in `state`, for people
+    # The history, the latest last: begun, ended, kind (LATER and OURS are DEFERRED and RELAY in the
+    # domain), relay, code, enhanced and text of each attempt.
     attempts: list[dict[str, Any]] = Field(default_factory=list)
-    delete_after: datetime | None = None
+    delete_after: datetime | None = None  # set in final states only
 
     class Settings:
         name = "jobs"
         keep_nulls = False
         indexes: ClassVar = [
+            # Admission inserts without looking: this index decides which of several callers was
+            # first. It also finds the holder of a key (`MongoKeyHolders`, `change`) and expired
+            # keys (`release_expired_keys`). Partial, because many jobs have released their key.
             IndexModel(
                 [("dedup_key", ASCENDING)],
                 name=BY_DEDUP_KEY,
                 unique=True,
                 partialFilterExpression={"dedup_key": {"$exists": True}},
             ),
-            # Who lets the key go, lets the request id go with it.
+            # The same for request ids. A job that releases its key leaves this index too, so that
+            # the id can be used again. Serves `MongoKeyHolders` and the holder in `change`.
             IndexModel(
                 [("request_id", ASCENDING)],
                 name=BY_REQUEST_ID,
@@ -87,90 +115,117 @@ class JobDocument(NamedDocument):
                     "dedup_key": {"$exists": True},
                 },
             ),
-            # For lists: those that let the id go, too. That one above holds one job of each id.
+            # Lists by request id. They include the jobs that released their key, which the unique
+            # index above does not hold.
             IndexModel(
                 [("request_id", ASCENDING), ("_id", ASCENDING)],
-                name=BY_ASKED_ID,
+                name=BY_REQUEST_ID_AND_ID,
                 partialFilterExpression={"request_id": {"$exists": True}},
             ),
-            # The id comes last in all lists, so that a page can begin after any job.
+            # Claims, the daily run, sweeps, quarantine, counts per state and lists by state. The id
+            # comes last in every list index, so that a page can start after any job.
             IndexModel(
                 [("state", ASCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
                 name=BY_STATE_AND_DUE,
             ),
-            # Beanie keeps one index for each list of fields, so this one begins otherwise.
+            # Claims of urgent jobs, which must not wait behind a backlog of normal ones. It starts
+            # with `priority` because Beanie keeps only one index for each list of fields.
             IndexModel(
                 [("priority", ASCENDING), ("state", ASCENDING), ("due", ASCENDING)],
-                name=BY_URGENCY,
+                name=BY_PRIORITY,
                 partialFilterExpression={"priority": "URGENT"},
             ),
+            # The jobs that a claim has taken, its renewal and its release; repairs of stale claims.
+            # Partial, so that it holds only the jobs that are being sent.
             IndexModel(
                 [("claim", ASCENDING)],
                 name=BY_CLAIM,
                 partialFilterExpression={"claim": {"$exists": True}},
             ),
+            # Sweeps: jobs whose lease has expired, and leases that never would.
             IndexModel(
                 [("lease", ASCENDING)],
                 name=BY_LEASE,
                 partialFilterExpression={"lease": {"$exists": True}},
             ),
+            # Lists by employee; counting and erasing the jobs of a forgotten employee.
             IndexModel([("empid", ASCENDING), ("_id", ASCENDING)], name=BY_EMPID),
-            # Processes of the version before list by it.
+            # No statement of this version: processes of the previous one list by address with it.
             IndexModel([("email", ASCENDING), ("_id", ASCENDING)], name=BY_EMAIL),
-            # What has no `folded` yet stands together, as null.
+            # Lists and counts by address. Documents without `folded` are in it as null, so that the
+            # same statement reads them too, and `MongoAddressFolding.fill` finds them.
             IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
-            # What a process of the version before erased but for `folded`; else it is empty.
+            # `MongoAddressFolding.clear_erased`: a process of the previous version empties `email`
+            # but does not know `folded`. Empty unless such a process runs.
             IndexModel(
                 [("email", ASCENDING), ("folded", ASCENDING)],
                 name=BY_ERASED,
                 partialFilterExpression={"email": "", "folded": {"$gt": ""}},
             ),
+            # MongoDB's TTL monitor deletes jobs at the end of their retention.
             IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
         ]
 
 
 class RecipientDocument(NamedDocument):
-    """The user details that callers gave: one document per employee."""
+    """The user details that callers gave: one document per employee, under the `empid`.
 
-    name: str
+    `MongoRecipients` also stores the lists `saves` and `other_saves`, which make a repeated write
+    count once.
+    """
+
+    name: str  # of the latest job, as is `email`
     email: str
-    folded: str | None = None
-    first_seen: datetime
+    folded: str | None = None  # the address without case; no statement finds recipients by it yet
+    first_seen: datetime  # create time of the first job and of the latest
     last_seen: datetime
-    accepted: int = 0
+    accepted: int = 0  # jobs accepted for this employee
 
     class Settings:
         name = "recipients"
         indexes: ClassVar = [
+            # No statement of the service: an operator finds a recipient by address with it.
             IndexModel([("email", ASCENDING)], name="email"),
+            # `MongoAddressFolding.fill` finds the documents without `folded`.
             IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
         ]
 
 
 class SuppressionDocument(NamedDocument):
-    """An address that gets no mail: one document for each spelling that was blocked."""
+    """An address that gets no mail: one document per spelling, under the address as written.
 
-    folded: str | None = None
-    reason: str
-    job_id: str
-    since: datetime
-    until: datetime
+    Processes of the previous version look only for that spelling, so the id is not folded.
+    """
+
+    folded: str | None = None  # the address without case, by which it is found
+    reason: str  # the relay's reply, or the text of the caller
+    job_id: str  # the job whose relay refused the address; "" when a caller added it
+    since: datetime  # create_time
+    until: datetime  # expire_time
 
     class Settings:
         name = "suppressions"
         indexes: ClassVar = [
+            # MongoDB's TTL monitor deletes expired suppressions. It runs once a minute, so every
+            # statement tests `until` as well.
             IndexModel([("until", ASCENDING)], name="until", expireAfterSeconds=0),
+            # Every claim looks up its addresses here in any spelling (`find_active`); `add_one` and
+            # `remove` find other spellings, and `MongoAddressFolding.fill` what lacks the field.
             IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
         ]
 
 
 class RunDocument(NamedDocument):
-    """A daily run (``daily:<date>``), the latest sweep (``sweep``), or the ``pause`` of sending."""
+    """What all processes must agree on, read by id only, so that no other index is needed.
 
-    started: datetime
-    finished: datetime | None = None
-    moved: int = 0
-    by: str | None = None
+    The id is ``daily:<date>`` for a daily run, ``daily:manual:<time>`` for one that an operator
+    started, ``sweep`` for the latest sweep, or ``pause`` while sending is paused.
+    """
+
+    started: datetime  # of a pause: its start time
+    finished: datetime | None = None  # absent while a daily run is in progress, or was interrupted
+    moved: int = 0  # jobs that a daily run made due
+    by: str | None = None  # of a pause, as is `reason`
     reason: str | None = None
 
     class Settings:
@@ -184,4 +239,4 @@ INDEXES = {
     for document in DOCUMENTS
     if getattr(document.Settings, "indexes", ())
 }
-"""The indexes of each collection that has some. Others that exist may be of a newer version."""
+"""The indexes of each collection that has any. Others may exist: a newer version creates them."""

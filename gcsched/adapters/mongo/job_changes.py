@@ -1,4 +1,4 @@
-"""Change jobs as callers wish, each if it is still as it was seen."""
+"""Changes of jobs by callers, each written only if the job is still as it was read."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,183 +11,189 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from gcsched.adapters.mongo.admissions import free_if_over
-from gcsched.adapters.mongo.caseless import spelled_like
-from gcsched.adapters.mongo.codec import UNREADABLE, decode, sorted_out, unreadable
+from gcsched.adapters.mongo.admissions import release_expired_keys
+from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode, decode_each, explain_unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.driver_errors import (
     DUPLICATE_KEY,
     Problem,
-    is_of_document_code,
-    problem_of_code,
+    classify_code,
+    is_document_error_code,
 )
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.outcomes import concluded
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import are_alike
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.adapters.mongo.folded_queries import filter_any_spelling
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.outcomes import encode_outcome
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import is_same_address
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
-from gcsched.usecases.management.partly import MOST_NAMED, PartlyChanged
+from gcsched.usecases.management.partial_change import MAX_NAMED, PartialChange
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoSteering:
+class MongoJobChanges:
+    """The ports `JobChanges`, `BulkJobChanges` and `InFlightJobs` on MongoDB."""
+
     mongo: Mongo
     retention: timedelta
 
     async def find(self, job_id: str) -> Job | None:
-        """Read the job as the primary has it; raises UnreadableJob."""
+        """Read the job from the primary; raises UnreadableJob."""
         with store_errors("reading a job"):
             document = await self.mongo.jobs.find_one({"_id": job_id}, hint=BY_ID)
         if document is None:
             return None
         try:
             return decode(document)
-        except UNREADABLE as error:
-            raise UnreadableJob(job_id, unreadable(document, error)) from error
+        except DECODE_ERRORS as error:
+            raise UnreadableJob(job_id, explain_unreadable(document, error)) from error
 
-    async def is_settled(self, job: Job) -> bool:
-        """Tell whether a majority has *job* as it is."""
+    async def is_committed(self, job: Job) -> bool:
+        """Return whether a majority of the replica set has *job* in this version."""
         jobs = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
         with store_errors("reading a job"):
-            return await jobs.find_one(as_it_was(job), {"_id": 1}, hint=BY_ID) is not None
+            return await jobs.find_one(filter_unchanged(job), {"_id": 1}, hint=BY_ID) is not None
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
-        """Make *changed* of the job if it is as it was *seen*; False when it is not.
+        """Replace *seen* by *changed*; return False if the job is not as it was *seen*.
 
         Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
-        query, change = as_it_was(seen), change_to(changed, self.retention)
+        query, change = filter_unchanged(seen), build_change(changed, self.retention)
         with write_errors("changing a job"), pymongo.timeout(within.total_seconds()):
             try:
-                answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
+                result = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
             except DuplicateKeyError:
-                # A job that keeps its key has just lost it: that is a change like any other.
-                takes = changed.dedup_key != seen.dedup_key
-                if not takes or await self._free([changed]):
+                # A job that only keeps its key has just lost it: it is not as it was seen.
+                takes_key = changed.dedup_key != seen.dedup_key
+                if not takes_key or await self._release_expired_keys([changed]):
                     return False
-                if (holder := await self._holder(changed)) is None:
+                if (holder := await self._find_holder(changed)) is None:
                     return False
                 raise DuplicateJob(seen.id, holder) from None
-        return answer.matched_count == 1
+        return result.matched_count == 1
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
-        """Change jobs (seen, changed) that are as they were seen; whose key is taken, stays.
+        """Change the jobs (seen, changed) that are as they were seen; skip those with a taken key.
 
-        Gives how many were changed, and how many are to be looked at again: they were not as they
-        were seen, or their key has just become free. Raises PartlyChanged where some documents
-        cannot be changed, after all others were.
+        Returns how many were changed, and how many must be read again: they were not as they were
+        seen, or their key has just become free. Raises PartialChange if some documents cannot be
+        changed, after all others were.
         """
         writes = [
-            UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
+            UpdateOne(filter_unchanged(seen), build_change(changed, self.retention), hint=BY_ID)
             for seen, changed in pairs
         ]
         with write_errors("changing jobs"):
             try:
-                answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+                result = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
-                return await self._partly(pairs, error)
-        return answer.modified_count, len(pairs) - answer.modified_count
+                return await self._resolve_partial_failure(pairs, error)
+        return result.modified_count, len(pairs) - result.modified_count
 
-    async def _partly(
+    async def _resolve_partial_failure(
         self, pairs: Sequence[tuple[Job, Job]], error: BulkWriteError
     ) -> tuple[int, int]:
-        """Tell how far a bulk came that failed at some documents."""
-        keys, own = failed_documents(error)
+        """Return what `change_all` does, for a bulk write that failed at some documents."""
+        keys, own = split_write_errors(error)
         taken = [changed for _, changed in map(pairs.__getitem__, keys)]
         count = int((error.details or {})["nModified"])
-        freed = await self._free(taken) if taken else 0
+        # A key whose window is over is freed; the next call for that job can take it.
+        freed = await self._release_expired_keys(taken) if taken else 0
         lost = len(pairs) - len(taken) - len(own) - count + freed
         if not own:
             return count, lost
-        stuck = [pairs[place][0].id for place in own]
-        structlog.get_logger().error("jobs not changed", count=len(stuck), jobs=stuck[:MOST_NAMED])
-        raise PartlyChanged(count, lost, stuck, str(problem_of_one(error, own[0]))) from error
+        stuck = [pairs[position][0].id for position in own]
+        structlog.get_logger().error("jobs not changed", count=len(stuck), jobs=stuck[:MAX_NAMED])
+        raise PartialChange(count, lost, stuck, str(classify_error_at(error, own[0]))) from error
 
-    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
-        """Return the jobs with these *ids* as a majority has them."""
-        query, limit = {"_id": {"$in": list(ids)}}, LONGEST_READ_MS
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        """Return the jobs with these *ids* as a majority of the replica set has them."""
+        query, limit = {"_id": {"$in": list(ids)}}, READ_TIMEOUT_MS
         with store_errors("reading jobs"):
-            found = await certain(
+            found = await read_majority(
                 lambda jobs: jobs.find(query, hint=BY_ID, max_time_ms=limit).to_list(None),
                 self.mongo.jobs,
             )
-        return [job for _, job in sorted_out(found)[0]]
+        return [job for _, job in decode_each(found)[0]]
 
-    async def claimed(self, address: str) -> Sequence[Job]:
+    async def find_claimed(self, address: str) -> Sequence[Job]:
         """Return the jobs to *address*, in any spelling, that are being sent.
 
-        They are looked for among all that are: their number has a limit, that of one address none.
+        The query goes by state, not by address: the number of claimed jobs has a limit, the number
+        of jobs to one address does not.
         """
-        alike = spelled_like(address, "email", or_not_ascii=True)
-        query = {"state": State.SENDING.value, **alike}
+        same_address = filter_any_spelling(address, "email", include_non_ascii=True)
+        query = {"state": State.SENDING.value, **same_address}
         with store_errors("looking for claimed jobs"):
-            found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=LONGEST_READ_MS)
-            readable, _ = sorted_out(await found.to_list(None))
-        return [job for _, job in readable if are_alike(job.email, address)]
+            found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=READ_TIMEOUT_MS)
+            readable, _ = decode_each(await found.to_list(None))
+        return [job for _, job in readable if is_same_address(job.email, address)]
 
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
-        """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
+    async def find_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """Return id and claim of those of *ids* whose body has begun and has no outcome yet."""
         query = {"_id": {"$in": list(ids)}, "state": State.SENDING.value, "begun": {"$ne": None}}
         with store_errors("looking for begun jobs"):
             found = self.mongo.jobs.find(query, {"claim": 1}, hint=BY_ID)
             return [(each["_id"], str(each.get("claim"))) async for each in found]
 
-    async def _free(self, wanted: Sequence[Job]) -> int:
-        """Take the keys of *wanted* from those whose window is over; give how many were taken."""
-        return await free_if_over(self.mongo, [(job.dedup_key, job.since) for job in wanted])
+    async def _release_expired_keys(self, jobs: Sequence[Job]) -> int:
+        """Free the keys that *jobs* need if their window is over; return how many were freed."""
+        return await release_expired_keys(
+            self.mongo, [(job.dedup_key, job.state_time) for job in jobs]
+        )
 
-    async def _holder(self, wanted: Job) -> str | None:
-        """Give who has the key or the request id of *wanted*; None: they have just let it go."""
+    async def _find_holder(self, changed: Job) -> str | None:
+        """Return the id of the job that holds a key *changed* needs; None if it is free again."""
         jobs = self.mongo.jobs
-        others: Document = {"_id": {"$ne": wanted.id}}
-        query = others | {"dedup_key": wanted.dedup_key}
+        others: Document = {"_id": {"$ne": changed.id}}
+        query = others | {"dedup_key": changed.dedup_key}
         found = await jobs.find_one(query, {"_id": 1}, hint=BY_DEDUP_KEY)
-        if found is None and wanted.request_id:
-            query = others | {"request_id": wanted.request_id, "dedup_key": {"$exists": True}}
+        if found is None and changed.request_id:
+            query = others | {"request_id": changed.request_id, "dedup_key": {"$exists": True}}
             found = await jobs.find_one(query, {"_id": 1}, hint=BY_REQUEST_ID)
         return None if found is None else str(found["_id"])
 
 
-def failed_documents(error: BulkWriteError) -> tuple[list[int], list[int]]:
-    """Return the places that failed on a taken key, and at their own document.
+def split_write_errors(error: BulkWriteError) -> tuple[list[int], list[int]]:
+    """Return the positions that failed on a taken key, and those that failed at their document.
 
-    Anything else in *error* is raised again: together with it, nothing is known of the others.
+    Raises *error* if it contains anything else: the state of the other writes is unknown then.
     """
     details: Document = dict(error.details or {})
     errors = details.get("writeErrors") or []
     keys = [each["index"] for each in errors if each["code"] == DUPLICATE_KEY]
-    own = [each["index"] for each in errors if is_of_document_code(each)]
+    own = [each["index"] for each in errors if is_document_error_code(each)]
     if details.get("writeConcernErrors") or len(keys) + len(own) < len(errors):
         raise error
     return keys, own
 
 
-def problem_of_one(error: BulkWriteError, place: int) -> Problem | None:
+def classify_error_at(error: BulkWriteError, position: int) -> Problem | None:
     errors = (error.details or {})["writeErrors"]
-    [one] = [each for each in errors if each["index"] == place]
-    return problem_of_code(one["code"], str(one.get("errmsg", "")), is_of_document=True)
+    [one] = [each for each in errors if each["index"] == position]
+    return classify_code(one["code"], str(one.get("errmsg", "")), is_write_error=True)
 
 
-def as_it_was(seen: Job) -> Document:
-    """Return the filter for *seen*; a claimed job only under that claim and before its body.
+def filter_unchanged(seen: Job) -> Document:
+    """Return the filter that matches the job only as it was *seen*.
 
-    The fence leaves the version as it is, so that the version alone would let a job be changed
-    whose body has begun.
+    A claimed job also matches only under that claim and before its body. The fence does not raise
+    the version, so the version alone would match a job whose body has begun.
     """
     query: Document = {"_id": seen.id, "state": seen.state.value, "version": seen.version}
     if seen.state is State.SENDING:
-        query |= {"claim": seen.claim, "begun": None}  # None: it is missing
+        query |= {"claim": seen.claim, "begun": None}  # null also matches a missing field
     return query
 
 
-def change_to(job: Job, retention: timedelta) -> Document:
-    """Return what makes *job* of the document of a job; a claim on it ends."""
-    fields, gone = concluded(job, retention)
-    fields |= {"due_at": job.due_at, "not_after": job.not_after}
+def build_change(job: Job, retention: timedelta) -> Document:
+    """Return the update that stores *job* and ends its claim, if it has one."""
+    fields, removed = encode_outcome(job, retention)
+    fields |= {"due_at": job.schedule_time, "not_after": job.expire_time}
     if job.date is not None:
         fields["date"] = job.date
     if job.dedup_key is not None:
@@ -195,7 +201,7 @@ def change_to(job: Job, retention: timedelta) -> Document:
     if job.dedup_until is not None:
         fields["dedup_until"] = job.dedup_until
     if job.released_key is None:
-        gone.append("released_key")
-    if job.state not in FINAL:
-        gone.append("delete_after")
-    return {"$set": fields, "$unset": dict.fromkeys(gone, "")}
+        removed.append("released_key")
+    if job.state not in FINAL_STATES:
+        removed.append("delete_after")  # a retried job must not be deleted
+    return {"$set": fields, "$unset": dict.fromkeys(removed, "")}

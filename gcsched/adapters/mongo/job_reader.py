@@ -1,182 +1,202 @@
-"""Read jobs: one by its id, or page by page, each page a few ranges of one index in its order."""
+"""Reads of jobs: one by its id, or a page of a list, which is one or two ranges of one index."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gcsched.adapters.mongo.caseless import by_index, folded_as, has_all_folded, spelled_like
-from gcsched.adapters.mongo.codec import UNREADABLE, decode, is_list, sorted_out, unreadable
+from gcsched.adapters.mongo.codec import (
+    DECODE_ERRORS,
+    decode,
+    decode_each,
+    explain_unreadable,
+    is_list,
+)
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import (
-    BY_ASKED_ID,
     BY_EMPID,
     BY_FOLDED,
     BY_ID,
+    BY_REQUEST_ID_AND_ID,
     BY_STATE_AND_DUE,
     JobDocument,
 )
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.unreadable import Told
+from gcsched.adapters.mongo.folded_queries import (
+    filter_any_spelling,
+    filter_folded,
+    has_all_folded,
+    read_by_index,
+)
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.quarantine import UnreadableLog
 from gcsched.domain.ids import EPOCH
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnreadableJob
 from gcsched.usecases.ports import Page
 
 Query = dict[str, Any]
 
-NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
+BASIC_PROJECTION = {"message": 0, "variables": 0, "attempts": 0}
 LAST_CHARACTER = "\U0010ffff"
-NOTHING: Document = {"message": "", "attempts": []}
+DEFAULT_FIELDS: Document = {"message": "", "attempts": []}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobList:
-    """Pages as the primary has them; where *is_certain*, as a majority has them."""
+    """Lists of jobs as the primary has them, or as a majority has them if *is_majority_read*."""
 
     mongo: Mongo
-    is_certain: bool = False
-    told: Told = field(default_factory=Told)
+    is_majority_read: bool = False
+    unreadable_log: UnreadableLog = field(default_factory=UnreadableLog)
 
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    async def read_page(
+        self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
-        """Give the *most* jobs that follow *after*; without their texts unless *is_full*.
+        """Return the *most* jobs that follow *after*; without their texts unless *is_full*.
 
-        One more is looked at, to know whether there is a next page.
+        Reads one more, to know whether there is a next page.
         """
         found: list[Document] = []
-        projection = None if is_full else NOT_IN_BASIC
+        projection = None if is_full else BASIC_PROJECTION
         with store_errors("listing jobs"):
-            for query in ranges(listing, after):
+            for query in split_ranges(listing, after):
                 if (left := most + 1 - len(found)) > 0:
-                    look = Look(
+                    job_query = JobQuery(
                         query=query,
                         projection=projection,
-                        index=index_for(listing.filter),
-                        options=reading(listing, left),
+                        index=choose_index(listing.filter),
+                        options=build_options(listing, left),
                     )
-                    found += await self._found(look)
+                    found += await self._run(job_query)
         shown = found[:most]
-        # By the document: a last one that cannot be read must not end the list.
-        following = place_of(shown[-1], listing) if len(found) > most else None
-        readable, unreadable = sorted_out(NOTHING | document for document in shown)
-        self.told.tell(unreadable)
-        return Page(jobs=tuple(job for _, job in readable), following=following)
+        # From the document, not from the job: a last one that is unreadable must not end the list.
+        next_cursor = build_cursor(shown[-1], listing) if len(found) > most else None
+        readable, unreadable = decode_each(DEFAULT_FIELDS | document for document in shown)
+        self.unreadable_log.warn(unreadable)
+        return Page(jobs=tuple(job for _, job in readable), next_cursor=next_cursor)
 
-    async def _found(self, look: "Look") -> list[Document]:
+    async def _run(self, query: "JobQuery") -> list[Document]:
         jobs = self.mongo.jobs
-        return await (certain(look.at, jobs) if self.is_certain else look.at(jobs))
+        return await (read_majority(query.run, jobs) if self.is_majority_read else query.run(jobs))
 
-    async def count(self, wanted: JobFilter, *, most: int) -> int:
-        """Count what *wanted* takes in, up to *most*."""
-        query, jobs = everything(wanted), self.mongo.jobs
+    async def count(self, job_filter: JobFilter, *, most: int) -> int:
+        """Count the jobs that match *job_filter*, up to *most*."""
+        query, jobs = build_filter(job_filter), self.mongo.jobs
 
-        async def counted(index: str) -> int:
-            options: dict[str, Any] = {"limit": most, "maxTimeMS": LONGEST_READ_MS}
+        async def count_by(index: str) -> int:
+            options: dict[str, Any] = {"limit": most, "maxTimeMS": READ_TIMEOUT_MS}
             return int(await jobs.count_documents(query, hint=index, **options))
 
         with store_errors("counting jobs"):
-            if wanted.email and await has_all_folded(jobs):
-                query = {"_id": {"$gte": ""}, **folded_as(wanted.email)}  # the index alone tells
-            return await by_index(counted, index_for(wanted))
+            if job_filter.email and await has_all_folded(jobs):
+                # Covered by the index: no document is read.
+                query = {"_id": {"$gte": ""}, **filter_folded(job_filter.email)}
+            return await read_by_index(count_by, choose_index(job_filter))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One statement that reads jobs, all in one answer."""
+class JobQuery:
+    """One statement that reads jobs, all in one reply."""
 
     query: Query
     projection: Mapping[str, int] | None
     index: str
     options: Mapping[str, Any]
 
-    async def at(self, jobs: Collection) -> list[Document]:
-        async def found(index: str) -> list[Document]:
+    async def run(self, jobs: Collection) -> list[Document]:
+        async def read(index: str) -> list[Document]:
             cursor = jobs.find(self.query, self.projection, hint=index, **self.options)
             return await cursor.to_list(None)
 
-        return await by_index(found, self.index)
+        return await read_by_index(read, self.index)
 
 
-def reading(listing: Listing, most: int) -> dict[str, Any]:
+def build_options(listing: JobListQuery, most: int) -> dict[str, Any]:
     direction = -1 if listing.order.is_descending else 1
-    keys = ["due", "_id"] if listing.order.is_by_due else ["_id"]
+    keys = ["due", "_id"] if listing.order.is_by_due_time else ["_id"]
     return {
         "sort": [(key, direction) for key in keys],
         "limit": most,
         "batch_size": most,
-        "max_time_ms": LONGEST_READ_MS,
+        "max_time_ms": READ_TIMEOUT_MS,
     }
 
 
-def index_for(wanted: JobFilter) -> str:
-    if wanted.state is not None:
+def choose_index(job_filter: JobFilter) -> str:
+    """Return the index whose order is that of the list."""
+    if job_filter.state is not None:
         return BY_STATE_AND_DUE
-    if wanted.empid:
+    if job_filter.empid:
         return BY_EMPID
-    if wanted.request_id:
-        return BY_ASKED_ID
-    return BY_FOLDED if wanted.email else BY_ID
+    if job_filter.request_id:
+        return BY_REQUEST_ID_AND_ID
+    return BY_FOLDED if job_filter.email else BY_ID
 
 
-def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
-    """Give what to look for, one after the other: first the rest of those due when *after* was.
+def split_ranges(listing: JobListQuery, after: Cursor | None) -> Iterator[Query]:
+    """Yield the queries of a page: the rest of the jobs due in the second of *after*, then later.
 
-    Not as one `$or`: how that is read is the planner's choice, and it remembers wrong ones.
+    Not one `$or`: the planner would choose how to read it, and it caches a bad choice.
     """
-    query = everything(listing.filter)
+    query = build_filter(listing.filter)
     beyond = "$lt" if listing.order.is_descending else "$gt"
     if after is None:
         yield query
-    elif not listing.order.is_by_due:
-        # Ids sort by creation, so an index needs nothing else.
+    elif not listing.order.is_by_due_time:
+        # Ids sort by creation, so the id alone is the place in the list.
         yield query | {"_id": query["_id"] | {beyond: after.id}}
     else:
-        yield query | {"due": after.due, "_id": {beyond: after.id}}
-        # Narrower than what the filter says of this end.
+        yield query | {"due": after.due_time, "_id": {beyond: after.id}}
+        # The cursor is the narrower bound at this end, so it replaces that of the filter.
         due = {name: bound for name, bound in query["due"].items() if name[:3] != beyond}
-        yield query | {"due": due | {beyond: after.due}}
+        yield query | {"due": due | {beyond: after.due_time}}
 
 
-def everything(wanted: JobFilter) -> Query:
-    """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
-    query: Query = {"_id": {"$gte": wanted.id_prefix}}
-    if wanted.id_prefix:
-        query["_id"]["$lt"] = wanted.id_prefix + LAST_CHARACTER
-    if wanted.state is not None:
-        before = {"$lt": wanted.due_before} if wanted.due_before is not None else {}
-        due = {"$gte": wanted.due_from or EPOCH} | before
-        query |= {"state": wanted.state.value, "due": due}
-    if wanted.empid:
-        query["empid"] = wanted.empid
-    if wanted.email:
-        query |= spelled_like(wanted.email, "email")
-    if wanted.request_id:
-        query["request_id"] = wanted.request_id
+def build_filter(job_filter: JobFilter) -> Query:
+    """Return the query for *job_filter*.
+
+    A bound in MongoDB matches values of its own type only. So `_id` and `due` always have one:
+    documents in which they have another type cannot be placed in a list.
+    """
+    query: Query = {"_id": {"$gte": job_filter.id_prefix}}
+    if job_filter.id_prefix:
+        query["_id"]["$lt"] = job_filter.id_prefix + LAST_CHARACTER
+    if job_filter.state is not None:
+        end = job_filter.due_time_before
+        due = {"$gte": job_filter.due_time_from or EPOCH} | ({} if end is None else {"$lt": end})
+        query |= {"state": job_filter.state.value, "due": due}
+    if job_filter.empid:
+        query["empid"] = job_filter.empid
+    if job_filter.email:
+        query |= filter_any_spelling(job_filter.email, "email")
+    if job_filter.request_id:
+        query["request_id"] = job_filter.request_id
     return query
 
 
-def place_of(document: Document, listing: Listing) -> Place:
-    due = due_of(document, listing) if listing.order.is_by_due else None
-    return Place(id=document["_id"], due=due)
+def build_cursor(document: Document, listing: JobListQuery) -> Cursor:
+    due = find_due(document, listing) if listing.order.is_by_due_time else None
+    return Cursor(id=document["_id"], due_time=due)
 
 
-def due_of(document: Document, listing: Listing) -> datetime:
-    """Return the time by which *document* has its place; of several, the one that counts here."""
+def find_due(document: Document, listing: JobListQuery) -> datetime:
+    """Return the due time by which MongoDB sorts *document*.
+
+    It sorts an array by its greatest element in descending order, and by its least in ascending.
+    """
     found = document["due"]
-    moments = [
-        each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)
-    ]
-    return max(moments) if listing.order.is_descending else min(moments)
+    times = [each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)]
+    return max(times) if listing.order.is_descending else min(times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoJobs:
+class MongoJobReader:
+    """The port `JobReader` on MongoDB."""
+
     async def get(self, job_id: str) -> Job | None:
-        """Give the job, if there is one; raises UnreadableJob where it is none of ours."""
-        # Not as a Beanie document: pydantic takes "1" for 1, and then others find it unreadable.
+        """Return the job, if there is one; raises UnreadableJob if its document is not valid."""
+        # Not as a Beanie document: pydantic accepts "1" for 1, but a claim would quarantine it.
         jobs = JobDocument.get_motor_collection()
         with store_errors("reading a job"):
             document: Document | None = await jobs.find_one({"_id": job_id}, hint=BY_ID)
@@ -184,5 +204,5 @@ class MongoJobs:
             return None
         try:
             return decode(document)
-        except UNREADABLE as error:
-            raise UnreadableJob(job_id, unreadable(document, error)) from error
+        except DECODE_ERRORS as error:
+            raise UnreadableJob(job_id, explain_unreadable(document, error)) from error

@@ -1,4 +1,4 @@
-"""Find who has the keys that new jobs would need."""
+"""The jobs that hold the dedup keys and request ids of new jobs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,76 +7,83 @@ from typing import Any
 
 from pymongo.read_concern import ReadConcern
 
-from gcsched.adapters.mongo.codec import a_text
+from gcsched.adapters.mongo.codec import read_text
 from gcsched.adapters.mongo.connection import Collection, Mongo
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
-from gcsched.domain.dedup import Holder
+from gcsched.domain.dedup import KeyHolder
 from gcsched.domain.job import Job, State
 
-WANTED = dict.fromkeys(("state", "due", "dedup_key", "dedup_until", "request_id", "fingerprint"), 1)
+PROJECTION = dict.fromkeys(
+    ("state", "due", "dedup_key", "dedup_until", "request_id", "fingerprint"), 1
+)
 
 STATES = frozenset(State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoHolders:
-    """Only what a majority has counts as accepted (P1)."""
+class MongoKeyHolders:
+    """Lookup of key holders. It reads what a majority has: only that counts as accepted (P1)."""
 
     mongo: Mongo
 
-    async def of(self, jobs: Sequence[Job]) -> Mapping[str, Holder]:
-        """Give job id → who has its request id, or else its key, or else it is stored itself."""
-        found = {**await self._by_key(jobs), **await self._by_request_id(jobs)}
-        # Our own job of an earlier try may be stored, and even ended, with its key free again.
+    async def find(self, jobs: Sequence[Job]) -> Mapping[str, KeyHolder]:
+        """Return job id → the holder of its request id, else of its key, else itself if stored."""
+        # The holder of the request id takes precedence over that of the dedup key.
+        found = {**await self._find_by_key(jobs), **await self._find_by_request_id(jobs)}
+        # The job itself may be stored by an earlier try, and even have ended and freed its key.
         rest = [job.id for job in jobs if job.id not in found]
         if not rest:
             return found
         own = self._find({"_id": {"$in": rest}}, BY_ID)
         return found | {holder.job_id: holder async for _, holder in own}
 
-    async def _by_key(self, jobs: Sequence[Job]) -> dict[str, Holder]:
+    async def _find_by_key(self, jobs: Sequence[Job]) -> dict[str, KeyHolder]:
         keys = [job.dedup_key for job in jobs]
         found = self._find({"dedup_key": {"$in": keys}}, BY_DEDUP_KEY)
-        by_key = {key: holder async for doc, holder in found for key in texts(doc, "dedup_key")}
+        by_key = {
+            key: holder async for doc, holder in found for key in read_texts(doc, "dedup_key")
+        }
         return {job.id: by_key[job.dedup_key] for job in jobs if job.dedup_key in by_key}
 
-    async def _by_request_id(self, jobs: Sequence[Job]) -> dict[str, Holder]:
+    async def _find_by_request_id(self, jobs: Sequence[Job]) -> dict[str, KeyHolder]:
         ids = [job.request_id for job in jobs if job.request_id]
         if not ids:
             return {}
         query = {"request_id": {"$in": ids}, "dedup_key": {"$exists": True}}
         found = self._find(query, BY_REQUEST_ID)
-        by_id = {key: holder async for doc, holder in found for key in texts(doc, "request_id")}
+        by_id = {
+            key: holder async for doc, holder in found for key in read_texts(doc, "request_id")
+        }
         return {job.id: by_id[job.request_id] for job in jobs if job.request_id in by_id}
 
     async def _find(
         self, query: dict[str, Any], index: str
-    ) -> AsyncIterator[tuple[Mapping[str, Any], Holder]]:
-        async for document in self._collection.find(query, WANTED, hint=index):
-            yield document, holder_from(document)
+    ) -> AsyncIterator[tuple[Mapping[str, Any], KeyHolder]]:
+        async for document in self._collection.find(query, PROJECTION, hint=index):
+            yield document, decode_holder(document)
 
     @property
     def _collection(self) -> Collection:
         return self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
 
 
-def texts(document: Mapping[str, Any], name: str) -> list[str]:
-    """Return the text of that *name*, or each one of an array: MongoDB finds it by any of them."""
+def read_texts(document: Mapping[str, Any], name: str) -> list[str]:
+    """Return the text in field *name*, or those of an array: MongoDB matches any element."""
     value = document[name]
     return [
         each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)
     ]
 
 
-def holder_from(document: Mapping[str, Any]) -> Holder:
-    """Read tolerantly: a holder that is spoilt is no reason to mail twice, nor to fail."""
+def decode_holder(document: Mapping[str, Any]) -> KeyHolder:
+    """Return the holder, even if its document is damaged: it still keeps a second mail out."""
     state, due = document.get("state"), document.get("due")
     until = document.get("dedup_until")
-    return Holder(
+    return KeyHolder(
         job_id=str(document["_id"]),
         state=State(state) if isinstance(state, str) and state in STATES else None,
-        due=due if isinstance(due, datetime) else None,
-        request_id=a_text(document, "request_id"),
-        fingerprint=a_text(document, "fingerprint"),
+        due_time=due if isinstance(due, datetime) else None,
+        request_id=read_text(document, "request_id"),
+        fingerprint=read_text(document, "fingerprint"),
         dedup_until=until if isinstance(until, datetime) else None,
     )

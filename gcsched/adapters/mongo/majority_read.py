@@ -1,4 +1,4 @@
-"""Read what a majority has, from a node that was still the primary after the read."""
+"""Linearizable reads: what a majority has, from a node that is still the primary afterwards."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,26 +11,26 @@ from gcsched.adapters.mongo.documents import BY_ID
 
 T = TypeVar("T")
 
-LONGEST_READ_MS = 5_000
+READ_TIMEOUT_MS = 5_000
 NOT_A_REPLICA_SET = 123
 LINEARIZABLE = ReadConcern("linearizable")
 NO_JOB = "none"
 
 
-async def certain(read: Callable[[Collection], Awaitable[T]], collection: Collection) -> T:
-    """Return what *read* finds in *collection*, once nothing of it can be rolled back any more.
+async def read_majority(read: Callable[[Collection], Awaitable[T]], collection: Collection) -> T:
+    """Return the result of *read* on *collection* once none of it can be rolled back.
 
-    After the read, the server writes a mark to its log and waits until a majority has it: so an
-    empty answer is no belief of a node that has lost its majority. *read* must set a time limit,
-    because that wait has no other. It costs one more wait for the journal: 3 to 6 ms on three
-    nodes, up to 100 ms on a set of one.
+    After the read, the server writes a no-op to its oplog and waits until a majority has it. So an
+    empty result is never that of a node that has lost its majority. *read* must set a time limit:
+    that wait has no other. It costs 3 to 6 ms on three nodes, up to 100 ms on a set of one.
     """
     try:
         return await read(collection.with_options(read_concern=LINEARIZABLE))
     except OperationFailure as error:
         if error.code != NOT_A_REPLICA_SET:
             raise
-    # A node that stands alone has no majority, but a journal: this write of nothing waits for it.
+    # A standalone node has no majority but a journal: this update, which matches nothing, waits for
+    # it.
     found = await read(collection)
     await collection.update_one({"_id": NO_JOB}, {"$unset": {"nothing": ""}}, hint=BY_ID)
     return found

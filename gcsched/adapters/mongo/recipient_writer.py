@@ -1,4 +1,4 @@
-"""User details, kept in bulk after the callers have their answers."""
+"""The bulk write of user details, after the callers have their replies."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,30 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_of_document_code
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import fold_address
+from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_document_error_code
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import Job
 
-MOST_NAMED = 10
-KEPT = 20
-"""How many saves a list of a recipient holds: some of each process that saves at one time.
+MAX_NAMED = 10
+MAX_SAVES = 20
+"""How many saves a list of a recipient holds: the latest of each process that saves at a time.
 
-A process saves into one list and takes its earlier ones out of the other, in turn (MongoDB cannot
-do both to one). So others, however often they save, do not push out what may have to be repeated.
+A process adds its save to one of two lists and removes its earlier ones from the other, in turn:
+MongoDB cannot do both to one array. So other processes, however often they save, do not push out a
+save that may have to be repeated.
 """
 LISTS = ("saves", "other_saves")
 
 
 @dataclass(frozen=True, slots=True)
 class SaveId:
-    """Which save it is, of which process."""
+    """The id of a save: a random one of the process, and a number."""
 
     process: str
     number: int = 0
 
-    def following(self) -> "SaveId":
+    def next(self) -> "SaveId":
         return SaveId(self.process, self.number + 1)
 
     def __str__(self) -> str:
@@ -40,45 +41,55 @@ class SaveId:
 
     @property
     def lists(self) -> tuple[str, str]:
-        """Return the list that keeps this save, and the other one."""
+        """The list that keeps this save, and the other one."""
         mine = self.number % 2
         return LISTS[mine], LISTS[1 - mine]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class MongoRecipients:
+    """The port `Recipients` on MongoDB."""
+
     mongo: Mongo
-    _unsure: Sequence[str] = field(default=(), init=False)
-    _latest: SaveId = field(default_factory=lambda: SaveId(secrets.token_urlsafe(6)), init=False)
+    _unconfirmed_ids: Sequence[str] = field(default=(), init=False)
+    _latest_save: SaveId = field(
+        default_factory=lambda: SaveId(secrets.token_urlsafe(6)), init=False
+    )
 
     async def save(self, jobs: Sequence[Job]) -> None:
-        """Note name and address of each job's employee, and count what was accepted for them.
+        """Store name and address of each job's employee, and count the accepted jobs.
 
         The same *jobs* again, after an error, are counted once. An employee whose document cannot
-        be changed is left out and logged; the others are kept.
+        be changed is skipped and logged; the others are stored.
         """
         ids = [job.id for job in jobs]
-        if ids != self._unsure:
-            self._latest = self._latest.following()
-        self._unsure = ids
-        await self._save(jobs, self._latest)
-        self._unsure = ()
+        # The same ids after an error are the same save: its number must not change.
+        if ids != self._unconfirmed_ids:
+            self._latest_save = self._latest_save.next()
+        self._unconfirmed_ids = ids
+        await self._save(jobs, self._latest_save)
+        self._unconfirmed_ids = ()
 
     async def _save(self, jobs: Sequence[Job], save_id: SaveId) -> None:
-        of_each: dict[str, list[Job]] = {}
+        by_employee: dict[str, list[Job]] = {}
         for job in jobs:
-            of_each.setdefault(job.empid, []).append(job)
-        with write_errors("keeping user details"):
-            left = await self._write(of_each, [seen(*each, save_id) for each in of_each.items()])
+            by_employee.setdefault(job.empid, []).append(job)
+        with write_errors("storing user details"):
+            left = await self._write(
+                by_employee, [build_write(*each, save_id) for each in by_employee.items()]
+            )
             if not left:
                 return
-            left = await self._write(left, [guarded(*each, save_id) for each in left.items()])
+            # Few are left: the slower write is only for duplicate keys and damaged documents.
+            left = await self._write(
+                left, [build_guarded_write(*each, save_id) for each in left.items()]
+            )
         if left:
-            latest = [theirs[-1].id for theirs in left.values()]
-            structlog.get_logger().error("user details not kept", latest_jobs=latest[:MOST_NAMED])
+            latest = [jobs_of_one[-1].id for jobs_of_one in left.values()]
+            structlog.get_logger().error("user details not stored", latest_jobs=latest[:MAX_NAMED])
 
     async def _write(
-        self, of_each: Mapping[str, list[Job]], writes: list[UpdateOne]
+        self, by_employee: Mapping[str, list[Job]], writes: list[UpdateOne]
     ) -> dict[str, list[Job]]:
         """Write for each employee; return those whose write failed at their own document."""
         try:
@@ -86,21 +97,22 @@ class MongoRecipients:
         except BulkWriteError as error:
             details: dict[str, Any] = dict(error.details or {})
             failed = details.get("writeErrors", [])
-            is_theirs = all(e["code"] == DUPLICATE_KEY or is_of_document_code(e) for e in failed)
-            if details.get("writeConcernErrors") or not is_theirs:
+            is_own = all(e["code"] == DUPLICATE_KEY or is_document_error_code(e) for e in failed)
+            if details.get("writeConcernErrors") or not is_own:
                 raise
-            employees = list(of_each)
-            return {(empid := employees[e["index"]]): of_each[empid] for e in failed}
+            employees = list(by_employee)
+            return {(empid := employees[e["index"]]): by_employee[empid] for e in failed}
         return {}
 
 
-def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
-    """Make the usual write for one employee.
+def build_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
+    """Build the usual write for one employee.
 
-    It finds none to change where *save_id* was counted before, and where two processes meet an
-    employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
+    The filter does not match if *save_id* was counted before, and two processes may insert a new
+    employee at the same time. The upsert ends as a duplicate key in both cases, and
+    `build_guarded_write` then decides between them.
     """
-    latest, created = jobs[-1], [job.created for job in jobs]
+    latest, created = jobs[-1], [job.create_time for job in jobs]
     (mine, other), this = save_id.lists, str(save_id)
     return UpdateOne(
         {"_id": empid, mine: {"$ne": this}},
@@ -113,41 +125,43 @@ def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
-            "$push": {mine: {"$each": [this], "$slice": -KEPT}},
+            # A negative slice keeps the latest saves.
+            "$push": {mine: {"$each": [this], "$slice": -MAX_SAVES}},
             "$pull": {other: {"$regex": f"^{save_id.process}:"}},
         },
         upsert=True,
     )
 
 
-def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
-    """Make the write that fails at no type and counts nothing twice, at four times the cost.
+def build_guarded_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
+    """Build the write that accepts any type and counts nothing twice, at four times the cost.
 
-    It is one expression with a guard for each field: one that is spoilt is begun anew.
+    It is one expression with a check for each field: a damaged field starts again.
     """
     latest = jobs[-1]
     mine, other = save_id.lists
-    saves = array(mine)
+    saves = array_or_empty(mine)
     accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
-    first, last = min(job.created for job in jobs), max(job.created for job in jobs)
+    first, last = min(job.create_time for job in jobs), max(job.create_time for job in jobs)
+    # `$literal`, because a name such as "$email" would be read as a field.
     fields: dict[str, Any] = {
         "name": {"$literal": latest.name},
         "email": {"$literal": latest.email},
         "folded": {"$literal": fold_address(latest.email)},
-        "first_seen": {"$min": [moment("first_seen", first), first]},
-        "last_seen": {"$max": [moment("last_seen", last), last]},
+        "first_seen": {"$min": [date_or_default("first_seen", first), first]},
+        "last_seen": {"$max": [date_or_default("last_seen", last), last]},
         "accepted": {"$add": [accepted, len(jobs)]},
-        mine: {"$slice": [{"$concatArrays": [saves, [str(save_id)]]}, -KEPT]},
-        other: {"$slice": [array(other), -KEPT]},
+        mine: {"$slice": [{"$concatArrays": [saves, [str(save_id)]]}, -MAX_SAVES]},
+        other: {"$slice": [array_or_empty(other), -MAX_SAVES]},
     }
     is_counted = {"$in": [str(save_id), saves]}
-    counted = {"$cond": [is_counted, "$$ROOT", {"$mergeObjects": ["$$ROOT", fields]}]}
-    return UpdateOne({"_id": empid}, [{"$replaceWith": counted}], upsert=True)
+    document = {"$cond": [is_counted, "$$ROOT", {"$mergeObjects": ["$$ROOT", fields]}]}
+    return UpdateOne({"_id": empid}, [{"$replaceWith": document}], upsert=True)
 
 
-def array(name: str) -> dict[str, Any]:
+def array_or_empty(name: str) -> dict[str, Any]:
     return {"$cond": [{"$isArray": f"${name}"}, f"${name}", []]}
 
 
-def moment(name: str, otherwise: object) -> dict[str, Any]:
-    return {"$cond": [{"$eq": [{"$type": f"${name}"}, "date"]}, f"${name}", otherwise]}
+def date_or_default(name: str, default: object) -> dict[str, Any]:
+    return {"$cond": [{"$eq": [{"$type": f"${name}"}, "date"]}, f"${name}", default]}

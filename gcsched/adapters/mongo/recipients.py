@@ -1,4 +1,4 @@
-"""What is known of an employee: the user details, and what the jobs say. To be read, and erased."""
+"""Personal data of an employee: user details and the texts of jobs, to be read and erased."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,130 +9,145 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.caseless import FOLDED
-from gcsched.adapters.mongo.codec import a_count, a_moment, a_text, is_list
+from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.job import FINAL
-from gcsched.domain.masking import Words
-from gcsched.domain.recipient import EMPTIED, REMOVED, Known, Recipient, erased_reason, erased_text
-from gcsched.usecases.ports import Erased
+from gcsched.adapters.mongo.folded_queries import FOLDED
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.job import FINAL_STATES
+from gcsched.domain.masking import PersonalWords
+from gcsched.domain.recipient import (
+    EMPTIED_FIELDS,
+    REMOVED_FIELDS,
+    JobTexts,
+    Recipient,
+    redact_reason,
+    redact_text,
+)
+from gcsched.usecases.ports import ErasedBatch
 
-FINISHED = {"$in": [state.value for state in FINAL]}
-NOT_FINISHED = {"$nin": [state.value for state in FINAL]}
-TEXTS = ("email", "name", "message", "empid", "reply_to")
-IN_A_ROW = 25
-SEEN = dict.fromkeys(("state", "version", "reason", "attempts", "variables", *TEXTS), 1)
+FINISHED = {"$in": [state.value for state in FINAL_STATES]}
+NOT_FINISHED = {"$nin": [state.value for state in FINAL_STATES]}
+TEXT_FIELDS = ("email", "name", "message", "empid", "reply_to")
+YIELD_EVERY = 25
+ERASURE_PROJECTION = dict.fromkeys(
+    ("state", "version", "reason", "attempts", "variables", *TEXT_FIELDS), 1
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoPersonalData:
+    """The port `PersonalData` on MongoDB."""
+
     mongo: Mongo
 
-    async def recipient(self, empid: str) -> Recipient | None:
+    async def find_recipient(self, empid: str) -> Recipient | None:
         with store_errors("reading user details"):
             document = await self.mongo.recipients.find_one({"_id": empid})
         return None if document is None else decode(document)
 
-    async def unfinished(self, empid: str) -> int:
+    async def count_unfinished(self, empid: str) -> int:
         query = {"empid": empid, "state": NOT_FINISHED}
         with store_errors("counting an employee's jobs"):
-            return int(await certain(partial(counted, query), self.mongo.jobs))
+            return int(await read_majority(partial(count_jobs, query), self.mongo.jobs))
 
-    async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
-        """Erase *most* finished jobs that follow *after*, each only as it was seen.
+    async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
+        """Erase *most* finished jobs that follow *after*, each only if it is as it was read.
 
-        As documents, not as jobs: one that cannot be read is somebody's all the same.
+        Works on documents, not on jobs: one that cannot be decoded holds personal data as well.
         """
         query = {
             "empid": empid,
             "_id": {"$gt": after},
             "state": FINISHED,
-            "email": {"$ne": ""},  # those were erased before
+            "email": {"$ne": ""},  # an empty one was erased before
         }
         with store_errors("erasing jobs"):
-            # Certain: that nothing is left must be no belief of a node without a majority.
-            found = await certain(partial(first_of, query, most), self.mongo.jobs)
+            # A majority read: a node without its majority must not report that nothing is left.
+            found = await read_majority(partial(find_first, query, most), self.mongo.jobs)
             if not found:
-                return Erased(jobs=0, missed=0, last=None)
-            writes = await erasures(found, now)
+                return ErasedBatch(jobs=0, skipped=0, last=None)
+            writes = await build_erasures(found, now)
             with write_errors("erasing jobs"):
-                answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
-            erased = answer.modified_count
+                result = await self.mongo.jobs.bulk_write(writes, ordered=False)
+            erased = result.modified_count
         last = found[-1]["_id"] if len(found) == most else None
-        return Erased(jobs=erased, missed=len(found) - erased, last=last)
+        return ErasedBatch(jobs=erased, skipped=len(found) - erased, last=last)
 
-    async def remove(self, empid: str) -> bool:
+    async def delete_recipient(self, empid: str) -> bool:
         """Delete the user details; return whether there were any."""
         with write_errors("deleting user details"):
             deleted = await self.mongo.recipients.delete_one({"_id": empid})
         return bool(deleted.deleted_count)
 
 
-async def erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:
-    """Make one write for each; a relay's words are searched, so others get their turn between."""
+async def build_erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:
+    """Build one update for each; masking takes time, so yield to the event loop in between."""
     writes = []
     for document in documents:
-        writes.append(erasure(document, now))
-        if len(writes) % IN_A_ROW == 0:
+        writes.append(build_erasure(document, now))
+        if len(writes) % YIELD_EVERY == 0:
             await asyncio.sleep(0)
     return writes
 
 
-async def counted(query: Document, jobs: Collection) -> int:
-    return await jobs.count_documents(query, hint=BY_EMPID, maxTimeMS=LONGEST_READ_MS)
+async def count_jobs(query: Document, jobs: Collection) -> int:
+    return await jobs.count_documents(query, hint=BY_EMPID, maxTimeMS=READ_TIMEOUT_MS)
 
 
-async def first_of(query: Document, most: int, jobs: Collection) -> list[Document]:
-    found = jobs.find(query, SEEN, sort=[("_id", 1)], hint=BY_EMPID, max_time_ms=LONGEST_READ_MS)
+async def find_first(query: Document, most: int, jobs: Collection) -> list[Document]:
+    found = jobs.find(
+        query, ERASURE_PROJECTION, sort=[("_id", 1)], hint=BY_EMPID, max_time_ms=READ_TIMEOUT_MS
+    )
     return await found.limit(most).batch_size(most).to_list(most)
 
 
-def erasure(document: Document, now: datetime) -> UpdateOne:
-    """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
-    known, version = Words(known_of(document)), document.get("version")  # None: it is missing
+def build_erasure(document: Document, now: datetime) -> UpdateOne:
+    """Build the update that erases one job; a field of an unexpected type is emptied."""
+    words = PersonalWords(decode_texts(document))
     attempts = document.get("attempts")
-    fields: dict[str, Any] = dict.fromkeys((*EMPTIED, FOLDED), "") | {
-        "reason": erased_reason(a_text(document, "reason"), known, now=now),
+    fields: dict[str, Any] = dict.fromkeys((*EMPTIED_FIELDS, FOLDED), "") | {
+        "reason": redact_reason(read_text(document, "reason"), words, now=now),
         "attempts": [
-            erased_attempt(each, known)
+            erase_attempt(each, words)
             for each in (attempts if is_list(attempts) else ())
             if isinstance(each, dict)
         ],
-        "version": a_count(document, "version") + 1,
+        "version": read_count(document, "version") + 1,
     }
-    # As values: what is stored may look like an operator.
+    # `$eq`, because a stored value may look like an operator. Null also matches a missing field.
     seen = {
         "_id": document["_id"],
         "state": {"$eq": document["state"]},
-        "version": {"$eq": version},
+        "version": {"$eq": document.get("version")},
     }
-    return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED, "")}, hint=BY_ID)
+    return UpdateOne(
+        seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED_FIELDS, "")}, hint=BY_ID
+    )
 
 
-def known_of(document: Document) -> Known:
-    """Read what may be damaged: what is not a text tells nothing that a relay could repeat."""
+def decode_texts(document: Document) -> JobTexts:
+    """Return the texts to mask; a field that is not a text was never in a mail."""
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
-    return Known(
-        **{name: a_text(document, name) for name in TEXTS},
+    return JobTexts(
+        **{name: read_text(document, name) for name in TEXT_FIELDS},
         variables={name: str(value) for name, value in pairs},
     )
 
 
-def erased_attempt(attempt: Document, known: Words) -> Document:
-    return attempt | {"text": erased_text(a_text(attempt, "text"), known)}
+def erase_attempt(attempt: Document, words: PersonalWords) -> Document:
+    return attempt | {"text": redact_text(read_text(attempt, "text"), words)}
 
 
 def decode(document: Document) -> Recipient:
-    """Read tolerantly: what is known of an employee is told, whatever else is spoilt."""
+    """Return the user details, even if some fields of the document are damaged."""
     return Recipient(
         empid=document["_id"],
-        name=a_text(document, "name"),
-        email=a_text(document, "email"),
-        first_seen=a_moment(document, "first_seen"),
-        last_seen=a_moment(document, "last_seen"),
-        accepted=a_count(document, "accepted"),
+        name=read_text(document, "name"),
+        email=read_text(document, "email"),
+        first_seen_time=read_time(document, "first_seen"),
+        last_seen_time=read_time(document, "last_seen"),
+        accepted_count=read_count(document, "accepted"),
     )

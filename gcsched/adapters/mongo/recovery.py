@@ -1,4 +1,4 @@
-"""Find what was left behind and repair it, everything by index."""
+"""Recovery for sweeps: orphans, expired jobs and impossible states. Every query uses an index."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -6,151 +6,163 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.bulk_write import Updated, write_each
-from gcsched.adapters.mongo.claims import STATES
-from gcsched.adapters.mongo.codec import Unreadable, sorted_out
+from gcsched.adapters.mongo.bulk_write import BulkUpdate, write_each
+from gcsched.adapters.mongo.claims import CLAIMABLE_STATES
+from gcsched.adapters.mongo.codec import UnreadableDocument, decode_each
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.outcomes import concluded
+from gcsched.adapters.mongo.outcomes import encode_outcome
+from gcsched.adapters.mongo.quarantine import (
+    Quarantine,
+    UnreadableLog,
+    quarantine,
+    quarantine_waiting,
+    release_repaired,
+    warn_unknown_states,
+)
 from gcsched.adapters.mongo.repairs import (
-    end_endless_leases,
-    lease_what_nobody_holds,
-    release_what_is_not_sent,
+    lease_unheld,
+    release_stale_claims,
+    reset_endless_leases,
 )
-from gcsched.adapters.mongo.unreadable import (
-    Aside,
-    Told,
-    set_aside,
-    set_aside_what_waits,
-    take_up_again,
-    tell_unknown_states,
-)
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
-HELD = {"state": State.SENDING.value, "claim": {"$type": "string"}}
-UNFIT = (
-    "what became of it cannot be stored: it is too large, or a rule of the collection forbids it"
+IS_CLAIMED = {"state": State.SENDING.value, "claim": {"$type": "string"}}
+NOT_STORABLE = (
+    "its outcome cannot be stored: it is too large, or a rule of the collection forbids it"
 )
-LEASE_OVER = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
+LEASE_EXPIRED = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoRecovery:
+    """The port `RecoveryStore` on MongoDB."""
+
     mongo: Mongo
     retention: timedelta
     now: Clock
-    told: Told = field(default_factory=Told)
+    unreadable_log: UnreadableLog = field(default_factory=UnreadableLog)
 
-    async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
-        """Give the distinct due seconds of waiting jobs in (after, until]: one key each."""
+    async def find_due_seconds(self, after: datetime, until: datetime) -> Collection[int]:
+        """Return the distinct due seconds of waiting jobs in (after, until]."""
         seconds: set[int] = set()
-        with store_errors("looking for seconds to ring"):
+        with store_errors("looking for due seconds"):
             for state in CLAIMABLE:
                 query = {"state": state.value, "due": {"$gt": after, "$lte": until}}
+                # One state at a time: `distinct` then skips through the index by key.
                 found = await self.mongo.jobs.distinct("due", query)
-                # Of an array it tells each element, whatever that is.
-                moments = [each.replace(tzinfo=UTC) for each in found if isinstance(each, datetime)]
-                seconds |= {int(each.timestamp()) for each in moments if after < each <= until}
+                # For an array it returns every element, of any type.
+                times = [each.replace(tzinfo=UTC) for each in found if isinstance(each, datetime)]
+                seconds |= {int(each.timestamp()) for each in times if after < each <= until}
         return seconds
 
-    async def orphans(self, most: int) -> list[Orphan]:
-        """Give at most *most* claimed jobs whose lease is over."""
+    async def find_orphans(self, most: int) -> list[Orphan]:
+        """Return at most *most* claimed jobs whose lease has expired."""
         with store_errors("looking for expired leases"):
-            # The plain bound serves the index; the server's clock has the last word.
-            query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **HELD, **LEASE_OVER}
+            # The index needs a plain bound, with a second for a slow clock here. LEASE_EXPIRED
+            # then decides by the server's clock.
+            query = {
+                "lease": {"$lte": self.now() + timedelta(seconds=1)},
+                **IS_CLAIMED,
+                **LEASE_EXPIRED,
+            }
             documents = await self.mongo.jobs.find(query, hint=BY_LEASE).to_list(most)
-            orphans, unreadable = orphans_of(documents)
+            orphans, unreadable = decode_orphans(documents)
             if unreadable:
-                self.told.tell(unreadable)
-                # Its claim and its begun stay: what became of the mail is told by them (P3).
-                await self._set_aside(unreadable)
+                self.unreadable_log.warn(unreadable)
+                # `claim` and `begun` stay: they show later whether a mail may have left (P3).
+                await self._quarantine(unreadable)
         return orphans
 
-    async def _set_aside(self, unreadable: Sequence[Unreadable], unfit: str = "") -> Updated:
-        how = Aside(gone=["lease"], unfit=unfit)
-        return await set_aside(self.mongo.jobs, unreadable, {**HELD, **LEASE_OVER}, how)
+    async def _quarantine(
+        self, unreadable: Sequence[UnreadableDocument], reason: str = ""
+    ) -> BulkUpdate:
+        how = Quarantine(unset=["lease"], reason=reason)
+        return await quarantine(self.mongo.jobs, unreadable, {**IS_CLAIMED, **LEASE_EXPIRED}, how)
 
-    async def put_right(self, most: int) -> int:
-        """Repair states that cannot be, *most* of each kind; give how many."""
-        with store_errors("looking for states that cannot be"):
-            await tell_unknown_states(self.mongo.jobs)
-            leased = await lease_what_nobody_holds(self.mongo.jobs, most)
-            return leased + await release_what_is_not_sent(self.mongo.jobs, most)
+    async def repair(self, most: int) -> int:
+        """Repair impossible states, *most* of each kind; return how many."""
+        with store_errors("looking for impossible states"):
+            await warn_unknown_states(self.mongo.jobs)
+            leased = await lease_unheld(self.mongo.jobs, most)
+            return leased + await release_stale_claims(self.mongo.jobs, most)
 
-    async def look_at_unreadable(self, most: int) -> int:
-        """Set aside what cannot be read, take up what was mended; give how many leases ended."""
+    async def check_unreadable(self, most: int) -> int:
+        """Quarantine unreadable jobs, release repaired ones; return how many leases were reset."""
         jobs = self.mongo.jobs
-        with store_errors("looking at unreadable jobs"):
-            await take_up_again(jobs, self.told)
-            await set_aside_what_waits(jobs, now=self.now(), told=self.told)
-            return await end_endless_leases(jobs, most)
+        with store_errors("checking unreadable jobs"):
+            await release_repaired(jobs, self.unreadable_log)
+            await quarantine_waiting(jobs, now=self.now(), unreadable_log=self.unreadable_log)
+            return await reset_endless_leases(jobs, most)
 
-    async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
-        """Write each conclusion if its orphan is still as it was seen; give how many were.
+    async def conclude_orphans(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
+        """Write each conclusion if its orphan is still as it was read; return how many were.
 
-        One that cannot be changed is told and set aside, and stops no other.
+        One that cannot be written is logged and quarantined, and does not stop the others.
         """
-        writes = [self._guarded(orphan, conclusion) for orphan, conclusion in conclusions]
+        writes = [self._build_conclusion(orphan, conclusion) for orphan, conclusion in conclusions]
         with write_errors("taking back expired leases"):
-            found, places = await write_each(self.mongo.jobs, writes)
-            if places:
-                unfit = [({"_id": conclusions[place][0].job.id}, UNFIT) for place in places]
-                self.told.tell(unfit)
-                done = await self._set_aside(unfit, UNFIT)
-                if not found:
-                    done.or_raise()
-        return found
+            matched, failed = await write_each(self.mongo.jobs, writes)
+            if failed:
+                unfit = [({"_id": conclusions[each][0].job.id}, NOT_STORABLE) for each in failed]
+                self.unreadable_log.warn(unfit)
+                done = await self._quarantine(unfit, NOT_STORABLE)
+                if not matched:
+                    done.raise_refusal()
+        return matched
 
-    async def too_late(self, most: int) -> list[Job]:
-        """Give those past their time among the *most* jobs that have been due for longest.
+    async def find_expired(self, most: int) -> list[Job]:
+        """Return the expired jobs among the *most* that have been due for longest.
 
-        It looks at no others: without an index on `not_after`, that would be all that wait.
+        `not_after` has no index, so finding all expired jobs would read every waiting one. Expired
+        jobs are the longest due as a rule, and a claim expires the others.
         """
         now = self.now()
-        waiting = {"state": {"$in": STATES}}
-        with store_errors("looking for jobs past their time"):
+        waiting = {"state": {"$in": CLAIMABLE_STATES}}
+        with store_errors("looking for expired jobs"):
             found = self.mongo.jobs.find({**waiting, "due": {"$lte": now}}, {"not_after": 1})
             found = found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE)
-            late = [each["_id"] async for each in found if is_over(each.get("not_after"), now)]
-            if not late:
+            ids = [each["_id"] async for each in found if is_expired(each.get("not_after"), now)]
+            if not ids:
                 return []
-            query = {"_id": {"$in": late}, **waiting}
+            query = {"_id": {"$in": ids}, **waiting}
             documents = await self.mongo.jobs.find(query, hint=BY_ID).to_list(most)
-        return [job for _, job in sorted_out(documents)[0]]
+        return [job for _, job in decode_each(documents)[0]]
 
-    async def end(self, ended: Sequence[Job]) -> int:
-        """Write *ended* where they wait as they were seen; give how many did."""
-        writes = [self._waiting(job) for job in ended]
-        with write_errors("ending jobs past their time"):
-            found, places = await write_each(self.mongo.jobs, writes)
-            self.told.tell([({"_id": ended[place].id}, UNFIT) for place in places])
-        return found
+    async def expire(self, ended: Sequence[Job]) -> int:
+        """Write *ended* for the jobs that still wait as they were read; return how many did."""
+        writes = [self._build_expiry(job) for job in ended]
+        with write_errors("expiring jobs"):
+            matched, failed = await write_each(self.mongo.jobs, writes)
+            self.unreadable_log.warn([({"_id": ended[each].id}, NOT_STORABLE) for each in failed])
+        return matched
 
-    def _waiting(self, ended: Job) -> UpdateOne:
-        fields, gone = concluded(ended, self.retention)
-        seen = {"_id": ended.id, "state": {"$in": STATES}, "version": ended.version - 1}
-        return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(gone, "")}, hint=BY_ID)
+    def _build_expiry(self, ended: Job) -> UpdateOne:
+        fields, removed = encode_outcome(ended, self.retention)
+        seen = {"_id": ended.id, "state": {"$in": CLAIMABLE_STATES}, "version": ended.version - 1}
+        return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(removed, "")}, hint=BY_ID)
 
-    def _guarded(self, orphan: Orphan, conclusion: Conclusion) -> UpdateOne:
-        fields, gone = concluded(conclusion.job, self.retention)
+    def _build_conclusion(self, orphan: Orphan, conclusion: Conclusion) -> UpdateOne:
+        fields, removed = encode_outcome(conclusion.job, self.retention)
         seen = {
             "_id": orphan.job.id,
             "claim": orphan.claim,
             "state": State.SENDING.value,
-            "begun": orphan.begun,  # None: it is missing
+            "begun": orphan.begun,  # null also matches a missing field
         }
-        change = {"$set": fields, "$unset": dict.fromkeys(gone, "")}
-        return UpdateOne({**seen, **LEASE_OVER}, change, hint=BY_ID)
+        change = {"$set": fields, "$unset": dict.fromkeys(removed, "")}
+        # LEASE_EXPIRED once more: the process may have renewed its lease meanwhile.
+        return UpdateOne({**seen, **LEASE_EXPIRED}, change, hint=BY_ID)
 
 
-def orphans_of(documents: Sequence[Document]) -> tuple[list[Orphan], list[Unreadable]]:
-    readable, unreadable = sorted_out(documents)
+def decode_orphans(documents: Sequence[Document]) -> tuple[list[Orphan], list[UnreadableDocument]]:
+    readable, unreadable = decode_each(documents)
     held = ((document["claim"], job) for document, job in readable)
     return [Orphan(job=job, claim=claim, begun=job.begun) for claim, job in held], unreadable
 
 
-def is_over(not_after: object, now: datetime) -> bool:
-    """Tell whether a document is past its time; where somebody has spoilt that, it is not."""
+def is_expired(not_after: object, now: datetime) -> bool:
+    """Return whether a document has expired; a field that is not a date never does."""
     return isinstance(not_after, datetime) and not_after < now

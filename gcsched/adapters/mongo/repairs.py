@@ -1,4 +1,4 @@
-"""Put right what the code never writes: a restored backup, a hand or a defect has left it."""
+"""Repairs of states that the code never writes: left by a backup, an operator or a defect."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,47 +6,47 @@ from typing import Any
 from gcsched.adapters.mongo.claims import LEASE_END
 from gcsched.adapters.mongo.connection import Collection as Jobs
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_LEASE, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.unreadable import CLAIM_OR_NOBODY
+from gcsched.adapters.mongo.quarantine import CLAIM_OR_PLACEHOLDER
 from gcsched.domain.job import State
 
 Query = dict[str, Any]
 
-NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+NEVER = datetime(2200, 1, 1, tzinfo=UTC)  # a later lease never expires
 
 SENDING = {"state": State.SENDING.value}
 NOT_SENDING = {"state": {"$in": [state.value for state in State if state is not State.SENDING]}}
 NO_CLAIM = {"claim": {"$not": {"$type": "string"}}}
 NO_LEASE = {"lease": {"$not": {"$type": "date"}}}
-HELD_BY_NOBODY = {**SENDING, "$or": [NO_CLAIM, NO_LEASE]}
+UNHELD = {**SENDING, "$or": [NO_CLAIM, NO_LEASE]}
 
 
-async def lease_what_nobody_holds(jobs: Jobs, most: int) -> int:
-    """Give SENDING jobs that lack claim or lease both, so that they end as orphans do.
+async def lease_unheld(jobs: Jobs, most: int) -> int:
+    """Write a claim and a lease into SENDING jobs that lack one, so that they become orphans.
 
-    Not taken back here: a process may be sending it still, and then renews that lease.
+    They are not taken back here: a process may still be sending them, and renews that lease then.
     """
-    return await lease_anew(jobs, HELD_BY_NOBODY, BY_STATE_AND_DUE, most)
+    return await reset_leases(jobs, UNHELD, BY_STATE_AND_DUE, most)
 
 
-async def end_endless_leases(jobs: Jobs, most: int) -> int:
-    """Lease anew what has a lease that no clock reaches: its process may have died."""
-    return await lease_anew(jobs, {**SENDING, "lease": {"$gt": NEVER}}, BY_LEASE, most)
+async def reset_endless_leases(jobs: Jobs, most: int) -> int:
+    """Reset leases that never expire: the process that holds them may have died."""
+    return await reset_leases(jobs, {**SENDING, "lease": {"$gt": NEVER}}, BY_LEASE, most)
 
 
-async def lease_anew(jobs: Jobs, query: Query, index: str, most: int) -> int:
-    ids = await found(jobs, query, index, most)
+async def reset_leases(jobs: Jobs, query: Query, index: str, most: int) -> int:
+    ids = await find_ids(jobs, query, index, most)
     if not ids:
         return 0
-    change = [{"$set": {"claim": CLAIM_OR_NOBODY, "lease": LEASE_END}}]
-    answer = await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
-    return answer.modified_count
+    change = [{"$set": {"claim": CLAIM_OR_PLACEHOLDER, "lease": LEASE_END}}]
+    result = await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
+    return result.modified_count
 
 
-async def release_what_is_not_sent(jobs: Jobs, most: int) -> int:
-    """Take claim and lease from jobs that wait or have ended: each sweep would find them."""
+async def release_stale_claims(jobs: Jobs, most: int) -> int:
+    """Remove claim and lease from jobs that are not SENDING, so that sweeps do not read them."""
     count = 0
     for name, index in (("lease", BY_LEASE), ("claim", BY_CLAIM)):
-        ids = await found(jobs, {name: {"$exists": True}, **NOT_SENDING}, index, most)
+        ids = await find_ids(jobs, {name: {"$exists": True}, **NOT_SENDING}, index, most)
         if ids:
             change = {"$unset": dict.fromkeys(("claim", "lease", "begun"), "")}
             query = {"_id": {"$in": ids}, **NOT_SENDING}
@@ -54,6 +54,6 @@ async def release_what_is_not_sent(jobs: Jobs, most: int) -> int:
     return count
 
 
-async def found(jobs: Jobs, query: Query, index: str, most: int) -> list[str]:
+async def find_ids(jobs: Jobs, query: Query, index: str, most: int) -> list[str]:
     cursor = jobs.find(query, {"_id": 1}, hint=index).limit(most)
     return [document["_id"] async for document in cursor]

@@ -1,7 +1,7 @@
-"""Blocked addresses: one document for each spelling, deleted by MongoDB when its time is over.
+"""Suppressions: one document per spelling of an address, deleted by MongoDB when it expires.
 
-Each stands under its address as it was written, which is all that a process of the version before
-looks at; it blocks all spellings of that address.
+The id is the address as it was written, because a process of the previous version looks only for
+that. A suppression of one spelling applies to all spellings (ADR 0025).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,134 +11,142 @@ from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
 
-from gcsched.adapters.mongo.caseless import (
-    FOLDED,
-    Query,
-    by_index,
-    if_indexed,
-    spelled_like,
-)
-from gcsched.adapters.mongo.codec import a_latest_moment, a_moment, a_text
+from gcsched.adapters.mongo.codec import read_latest_time, read_text, read_time
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import are_alike, fold_address
+from gcsched.adapters.mongo.folded_queries import (
+    FOLDED,
+    Query,
+    filter_any_spelling,
+    read_by_index,
+    read_if_indexed,
+)
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import fold_address, is_same_address
 from gcsched.domain.suppression import Suppression
 
-MOST_COMPARED = 500  # as many as a process of the version before may write until the next filling
-MOST_SPELLINGS = 4  # of one address, on average
-AT_ONCE = 1_000
+MAX_COMPARED = 500  # more than a process of the previous version writes until the next filling
+MAX_SPELLINGS = 4  # per address, on average
+BATCH_SIZE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoSuppressions:
+    """The ports `Suppressions` and `SuppressionStore` on MongoDB."""
+
     mongo: Mongo
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
-        """Keep *suppressions*; the latest one of an address in one spelling counts."""
+        """Store *suppressions*; of several for one spelling, the latest counts."""
         latest = {suppression.address: suppression for suppression in suppressions}
         writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
-        with write_errors("blocking addresses"):
+        with write_errors("suppressing addresses"):
             await self.mongo.suppressions.bulk_write(writes, ordered=False)
 
-    async def among(
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now* in any spelling, in one look.
+        """Return those of *addresses* that are suppressed at *now* in any spelling.
 
-        Where several spellings of an address are blocked, the one that is blocked longest counts.
+        If several spellings of an address are suppressed, the one that expires last counts.
         """
         folds = {address: fold_address(address) for address in addresses}
-        with store_errors("looking for blocked addresses"):
-            found = await self._blocked(folds, now)
-        found.sort(key=lambda each: (each.until, each.since))
-        lasting = {fold_address(each.address): each for each in found}
-        return {address: lasting[fold] for address, fold in folds.items() if fold in lasting}
+        with store_errors("looking for suppressed addresses"):
+            found = await self._find_active(folds, now)
+        found.sort(key=lambda each: (each.expire_time, each.create_time))
+        longest = {fold_address(each.address): each for each in found}
+        return {address: longest[fold] for address, fold in folds.items() if fold in longest}
 
-    async def _blocked(self, spelled: Mapping[str, str], now: datetime) -> list[Suppression]:
-        """Find what blocks the addresses of *spelled* (as written → folded) at *now*.
+    async def _find_active(self, by_address: Mapping[str, str], now: datetime) -> list[Suppression]:
+        """Return the suppressions of *by_address* (as written → folded) at *now*.
 
-        In all spellings, and in one statement as a rule. Each claim asks this, so what it reads
-        has a limit. Where `folded` does not tell of all, because its index is not there or very
-        many lack the field, the first MOST_COMPARED are compared here, and others found as they
-        are written and in small letters: until the index is made and the field filled.
+        One statement as a rule. Every claim calls this, so the number of documents it reads has a
+        limit. If `folded` does not cover all, because its index is missing or very many documents
+        lack the field, the first MAX_COMPARED are compared here. The others are found only as the
+        address is written and in lower case, until the index is created and the field filled.
         """
-        addresses, folds = spelled.keys(), set(spelled.values())
-        most = MOST_COMPARED + MOST_SPELLINGS * len(folds)
-        all_kinds = self._found({FOLDED: {"$in": [None, *folds]}}, now, BY_FOLDED, most)
-        found = await if_indexed(self.mongo, all_kinds)
+        addresses, folds = by_address.keys(), set(by_address.values())
+        most = MAX_COMPARED + MAX_SPELLINGS * len(folds)
+        # Null: documents that lack the field are read in the same statement.
+        reading = self._read({FOLDED: {"$in": [None, *folds]}}, now, BY_FOLDED, most)
+        found = await read_if_indexed(self.mongo, reading)
         if found is None:
-            found = await self._found({}, now, BY_ID, MOST_COMPARED)
-            found += await self._found({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
+            found = await self._read({}, now, BY_ID, MAX_COMPARED)
+            found += await self._read({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
         elif len(found) == most:
-            # In this order: what is filled meanwhile is found by the last statement.
-            found += await self._found({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
-            found += await self._found({FOLDED: {"$in": [*folds]}}, now, BY_FOLDED)
-        alike = {each["_id"]: each for each in found if fold_address(each["_id"]) in folds}
-        return [decode(document) for document in alike.values()]
+            # There may be more than the limit. In this order: a document that is filled meanwhile
+            # is found by the last statement.
+            found += await self._read({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
+            found += await self._read({FOLDED: {"$in": [*folds]}}, now, BY_FOLDED)
+        matching = {each["_id"]: each for each in found if fold_address(each["_id"]) in folds}
+        return [decode(document) for document in matching.values()]
 
-    async def _spellings(self, address: str, now: datetime) -> list[Suppression]:
-        """Find each spelling of *address* that is blocked at *now*, whatever has to be read.
+    async def _find_spellings(self, address: str, now: datetime) -> list[Suppression]:
+        """Return every spelling of *address* that is suppressed at *now*, without a limit.
 
-        No mail waits for it, and the server compares: see `spelled_like`.
+        No mail waits for this, and the server compares: see `filter_any_spelling`.
         """
-        query = spelled_like(address, "_id", or_not_ascii=True) | in_force(now)
+        query = filter_any_spelling(address, "_id", include_non_ascii=True) | filter_active(now)
 
-        async def found(index: str) -> list[Document]:
-            options = {"hint": index, "max_time_ms": LONGEST_READ_MS}
+        async def read(index: str) -> list[Document]:
+            options = {"hint": index, "max_time_ms": READ_TIMEOUT_MS}
             return await self.mongo.suppressions.find(query, **options).to_list(None)
 
-        spellings = await by_index(found)
-        return [decode(each) for each in spellings if are_alike(each["_id"], address)]
+        spellings = await read_by_index(read)
+        return [decode(each) for each in spellings if is_same_address(each["_id"], address)]
 
-    async def _found(
-        self, query: Query, now: datetime, index: str, most: int = 0
-    ) -> list[Document]:
-        """Read what *query* takes in of all that blocks at *now*: *most* at most; 0: all."""
-        # In one reply, also where they are more than the driver's 101.
-        options = {"limit": most, "batch_size": most or AT_ONCE, "max_time_ms": LONGEST_READ_MS}
-        found = self.mongo.suppressions.find(in_force(now) | query, hint=index, **options)
+    async def _read(self, query: Query, now: datetime, index: str, most: int = 0) -> list[Document]:
+        """Read the suppressions that match *query* at *now*: *most* at most; 0 means all."""
+        # In one reply: the driver's first batch has only 101 documents.
+        options = {"limit": most, "batch_size": most or BATCH_SIZE, "max_time_ms": READ_TIMEOUT_MS}
+        found = self.mongo.suppressions.find(filter_active(now) | query, hint=index, **options)
         return await found.to_list(None)
 
-    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
-        """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
+    async def read_page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+        """Return the *most* addresses that follow *after*, of those suppressed at *now*."""
         query = {"_id": {"$gt": after}, "until": {"$gt": now}}
-        with store_errors("listing blocked addresses"):
+        with store_errors("listing suppressions"):
             found = self.mongo.suppressions.find(
                 query, sort=[("_id", 1)], hint=BY_ID, limit=most, batch_size=most
             )
             return [decode(document) async for document in found]
 
-    async def block(self, wanted: Suppression) -> Suppression:
-        """Keep *wanted*; where its address is blocked already, it has been since then.
+    async def add_one(self, suppression: Suppression) -> Suppression:
+        """Store *suppression*; if its address is suppressed already, keep the create time.
 
-        Other spellings that are blocked are so for the same reason and as long from now on: else
-        the one that lasts longest would count, and not what was wanted last.
+        Other spellings get the same reason and expire time. Otherwise the one that expires last
+        would count, instead of the latest call.
         """
-        with write_errors("blocking an address"):
-            spellings = await self._spellings(wanted.address, wanted.since)
-            others = [each for each in spellings if each.address != wanted.address]
-            document = await self._block(wanted, min((each.since for each in others), default=None))
+        address, now = suppression.address, suppression.create_time
+        with write_errors("suppressing an address"):
+            spellings = await self._find_spellings(address, now)
+            others = [each for each in spellings if each.address != address]
+            document = await self._upsert(
+                suppression, min((each.create_time for each in others), default=None)
+            )
             if others:
-                change = {name: encode(wanted)[name] for name in ("reason", "job_id", "until")}
-                still = {"_id": {"$in": [each.address for each in others]}}
-                await self.mongo.suppressions.update_many(still, {"$set": change}, hint=BY_ID)
+                change = {name: encode(suppression)[name] for name in ("reason", "job_id", "until")}
+                query = {"_id": {"$in": [each.address for each in others]}}
+                await self.mongo.suppressions.update_many(query, {"$set": change}, hint=BY_ID)
         return decode(document)
 
-    async def _block(self, wanted: Suppression, since: datetime | None) -> Document:
-        """Write *wanted* itself; *since* is when another spelling was blocked, if one is."""
-        is_blocked = {"$gt": ["$until", wanted.since]}
-        otherwise = since or wanted.since
+    async def _upsert(self, suppression: Suppression, since: datetime | None) -> Document:
+        """Write *suppression*; *since* is when another spelling was suppressed, if one is.
+
+        One statement, because another call or the TTL monitor may change the document in between.
+        """
+        is_active = {"$gt": ["$until", suppression.create_time]}
+        default = since or suppression.create_time
         fields = {
-            "folded": {"$literal": fold_address(wanted.address)},
-            "reason": {"$literal": wanted.reason},
-            "job_id": wanted.job_id,
-            "since": {"$cond": [is_blocked, "$since", otherwise]},
-            "until": wanted.until,
+            "folded": {"$literal": fold_address(suppression.address)},
+            "reason": {"$literal": suppression.reason},
+            "job_id": suppression.job_id,
+            "since": {"$cond": [is_active, "$since", default]},
+            "until": suppression.expire_time,
         }
         document: Document = await self.mongo.suppressions.find_one_and_update(
-            {"_id": wanted.address},
+            {"_id": suppression.address},
             [{"$set": fields}],
             upsert=True,
             hint=BY_ID,
@@ -146,25 +154,29 @@ class MongoSuppressions:
         )
         return document
 
-    async def free(self, address: str, *, now: datetime) -> Suppression | None:
-        """Let *address* have mail again; give what blocked it, if anything did at *now*.
+    async def remove(self, address: str, *, now: datetime) -> Suppression | None:
+        """Remove every spelling of *address*; return the suppression that was active at *now*.
 
-        All its spellings are freed; what is given is the one that was asked for, if it was blocked.
+        Of several, returns the one with the given spelling, or else the one that expires last.
         """
-        with store_errors("freeing an address"):
-            spellings = await self._spellings(address, now)
-            # Also where none is found: only a confirmed write says what a majority has.
+        with store_errors("removing a suppression"):
+            spellings = await self._find_spellings(address, now)
+            # A write even if none is found: only that confirms that a majority has none.
             ids = [each.address for each in spellings] or [address]
-            freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
-            with write_errors("freeing an address"):
-                deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
+            query = {"_id": {"$in": ids}, "until": {"$gt": now}}
+            with write_errors("removing a suppression"):
+                deleted = await self.mongo.suppressions.delete_many(query, hint=BY_ID)
         if not spellings or not deleted.deleted_count:  # another call may have been faster
             return None
-        return max(spellings, key=lambda each: (each.address == address, each.until))
+        return max(spellings, key=lambda each: (each.address == address, each.expire_time))
 
 
-def in_force(now: datetime) -> Query:
-    """Make the filter for what blocks at *now*; what is over stays until the TTL monitor comes."""
+def filter_active(now: datetime) -> Query:
+    """Return the filter for suppressions that are active at *now*.
+
+    Expired ones stay until the TTL monitor deletes them. The bound on `_id` leaves out documents
+    whose id is not a text.
+    """
     return {"_id": {"$gte": ""}, "until": {"$gt": now}}
 
 
@@ -174,17 +186,17 @@ def encode(suppression: Suppression) -> dict[str, Any]:
         FOLDED: fold_address(suppression.address),
         "reason": suppression.reason,
         "job_id": suppression.job_id,
-        "since": suppression.since,
-        "until": suppression.until,
+        "since": suppression.create_time,
+        "until": suppression.expire_time,
     }
 
 
 def decode(document: Mapping[str, Any]) -> Suppression:
-    """Read tolerantly: an address and a time suffice to block, as in a list that was imported."""
+    """Return the suppression; an address and a time suffice, as in an imported list."""
     return Suppression(
         address=document["_id"],
-        reason=a_text(document, "reason"),
-        job_id=a_text(document, "job_id"),
-        since=a_moment(document, "since"),
-        until=a_latest_moment(document, "until"),
+        reason=read_text(document, "reason"),
+        job_id=read_text(document, "job_id"),
+        create_time=read_time(document, "since"),
+        expire_time=read_latest_time(document, "until"),
     )

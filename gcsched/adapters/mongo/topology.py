@@ -1,4 +1,7 @@
-"""Tell by `hello` what a MongoDB is: only a set or a cluster keeps what it confirmed."""
+"""The kind of a MongoDB deployment, by its reply to `hello`.
+
+Only a replica set or a cluster keeps what it confirmed (ADR 0021).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,10 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 
-class Kind(StrEnum):
-    """A cluster is reached by mongos; its shards are sets."""
+class DeploymentKind(StrEnum):
+    """What a MongoDB is. A cluster is reached through mongos; its shards are replica sets."""
 
-    KEEPS = "replica set or cluster"
+    REPLICATED = "replica set or cluster"
     STANDALONE = "standalone"
     UNCONFIGURED = "member without the configuration of its set"
     UNINITIATED = "hosts that all are without a configuration"
@@ -19,62 +22,70 @@ UNCONFIGURED = (
     "it has no configuration of its replica set (yet): it is starting, was removed from the set, or"
     " the set was never initiated"
 )
-INITIATE = (
+NEVER_INITIATED = (
     "its replica set was never initiated: run `rs.initiate()` there once, in mongosh;"
-    " this process goes on by itself then"
+    " this process continues then"
 )
 STANDALONE = (
     "it is a standalone mongod, which can lose jobs that it confirmed: make it a replica set of"
     " one (restart it with `--replSet rs0`, then run `rs.initiate()` in mongosh once), or accept"
     " that with GCSCHED_ALLOW_STANDALONE=1"
 )
-ALLOWED = (
+STANDALONE_RISK = (
     "a crash or a power cut can lose jobs that were confirmed, and nothing can take over from it:"
     " make it a replica set of one"
 )
 WITHOUT_REPLICA_SET = (
-    "it is a standalone mongod, and GCSCHED_MONGO_URI asks for a set: leave replicaSet out of it"
+    "it is a standalone mongod, but GCSCHED_MONGO_URI names a replica set: remove replicaSet from"
+    " GCSCHED_MONGO_URI"
 )
 
 
-def kind_of(hello: Mapping[str, Any]) -> Kind:
-    """Read an answer to `hello`."""
+def classify_host(hello: Mapping[str, Any]) -> DeploymentKind:
+    """Return the kind that a reply to `hello` shows."""
+    # A mongos replies "isdbgrid"; a member without a configuration has `isreplicaset`.
     if hello.get("setName") or hello.get("msg") == "isdbgrid":
-        return Kind.KEEPS
-    return Kind.UNCONFIGURED if hello.get("isreplicaset") else Kind.STANDALONE
+        return DeploymentKind.REPLICATED
+    return DeploymentKind.UNCONFIGURED if hello.get("isreplicaset") else DeploymentKind.STANDALONE
 
 
-def kind_of_seeds(answers: Iterable[Mapping[str, Any] | BaseException]) -> Kind | None:
-    """Return what hosts are that were asked one by one; None: that is not known.
+def classify_hosts(replies: Iterable[Mapping[str, Any] | BaseException]) -> DeploymentKind | None:
+    """Return the kind of hosts that were asked one by one; None if it is not known.
 
-    One of several may be out of its set for a while, so only all together are standalone, or
-    uninitiated.
+    One of several hosts may be out of its replica set for a while, so only all of them together are
+    standalone or uninitiated.
     """
-    kinds = [None if isinstance(each, BaseException) else kind_of(each) for each in answers]
-    if Kind.KEEPS in kinds:
-        return Kind.KEEPS
-    if Kind.UNCONFIGURED in kinds:
-        return Kind.UNINITIATED if set(kinds) == {Kind.UNCONFIGURED} else Kind.UNCONFIGURED
-    return Kind.STANDALONE if kinds and set(kinds) == {Kind.STANDALONE} else None
+    kinds = [None if isinstance(each, BaseException) else classify_host(each) for each in replies]
+    if DeploymentKind.REPLICATED in kinds:
+        return DeploymentKind.REPLICATED
+    if set(kinds) == {DeploymentKind.UNCONFIGURED}:
+        return DeploymentKind.UNINITIATED
+    if DeploymentKind.UNCONFIGURED in kinds:
+        return DeploymentKind.UNCONFIGURED
+    return DeploymentKind.STANDALONE if set(kinds) == {DeploymentKind.STANDALONE} else None
 
 
 @dataclass(slots=True, eq=False)
-class Looks:
-    """Say of a set that it was never initiated only when two looks in a row find it so.
+class DeploymentCheck:
+    """A check that reports a replica set as never initiated only if two checks in a row find it so.
 
-    One that starts answers the same for a moment, before it has read its configuration.
+    A member that starts gives the same reply for a moment, before it has read its configuration.
     """
 
-    _found: bool = False
-    _found_before: bool = False
+    _is_uninitiated: bool = False
+    _was_uninitiated: bool = False
 
-    def begin(self) -> None:
-        """Begin a look; one that ends without an answer found nothing."""
-        self._found_before, self._found = self._found, False
+    def start(self) -> None:
+        """Start a check; one that ends without a reply has found nothing."""
+        self._was_uninitiated, self._is_uninitiated = self._is_uninitiated, False
 
-    def words(self, kind: Kind | None) -> str | None:
-        """Say what the look of now found to wait for; None: nothing."""
-        self._found = kind is Kind.UNINITIATED
-        if self._found and self._found_before:
-            return INITIATE
-        return UNCONFIGURED if kind in {Kind.UNINITIATED, Kind.UNCONFIGURED} else None
+    def describe(self, kind: DeploymentKind | None) -> str | None:
+        """Describe what this check found to wait for; None if nothing."""
+        self._is_uninitiated = kind is DeploymentKind.UNINITIATED
+        if self._is_uninitiated and self._was_uninitiated:
+            return NEVER_INITIATED
+        return (
+            UNCONFIGURED
+            if kind in {DeploymentKind.UNINITIATED, DeploymentKind.UNCONFIGURED}
+            else None
+        )

@@ -1,18 +1,21 @@
-"""Remember which writes MongoDB did not confirm: one that answers may confirm nothing for hours."""
+"""The writes that MongoDB did not confirm.
+
+A MongoDB that has lost its majority replies to every command, but may confirm no write for hours.
+"""
 
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-# Where one kind of write fails and others succeed, callers try again within that time.
+# If one kind of write fails and others succeed, its callers try again within this time.
 REMEMBERED_SECONDS = 5.0
-QUIET_SECONDS = 5.0  # so long without a confirmed write, and one is tried that changes nothing
+QUIET_SECONDS = 5.0  # after this time without a confirmed write, the probe writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """*times*: how often in a row, without a success of the same between."""
+class WriteFailure:
+    """The latest failure of one kind of write, and how many *times* in a row it has failed."""
 
     at: float
     why: str
@@ -21,46 +24,47 @@ class Failure:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class WriteFailures:
-    """What was not confirmed, by what was being done; a success at the same clears it at once.
+    """Failures by what was attempted. A success of the same kind clears a failure at once.
 
-    A success at anything else clears what failed once, or failed some seconds ago: so a single
-    failure under load is forgotten with the next write, and where none is confirmed all are kept.
+    A success of another kind clears a failure that happened once, or some seconds ago. So a single
+    failure under load is cleared by the next write, and all are kept while none is confirmed.
     """
 
     clock: Callable[[], float] = time.monotonic
-    _failed: dict[str, Failure] = field(default_factory=dict, init=False)
+    _failures: dict[str, WriteFailure] = field(default_factory=dict, init=False)
     _confirmed_at: float | None = field(default=None, init=False)
 
     @property
-    def trouble(self) -> str | None:
-        """Return what failed last and is not cleared; None: nothing."""
-        if not self._failed:
+    def problem(self) -> str | None:
+        """Describe the latest failure that is not cleared; None if there is none."""
+        if not self._failures:
             return None
-        doing, failure = max(self._failed.items(), key=lambda item: item[1].at)
-        return f"writes are not confirmed: failed while {doing}: {failure.why or 'no answer'}"
+        doing, failure = max(self._failures.items(), key=lambda item: item[1].at)
+        return f"writes are not confirmed: failed while {doing}: {failure.why or 'no reply'}"
 
     @property
-    def is_in_doubt(self) -> bool:
-        """Whether one should be tried: because some failed, or because none was confirmed lately.
+    def needs_probe(self) -> bool:
+        """Whether to probe: a write has failed, or none was confirmed lately.
 
-        All processes try alike, so that all find out within the time in which none leaves.
+        Every process probes, also one that has nothing to write, so that all find a failure within
+        the time in which none becomes unready alone (ADR 0023).
         """
-        if self._failed or self._confirmed_at is None:
+        if self._failures or self._confirmed_at is None:
             return True
         return self.clock() - self._confirmed_at >= QUIET_SECONDS
 
-    def failed(self, doing: str, why: str) -> None:
-        before = self._failed.get(doing)
+    def record_failure(self, doing: str, why: str) -> None:
+        before = self._failures.get(doing)
         times = before.times + 1 if before else 1
-        self._failed[doing] = Failure(at=self.clock(), why=why, times=times)
+        self._failures[doing] = WriteFailure(at=self.clock(), why=why, times=times)
 
-    def confirmed(self, doing: str) -> None:
+    def record_success(self, doing: str) -> None:
         self._confirmed_at = now = self.clock()
-        if self._failed:
-            self._failed.pop(doing, None)
-            self._failed = {
+        if self._failures:
+            self._failures.pop(doing, None)
+            self._failures = {
                 each: failure
-                for each, failure in self._failed.items()
+                for each, failure in self._failures.items()
                 if failure.times > 1 and now - failure.at <= REMEMBERED_SECONDS
             }
 
@@ -68,4 +72,4 @@ class WriteFailures:
 WRITE_FAILURES: ContextVar[WriteFailures | None] = ContextVar(
     "writes that MongoDB did not confirm", default=None
 )
-"""Where `write_errors` notes what it sees: set for all that is begun after `open_mongo`."""
+"""Where `write_errors` records failures; set for every task that starts after `open_mongo`."""

@@ -1,4 +1,4 @@
-"""ARQ's client as the service uses it: no pickle, and no connection that is lost to an error."""
+"""ARQ's client without pickle, and without its leak of connections after errors."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,28 +23,28 @@ DAILY = "gcsched:daily"
 ABORTED = abort_jobs_ss
 
 
-def packed(value: Any) -> bytes:
-    """Pack *value*; the errors among the results that ARQ makes itself become words."""
+def pack_job(value: Any) -> bytes:
+    """Pack *value*; errors, which ARQ puts into results of its own, become their repr."""
     data: bytes = msgpack.packb(value, default=repr)
     return data
 
 
-class NotOurs(Exception):
-    """Something under the name of a job is none that the service made."""
+class ForeignJob(Exception):
+    """The value under a job's key is not a job of this service."""
 
 
-def unpacked(data: bytes) -> Any:
-    """Unpack a job; raises NotOurs unless it is as the service makes them.
+def unpack_job(data: bytes) -> Any:
+    """Unpack a job. Raises ForeignJob unless its function and arguments are this service's.
 
-    Of a job whose function or arguments do not fit ARQ logs the names, which may be anybody's data.
+    ARQ would log the function and the arguments of any other job, which may be personal data.
     """
     job = msgpack.unpackb(data)
-    if not isinstance(job, dict) or not is_ours(job):
-        raise NotOurs("the data of a job are not those that the service stores")
+    if not isinstance(job, dict) or not is_own_job(job):
+        raise ForeignJob("the data is not a job of this service")
     return job
 
 
-def is_ours(job: dict[Any, Any]) -> bool:
+def is_own_job(job: dict[Any, Any]) -> bool:
     seconds = job.get("a")
     return (
         job.get("f") in (WAKE, SWEEP, DAILY)
@@ -54,17 +54,17 @@ def is_ours(job: dict[Any, Any]) -> bool:
     )
 
 
-class Transaction(Pipeline):
-    """A pipeline that always releases its connection: redis-py's keeps it where UNWATCH fails.
+class ReleasingPipeline(Pipeline):
+    """A pipeline that always releases its connection: redis-py's keeps it when UNWATCH fails.
 
-    Its errors name the command that failed, without the arguments: those are a job's packed data.
+    Its errors name the failed command without the arguments, which are a job's packed data.
     """
 
     def annotate_exception(
         self, exception: Exception, number: int, command: Iterable[object]
     ) -> None:
-        name, words = next(iter(command), ""), " ".join(map(str, exception.args))
-        exception.args = (f"command {number} of a transaction ({name}): {words}",)
+        name, text = next(iter(command), ""), " ".join(map(str, exception.args))
+        exception.args = (f"command {number} of a transaction ({name}): {text}",)
 
     async def reset(self) -> None:
         connection: Any = self.connection
@@ -72,6 +72,8 @@ class Transaction(Pipeline):
         try:
             await base.reset()
         except Exception:
+            # Without this, each such error would cost the pool one connection. It may still be in
+            # a transaction, so it is closed first.
             if self.connection is not None:
                 self.connection = None
                 await connection.disconnect(nowait=True)
@@ -79,25 +81,29 @@ class Transaction(Pipeline):
             raise
 
 
-class Client(ArqRedis):
-    """ARQ's client; each of its pipelines is a transaction."""
+class ArqClient(ArqRedis):
+    """ARQ's client, where each pipeline is a transaction."""
 
-    def pipeline(self, *_: Any, **__: Any) -> Transaction:
+    def pipeline(self, *_: Any, **__: Any) -> ReleasingPipeline:
+        # ARQ's own calls ask for a transaction too, except one that only logs.
         pool, callbacks = self.connection_pool, self.response_callbacks
-        return Transaction(pool, callbacks, transaction=True, shard_hint=None)
+        return ReleasingPipeline(pool, callbacks, transaction=True, shard_hint=None)
 
 
 def open_arq(url: str) -> ArqRedis:
-    """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
-    return Client(
+    """Make ARQ's client, with msgpack instead of pickle.
+
+    Anyone who can write to Redis could run code here by a pickle.
+    """
+    return ArqClient(
         open_pool(url),
-        job_serializer=packed,
-        job_deserializer=unpacked,
+        job_serializer=pack_job,
+        job_deserializer=unpack_job,
         default_queue_name=QUEUE,
     )
 
 
 def job_keys(job_id: str) -> list[str]:
-    """Return the keys that ARQ may keep of a job, its data first."""
+    """Return the keys that ARQ may keep for a job, its data first."""
     prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix, result_key_prefix)
     return [f"{prefix}{job_id}" for prefix in prefixes]

@@ -21,9 +21,10 @@ class RedisClients:
 
 @asynccontextmanager
 async def open_redis(url: str, *, sessions: int) -> AsyncIterator[RedisClients]:
-    """Make clients for *url*, which connect when they are used; close them after the block.
+    """Make clients for *url*, which connect on first use; close them after the block.
 
-    Each of *sessions* with relays may ask for a slot at the same time.
+    All *sessions* with relays may ask for a slot at the same time, so the pool has a connection
+    more for each of them.
     """
     warn_of_too_few_connections(url)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey, each with a limit on every wait, and the marks kept there."""
+"""Connections to Redis or Valkey with a time limit on every wait, and the sent markers."""
 
 import secrets
 from collections.abc import Collection, Iterator, Sequence
@@ -12,20 +12,21 @@ import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
-from gcsched.adapters.redis.advice import is_refusal, redis_words
+from gcsched.adapters.redis.advice import describe_redis_error, is_refusal
 from gcsched.adapters.redis.failures import FAILURES
-from gcsched.adapters.redis.replies import Nonsense, integer, nothing, texts
+from gcsched.adapters.redis.replies import InvalidReply, expect_integer, expect_null, expect_values
 from gcsched.adapters.redis.url import pool_options
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 
-MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
-FEWEST_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
-MARK_LIFE = timedelta(days=1)
+MAX_CONNECTIONS = 32  # beside one for each session, as all may ask for a slot at once
+MIN_CONNECTIONS = 32  # with fewer, some of the service's background tasks would find none free
+MARKER_TTL = timedelta(days=1)
 PREFIX = "gcsched:sent"
-NOTED = b"1"
+MARKER_VALUE = b"1"
 
-# One command for all marks: packing and parsing one for each is work on the loop.
-NOTE = """
+# One command for all markers: SET for each would cost the event loop a packed command and a
+# parsed reply per mail. The script returns nothing, which arrives as null.
+ADD_MARKERS = """
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, '1', 'EX', ARGV[1])
 end
@@ -33,58 +34,58 @@ end
 
 
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
-    """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
-    options = {"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)}
+    """Open a pool for *url* (redis, rediss or unix); every wait in it has a time limit."""
+    options = {"max_connections": MAX_CONNECTIONS + sessions, **pool_options(url)}
     if is_too_small(options["max_connections"]):
-        options["max_connections"] = FEWEST_CONNECTIONS
+        options["max_connections"] = MIN_CONNECTIONS
     return ConnectionPool(**options)
 
 
 def warn_of_too_few_connections(url: str) -> None:
-    """Log that the pools for *url* are larger than it says, where they are."""
+    """Log a warning when max_connections of *url* is too small and a larger number is used."""
     given = pool_options(url).get("max_connections", 0)
     if is_too_small(given):
         structlog.get_logger().warning(
             "max_connections of GCSCHED_REDIS_URL is too small",
             given=given,
-            used=FEWEST_CONNECTIONS,
+            used=MIN_CONNECTIONS,
             do="leave it out",
         )
 
 
-def is_too_small(most_connections: int) -> bool:
-    return 0 < most_connections < FEWEST_CONNECTIONS  # 0: without a limit
+def is_too_small(max_connections: int) -> bool:
+    return 0 < max_connections < MIN_CONNECTIONS  # 0: without a limit
 
 
 async def close(redis: Redis) -> None:
-    """Close *redis* and its connections; an error of Redis no longer matters then."""
+    """Close *redis* and its connections; ignore errors, as nothing more depends on them."""
     with suppress(Exception):
         await redis.aclose(close_connection_pool=True)
 
 
 @contextmanager
-def bell_errors(doing: str) -> Iterator[None]:
-    """Translate whatever an exchange with Redis raises, so put nothing else inside.
+def redis_errors(doing: str) -> Iterator[None]:
+    """Turn every exception of an exchange with Redis into RedisUnavailable; wrap nothing else.
 
-    The client's libraries raise anything when a reply has another shape than they expect. What
-    fails is noted where operators see it, until the same succeeds.
+    Every exception, because the client's libraries raise any kind when a reply has an unexpected
+    shape. The failure is shown to operators until the same action succeeds.
     """
     failures = FAILURES.get()
     try:
         yield
     except Exception as error:
-        why, refuses = redis_words(error), is_refusal(error)
+        why, refuses = describe_redis_error(error), is_refusal(error)
         if failures is not None:
-            failures.failed(doing, why)
-        raise BellUnavailable(doing, why, is_refusal=refuses) from error
+            failures.record_failure(doing, why)
+        raise RedisUnavailable(doing, why, is_refusal=refuses) from error
     if failures is not None:
-        failures.succeeded(doing)
+        failures.record_success(doing)
 
 
 class Script:
-    """A Lua script that is sent by its hash, and in full to a Redis that does not know it.
+    """A Lua script that is sent by its hash, or in full when Redis does not know the hash.
 
-    redis-py's own class takes the hash from a reply, and keeps a wrong one for ever.
+    redis-py's own class takes the hash from a reply, so one wrong reply breaks it permanently.
     """
 
     def __init__(self, redis: Redis, text: str) -> None:
@@ -93,7 +94,7 @@ class Script:
         self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, keys: Sequence[str], *args: str | float) -> object:
-        """Run the script; return what Redis answered, unchecked."""
+        """Run the script and return Redis's answer, unchecked."""
         try:
             return await self._redis.evalsha(self._hash, len(keys), *keys, *args)
         except NoScriptError:
@@ -101,40 +102,45 @@ class Script:
 
 
 @dataclass(kw_only=True, eq=False)
-class RedisMarks:
-    """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""
+class RedisSentMarkerStore:
+    """Keeps ``gcsched:sent:<job>:<claim>`` for each accepted mail until its outcome is stored."""
 
     redis: Redis
-    _note: Script = field(init=False)
+    _add_script: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._note = Script(self.redis, NOTE)
+        self._add_script = Script(self.redis, ADD_MARKERS)
 
-    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys, life = [key(mark) for mark in marks], int(MARK_LIFE.total_seconds())
-        with bell_errors("noting accepted mails"):
-            nothing(await self._note.run(keys, life))
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
+        keys, ttl_seconds = (
+            [marker_key(marker) for marker in markers],
+            int(MARKER_TTL.total_seconds()),
+        )
+        with redis_errors("storing sent markers"):
+            expect_null(await self._add_script.run(keys, ttl_seconds))
 
-    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys = [key(mark) for mark in marks]
-        with bell_errors("forgetting recorded mails"):
-            integer(await self.redis.unlink(*keys), least=0, most=len(keys))
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+        keys = [marker_key(marker) for marker in markers]
+        with redis_errors("removing sent markers"):
+            expect_integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
-    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that were noted; raise BellUnavailable unless that is exact.
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *markers* that exist. Raises RedisUnavailable for a doubtful answer.
 
-        A noted mark is proof that a mail was sent. So one key that was never written is asked for
-        as well: a Redis that has a value for it has one for every key.
+        A marker is proof that a mail was sent. So the query includes one key that was never
+        written: a Redis that returns a value for it returns values for anything.
         """
-        keys = [*map(key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
-        with bell_errors("looking for accepted mails"):
-            *values, never = texts(await self.redis.mget(keys), len(keys))
+        keys = [*map(marker_key, markers), f"{PREFIX}:never:{secrets.token_hex(8)}"]
+        with redis_errors("reading sent markers"):
+            *values, never = expect_values(await self.redis.mget(keys), len(keys))
             for value in (*values, never):
-                if value not in {None, NOTED}:
-                    raise Nonsense(value, "null or 1")
-            nothing(never)
-        return {mark for mark, value in zip(marks, values, strict=True) if value == NOTED}
+                if value not in {None, MARKER_VALUE}:
+                    raise InvalidReply(value, "null or 1")
+            expect_null(never)
+        return {
+            marker for marker, value in zip(markers, values, strict=True) if value == MARKER_VALUE
+        }
 
 
-def key(mark: tuple[str, str]) -> str:
-    return f"{PREFIX}:{mark[0]}:{mark[1]}"
+def marker_key(marker: tuple[str, str]) -> str:
+    return f"{PREFIX}:{marker[0]}:{marker[1]}"

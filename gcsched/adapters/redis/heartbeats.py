@@ -1,4 +1,4 @@
-"""The latest beat of the processes that reach one MongoDB: ``gcsched:reached:<that MongoDB>``."""
+"""The latest heartbeat of the processes that reach one MongoDB: ``gcsched:reached:<location>``."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,48 +6,48 @@ from hashlib import sha256
 
 from redis.asyncio import Redis
 
-from gcsched.adapters.redis.connection import bell_errors
-from gcsched.adapters.redis.replies import Nonsense
+from gcsched.adapters.redis.connection import redis_errors
+from gcsched.adapters.redis.replies import InvalidReply
 
 PREFIX = "gcsched:reached"
-LIFE_SECONDS = 60
-BEAT = re.compile(rb"[0-9a-f]{16}:[0-9]{1,18}")
+TTL_SECONDS = 60
+HEARTBEAT = re.compile(rb"[0-9a-f]{16}:[0-9]{1,18}")
 
 
-def place_of(uri: str) -> str:
+def hash_mongo_location(uri: str) -> str:
     """Return a short name for the hosts and the database of *uri*, without its secrets.
 
-    Two services on one Redis may have different databases: their beats say nothing of each other.
+    Two services on one Redis may have different databases, so their heartbeats are kept apart.
     """
-    # Not `urlsplit`: of some characters in a password it raises, and its error repeats them.
+    # Not `urlsplit`: it raises for some characters in a password, and its error repeats them.
     before = uri.partition("://")[2].partition("?")[0]
     authority, slash, path = before.partition("/")
-    place = authority.rpartition("@")[2].lower() + slash + path
-    return sha256(place.encode()).hexdigest()[:16]
+    location = authority.rpartition("@")[2].lower() + slash + path
+    return sha256(location.encode()).hexdigest()[:16]
 
 
 @dataclass(kw_only=True, eq=False)
-class RedisBeats:
-    """Keep the latest beat of those that reach the MongoDB at *place*."""
+class RedisHeartbeatStore:
+    """Keeps the latest heartbeat of the processes that reach the MongoDB at *mongo_location*."""
 
     redis: Redis
-    place: str
+    mongo_location: str
     _key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self._key = f"{PREFIX}:{self.place}"
+        self._key = f"{PREFIX}:{self.mongo_location}"
 
-    async def beat(self, mark: str) -> None:
-        with bell_errors("telling that MongoDB is reached"):
-            answer = await self.redis.set(self._key, mark, ex=LIFE_SECONDS)
+    async def write(self, heartbeat: str) -> None:
+        with redis_errors("writing a heartbeat"):
+            answer = await self.redis.set(self._key, heartbeat, ex=TTL_SECONDS)
             if answer is not True:
-                raise Nonsense(answer, "OK")
+                raise InvalidReply(answer, "OK")
 
-    async def latest(self) -> str | None:
-        with bell_errors("looking who reaches MongoDB"):
+    async def read_latest(self) -> str | None:
+        with redis_errors("reading a heartbeat"):
             answer = await self.redis.get(self._key)
             if answer is None:
                 return None
-            if not isinstance(answer, bytes) or not BEAT.fullmatch(answer):
-                raise Nonsense(answer, "a beat")
+            if not isinstance(answer, bytes) or not HEARTBEAT.fullmatch(answer):
+                raise InvalidReply(answer, "a heartbeat")
             return answer.decode()

@@ -1,4 +1,4 @@
-"""What a reply of Redis may be: its size on the wire, its type, its value."""
+"""Checks of Redis's replies: their size on the wire, their type, their value."""
 
 import re
 from typing import Any
@@ -7,23 +7,23 @@ from redis._parsers import _AsyncHiredisParser
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
-MOST_OCTETS = 1024 * 1024  # the longest reply that gcsched asks for has some 200 KiB
+MAX_REPLY_OCTETS = 1024 * 1024  # the longest expected reply has some 200 KiB
 # The parser reserves memory for as many items as a reply announces: eight octets for each.
 TOO_MANY_ITEMS = re.compile(rb"[*~>%|][0-9]{6}")
-LONGEST_HEADER = 8
-# Redis repeats the arguments of a command that it does not know: a job's data among them.
-REPEATED = re.compile(r",? with args beginning with:.*", re.DOTALL)
+MAX_HEADER_OCTETS = 8
+# Redis repeats the arguments of an unknown command, and they may be a job's data.
+ECHOED_ARGUMENTS = re.compile(r",? with args beginning with:.*", re.DOTALL)
 
 
-class Nonsense(Exception):
-    """Redis answered something that has no meaning there."""
+class InvalidReply(Exception):
+    """Redis answered something that the command cannot answer."""
 
-    def __init__(self, answer: object, wanted: str) -> None:
-        super().__init__(f"it answered {described(answer)} instead of {wanted}")
+    def __init__(self, answer: object, expected: str) -> None:
+        super().__init__(f"it answered {describe_reply(answer)} instead of {expected}")
 
 
-def described(answer: object) -> str:
-    """Return *answer* in words: a value that may be anybody's text is not repeated."""
+def describe_reply(answer: object) -> str:
+    """Describe *answer* without repeating text in it, which may be personal data."""
     if answer is None or isinstance(answer, int | float):
         return repr(answer)[:40]
     if isinstance(answer, bytes | str | list | dict | set):
@@ -31,42 +31,42 @@ def described(answer: object) -> str:
     return type(answer).__name__
 
 
-def integers(answer: object, *bounds: tuple[int, int]) -> list[int]:
+def expect_integers(answer: object, *bounds: tuple[int, int]) -> list[int]:
     """Return *answer* if it is a list of integers, one for each of *bounds* and within it."""
     if not isinstance(answer, list) or len(answer) != len(bounds):
-        raise Nonsense(answer, f"a list of {len(bounds)} integers")
+        raise InvalidReply(answer, f"a list of {len(bounds)} integers")
     return [
-        integer(each, least=least, most=most)
+        expect_integer(each, least=least, most=most)
         for each, (least, most) in zip(answer, bounds, strict=True)
     ]
 
 
-def integer(answer: object, *, least: int, most: int) -> int:
+def expect_integer(answer: object, *, least: int, most: int) -> int:
     if type(answer) is not int or not least <= answer <= most:  # True is an int, too
-        raise Nonsense(answer, f"an integer from {least} to {most}")
+        raise InvalidReply(answer, f"an integer from {least} to {most}")
     return answer
 
 
-def texts(answer: object, count: int) -> list[bytes | None]:
-    """Return *answer* if it is what MGET gives for *count* keys."""
+def expect_values(answer: object, count: int) -> list[bytes | None]:
+    """Return *answer* if it is a reply of MGET for *count* keys."""
     if not isinstance(answer, list) or len(answer) != count:
-        raise Nonsense(answer, f"a list of {count} values")
+        raise InvalidReply(answer, f"a list of {count} values")
     for each in answer:
         if each is not None and not isinstance(each, bytes):
-            raise Nonsense(each, "bytes or null")
+            raise InvalidReply(each, "bytes or null")
     return answer
 
 
-def nothing(answer: object) -> None:
+def expect_null(answer: object) -> None:
     if answer is not None:
-        raise Nonsense(answer, "null")
+        raise InvalidReply(answer, "null")
 
 
 class LimitedParser(_AsyncHiredisParser):
-    """Parse replies, but none without an end: it would fill the memory within the time limit.
+    """A parser that refuses endless replies, which would fill the memory within the time limit.
 
-    A reply that cannot be parsed ends its connection, also when the next user of the connection is
-    the one to find it: redis-py would keep that connection and fail with it for ever.
+    A reply that cannot be parsed ends its connection, even if the next user of the connection finds
+    it: redis-py would keep that connection and fail on every use.
     """
 
     _stream: Any
@@ -79,9 +79,9 @@ class LimitedParser(_AsyncHiredisParser):
 
     @classmethod
     def parse_error(cls, response: str) -> Exception:
-        """Return the error for *response*, without what it repeats of the command."""
+        """Return the error for *response*, without the arguments of the command that it repeats."""
         base: Any = super()
-        error: Exception = base.parse_error(REPEATED.sub("", response))
+        error: Exception = base.parse_error(ECHOED_ARGUMENTS.sub("", response))
         return error
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
@@ -101,10 +101,11 @@ class LimitedParser(_AsyncHiredisParser):
         if not buffer:
             raise ConnectionLost("the connection closed")
         self._octets += len(buffer)
-        if self._octets > MOST_OCTETS:
-            raise InvalidResponse(f"a reply has more than {MOST_OCTETS} octets")
+        if self._octets > MAX_REPLY_OCTETS:
+            raise InvalidResponse(f"a reply has more than {MAX_REPLY_OCTETS} octets")
+        # Search across the seam: the header of an array may arrive in two pieces.
         if TOO_MANY_ITEMS.search(self._tail + buffer):
-            raise InvalidResponse("a reply announces more items than any that was asked for")
-        self._tail = buffer[-LONGEST_HEADER:]
+            raise InvalidResponse("a reply announces more items than any command here returns")
+        self._tail = buffer[-MAX_HEADER_OCTETS:]
         self._reader.feed(buffer)
         return True

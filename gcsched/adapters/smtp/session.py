@@ -1,12 +1,12 @@
-"""One open session with a relay: carries one mail at a time and knows whether it is still good."""
+"""One open session with a relay: sends one mail at a time and knows whether it is still usable."""
 
 import asyncio
 from dataclasses import dataclass, replace
 
-from gcsched.adapters.smtp.conversation import Conversation, Lost
-from gcsched.adapters.smtp.envelope import Offer, Parcel
-from gcsched.adapters.smtp.options import Keep, Limits
-from gcsched.adapters.smtp.pipelining import Progress
+from gcsched.adapters.smtp.conversation import Conversation, ConversationLost
+from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
+from gcsched.adapters.smtp.pipelining import EnvelopeProgress
+from gcsched.adapters.smtp.relay_settings import PoolLimits, Timeouts
 from gcsched.adapters.smtp.transaction import Transaction
 from gcsched.domain.smtp_reply import (
     SERVICE_CLOSING,
@@ -24,105 +24,110 @@ NOOP = b"NOOP\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Nothing was decided about this mail, and it had not begun; try it once more.
+    """The mail has no outcome and its body was not sent: send it again.
 
-    A kept session turned out to be dead; or the relay could not follow a group, and understood the
-    *lost_after* first commands of it.
+    Either a kept session was dead; or the relay lost track of a pipelined group, of which it had
+    understood the first *lost_after* commands.
     """
 
     lost_after: int | None = None
 
 
 class Session:
-    """Cancelled or failed in the middle of a mail, it is closed: nothing follows half a mail."""
+    """A session. A cancellation or failure in the middle of a mail closes it."""
 
-    progress: Progress | None = None  # of the latest mail, where the relay heard of it
+    progress: EnvelopeProgress | None = None  # of the latest mail, if its session was alive
 
-    def __init__(self, talk: Conversation, offer: Offer, limits: Limits) -> None:
-        self._talk = talk
-        self._limits = limits
+    def __init__(
+        self, conversation: Conversation, capabilities: Capabilities, timeouts: Timeouts
+    ) -> None:
+        self._conversation = conversation
+        self._timeouts = timeouts
         self._now = asyncio.get_running_loop().time
-        self._opened = self._used = self._now()
-        self._reset_first = False
-        self._offer = offer
-        self._single = replace(offer, pipelining=False)
-        self.carried = 0
-        self.closed = talk.closed
+        self._opened_at = self._used_at = self._now()
+        self._needs_reset = False
+        self._capabilities = capabilities
+        self._without_pipelining = replace(capabilities, pipelining=False)
+        self.use_count = 0
+        self.closed = conversation.closed
 
     @property
     def is_alive(self) -> bool:
-        return self._talk.is_alive
+        return self._conversation.is_alive
 
-    def is_worn(self, keep: Keep) -> bool:
-        old = self._now() - self._opened >= keep.age.total_seconds()
-        return old or self.carried >= keep.mails
+    def is_expired(self, limits: PoolLimits) -> bool:
+        is_old = self._now() - self._opened_at >= limits.age.total_seconds()
+        return is_old or self.use_count >= limits.mails
 
-    def is_forgotten(self, keep: Keep) -> bool:
-        return self._now() - self._used >= keep.idle.total_seconds()
+    def is_idle_too_long(self, limits: PoolLimits) -> bool:
+        return self._now() - self._used_at >= limits.idle.total_seconds()
 
     async def send(
-        self, parcel: Parcel, begin: Begin, *, in_group: bool = True
+        self, mail: EncodedMail, begin: Begin, *, in_group: bool = True
     ) -> Transmission | Stale:
-        """Carry *parcel*, in its plain form where the relay offers no more.
+        """Send *mail*, in its ASCII form where the relay does not offer SMTPUTF8.
 
-        Not *in_group*: one command at a time, also where the relay offers PIPELINING.
+        Without *in_group*, commands are not pipelined even if the relay offers it.
 
-        Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
-        that the mail may have been sent then.
+        A cancellation closes the session. If *begin* has given the permit, the mail may have been
+        sent.
         """
         self.progress = None
-        parcel = self._offer.suited(parcel)
-        if (refusal := self._offer.refusal(parcel)) is not None:
+        mail = self._capabilities.select_form(mail)
+        if (refusal := self._capabilities.find_refusal(mail)) is not None:
             return Answered(refusal)
-        offer = self._offer if in_group else self._single
-        transaction = Transaction(self._talk, parcel, offer=offer, limits=self._limits)
+        capabilities = self._capabilities if in_group else self._without_pipelining
+        transaction = Transaction(
+            self._conversation, mail, capabilities=capabilities, timeouts=self._timeouts
+        )
         try:
-            outcome = await transaction.run(begin, reset=self._reset_first)
+            outcome = await transaction.run(begin, reset=self._needs_reset)
         finally:
-            self._after(transaction)
-        self._reset_first = not is_accepted(outcome)
+            self._finish(transaction)
+        self._needs_reset = not is_accepted(outcome)
         if transaction.lost_track:
             return Stale(transaction.understood)
-        if transaction.was_dead and self.carried > 1:
+        # A new session that dies is an outcome; a kept one is not, as relays close idle sessions.
+        if transaction.was_dead and self.use_count > 1:
             return Stale()
-        return noted(outcome, parcel.note) if parcel.left_out else outcome
+        return add_note(outcome, mail.left_out_note) if mail.left_out else outcome
 
     async def check(self) -> Answered | Broken | None:
-        """Say NOOP; return why no mail should use this session, None where one may.
+        """Send NOOP; return why no mail should use this session, None if it works.
 
-        Cancelled, it is closed. Any answer but 421 is one of a relay that is there.
+        A cancellation closes the session. Any reply but 421 proves that the relay is there.
         """
-        self.carried += 1  # a turn, as a mail's: the next mail may find it Stale
-        is_good = False
+        self.use_count += 1  # as for a mail: the next mail may find the session dead
+        is_usable = False
         try:
-            self._talk.say(NOOP)
-            answer = await self._talk.answer(self._limits.check)
-            is_good = answer.code != SERVICE_CLOSING
-        except Lost as lost:
+            self._conversation.send(NOOP)
+            reply = await self._conversation.read_reply(self._timeouts.check)
+            is_usable = reply.code != SERVICE_CLOSING
+        except ConversationLost as lost:
             return Broken(Stage.CONNECT, str(lost))
         finally:
-            self._used = self._now()
-            if not is_good:
-                self._talk.abort()
-        return None if is_good else Answered(answer.at(Stage.CONNECT))
+            self._used_at = self._now()
+            if not is_usable:
+                self._conversation.abort()
+        return None if is_usable else Answered(reply.parse(Stage.CONNECT))
 
     def quit(self) -> None:
-        """Take leave without waiting; `closed` is done when the connection is gone."""
-        self._talk.leave(self._limits.quit)
+        """Send QUIT without waiting; `closed` is done when the connection is gone."""
+        self._conversation.quit(self._timeouts.quit)
 
     def abort(self) -> None:
-        self._talk.abort()
+        self._conversation.abort()
 
-    def _after(self, transaction: Transaction) -> None:
-        self.carried += 1
-        self._used = self._now()
+    def _finish(self, transaction: Transaction) -> None:
+        self.use_count += 1
+        self._used_at = self._now()
         self.progress = None if transaction.was_dead else transaction.progress
-        if not transaction.in_step:
-            self._talk.abort()
+        if not transaction.in_sync:
+            self._conversation.abort()
 
 
-def noted(outcome: Transmission, note: str) -> Transmission:
-    """Return *outcome* with *note*, where the relay took the mail or may have."""
+def add_note(outcome: Transmission, note: str) -> Transmission:
+    """Return *outcome* with *note*, if the relay accepted the mail or may have."""
     match outcome:
         case Answered() if is_accepted(outcome):
             return replace(outcome, note=note)

@@ -1,6 +1,6 @@
-"""One mail's way through a session, from MAIL to the reply to the final dot.
+"""One mail transaction, from MAIL to the reply to the final dot (RFC 5321 section 3.3).
 
-RFC 5321 section 3.3; in one group where the relay offers it, RFC 2920 section 3.1.
+The envelope is pipelined where the relay offers it (RFC 2920 section 3.1).
 """
 
 import time
@@ -8,12 +8,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from gcsched.adapters.smtp.conversation import REFUSALS, Answer, Conversation, Lost, TimedOut
-from gcsched.adapters.smtp.envelope import Offer, Parcel
-from gcsched.adapters.smtp.options import Limits
-from gcsched.adapters.smtp.pipelining import Progress
+from gcsched.adapters.smtp.conversation import (
+    REFUSALS,
+    Conversation,
+    ConversationLost,
+    RawReply,
+    ReplyTimeout,
+)
+from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
+from gcsched.adapters.smtp.pipelining import EnvelopeProgress
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import (
-    OUT_OF_STEP,
+    COMMAND_ERRORS,
     SERVICE_CLOSING,
     Answered,
     Broken,
@@ -22,150 +28,171 @@ from gcsched.domain.smtp_reply import (
     Transmission,
     Withheld,
 )
-from gcsched.domain.smtp_reply_words import PIPELINED, spoken
+from gcsched.domain.smtp_reply_words import PIPELINED, strip_addresses
 from gcsched.usecases.ports import Begin
 
 RSET = b"RSET\r\n"
-FINE, GO_ON = 2, 3  # first digits of the replies we hope for
+COMPLETION, INTERMEDIATE = 2, 3  # first digits of positive replies, RFC 5321 section 4.2.1
 
 
-class Step(NamedTuple):
-    """One command, the first digit of the reply that lets us go on, and how long that may take."""
+class EnvelopeStep(NamedTuple):
+    """One command, the first digit of the reply that it needs, and how long that may take."""
 
     stage: Stage
     command: bytes
-    wanted: int
-    within: timedelta
+    expected: int
+    timeout: timedelta
 
 
 class Transaction:
-    """Carries one parcel; afterwards it tells in which state that leaves the session."""
+    """Sends one mail; its attributes then describe the state of the session."""
 
-    def __init__(self, talk: Conversation, parcel: Parcel, *, offer: Offer, limits: Limits) -> None:
-        self._talk = talk
-        self._parcel = parcel
-        self._offer = offer
-        self._limits = limits
+    def __init__(
+        self,
+        conversation: Conversation,
+        mail: EncodedMail,
+        *,
+        capabilities: Capabilities,
+        timeouts: Timeouts,
+    ) -> None:
+        self._conversation = conversation
+        self._mail = mail
+        self._capabilities = capabilities
+        self._timeouts = timeouts
         self.stage = Stage.MAIL
-        self.in_step = False  # every command has its answer: another mail may follow
-        self.was_dead = False  # the session had ended before this mail said a word
-        self.stalled = False  # the relay answered a part of a group and then nothing
-        self.lost_track = False  # it did not understand a step, though the mail is not to blame
-        self.understood = 0  # how many steps of the envelope it answered to the point
+        self.in_sync = False  # every command has its reply: another mail may follow
+        self.was_dead = False  # the session had ended before the relay knew of this mail
+        self.stalled = False  # the relay answered a part of a group and then fell silent
+        self.lost_track = False  # the relay did not understand a step of a pipelined group
+        self.understood = 0  # how many steps of the envelope had a sensible reply
 
     @property
-    def progress(self) -> Progress:
-        return Progress(
-            in_group=self._offer.pipelining,
+    def progress(self) -> EnvelopeProgress:
+        return EnvelopeProgress(
+            in_group=self._capabilities.pipelining,
             understood=self.understood,
             has_stalled=self.stalled,
         )
 
     async def run(self, begin: Begin, *, reset: bool) -> Transmission:
-        """Send it; *reset* first, if the mail before this one was refused."""
+        """Send the mail; with *reset*, after RSET, because the mail before it was refused."""
         try:
-            refusal = await self._envelope(self._steps(reset=reset))
-            return await self._body(begin) if refusal is None else Answered(refusal)
-        except TimedOut as lost:
-            self.stalled |= self._offer.pipelining and self.stage in {Stage.RCPT, Stage.DATA}
+            refusal = await self._send_envelope(self._steps(reset=reset))
+            return await self._send_body(begin) if refusal is None else Answered(refusal)
+        except ReplyTimeout as lost:
+            self.stalled |= self._capabilities.pipelining and self.stage in {Stage.RCPT, Stage.DATA}
             return Broken(self.stage, str(lost))
-        except Lost as lost:
+        except ConversationLost as lost:
             self.was_dead = self.stage is Stage.MAIL
             return Broken(self.stage, str(lost))
 
-    def _steps(self, *, reset: bool) -> list[Step]:
-        offer, parcel, limits = self._offer, self._parcel, self._limits
-        rset = [Step(Stage.MAIL, RSET, FINE, limits.mail)] if reset else []
+    def _steps(self, *, reset: bool) -> list[EnvelopeStep]:
+        capabilities, mail, timeouts = self._capabilities, self._mail, self._timeouts
+        rset = [EnvelopeStep(Stage.MAIL, RSET, COMPLETION, timeouts.mail)] if reset else []
         return [
             *rset,
-            Step(Stage.MAIL, offer.mail_command(parcel), FINE, limits.mail),
-            Step(Stage.RCPT, offer.rcpt_command(parcel), FINE, limits.rcpt),
-            Step(Stage.DATA, b"DATA\r\n", GO_ON, limits.data),
+            EnvelopeStep(Stage.MAIL, capabilities.mail_command(mail), COMPLETION, timeouts.mail),
+            EnvelopeStep(Stage.RCPT, capabilities.rcpt_command(mail), COMPLETION, timeouts.rcpt),
+            EnvelopeStep(Stage.DATA, b"DATA\r\n", INTERMEDIATE, timeouts.data),
         ]
 
-    async def _envelope(self, steps: Sequence[Step]) -> Reply | None:
-        """Give the first refusal, or None when the relay waits for the body."""
-        if self._offer.pipelining:
-            self._talk.say(*[step.command for step in steps])
+    async def _send_envelope(self, steps: Sequence[EnvelopeStep]) -> Reply | None:
+        """Return the first refusal, or None when the relay waits for the body."""
+        if self._capabilities.pipelining:
+            self._conversation.send(*[step.command for step in steps])
         for done, step in enumerate(steps, start=1):
             self.stage = step.stage
-            if not self._offer.pipelining:
-                self._talk.say(step.command)
-            answer = await self._talk.answer(step.within)
-            self._follow(step, answer)
-            if answer.code // 100 != step.wanted:
-                return await self._refused(step, answer, steps[done:])
+            if not self._capabilities.pipelining:
+                self._conversation.send(step.command)
+            reply = await self._conversation.read_reply(step.timeout)
+            self._track_reply(step, reply)
+            if reply.code // 100 != step.expected:
+                return await self._handle_refusal(step, reply, steps[done:])
         return None
 
-    def _follow(self, step: Step, answer: Answer) -> None:
-        if step.command == RSET or answer.code == SERVICE_CLOSING:
+    def _track_reply(self, step: EnvelopeStep, reply: RawReply) -> None:
+        # RSET is not a step of the envelope, and 421 may come at any time: neither proves anything
+        # about pipelining.
+        if step.command == RSET or reply.code == SERVICE_CLOSING:
             return
-        if answer.code in REFUSALS and is_out_of_step(answer, step):
-            self.lost_track = self._offer.pipelining
+        if reply.code in REFUSALS and is_out_of_sync(reply, step):
+            self.lost_track = self._capabilities.pipelining
         else:
             self.understood += 1
 
-    async def _refused(self, step: Step, answer: Answer, others: Sequence[Step]) -> Reply:
-        if answer.code not in REFUSALS or step.command == RSET:
-            raise Lost(f"the relay answered {answer.code}, which has no meaning there")
-        if answer.code == SERVICE_CLOSING:
+    async def _handle_refusal(
+        self, step: EnvelopeStep, reply: RawReply, others: Sequence[EnvelopeStep]
+    ) -> Reply:
+        if reply.code not in REFUSALS or step.command == RSET:
+            raise ConversationLost(f"the relay answered {reply.code}, which is not valid here")
+        if reply.code == SERVICE_CLOSING:
+            # Before MAIL was accepted, 421 means that a kept session had timed out.
             self.was_dead = step.stage is Stage.MAIL
-        elif self._offer.pipelining:
-            self.in_step = await self._others_failed(others)
+        elif self._capabilities.pipelining:
+            self.in_sync = await self._drain_replies(others)
         else:
-            self.in_step = True
-        return answer.at(step.stage)
+            self.in_sync = True
+        return reply.parse(step.stage)
 
-    async def _others_failed(self, others: Sequence[Step]) -> bool:
-        """Read the answers to the rest of the group; tell whether the session is usable after it.
+    async def _drain_replies(self, others: Sequence[EnvelopeStep]) -> bool:
+        """Read the replies to the rest of the group; return whether the session stays usable.
 
-        A relay may accept DATA after it refused the recipient. RFC 2920 section 3.1 then advises a
-        lone dot, which is the order to deliver an empty mail to whomever that relay believes it has
-        accepted. Hanging up instead means "nothing" to every relay: RFC 5321 section 4.1.1.4.
+        A relay may accept DATA after it refused the recipient. RFC 2920 section 3.1 then advises to
+        send a lone dot, which orders an empty mail to every recipient that the relay believes it
+        accepted. The session is closed instead, which delivers nothing (RFC 5321 section 4.1.1.4).
         """
         try:
-            codes = [(await self._talk.answer(step.within)).code for step in others]
-        except Lost as lost:
-            self.stalled = isinstance(lost, TimedOut)
+            codes = [(await self._conversation.read_reply(step.timeout)).code for step in others]
+        except ConversationLost as lost:
+            self.stalled = isinstance(lost, ReplyTimeout)
             return False
-        return SERVICE_CLOSING not in codes and all(code // 100 != GO_ON for code in codes)
+        return SERVICE_CLOSING not in codes and all(code // 100 != INTERMEDIATE for code in codes)
 
-    async def _body(self, begin: Begin) -> Transmission:
-        self._talk.check()
+    async def _send_body(self, begin: Begin) -> Transmission:
+        self._conversation.ensure_alive()
         permit = await begin()
         if permit is None:
-            return Withheld("the job is not ours any more")
-        self._talk.check()
-        content = self._parcel.stuffed(permit.date)
-        # No await from here to say(): what is checked is still true when the first octet leaves.
-        # Not the loop's time: uvloop's is that of the turn's begin, before we may have been paused.
+            return Withheld("the claim was lost")
+        # Again, as *begin* writes to the database: the relay may have left while it did.
+        self._conversation.ensure_alive()
+        content = self._mail.dot_stuff(permit.date)
+        # No await from here to send(): the check must still hold when the first octet leaves.
+        # Not the loop's time: uvloop caches it at the start of a turn, and the process may have
+        # been paused since then.
         if time.monotonic() > permit.until:
             return Withheld("too little of the lease is left")
         self.stage = Stage.BODY
-        self._talk.say(content)
-        return self._judge(await self._early_answer() or await self._talk.answer(self._limits.dot))
+        self._conversation.send(content)
+        return self._classify_reply(
+            await self._read_early_reply()
+            or await self._conversation.read_reply(self._timeouts.dot)
+        )
 
-    async def _early_answer(self) -> Answer | None:
-        """Wait while octets of the body are still leaving; a relay may refuse before it has all."""
-        while unsent := self._talk.unsent:
+    async def _read_early_reply(self) -> RawReply | None:
+        """Wait while octets of the body are still unsent; a relay may refuse before it has all."""
+        while unsent := self._conversation.unsent_octets:
             try:
-                return await self._talk.answer(self._limits.block)
-            except TimedOut:
-                if self._talk.unsent >= unsent:
+                return await self._conversation.read_reply(self._timeouts.body_stall)
+            except ReplyTimeout:
+                # No reply is needed yet; it is a timeout only if the relay also took no octets.
+                if self._conversation.unsent_octets >= unsent:
                     raise
         return None
 
-    def _judge(self, answer: Answer) -> Transmission:
-        accepted = answer.code // 100 == FINE
-        if answer.code // 100 == GO_ON or (accepted and self._talk.unsent):
-            return Broken(Stage.BODY, f"the relay answered {answer.code} before the final dot")
-        self.in_step = answer.code != SERVICE_CLOSING and not self._talk.unsent
-        return Answered(answer.at(Stage.BODY))
+    def _classify_reply(self, reply: RawReply) -> Transmission:
+        accepted = reply.code // 100 == COMPLETION
+        # A relay that accepts half a mail has not accepted the mail: the outcome is uncertain.
+        if reply.code // 100 == INTERMEDIATE or (accepted and self._conversation.unsent_octets):
+            return Broken(Stage.BODY, f"the relay answered {reply.code} before the final dot")
+        self.in_sync = reply.code != SERVICE_CLOSING and not self._conversation.unsent_octets
+        return Answered(reply.parse(Stage.BODY))
 
 
-def is_out_of_step(answer: Answer, step: Step) -> bool:
-    """Return whether the relay did not understand *step*, or complains of the group it came in.
+def is_out_of_sync(reply: RawReply, step: EnvelopeStep) -> bool:
+    """Return whether the relay did not understand *step*, or complains about pipelining.
 
-    What was refused before it would have been the answer to an earlier step.
+    A refusal of an earlier step is not the cause: it would have been read before this reply.
     """
-    return answer.code in OUT_OF_STEP or bool(PIPELINED.search(spoken(answer.at(step.stage).text)))
+    return reply.code in COMMAND_ERRORS or bool(
+        PIPELINED.search(strip_addresses(reply.parse(step.stage).text))
+    )

@@ -1,4 +1,4 @@
-"""`gcsched dev`: the service with everything it needs, to try it out; mails are only caught."""
+"""`gcsched dev`: the service with its own stores, to try it out; it catches every mail."""
 
 import asyncio
 import os
@@ -9,86 +9,101 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from gcsched.cli.arguments import path
+from gcsched.cli.arguments import parse_path
 from gcsched.cli.command import Command
-from gcsched.cli.commands.serve import fastest_loop
-from gcsched.cli.extras import EMBEDDED, needing
+from gcsched.cli.commands.serve import find_loop_factory
+from gcsched.cli.extras import EMBEDDED, require_extra
 from gcsched.errors import SettingsProblems
-from gcsched.process.allocator import keep_heaps_few
+from gcsched.process.allocator import limit_malloc_arenas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gcsched.app import Surroundings
+    from gcsched.app import ProcessHooks
 
 LISTEN = "127.0.0.1:50051"
 
 
-def arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data", metavar="FOLDER", type=path, help="where all is kept (your data folder)")
-    add("--grpc", metavar="HOST:PORT", help=f"where gRPC listens (GCSCHED_GRPC_LISTEN or {LISTEN})")
-    add("--demo", action="store_true", help="send three example invitations through it")
+    add(
+        "--data",
+        metavar="FOLDER",
+        type=parse_path,
+        help="where stores and mails are kept (your data folder)",
+    )
+    add(
+        "--grpc",
+        metavar="HOST:PORT",
+        help=f"where gRPC listens (GCSCHED_GRPC_LISTEN, else {LISTEN})",
+    )
+    add("--demo", action="store_true", help="send three example invitations")
 
 
 def run(chosen: Namespace) -> int:
-    began = time.monotonic()
-    keep_heaps_few()
-    from gcsched.dev.stores.machine import refuse_foreign_system
-    from gcsched.process.listening import refuse_taken
+    start_monotonic = time.monotonic()
+    limit_malloc_arenas()  # before the imports below start threads
+    from gcsched.dev.stores.machine import ensure_supported_system
+    from gcsched.process.listening import check_can_listen
 
-    refuse_foreign_system()
+    ensure_supported_system()
     _ensure_installed()
-    listen = listen_address(chosen.grpc)
-    with _hosted(listen) as around:
-        refuse_taken(listen, "--grpc")
-        return _until_stopped(chosen, listen, began, around)
+    listen = choose_listen_address(chosen.grpc)
+    with _host_process(listen) as around:
+        # Before the stores start, which takes seconds.
+        check_can_listen(listen, "--grpc")
+        return _run_until_stopped(chosen, listen, start_monotonic, around)
 
 
-def listen_address(said: str | None) -> str:
-    """Give where gRPC listens; a variable that is wrong is told with the other settings."""
+def choose_listen_address(given: str | None) -> str:
+    """Return the address for gRPC, *given* or from the environment; raise SettingsProblems.
+
+    An invalid variable is not reported here, but later, together with the other settings.
+    """
     from gcsched.config import fields as formats
 
-    if said is None:
+    if given is None:
         return os.environ.get("GCSCHED_GRPC_LISTEN") or LISTEN
     try:
-        return formats.listen_address(said)
+        return formats.parse_listen_address(given)
     except ValueError as error:
-        sentence = f"--grpc {said} cannot be used: give host:port, e.g. {LISTEN}"
+        sentence = f"--grpc {given} is invalid: write host:port, e.g. {LISTEN}"
         raise SettingsProblems([sentence]) from error
 
 
 def _ensure_installed() -> None:
-    """Import all of it but MongoDB and Valkey, which are looked for when they are started."""
-    with needing(EMBEDDED, command="gcsched dev"):
+    """Raise NotInstalled if a package is missing; MongoDB and Valkey are checked at their start."""
+    with require_extra(EMBEDDED, command="gcsched dev"):
         import_module("gcsched.dev.run")
 
 
 @contextmanager
-def _hosted(listen: str) -> "Iterator[Surroundings]":
-    from gcsched.dev.settings import checked
-    from gcsched.hosting import hosted
+def _host_process(listen: str) -> "Iterator[ProcessHooks]":
+    from gcsched.dev.settings import check_settings
+    from gcsched.hosting import host_service
 
-    with hosted(checked(os.environ, grpc_listen=listen), os.environ) as around:
+    with host_service(check_settings(os.environ, grpc_listen=listen), os.environ) as around:
         yield around
 
 
-def _until_stopped(chosen: Namespace, listen: str, began: float, around: "Surroundings") -> int:
+def _run_until_stopped(
+    chosen: Namespace, listen: str, start_monotonic: float, around: "ProcessHooks"
+) -> int:
     from gcsched.dev.console import Console
-    from gcsched.dev.data_folder import default_folder, prepared
+    from gcsched.dev.data_folder import default_folder, prepare_folder
     from gcsched.dev.run import Dev
 
     with (
         Console(1 if sys.stdout is None else sys.stdout.fileno()) as console,
-        asyncio.Runner(loop_factory=fastest_loop()) as runner,
+        asyncio.Runner(loop_factory=find_loop_factory()) as runner,
     ):
         dev = Dev(
-            folder=prepared(chosen.data or default_folder(os.environ)),
+            folder=prepare_folder(chosen.data or default_folder(os.environ)),
             grpc_listen=listen,
             has_demo=chosen.demo,
             environ=os.environ,
             console=console,
-            began=began,
+            start_monotonic=start_monotonic,
             around=around,
         )
         return runner.run(dev.run())
@@ -96,7 +111,7 @@ def _until_stopped(chosen: Namespace, listen: str, began: float, around: "Surrou
 
 COMMAND = Command(
     name="dev",
-    help="Try it out: start MongoDB, Valkey and the service; catch every mail, deliver none.",
+    help="Try the service: start it with MongoDB and Valkey; catch every mail, deliver none.",
     run=run,
-    arguments=arguments,
+    arguments=add_arguments,
 )

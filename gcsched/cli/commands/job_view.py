@@ -1,4 +1,4 @@
-"""A job, and a list of jobs, as people see them."""
+"""A job, and a list of jobs, formatted for people."""
 
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("job_id", "state", "due", "empid", "email", "reason")
-OF_ATTEMPTS = ("begun", "kind", "relay", "code", "enhanced", "text")
+LIST_COLUMNS = ("job_id", "state", "due_time", "empid", "email", "reason")
+ATTEMPT_COLUMNS = ("start_time", "kind", "relay", "code", "enhanced_code", "text")
 
 
-def listed(jobs: "Iterable[task_pb2.Job]") -> Table:
-    return fields.table(jobs, IN_LISTS, kept=3)
+def format_jobs(jobs: "Iterable[task_pb2.Job]") -> Table:
+    return fields.tabulate_messages(jobs, LIST_COLUMNS, uncut_columns=3)
 
 
-def detailed(job: "task_pb2.Job") -> list[Block]:
-    blocks: list[Block] = [fields.facts(job, without=["attempts"])]
+def format_job(job: "task_pb2.Job") -> list[Block]:
+    blocks: list[Block] = [fields.tabulate_fields(job, without=["attempts"])]
     if job.attempts:
-        blocks.append(fields.table(job.attempts, OF_ATTEMPTS, kept=2))
+        blocks.append(fields.tabulate_messages(job.attempts, ATTEMPT_COLUMNS, uncut_columns=2))
     return blocks
 
 
-def told(chosen: "Namespace", job: "task_pb2.Job") -> int:
-    output.tell(chosen, job, lambda: detailed(job))
+def print_job(chosen: "Namespace", job: "task_pb2.Job") -> int:
+    output.print_message(chosen, job, lambda: format_job(job))
     return DONE

@@ -1,4 +1,4 @@
-"""`gcsched schedule`: ask a running service for one invitation, as any caller would."""
+"""`gcsched schedule`: schedule one invitation, as any caller of the service does."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -6,25 +6,24 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
-from gcsched.cli import fields, output
-from gcsched.cli import values as when
-from gcsched.cli.arguments import text
+from gcsched.cli import fields, output, times
+from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
-from gcsched.cli.commands import schedule_view, template, wishes
+from gcsched.cli.commands import optional_fields, schedule_view, template
+from gcsched.cli.delivery_blockers import DeliveryBlockers, find_blockers
 from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import NotDone, WrongUsage
-from gcsched.cli.obstacles import Obstacles, obstacles
 
 if TYPE_CHECKING:
-    from gcsched.client import Client, Scheduled
+    from gcsched.client import Client, ScheduledJob
     from gcsched.pb import task_pb2
 
 NOTES = """\
 The same invitation (same --empid, --to, --message and second) is one job, however often it is
-asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second
-or give it a --request-id."""
+scheduled. `now` and `+10m` mean another second each time: to repeat a command safely, write the
+second itself or use --request-id."""
 
-OPTIONS = {
+OPTION_NAMES = {
     "empid": "--empid",
     "emailID": "--to",
     "message": "--message",
@@ -37,98 +36,104 @@ OPTIONS = {
     "reply_to": "--reply-to",
     "labels": "--label",
 }
-"""What a field of proto/task.proto is called here."""
+"""Field of MeetRequest → its option."""
 
-AT_ONCE = timedelta(seconds=5)
-"""A mail that is due so soon leaves before its sender can type another command."""
+DUE_SOON = timedelta(seconds=5)
+"""A mail that is due this soon leaves before the operator can type another command."""
 
 
-def arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = NOTES
     add = parser.add_argument
-    add("--to", required=True, type=text, metavar="ADDRESS", help="the recipient's address")
-    add("--empid", required=True, type=text, metavar="ID", help="the recipient's employee id")
-    add("--message", required=True, type=text, metavar="TEXT", help="the subject of the mail")
-    add("--name", default="", type=text, metavar="NAME", help="{{username}} in the template")
-    add("--at", default="now", metavar="TIME", help=f"{when.FORMS} (%(default)s)")
-    add("--validate-only", action="store_true", help="store nothing, show how it would look")
-    wishes.add_arguments(parser)
+    add("--to", required=True, type=parse_text, metavar="ADDRESS", help="the recipient's address")
+    add("--empid", required=True, type=parse_text, metavar="ID", help="the recipient's employee id")
+    add("--message", required=True, type=parse_text, metavar="TEXT", help="the subject of the mail")
+    add("--name", default="", type=parse_text, metavar="NAME", help="{{username}} in the template")
+    add("--at", default="now", metavar="TIME", help=f"{times.TIME_FORMS} (%(default)s)")
+    add("--validate-only", action="store_true", help="store nothing, show the mail")
+    optional_fields.add_arguments(parser)
 
 
-def ask(service: "Client", chosen: Namespace) -> int:
+def schedule_mail(service: "Client", chosen: Namespace) -> int:
     from gcsched.client import CallFailed
-    from gcsched.client.client import scheduled
+    from gcsched.client.client import parse_reply
 
     now = datetime.now(UTC)
-    at = second(chosen.at, now)
+    at = parse_at(chosen.at, now)
     try:
-        reply = answer(service, chosen, at)
+        reply = send_request(service, chosen, at)
     except CallFailed as error:
+        # The service may have accepted the job: with the same second, a repetition is that job.
         if calling.is_no_answer(error):
-            again = "daily" if at == when.DAILY else at
-            error.add_note(f"To ask again without a second mail, use --at {again}.")
+            again = "daily" if at == times.DAILY else at
+            error.add_note(f"To repeat the command without a second mail, use --at {again}.")
         raise
     if chosen.validate_only:
-        return previewed(chosen, reply)
-    job = scheduled(reply)
-    due = when.due(at, now=now)
-    if job.due is not None and job.state != "QUEUED":
-        due = schedule_view.utc(job.due)
+        return print_validation(chosen, reply)
+    job = parse_reply(reply)
+    due = times.format_due_time(at, now=now)
+    # A job that was accepted before may have another due time than this command.
+    if job.due_time is not None and job.state != "QUEUED":
+        due = schedule_view.format_utc(job.due_time)
+    # A suppression or a pause can only block a job that waits.
     is_waiting = job.state in schedule_view.WAITING
-    found = obstacles(chosen, due=job.due) if is_waiting else Obstacles()
-    output.say(as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now))
+    found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
+    output.print_lines(
+        as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now)
+    )
     return DONE
 
 
-def second(at: str, now: datetime) -> int:
+def parse_at(at: str, now: datetime) -> int:
     try:
-        return when.unix_seconds(at, now=now)
+        return times.parse_time(at, now=now)
     except ValueError as error:
         raise WrongUsage(f"--at: {error}") from error
 
 
-def answer(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
-    from gcsched.client.client import request_for
+def send_request(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
+    from gcsched.client.client import build_request
 
-    more = wishes.chosen_wishes(chosen)
-    request = request_for(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
+    more = optional_fields.read_optional_fields(chosen)
+    request = build_request(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
     request.validate_only = chosen.validate_only
     reply: task_pb2.MeetResponse = service.call("ScheduleMeet", request)
     return reply
 
 
-def previewed(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
+def print_validation(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
     if not reply.HasField("preview"):
-        raise NotDone(
-            f"this service is older than --validate-only and has accepted job {reply.job_id}"
-        )
-    fate = fields.facts(reply, without=["success", "preview"])
-    output.tell(chosen, reply, lambda: [fate, *template.previewing(reply.preview)])
+        raise NotDone(f"this service is older than --validate-only and accepted job {reply.job_id}")
+    result = fields.tabulate_fields(reply, without=["success", "preview"])
+    output.print_message(chosen, reply, lambda: [result, *template.format_preview(reply.preview)])
     return DONE if reply.success else REFUSED
 
 
-def as_json(job: "Scheduled", due: str | None, found: Obstacles) -> str:
-    told = {"outcome": job.outcome, "state": job.state}
-    given = {name: value for name, value in told.items() if value}
-    in_the_way = {"suppression": found.suppression, "pause": found.pause}
-    messages = {name: output.as_dict(each) for name, each in in_the_way.items() if each is not None}
-    return json.dumps({"job_id": job.job_id, "due": due, **given, **messages})
+def as_json(job: "ScheduledJob", due: str | None, found: DeliveryBlockers) -> str:
+    optional = {"outcome": job.outcome, "state": job.state}  # empty: the service is older
+    result = {name: value for name, value in optional.items() if value}
+    blockers = {"suppression": found.suppression, "pause": found.pause}
+    messages = {name: output.as_dict(each) for name, each in blockers.items() if each is not None}
+    return json.dumps({"job_id": job.job_id, "due_time": due, **result, **messages})
 
 
-def as_sentence(job: "Scheduled", due: str | None, found: Obstacles, now: datetime) -> str:
-    said = schedule_view.sentence(job, due)
+def as_sentence(
+    job: "ScheduledJob", due: str | None, found: DeliveryBlockers, now: datetime
+) -> str:
+    sentence = schedule_view.describe_result(job, due)
     if found.suppression is not None:
-        is_due = job.due is not None and job.due <= now + AT_ONCE
-        at_once = is_due and found.pause is None
-        said += schedule_view.blocked(found.suppression, job.job_id, at_once=at_once)
+        is_due = job.due_time is not None and job.due_time <= now + DUE_SOON
+        sentence += schedule_view.describe_suppression(
+            found.suppression, job.job_id, ends_now=is_due and found.pause is None
+        )
     if found.pause is not None:
-        said += schedule_view.paused(found.pause)
-    return said
+        sentence += schedule_view.describe_pause(found.pause)
+    return sentence
 
 
 COMMAND = Command(
     name="schedule",
-    help="Ask a running service to mail somebody an invitation at a time.",
-    run=calling.calling(ask, OPTIONS),
-    arguments=calling.addressed(arguments),
+    help="Schedule an invitation: the service mails it at the given time.",
+    run=calling.with_client(schedule_mail, OPTION_NAMES),
+    arguments=calling.with_client_arguments(add_arguments),
 )

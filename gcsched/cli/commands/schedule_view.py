@@ -1,70 +1,73 @@
-"""What becomes of an invitation, in words: the service's reply and what stands in its way. Pure."""
+"""The result of scheduling an invitation, in words: the reply and what blocks the mail. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
-from gcsched.domain.caller_text import printable, quoted
+from gcsched.domain.caller_text import quote, replace_unprintable
 
 if TYPE_CHECKING:
-    from gcsched.client import Scheduled
+    from gcsched.client import ScheduledJob
     from gcsched.pb import task_pb2
 
 WAITING = {"", "QUEUED", "SCHEDULED", "RETRYING"}
 """States from which a mail may still be sent; empty: the service is older than the field."""
-ENDED: Mapping[str, str] = {
+STATE_DESCRIPTIONS: Mapping[str, str] = {
     "SENT": "already SENT: no second mail is sent",
     "SENDING": "SENDING: the mail is on its way to the relay",
     "UNCERTAIN": "UNCERTAIN: the relay may have taken the mail; `gcsched job resolve` decides",
-    "FAILED": "already FAILED: no mail is sent; `gcsched job retry` opens the job again",
-    "EXPIRED": "already EXPIRED: no mail is sent; `gcsched job retry` opens the job again",
+    "FAILED": "already FAILED: no mail is sent; to send it, use `gcsched job retry`",
+    "EXPIRED": "already EXPIRED: no mail is sent; to send it, use `gcsched job retry`",
     "SUPPRESSED": (
-        "already SUPPRESSED: no mail is sent while the address is blocked; free it with"
-        " `gcsched suppression remove`, then `gcsched job retry` opens the job again"
+        "already SUPPRESSED: no mail is sent while the address is suppressed; to send it, use"
+        " `gcsched suppression remove`, then `gcsched job retry`"
     ),
     "CANCELLED": "already CANCELLED: no mail is sent",
 }
 
 
-def sentence(job: "Scheduled", due: str | None) -> str:
-    """Say what was done and what will happen; *due* in UTC, None: with the next daily run."""
+def describe_result(job: "ScheduledJob", due: str | None) -> str:
+    """Describe what happened and what will; *due* is in UTC, None: with the next daily run."""
     done = "accepted before" if job.outcome == "REPLAYED" else "accepted"
-    return f"{done}: job {job.job_id}, {fate(job, due)}"
+    return f"{done}: job {job.job_id}, {describe_state(job, due)}"
 
 
-def fate(job: "Scheduled", due: str | None) -> str:
+def describe_state(job: "ScheduledJob", due: str | None) -> str:
     if job.state in WAITING:
-        when = f"due {here(due)}" if due else "due with the next daily run"
+        when = f"due {format_local(due)}" if due else "due with the next daily run"
         return f"RETRYING: the next attempt is {when}" if job.state == "RETRYING" else when
-    return ENDED.get(job.state, f"{job.state} now")
+    return STATE_DESCRIPTIONS.get(job.state, f"{job.state} now")
 
 
-def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
-    """Say that the address is blocked; *at_once*: the job ends before the address can be freed."""
-    until = fields.text(found, "until")
+def describe_suppression(found: "task_pb2.Suppression", job_id: str, *, ends_now: bool) -> str:
+    """Describe the suppression; *ends_now*: the job ends before it can be removed."""
+    email, reason = replace_unprintable(found.email), quote(found.reason)
+    until = fields.format_field(found, "expire_time")
+    # A job that waits can still be sent; one that ends now has to be retried.
     advice = (
-        "free the address with `gcsched suppression remove`, then `gcsched job retry"
-        f" {printable(job_id)}` sends the mail"
+        "to send the mail, use `gcsched suppression remove`, then `gcsched job retry"
+        f" {replace_unprintable(job_id)}`"
     )
-    ends = f"; {advice}" if at_once else " unless `gcsched suppression remove` frees the address"
-    return (
-        f"; but {printable(found.email)} gets no mail until {until} ({quoted(found.reason)}):"
-        f" the job ends SUPPRESSED{ends}"
+    ends = (
+        f"; {advice}"
+        if ends_now
+        else " unless `gcsched suppression remove` removes the suppression"
     )
+    return f"; but {email} gets no mail until {until} ({reason}): the job ends SUPPRESSED{ends}"
 
 
-def paused(pause: "task_pb2.Pause") -> str:
-    since = fields.text(pause, "since")
+def describe_pause(pause: "task_pb2.Pause") -> str:
+    since = fields.format_field(pause, "start_time")
     return (
-        f"; but sending is paused by {quoted(pause.by)} since {since} ({quoted(pause.reason)}):"
+        f"; but sending is paused by {quote(pause.by)} since {since} ({quote(pause.reason)}):"
         " mails wait until `gcsched resume`"
     )
 
 
-def utc(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def here(due: str) -> str:
+def format_local(due: str) -> str:
     return datetime.fromisoformat(due).astimezone().isoformat()

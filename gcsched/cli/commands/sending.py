@@ -1,15 +1,15 @@
-"""`gcsched daily run`, `pause` and `resume`: when anything is sent at all."""
+"""`gcsched daily run`, `pause` and `resume`: control of sending as a whole."""
 
 import getpass
 import socket
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, confirm, fields, obstacles, output
-from gcsched.cli.call import MANY_SECONDS, addressed, calling
-from gcsched.cli.command import Command, Group
+from gcsched.cli import arguments, confirm, delivery_blockers, fields, output
+from gcsched.cli.call import BULK_TIMEOUT_SECONDS, with_client, with_client_arguments
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.commands import schedule_view
-from gcsched.cli.commands.jobs import jobs
+from gcsched.cli.commands.jobs import format_job_count
 from gcsched.cli.exit_codes import DONE
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gcsched.pb import task_pb2
 
 
-def queue(parser: ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only count")
+def add_daily_run_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="count the jobs, change nothing")
     confirm.add_argument(parser)
 
 
@@ -26,29 +26,37 @@ def run_daily(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     if chosen.dry_run:
-        counted = queued(service)
-        output.tell(chosen, counted, lambda: [f"{in_queue(counted)} would become due"])
+        counted = count_queued(service)
+        output.print_message(
+            chosen, counted, lambda: [f"{format_queue_count(counted)} would become due"]
+        )
         return DONE
-    confirm.ensure_possible(chosen)
+    confirm.ensure_can_ask(chosen)
     if not chosen.yes:
-        counted = queued(service)
-        if not counted.count:
-            return moved(chosen, task_pb2.RunDailyQueueResponse())
-        confirm.permission(chosen, f"Send {in_queue(counted)} of the daily queue now?")
-    return moved(chosen, service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest()))
+        counted = count_queued(service)
+        if not counted.count:  # no run: jobs that are queued from now on were not confirmed
+            return print_daily_run(chosen, task_pb2.RunDailyQueueResponse())
+        confirm.require_confirmation(
+            chosen, f"Send {format_queue_count(counted)} of the daily queue now?"
+        )
+    return print_daily_run(chosen, service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest()))
 
 
-def moved(chosen: Namespace, reply: "task_pb2.RunDailyQueueResponse") -> int:
-    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due{unless_paused(chosen)}"])
+def print_daily_run(chosen: Namespace, reply: "task_pb2.RunDailyQueueResponse") -> int:
+    output.print_message(
+        chosen,
+        reply,
+        lambda: [f"{format_job_count(reply.count)} became due{find_pause_note(chosen)}"],
+    )
     return DONE
 
 
-def unless_paused(chosen: Namespace) -> str:
-    pause = obstacles.pause(chosen)
-    return "" if pause is None else schedule_view.paused(pause)
+def find_pause_note(chosen: Namespace) -> str:
+    pause = delivery_blockers.find_pause(chosen)
+    return "" if pause is None else schedule_view.describe_pause(pause)
 
 
-def queued(service: "Client") -> "task_pb2.CountJobsResponse":
+def count_queued(service: "Client") -> "task_pb2.CountJobsResponse":
     from gcsched.pb import task_pb2
 
     request = task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(state=task_pb2.Job.QUEUED))
@@ -56,72 +64,80 @@ def queued(service: "Client") -> "task_pb2.CountJobsResponse":
     return counted
 
 
-def in_queue(counted: "task_pb2.CountJobsResponse") -> str:
-    return f"{'more than ' if counted.more_than else ''}{jobs(counted.count)}"
+def format_queue_count(counted: "task_pb2.CountJobsResponse") -> str:
+    return f"{'more than ' if counted.has_more else ''}{format_job_count(counted.count)}"
 
 
-def named(parser: ArgumentParser) -> None:
-    parser.add_argument("--by", type=arguments.text, metavar="USER", help="who you are (user@host)")
+def add_by_argument(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--by", type=arguments.parse_text, metavar="USER", help="who you are (user@host)"
+    )
 
 
-def who(chosen: Namespace) -> str:
+def find_operator(chosen: Namespace) -> str:
     if chosen.by is not None:
         return str(chosen.by)
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
+    except (KeyError, OSError):  # the user id of a container often has no name
         user = "unknown"
     return f"{user}@{socket.gethostname()}"
 
 
-def reasoned(parser: ArgumentParser) -> None:
+def add_pause_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--reason", required=True, type=arguments.text, help="for whoever finds it paused"
+        "--reason", required=True, type=arguments.parse_text, help="shown to other operators"
     )
-    named(parser)
+    add_by_argument(parser)
 
 
 def pause(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    request = task_pb2.PauseSendingRequest(by=who(chosen), reason=chosen.reason)
+    request = task_pb2.PauseSendingRequest(by=find_operator(chosen), reason=chosen.reason)
     found = service.call("PauseSending", request)
-    output.tell(chosen, found, lambda: ["sending is paused", fields.facts(found)])
+    output.print_message(
+        chosen, found, lambda: ["sending is paused", fields.tabulate_fields(found)]
+    )
     return DONE
 
 
 def resume(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    reply = service.call("ResumeSending", task_pb2.ResumeSendingRequest(by=who(chosen)))
-    if reply.HasField("ended"):
-        output.tell(chosen, reply, lambda: ["sending again after", fields.facts(reply.ended)])
+    reply = service.call("ResumeSending", task_pb2.ResumeSendingRequest(by=find_operator(chosen)))
+    if reply.HasField("pause"):
+        output.print_message(
+            chosen,
+            reply,
+            lambda: ["sending again, after this pause:", fields.tabulate_fields(reply.pause)],
+        )
     else:
-        output.tell(chosen, reply, lambda: ["nothing was paused"])
+        output.print_message(chosen, reply, lambda: ["sending was not paused"])
     return DONE
 
 
-DAILY = Group(
+DAILY = CommandGroup(
     name="daily",
-    help="The daily queue.",
+    help="Run the daily queue.",
     commands=(
         Command(
             name="run",
-            help="Send the daily queue now, after asking; the next daily run still comes.",
-            run=calling(run_daily),
-            arguments=addressed(queue, timeout=MANY_SECONDS),
+            help="Send the daily queue now, after asking; the next daily run still takes place.",
+            run=with_client(run_daily),
+            arguments=with_client_arguments(add_daily_run_arguments, timeout=BULK_TIMEOUT_SECONDS),
         ),
     ),
 )
 PAUSE = Command(
     name="pause",
-    help="Stop all processes from sending; accepted work waits.",
-    run=calling(pause),
-    arguments=addressed(reasoned),
+    help="Pause sending in all processes; accepted jobs wait.",
+    run=with_client(pause),
+    arguments=with_client_arguments(add_pause_arguments),
 )
 RESUME = Command(
     name="resume",
-    help="Let all processes send again.",
-    run=calling(resume),
-    arguments=addressed(named),
+    help="Resume sending in all processes.",
+    run=with_client(resume),
+    arguments=with_client_arguments(add_by_argument),
 )

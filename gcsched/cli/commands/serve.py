@@ -1,4 +1,4 @@
-"""`gcsched serve`: the service itself, until it is told to stop."""
+"""`gcsched serve`: the service itself, until a signal stops it."""
 
 import asyncio
 import gc
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gcsched.cli.command import Command
-from gcsched.cli.extras import SERVER, needing
-from gcsched.process.allocator import keep_heaps_few
+from gcsched.cli.extras import SERVER, require_extra
+from gcsched.process.allocator import limit_malloc_arenas
 
 if TYPE_CHECKING:
-    from gcsched.app import Surroundings
+    from gcsched.app import ProcessHooks
     from gcsched.config.settings import Settings
 
 SWITCH_INTERVAL_SECONDS = 0.001
@@ -21,38 +21,38 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 
 def run(_: Namespace) -> int:
-    keep_heaps_few()
-    gc.disable()  # imports leave no garbage, and a collection looks through all of them each time
-    with needing(SERVER, command="gcsched serve"):
+    limit_malloc_arenas()
+    gc.disable()  # imports leave no garbage, and each collection would scan all of them
+    with require_extra(SERVER, command="gcsched serve"):
         from gcsched.config import settings
-        from gcsched.hosting import hosted
+        from gcsched.hosting import host_service
 
-    chosen = settings.load(os.environ)
-    with hosted(chosen, os.environ) as around:
-        return _until_stopped(chosen, around)
+    chosen = settings.read_settings(os.environ)
+    with host_service(chosen, os.environ) as around:
+        return _serve_until_stopped(chosen, around)
 
 
-def _until_stopped(settings: "Settings", around: "Surroundings") -> int:
+def _serve_until_stopped(settings: "Settings", around: "ProcessHooks") -> int:
     from gcsched import app
 
-    keep_bursts_even()
-    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    tune_interpreter()
+    with asyncio.Runner(loop_factory=find_loop_factory()) as runner:
         return runner.run(app.serve(settings, around))
 
 
-def keep_bursts_even() -> None:
-    """Take care that no mail of a burst waits for the interpreter's housekeeping."""
-    # Motor's threads hand over what MongoDB answered; the loop holds the GIL at a burst.
+def tune_interpreter() -> None:
+    """Keep thread switches and garbage collections from delaying the mails of a burst."""
+    # Motor's threads hand replies of MongoDB to the loop, which holds the GIL during a burst.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    # What is imported stays: a collection need not walk through it.
+    # Imported modules are never freed: a collection need not scan them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
 
 
-def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Take uvloop where it is installed; None leaves the choice to asyncio."""
+def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory if it is installed; None leaves the choice to asyncio."""
     try:
         import uvloop
     except ImportError:
@@ -62,6 +62,6 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 COMMAND = Command(
     name="serve",
-    help="Run the service. It is set up by GCSCHED_* variables; the README lists them.",
+    help="Run the service. GCSCHED_* variables configure it; docs/settings.md lists them.",
     run=run,
 )

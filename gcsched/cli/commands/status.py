@@ -1,4 +1,4 @@
-"""`gcsched status`: how things are, once or again and again."""
+"""`gcsched status`: the state of the service, once or repeatedly."""
 
 import time
 from argparse import ArgumentParser, Namespace
@@ -6,39 +6,39 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import output, target
-from gcsched.cli.call import addressed, calling, failure, is_no_answer
+from gcsched.cli.call import describe_call_failure, is_no_answer, with_client, with_client_arguments
 from gcsched.cli.command import Command
 from gcsched.cli.commands import status_view
 from gcsched.cli.exit_codes import DONE
-from gcsched.cli.failure import report
+from gcsched.cli.failure import print_failure
 
 if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
     from gcsched.pb import task_pb2
 
-USUAL_SECONDS = 2.0
+DEFAULT_INTERVAL_SECONDS = 2.0
 
 
-def watched(parser: ArgumentParser) -> None:
+def add_watch_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--watch",
         nargs="?",
-        const=USUAL_SECONDS,
-        type=target.seconds,
+        const=DEFAULT_INTERVAL_SECONDS,
+        type=target.parse_seconds,
         metavar="SECONDS",
-        help=f"again and again, every so many seconds ({USUAL_SECONDS:g}), until Ctrl-C",
+        help=f"repeat after this many seconds ({DEFAULT_INTERVAL_SECONDS:g}) until Ctrl-C",
     )
 
 
-def status(service: "Client", chosen: Namespace) -> int:
+def show_status(service: "Client", chosen: Namespace) -> int:
     if chosen.watch is not None:
         return watch(service, chosen)
-    report = asked(service)
-    output.tell(chosen, report, lambda: status_view.report(report))
+    report = get_status(service)
+    output.print_message(chosen, report, lambda: status_view.format_report(report))
     return DONE
 
 
-def asked(service: "Client") -> "task_pb2.StatusReport":
+def get_status(service: "Client") -> "task_pb2.StatusReport":
     from gcsched.pb import task_pb2
 
     report: task_pb2.StatusReport = service.call("GetStatus", task_pb2.GetStatusRequest())
@@ -47,44 +47,44 @@ def asked(service: "Client") -> "task_pb2.StatusReport":
 
 def watch(service: "Client", chosen: Namespace) -> int:
     if chosen.json or not output.is_terminal():
-        return repeat(service, chosen, lambda blocks: output.show([*blocks, ""]))
+        return repeat(service, chosen, lambda blocks: output.print_blocks([*blocks, ""]))
     from gcsched.cli import terminal
 
-    with terminal.replacing() as show:
+    with terminal.live_display() as show:
         return repeat(service, chosen, show)
 
 
 def repeat(service: "Client", chosen: Namespace, show: Callable[[Any], None]) -> int:
-    """Show reports until somebody interrupts; no answer is a report as well."""
+    """Show reports until interrupted; a call without an answer is shown and does not end that."""
     from gcsched.client import CallFailed
 
     while True:
         try:
-            report = asked(service)
+            report = get_status(service)
         except CallFailed as error:
-            if not is_no_answer(error):
+            if not is_no_answer(error):  # a refusal would only be repeated
                 raise
-            without_answer(error, chosen, show)
+            show_no_answer(error, chosen, show)
         else:
             if chosen.json:
-                output.say(output.as_json(report))
+                output.print_lines(output.as_json(report))
             else:
-                show(status_view.report(report))
-        print(end="", flush=True)
+                show(status_view.format_report(report))
+        print(end="", flush=True)  # a pipe gets each report at once
         time.sleep(chosen.watch)
 
 
-def without_answer(error: "CallFailed", chosen: Namespace, show: Callable[[Any], None]) -> None:
-    found = failure(error)
+def show_no_answer(error: "CallFailed", chosen: Namespace, show: Callable[[Any], None]) -> None:
+    found = describe_call_failure(error)
     if chosen.json:
-        report(found, as_json=True)
+        print_failure(found, as_json=True)
     else:
         show(["\n".join(found.lines)])
 
 
 COMMAND = Command(
     name="status",
-    help="Tell how things are: counts, lateness, relays, the pause.",
-    run=calling(status),
-    arguments=addressed(watched),
+    help="Show the state of the service: counts, lateness, relays, a pause.",
+    run=with_client(show_status),
+    arguments=with_client_arguments(add_watch_argument),
 )

@@ -1,39 +1,41 @@
-"""The report of a service, as people see it."""
+"""The status report of a service, formatted for people."""
 
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
 from gcsched.cli.blocks import Block, Table
-from gcsched.domain.caller_text import quoted
+from gcsched.domain.caller_text import quote
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2
 
 
-def report(status: "task_pb2.StatusReport") -> list[Block]:
-    blocks: list[Block] = [Table(rows=summary(status))]
+def format_report(status: "task_pb2.StatusReport") -> list[Block]:
+    blocks: list[Block] = [Table(rows=format_summary(status))]
     if status.counts:
-        blocks.append(fields.table(status.counts, ("state", "count")))
+        blocks.append(fields.tabulate_messages(status.counts, ("state", "count")))
     if status.relays:
-        blocks.append(Table(columns=RELAY, rows=[relay(each) for each in status.relays]))
+        blocks.append(
+            Table(columns=RELAY_COLUMNS, rows=[format_relay(each) for each in status.relays])
+        )
     return blocks
 
 
-def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     return [
         ("version", f"{status.version}, Python {status.python}"),
-        ("started", fields.text(status, "started")),
-        ("sending", sending(status)),
-        *[(each.name, store(each)) for each in status.stores],
-        ("oldest due", oldest(status)),
-        ("lateness", lateness(status.lateness)),
-        ("counted", counted(status)),
-        *troubles(status),
+        ("started", fields.format_field(status, "start_time")),
+        ("sending", format_sending(status)),
+        *[(each.name, format_store(each)) for each in status.stores],
+        ("oldest due", format_oldest_due(status)),
+        ("lateness", format_lateness(status.lateness)),
+        ("counted", format_count_time(status)),
+        *format_problems(status),
     ]
 
 
-def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
-    """Return what an operator must mend; nothing where nothing is wrong."""
+def format_problems(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+    """Return a row for each problem that an operator must fix."""
     rows = [("problem", problem) for problem in status.problems]
     rows += [
         ("problem", f"relay {each.name}: {each.last_error}")
@@ -46,60 +48,60 @@ def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     return rows
 
 
-def store(seen: "task_pb2.StatusReport.Store") -> str:
-    return f"{seen.trouble or 'ok'}, since {fields.text(seen, 'state_time')}"
+def format_store(seen: "task_pb2.StatusReport.Store") -> str:
+    return f"{seen.problem or 'ok'}, since {fields.format_field(seen, 'state_time')}"
 
 
-def counted(status: "task_pb2.StatusReport") -> str:
-    """Return when the jobs were counted, and how old the counts are unless they are of now."""
+def format_count_time(status: "task_pb2.StatusReport") -> str:
+    """Return when the jobs were counted, and how long ago that was."""
     if not status.counts:
-        return "not now: MongoDB is away or too slow"
-    moment = fields.text(status, "counted")
-    if not status.HasField("report_time"):  # of a service that is older than it
+        return "no counts: MongoDB is unreachable or too slow"
+    moment = fields.format_field(status, "count_time")
+    if not status.HasField("report_time"):  # the service is older than the field
         return moment
-    age = status.report_time.ToDatetime() - status.counted.ToDatetime()
+    age = status.report_time.ToDatetime() - status.count_time.ToDatetime()
     seconds = int(age.total_seconds())
     return f"{moment}, {seconds} s ago" if seconds > 0 else f"{moment}, now"
 
 
-def sending(status: "task_pb2.StatusReport") -> str:
+def format_sending(status: "task_pb2.StatusReport") -> str:
     if not status.HasField("pause"):
         return "yes"
     pause = status.pause
-    since = fields.text(pause, "since")
-    return f"PAUSED by {quoted(pause.by)} since {since}: {quoted(pause.reason)}"
+    since = fields.format_field(pause, "start_time")
+    return f"PAUSED by {quote(pause.by)} since {since}: {quote(pause.reason)}"
 
 
-def oldest(status: "task_pb2.StatusReport") -> str:
+def format_oldest_due(status: "task_pb2.StatusReport") -> str:
     if not status.counts:
-        return "not known"
-    late = fields.text(status, "oldest_due")
+        return "unknown"
+    late = fields.format_field(status, "oldest_due_lateness")
     return f"{late} late" if late else "nothing is due"
 
 
-def lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
+def format_lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
     if not seen.mails:
-        return "no mails in five minutes"
-    half, nearly_all = fields.seconds(seen.p50), fields.seconds(seen.p99)
-    return f"half within {half}, 99 % within {nearly_all}, of {seen.mails:,} mails in five minutes"
+        return "no mails in the last 5 min"
+    p50, p99 = fields.format_duration(seen.p50), fields.format_duration(seen.p99)
+    return f"p50 {p50}, p99 {p99} ({seen.mails:,} mails, last 5 min)"
 
 
-RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
+RELAY_COLUMNS = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
 
 
-def relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
+def format_relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
     return (
         seen.name,
-        relay_state(seen),
+        format_relay_state(seen),
         str(seen.sessions_open),
         str(seen.sessions_busy),
         f"{seen.rate:g}/s" if seen.rate else "",
         f"{seen.effective_rate:g}/s" if seen.effective_rate else "",
-        fields.text(seen, "state_time"),
+        fields.format_field(seen, "state_time"),
     )
 
 
-def relay_state(seen: "task_pb2.StatusReport.Relay") -> str:
-    if not seen.HasField("state_time"):  # of a service that is older than it
+def format_relay_state(seen: "task_pb2.StatusReport.Relay") -> str:
+    if not seen.HasField("state_time"):  # the service is older than the field
         return "down" if seen.is_down else "up"
-    return fields.text(seen, "state").lower()
+    return fields.format_field(seen, "state").lower()

@@ -1,24 +1,24 @@
-"""`gcsched suppression`: the addresses that get no mail."""
+"""`gcsched suppression`: list, add and remove suppressions."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, paging
-from gcsched.cli.call import addressed, calling
-from gcsched.cli.command import Command, Group
+from gcsched.cli.call import with_client, with_client_arguments
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.exit_codes import DONE
-from gcsched.cli.values import MOMENTS
+from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-IN_LISTS = ("email", "until", "since", "job_id", "reason")
+LIST_COLUMNS = ("email", "expire_time", "create_time", "job_id", "reason")
 
 
-def list_all(service: "Client", chosen: Namespace) -> int:
+def list_suppressions(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    found = paging.items(
+    found = paging.iterate_items(
         service,
         "ListSuppressions",
         task_pb2.ListSuppressionsRequest(),
@@ -26,85 +26,89 @@ def list_all(service: "Client", chosen: Namespace) -> int:
         limit=chosen.limit,
     )
     if chosen.json:
-        paging.as_json(found)
+        paging.print_json_lines(found)
     else:
-        output.show([fields.table(found, IN_LISTS, kept=4)])
+        output.print_blocks([fields.tabulate_messages(found, LIST_COLUMNS, uncut_columns=4)])
     return DONE
 
 
-def of_an_address(parser: ArgumentParser) -> None:
-    parser.add_argument("email", type=arguments.text, metavar="ADDRESS", help="the address")
+def add_address_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("email", type=arguments.parse_text, metavar="ADDRESS", help="the address")
 
 
-def blocked(parser: ArgumentParser) -> None:
-    of_an_address(parser)
+def add_suppression_arguments(parser: ArgumentParser) -> None:
+    add_address_argument(parser)
     add = parser.add_argument
-    add("--reason", required=True, type=arguments.text, help="why it gets no mail")
+    add("--reason", required=True, type=arguments.parse_text, help="why the address gets no mail")
     add(
-        "--until",
-        type=arguments.second,
+        "--expire-time",
+        type=arguments.parse_second,
         metavar="TIME",
-        help=f"{MOMENTS}; unset: as the operator has set it",
+        help=f"{TIME_FORMS_WITHOUT_DAILY}; unset: as the service is configured",
     )
 
 
-def show(service: "Client", chosen: Namespace) -> int:
+def show_suppression(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     request = task_pb2.GetSuppressionRequest(email=chosen.email)
     found = service.call("GetSuppression", request)
-    output.tell(chosen, found, lambda: [fields.facts(found)])
+    output.print_message(chosen, found, lambda: [fields.tabulate_fields(found)])
     return DONE
 
 
-def add(service: "Client", chosen: Namespace) -> int:
+def add_suppression(service: "Client", chosen: Namespace) -> int:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from gcsched.pb import task_pb2
 
-    until = None if chosen.until is None else Timestamp(seconds=chosen.until)
-    request = task_pb2.AddSuppressionRequest(email=chosen.email, reason=chosen.reason, until=until)
+    expire_time = None if chosen.expire_time is None else Timestamp(seconds=chosen.expire_time)
+    request = task_pb2.AddSuppressionRequest(
+        email=chosen.email, reason=chosen.reason, expire_time=expire_time
+    )
     added = service.call("AddSuppression", request)
-    output.tell(chosen, added, lambda: [fields.facts(added)])
+    output.print_message(chosen, added, lambda: [fields.tabulate_fields(added)])
     return DONE
 
 
-def remove(service: "Client", chosen: Namespace) -> int:
+def remove_suppression(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     request = task_pb2.RemoveSuppressionRequest(email=chosen.email)
     reply = service.call("RemoveSuppression", request)
-    output.tell(chosen, reply, lambda: ["gets mail again:", fields.facts(reply.removed)])
+    output.print_message(
+        chosen, reply, lambda: ["suppression removed:", fields.tabulate_fields(reply.suppression)]
+    )
     return DONE
 
 
-COMMANDS = Group(
+COMMANDS = CommandGroup(
     name="suppression",
-    help="The addresses that get no mail.",
+    help="List, add and remove suppressions: the addresses that get no mail.",
     commands=(
         Command(
             name="list",
-            help="List them in alphabetical order.",
-            run=calling(list_all),
-            arguments=addressed(paging.add_argument),
+            help="List suppressions in alphabetical order of their addresses.",
+            run=with_client(list_suppressions),
+            arguments=with_client_arguments(paging.add_argument),
         ),
         Command(
             name="show",
-            help="Show what blocks an address, in any spelling.",
-            run=calling(show),
-            arguments=addressed(of_an_address),
+            help="Show the suppression of an address, in any spelling.",
+            run=with_client(show_suppression),
+            arguments=with_client_arguments(add_address_argument),
         ),
         Command(
             name="add",
-            help="Block an address, or change until when.",
-            run=calling(add),
-            arguments=addressed(blocked),
+            help="Suppress an address, or change its expire time.",
+            run=with_client(add_suppression),
+            arguments=with_client_arguments(add_suppression_arguments),
         ),
         Command(
             name="remove",
-            help="Free an address.",
-            run=calling(remove),
-            arguments=addressed(of_an_address),
+            help="Remove the suppression of an address.",
+            run=with_client(remove_suppression),
+            arguments=with_client_arguments(add_address_argument),
         ),
     ),
 )

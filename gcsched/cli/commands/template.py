@@ -1,15 +1,15 @@
-"""`gcsched template`: what mails can look like."""
+"""`gcsched template`: list, preview and check templates."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, output_file
 from gcsched.cli.blocks import Block
-from gcsched.cli.call import addressed, calling
-from gcsched.cli.command import Command, Group
+from gcsched.cli.call import with_client, with_client_arguments
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.commands import template_folder
 from gcsched.cli.exit_codes import DONE
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gcsched.client import Client
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("name", "has_text", "needs")
-OPTIONS = {
+LIST_COLUMNS = ("name", "has_text", "required_variables")
+OPTION_NAMES = {
     "template": "NAME",
     "variables": "--var",
     "email": "--to",
@@ -26,42 +26,43 @@ OPTIONS = {
     "name": "--username",
     "message": "--message",
 }
-"""What a field of PreviewTemplateRequest is called here."""
+"""Field of PreviewTemplateRequest → its argument."""
 
 
-def list_all(service: "Client", chosen: Namespace) -> int:
+def list_templates(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     templates = service.call("ListTemplates", task_pb2.ListTemplatesRequest()).templates
     if chosen.json:
-        output.say(*map(output.as_json, templates))
+        output.print_lines(*map(output.as_json, templates))
     else:
-        output.show([fields.table(templates, IN_LISTS)])
+        output.print_blocks([fields.tabulate_messages(templates, LIST_COLUMNS)])
     return DONE
 
 
-def previewed(parser: ArgumentParser) -> None:
+def add_preview_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("name", type=arguments.text, metavar="NAME", help="as `template list` has it")
+    text = arguments.parse_text
+    add("name", type=text, metavar="NAME", help="a name from `template list`")
     add_variables(parser)
-    add("--to", default="", type=arguments.text, metavar="ADDRESS", help="whose mail it would be")
-    add("--empid", default="", type=arguments.text, metavar="ID", help="whose mail it would be")
-    add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
-    add("--message", default="", type=arguments.text, metavar="TEXT", help="the subject")
+    add("--to", default="", type=text, metavar="ADDRESS", help="the recipient's address")
+    add("--empid", default="", type=text, metavar="ID", help="the recipient's employee id")
+    add("--username", default="", type=text, metavar="NAME", help="the recipient's name")
+    add("--message", default="", type=text, metavar="TEXT", help="the subject")
     add(
         "--folder",
-        type=arguments.path,
+        type=arguments.parse_path,
         metavar="FOLDER",
-        help="use these templates, without a service",
+        help="use the templates in this folder, without a service",
     )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument(
         "--html",
-        type=arguments.path,
+        type=arguments.parse_path,
         metavar="FILE",
         help="write the HTML to a new file; - prints it",
     )
-    forms.add_argument("--text", action="store_true", help="print the text part, nothing else")
+    forms.add_argument("--text", action="store_true", help="print only the text part")
     add("--force", action="store_true", help="let --html overwrite a file")
 
 
@@ -70,24 +71,26 @@ def add_variables(parser: ArgumentParser) -> None:
         "--var",
         action="append",
         default=[],
-        type=arguments.pair,
+        type=arguments.parse_pair,
         metavar="NAME=VALUE",
-        help="data for the template; may be repeated",
+        help="a variable of the template; may be repeated",
     )
 
 
 def preview(chosen: Namespace) -> int:
-    """Show a mail as the templates of ``--folder`` make it, or those of a service."""
+    """Show a mail as rendered by the service, or from the templates of ``--folder``."""
     if chosen.folder is None:
-        return calling(preview_of_service, OPTIONS)(chosen)
-    return shown(chosen, template_folder.preview(chosen.folder, request_of(chosen), OPTIONS))
+        return with_client(preview_by_service, OPTION_NAMES)(chosen)
+    return print_preview(
+        chosen, template_folder.preview(chosen.folder, build_request(chosen), OPTION_NAMES)
+    )
 
 
-def preview_of_service(service: "Client", chosen: Namespace) -> int:
-    return shown(chosen, service.call("PreviewTemplate", request_of(chosen)))
+def preview_by_service(service: "Client", chosen: Namespace) -> int:
+    return print_preview(chosen, service.call("PreviewTemplate", build_request(chosen)))
 
 
-def request_of(chosen: Namespace) -> "task_pb2.PreviewTemplateRequest":
+def build_request(chosen: Namespace) -> "task_pb2.PreviewTemplateRequest":
     from gcsched.pb import task_pb2
 
     return task_pb2.PreviewTemplateRequest(
@@ -100,48 +103,48 @@ def request_of(chosen: Namespace) -> "task_pb2.PreviewTemplateRequest":
     )
 
 
-def shown(chosen: Namespace, found: "task_pb2.Preview") -> int:
+def print_preview(chosen: Namespace, found: "task_pb2.Preview") -> int:
     if chosen.html is not None:
-        return written(chosen, found.html)
+        return write_html(chosen, found.html)
     if chosen.text and not chosen.json:
-        output.say(*map(printable, found.text.splitlines()))
+        output.print_lines(*map(replace_unprintable, found.text.splitlines()))
     else:
-        output.tell(chosen, found, lambda: previewing(found))
+        output.print_message(chosen, found, lambda: format_preview(found))
     return DONE
 
 
-def written(chosen: Namespace, html: str) -> int:
-    """Write the HTML to the file of ``--html``, and say so unless that is the output itself."""
+def write_html(chosen: Namespace, html: str) -> int:
+    """Write the HTML to the file of ``--html``; report that unless it is standard output."""
     file: Path = chosen.html
-    output_file.write(file, html, option="--html", force=chosen.force)
+    output_file.write_file(file, html, option="--html", force=chosen.force)
     if file != output_file.STANDARD_OUTPUT:
-        output.note(printable(f"wrote {file} ({len(html.encode()):,} bytes)"))
+        output.print_note(replace_unprintable(f"wrote {file} ({len(html.encode()):,} bytes)"))
     return DONE
 
 
-def previewing(preview: "task_pb2.Preview") -> list[Block]:
-    """Show a mail as it would be; its HTML is for browsers."""
-    blocks: list[Block] = [fields.facts(preview, without=["text", "html", "suppression"])]
+def format_preview(preview: "task_pb2.Preview") -> list[Block]:
+    """Format a preview without its HTML, which is for browsers."""
+    blocks: list[Block] = [fields.tabulate_fields(preview, without=["text", "html", "suppression"])]
     if preview.HasField("suppression"):
-        blocks += ["this address gets no mail:", fields.facts(preview.suppression)]
+        blocks += ["this address is suppressed:", fields.tabulate_fields(preview.suppression)]
     return [*blocks, preview.text]
 
 
-COMMANDS = Group(
+COMMANDS = CommandGroup(
     name="template",
-    help="What mails can look like.",
+    help="List, preview and check templates.",
     commands=(
         Command(
             name="list",
-            help="List the templates, and what each needs.",
-            run=calling(list_all),
-            arguments=addressed(),
+            help="List the templates with their required variables.",
+            run=with_client(list_templates),
+            arguments=with_client_arguments(),
         ),
         Command(
             name="preview",
-            help="Show a mail as a template would make it; nothing is stored.",
+            help="Show a mail as a template renders it; nothing is stored.",
             run=preview,
-            arguments=addressed(previewed),
+            arguments=with_client_arguments(add_preview_arguments),
         ),
         template_folder.CHECK,
     ),

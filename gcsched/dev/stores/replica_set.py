@@ -1,4 +1,4 @@
-"""Make a lone mongod the writable primary of its own replica set, and give it its user."""
+"""The configuration of a single mongod as the primary of its own replica set, with its user."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,10 +13,10 @@ from gcsched.errors import EmbeddedStoreProblem
 SET_NAME = "gcsched"
 ALREADY_INITIALIZED = 23
 AUTHENTICATION_FAILED = 18
-NOT_YET = {94, 109}  # the node is still reading its configuration, or is taking one up
+NOT_READY_CODES = {94, 109}  # the node is still loading or applying a configuration
 UNAUTHORIZED = 13
 
-Client = MongoClient[dict[str, Any]]
+PymongoClient = MongoClient[dict[str, Any]]
 WaitFor = Callable[[Callable[[], bool]], None]
 
 
@@ -27,48 +27,47 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoneNode:
-    """How to reach the node: everything but the user."""
+class SingleNode:
+    """How to connect to the node, except for the user."""
 
     port: int
-    options: Mapping[str, Any]  # of the driver: TLS
+    options: Mapping[str, Any]  # options of the driver for TLS
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def connect(self, login: Login | None = None) -> AbstractContextManager[Client]:
+    def connect(self, login: Login | None = None) -> AbstractContextManager[PymongoClient]:
         options = {**self.options, "directConnection": True, "serverSelectionTimeoutMS": 2000}
         if login:
             options |= {"username": login.username, "password": login.password}
         return MongoClient(self.address, **options)
 
 
-def make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
-    """Configure the set where that is needed and wait until the node takes writes."""
+def initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -> None:
+    """Configure the set if needed, and wait until the node accepts writes."""
     try:
-        _make_ready(node, login, wait_for)
+        _initialize_node(node, login, wait_for)
     except OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
         raise EmbeddedStoreProblem(
-            "the data folder belongs to another MongoDB user or password; "
-            "give those, or another folder"
+            "the data folder has another MongoDB user or password: use those, or another folder"
         ) from error
     except ConnectionFailure as error:
-        raise EmbeddedStoreProblem(f"mongod went away while it was set up: {error}") from error
+        raise EmbeddedStoreProblem(f"mongod went away during its setup: {error}") from error
 
 
-def _make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
-    known = login if login and _knows(node, login) else None
+def _initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -> None:
+    known = login if login and _has_user(node, login) else None
     with node.connect(known) as client:
         wait_for(lambda: _is_primary(client, node.address))
         if login and not known:
-            # The localhost exception: the first user may be made by anybody on this machine.
+            # MongoDB's localhost exception: the first user can be created without a login.
             client.admin.command("createUser", login.username, pwd=login.password, roles=["root"])
 
 
-def _knows(node: LoneNode, login: Login) -> bool:
+def _has_user(node: SingleNode, login: Login) -> bool:
     with node.connect(login) as client:
         try:
             client.admin.command("ping")
@@ -79,36 +78,35 @@ def _knows(node: LoneNode, login: Login) -> bool:
     return True
 
 
-def _is_primary(client: Client, address: str) -> bool:
+def _is_primary(client: PymongoClient, address: str) -> bool:
     try:
         hello = client.admin.command("hello")
-        if "me" not in hello:  # a new folder, or one whose data were served on another port
+        if "me" not in hello:  # a new folder, or one that was served on another port before
             _configure(client, address)
-    except (
-        ConnectionFailure
-    ):  # it cuts connections as its role changes; or it died, as we shall see
+    except ConnectionFailure:
+        # mongod drops connections when its role changes. If it died, wait_for finds out.
         return False
     return bool(hello.get("isWritablePrimary"))
 
 
-def _configure(client: Client, address: str) -> None:
+def _configure(client: PymongoClient, address: str) -> None:
     try:
         client.admin.command(
             "replSetInitiate", {"_id": SET_NAME, "members": [{"_id": 0, "host": address}]}
         )
     except OperationFailure as error:
         if error.code == ALREADY_INITIALIZED:
-            _move(client, address)
-        elif error.code not in NOT_YET:
+            _change_address(client, address)
+        elif error.code not in NOT_READY_CODES:
             raise
 
 
-def _move(client: Client, address: str) -> None:
+def _change_address(client: PymongoClient, address: str) -> None:
     try:
         config = client.admin.command("replSetGetConfig")["config"]
         config["members"][0]["host"] = address
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
     except OperationFailure as error:
-        if error.code not in NOT_YET:
+        if error.code not in NOT_READY_CODES:
             raise

@@ -1,13 +1,13 @@
-"""Both servers on one data folder, which nobody else may use meanwhile: what `gcsched dev` runs."""
+"""Both stores of `gcsched dev` on one data folder, locked against a second process."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcsched.dev.stores.machine import refuse_foreign_system
-from gcsched.dev.stores.mongod import Mongod, MongodOptions, mongod
-from gcsched.dev.stores.valkey import Valkey, valkey
+from gcsched.dev.stores.machine import ensure_supported_system
+from gcsched.dev.stores.mongod import Mongod, MongodOptions, run_mongod
+from gcsched.dev.stores.valkey import Valkey, run_valkey
 from gcsched.errors import EmbeddedStoreProblem
 
 
@@ -18,35 +18,36 @@ class EmbeddedStores:
 
 
 @asynccontextmanager
-async def embedded_stores(
+async def run_embedded_stores(
     folder: Path, mongod_options: MongodOptions | None = None
 ) -> AsyncIterator[EmbeddedStores]:
-    """Start both at once; what is kept in *folder* survives a restart and a kill."""
-    refuse_foreign_system()
-    with locked(folder) as lock:
+    """Run both stores until the block ends; the data in *folder* survive a restart and a kill."""
+    ensure_supported_system()
+    with lock_folder(folder) as lock:
         async with (
-            valkey(folder / "valkey", lock=lock) as bell,
-            mongod(folder / "mongo", mongod_options, lock=lock) as truth,
+            run_valkey(folder / "valkey", lock=lock) as valkey,
+            run_mongod(folder / "mongo", mongod_options, lock=lock) as mongod,
         ):
-            yield EmbeddedStores(mongod=truth, valkey=bell)
+            yield EmbeddedStores(mongod=mongod, valkey=valkey)
 
 
-with suppress(ImportError):  # Windows has none; machine.py refuses it before we are asked
+with suppress(ImportError):  # not on Windows, which machine.py refuses before this is needed
     import fcntl
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Lock *folder* and give the descriptor: children that inherit it hold the lock as well.
+def lock_folder(folder: Path) -> Iterator[int]:
+    """Lock *folder* and yield the descriptor; children that inherit it hold the lock as well.
 
-    That matters after a kill: a second Valkey would take over the files of one still running.
+    So the lock outlives this process if it is killed and a child is still running: a second Valkey
+    would otherwise take over the files of the first.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except BlockingIOError as error:  # held by another process, or by its children
             raise EmbeddedStoreProblem(
-                f"another gcsched dev uses {folder}; stop it or give --data another folder"
+                f"another gcsched dev uses {folder}: stop it, or use --data with another folder"
             ) from error
         yield file.fileno()

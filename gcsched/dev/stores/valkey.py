@@ -1,4 +1,4 @@
-"""Run a real Valkey on a folder, with its data kept: on a unix socket, or on 127.0.0.1."""
+"""A real Valkey on a folder, with persistence: on a Unix socket, or on 127.0.0.1."""
 
 import secrets
 import shutil
@@ -13,50 +13,50 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotReady
 
 from gcsched.dev.stores.binaries import find_valkey
-from gcsched.dev.stores.children import LOOPBACK, Child, free_port
-from gcsched.dev.stores.machine import refuse_foreign_system
-from gcsched.dev.stores.running import running
+from gcsched.dev.stores.children import LOOPBACK, ChildProcess, free_port
+from gcsched.dev.stores.machine import ensure_supported_system
+from gcsched.dev.stores.server import run_server
 
-LONGEST_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
+MAX_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValkeyOptions:
-    port: int | None = None  # None: a unix socket; 0: any free port
+    port: int | None = None  # None: a Unix socket; 0: any free port
     password: str | None = None
     databases: int = 16
-    patience: timedelta = timedelta(seconds=30)
+    start_timeout: timedelta = timedelta(seconds=30)
 
 
 class Valkey:
-    """A Valkey on one folder and one address; after its end it may be launched again."""
+    """A Valkey on one folder and one address; it may be launched again after its end."""
 
     def __init__(
         self, folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
     ) -> None:
-        refuse_foreign_system()
+        ensure_supported_system()
         self.folder = folder.resolve()
         self.options = options or ValkeyOptions()
-        wanted = self.options.port
-        self.port = None if wanted is None else free_port(wanted)
+        port = self.options.port
+        self.port = None if port is None else free_port(port)
         folder.mkdir(parents=True, exist_ok=True)
         self.socket = socket_path(self.folder)
-        self.child = Child(
+        self.child = ChildProcess(
             name="valkey-server",
             command=[str(find_valkey()), *self._flags()],
             log=folder / "valkey.log",
             lock=lock,
-            patience_seconds=self.options.patience.total_seconds(),
+            start_timeout_seconds=self.options.start_timeout.total_seconds(),
         )
 
     @property
     def url(self) -> str:
-        """An address as redis-py reads it; a path in it is percent-encoded."""
+        """The address as redis-py expects it; the path of a socket is percent-encoded."""
         password = self.options.password
-        who = f":{quote(password, '')}@" if password else ""
+        user = f":{quote(password, '')}@" if password else ""
         if self.port is None:
-            return f"unix://{who}{quote(str(self.socket))}"
-        return f"redis://{who}{LOOPBACK}:{self.port}"
+            return f"unix://{user}{quote(str(self.socket))}"
+        return f"redis://{user}{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -76,6 +76,8 @@ class Valkey:
             shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def _flags(self) -> list[str]:
+        # A crash may lose the last second of wake-ups, which the sweep restores from MongoDB. They
+        # must not be evicted. No snapshots: the append-only file is enough.
         flags = ["--dir", str(self.folder), "--appendonly", "yes", "--appendfsync", "everysec"]
         flags += ["--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
         flags += ["--databases", str(self.options.databases)]
@@ -88,17 +90,17 @@ class Valkey:
         return flags
 
 
-def valkey(
+def run_valkey(
     folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
 ) -> AbstractAsyncContextManager[Valkey]:
-    """Run a Valkey on *folder* for as long as the block lasts; ready once it answers."""
-    return running(Valkey(folder, options, lock=lock))
+    """Run a Valkey on *folder* until the block ends; it is ready once it answers."""
+    return run_server(Valkey(folder, options, lock=lock))
 
 
 def socket_path(folder: Path) -> Path:
-    """Return where the socket of *folder* lives: inside, or elsewhere when that is too long."""
+    """Return the path of the socket: inside *folder*, or in the temp folder if that is too long."""
     inside = folder / "valkey.sock"
-    if len(bytes(inside)) <= LONGEST_SOCKET_PATH:
+    if len(bytes(inside)) <= MAX_SOCKET_PATH:
         return inside
     return Path(tempfile.gettempdir()) / f"gcsched-{secrets.token_hex(8)}" / "valkey.sock"
 
@@ -106,5 +108,5 @@ def socket_path(folder: Path) -> Path:
 def _answers(client: Redis) -> bool:
     try:
         return bool(client.ping())
-    except NotReady:  # nobody listens yet, or the data are being read
+    except NotReady:  # it does not listen yet, or is still loading its data
         return False

@@ -1,38 +1,38 @@
-"""The methods for jobs, one or many: convert, call the use case, convert."""
+"""The methods for one job or many: convert the request, call the use case, convert the reply."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from gcsched.domain import commands as wishes
-from gcsched.domain.checks import Checked, checked, sound
-from gcsched.domain.commands import Cancel, Reopen, Resolve, Wish, bulk_violations
+from gcsched.domain import commands
+from gcsched.domain.checks import Checked, accept_value, require_valid
+from gcsched.domain.commands import Cancel, JobCommand, Resolve, Retry, bulk_violations
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
-from gcsched.domain.job_list import Listing, Place
-from gcsched.domain.page_token import page_size
+from gcsched.domain.job_list import Cursor, JobListQuery
+from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.validation import job_id_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import LONGEST_OF_MANY, Context, answering, working
+from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, call_timeout_scope
 from gcsched.rpc.messages import View, job_message
-from gcsched.rpc.requests import filter_from, is_full_from, listing_from, state_from
+from gcsched.rpc.requests import filter_from, full_view_from, listing_from, state_from
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.management.change_job import Steer
-from gcsched.usecases.management.change_jobs import ChangeJobs, Lot
+from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
+from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.ports import Clock
 
-LARGEST_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
+MAX_PAGE_BYTES = 3 * 1024 * 1024  # gRPC clients accept 4 MiB by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """One page of a list: the *most* jobs *after* a place."""
+    """One page of a list: *limit* jobs *after* a cursor."""
 
-    listing: Listing
-    after: Place | None
-    most: int
+    listing: JobListQuery
+    after: Cursor | None
+    limit: int
     is_full: bool
 
 
@@ -42,36 +42,37 @@ class ReadJobMethods:
     share: LoopShare = field(default_factory=LoopShare)
 
     async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
-        async with answering(request, context, "reading a job"):
-            checked(job_id_violations(request.job_id))
+        async with call_timeout_scope(request, context, "reading a job"):
+            require_valid(job_id_violations(request.job_id))
             job = await self.read.get(request.job_id)
             return job_message(job, task_pb2.Job.FULL)
 
     async def ListJobs(
         self, request: task_pb2.ListJobsRequest, context: Context
     ) -> task_pb2.ListJobsResponse:
-        async with answering(request, context, "listing jobs"):
-            asked = page_request_from(request)
-            page = await self.read.page(
-                asked.listing, asked.after, most=asked.most, is_full=asked.is_full
+        async with call_timeout_scope(request, context, "listing jobs"):
+            requested = page_request_from(request)
+            page = await self.read.read_page(
+                requested.listing, requested.after, most=requested.limit, is_full=requested.is_full
             )
-            messages = await fitting(page.jobs, request.view, self.share)
-            following = page.following
+            messages = await build_fitting_messages(page.jobs, request.view, self.share)
+            next_cursor = page.next_cursor
+            # Some jobs did not fit: the next page starts after the last one that did.
             if len(messages) < len(page.jobs):
-                following = asked.listing.place_of(page.jobs[len(messages) - 1])
-            token = asked.listing.token(following)
+                next_cursor = requested.listing.cursor_after(page.jobs[len(messages) - 1])
+            token = requested.listing.encode_cursor(next_cursor)
             return task_pb2.ListJobsResponse(jobs=messages, next_page_token=token)
 
     async def CountJobs(
         self, request: task_pb2.CountJobsRequest, context: Context
     ) -> task_pb2.CountJobsResponse:
-        async with answering(request, context, "counting jobs"):
-            wanted = checked(filter_from(request.filter))
-            counted = await self.read.count(wanted)
-            return task_pb2.CountJobsResponse(count=counted.jobs, more_than=counted.is_more)
+        async with call_timeout_scope(request, context, "counting jobs"):
+            job_filter = require_valid(filter_from(request.filter))
+            counted = await self.read.count(job_filter)
+            return task_pb2.CountJobsResponse(count=counted.jobs, has_more=counted.is_more)
 
 
-class OfOneJob(Protocol):
+class SingleJobRequest(Protocol):
     """A request that changes one job."""
 
     job_id: str
@@ -80,90 +81,99 @@ class OfOneJob(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeJobMethods:
-    steer: Steer
-    change: ChangeJobs
-    plan: DailyPlan
+    change_job: ChangeJob
+    change_jobs: ApplyBulkChange
+    daily_plan: DailyPlan
     keep_trying: timedelta
     window: timedelta
     now: Clock
 
     async def CancelJob(self, request: task_pb2.CancelJobRequest, context: Context) -> task_pb2.Job:
-        async with working(request, context) as within:
-            return await self._steered(request, wishes.cancel(request.reason), within)
+        async with call_scope(request, context) as within:
+            return await self._apply_to_job(request, commands.parse_cancel(request.reason), within)
 
     async def RescheduleJob(
         self, request: task_pb2.RescheduleJobRequest, context: Context
     ) -> task_pb2.Job:
-        async with working(request, context) as within:
-            return await self._steered(
+        async with call_scope(request, context) as within:
+            return await self._apply_to_job(
                 request,
-                wishes.reschedule(
-                    request.timestamp, plan=self.plan, keep_trying=self.keep_trying, now=self.now()
+                commands.parse_reschedule(
+                    request.timestamp,
+                    plan=self.daily_plan,
+                    keep_trying=self.keep_trying,
+                    now=self.now(),
                 ),
                 within,
             )
 
     async def RetryJob(self, request: task_pb2.RetryJobRequest, context: Context) -> task_pb2.Job:
-        async with working(request, context) as within:
-            return await self._steered(request, self._reopen(), within)
+        async with call_scope(request, context) as within:
+            return await self._apply_to_job(request, self._retry_command(), within)
 
     async def ResolveJob(
         self, request: task_pb2.ResolveJobRequest, context: Context
     ) -> task_pb2.Job:
-        async with working(request, context) as within:
-            return await self._steered(request, resolution(request), within)
+        async with call_scope(request, context) as within:
+            return await self._apply_to_job(request, resolve_command_from(request), within)
 
     async def CancelJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
-        async with working(request, context, longest=LONGEST_OF_MANY) as within:
-            return await self._changed(request, wishes.cancel(request.reason), within)
+        async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
+            return await self._apply_to_jobs(request, commands.parse_cancel(request.reason), within)
 
     async def RetryJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
-        async with working(request, context, longest=LONGEST_OF_MANY) as within:
-            return await self._changed(request, self._reopen(), within)
+        async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
+            return await self._apply_to_jobs(request, self._retry_command(), within)
 
-    def _reopen(self) -> Checked[Reopen]:
-        return sound(Reopen(keep_trying=self.keep_trying, window=self.window))
+    def _retry_command(self) -> Checked[Retry]:
+        return accept_value(Retry(keep_trying=self.keep_trying, window=self.window))
 
-    async def _steered(
-        self, request: OfOneJob, wanted: Checked[Wish], within: timedelta
+    async def _apply_to_job(
+        self, request: SingleJobRequest, checked: Checked[JobCommand], within: timedelta
     ) -> task_pb2.Job:
-        wish = checked(of_one_job(request, wanted))
-        job = await self.steer(request.job_id, wish, etag=request.etag, within=within)
+        command = require_valid(check_job_command(request, checked))
+        job = await self.change_job.change(
+            request.job_id, command, etag=request.etag, within=within
+        )
         return job_message(job, task_pb2.Job.BASIC)
 
-    async def _changed(
+    async def _apply_to_jobs(
         self,
         request: task_pb2.ChangeJobsRequest,
-        wanted: Checked[Cancel | Reopen],
+        checked: Checked[Cancel | Retry],
         within: timedelta,
     ) -> task_pb2.ChangeJobsResponse:
-        lot = checked(lot_from(request, wanted))
-        return task_pb2.ChangeJobsResponse(count=await self.change(lot, within=within))
+        change = require_valid(bulk_change_from(request, checked))
+        count = await self.change_jobs.apply(change, within=within)
+        return task_pb2.ChangeJobsResponse(count=count)
 
 
 def page_request_from(request: task_pb2.ListJobsRequest) -> PageRequest:
-    """Read what is asked for; the token, once it is known for which list."""
-    listing, most, is_full = checked(page_from(request))
-    after = checked(listing.place(request.page_token))
-    return PageRequest(listing=listing, after=after, most=most, is_full=is_full)
+    """Parse the request; the token last, because it is valid for one list only."""
+    listing, limit, is_full = require_valid(page_from(request))
+    after = require_valid(listing.parse_cursor(request.page_token))
+    return PageRequest(listing=listing, after=after, limit=limit, is_full=is_full)
 
 
-def page_from(request: task_pb2.ListJobsRequest) -> Checked[tuple[Listing, int, bool]]:
+def page_from(request: task_pb2.ListJobsRequest) -> Checked[tuple[JobListQuery, int, bool]]:
     listing = yield from listing_from(request)
-    most = yield from page_size(request.page_size)
-    is_full = yield from is_full_from(request.view)
-    return listing, most, is_full
+    limit = yield from parse_page_size(request.page_size)
+    is_full = yield from full_view_from(request.view)
+    return listing, limit, is_full
 
 
-async def fitting(jobs: Iterable[Job], view: View, share: LoopShare) -> list[task_pb2.Job]:
-    """Give as many messages as fit into one answer, one at least; AIP-158 lets a page be short."""
+async def build_fitting_messages(
+    jobs: Iterable[Job], view: View, share: LoopShare
+) -> list[task_pb2.Job]:
+    """Return as many messages as fit into one reply, at least one; AIP-158 allows short pages."""
     messages: list[task_pb2.Job] = []
-    left = LARGEST_PAGE_BYTES
+    left = MAX_PAGE_BYTES
     for job in jobs:
+        # A large page takes long to convert: other tasks of the loop get their turn meanwhile.
         if share.is_used_up():
             await share.wait()
         message = job_message(job, view)
@@ -174,18 +184,22 @@ async def fitting(jobs: Iterable[Job], view: View, share: LoopShare) -> list[tas
     return messages
 
 
-def of_one_job(request: OfOneJob, wanted: Checked[Wish]) -> Checked[Wish]:
+def check_job_command(
+    request: SingleJobRequest, checked: Checked[JobCommand]
+) -> Checked[JobCommand]:
     yield from job_id_violations(request.job_id)
-    return (yield from wanted)
+    return (yield from checked)
 
 
-def lot_from(request: task_pb2.ChangeJobsRequest, wanted: Checked[Cancel | Reopen]) -> Checked[Lot]:
-    wish = yield from wanted
-    jobs = yield from filter_from(request.filter)
-    yield from bulk_violations(jobs, is_all=request.all)
-    return Lot(filter=jobs, wish=wish, only_count=request.validate_only)
+def bulk_change_from(
+    request: task_pb2.ChangeJobsRequest, checked: Checked[Cancel | Retry]
+) -> Checked[BulkChange]:
+    command = yield from checked
+    job_filter = yield from filter_from(request.filter)
+    yield from bulk_violations(job_filter, is_all=request.all)
+    return BulkChange(filter=job_filter, command=command, is_dry_run=request.validate_only)
 
 
-def resolution(request: task_pb2.ResolveJobRequest) -> Checked[Resolve]:
+def resolve_command_from(request: task_pb2.ResolveJobRequest) -> Checked[Resolve]:
     state = yield from state_from(request.state, "state", otherwise=State.SENT)
-    return (yield from wishes.resolve(state, request.reason))
+    return (yield from commands.parse_resolve(state, request.reason))

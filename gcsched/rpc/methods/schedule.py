@@ -1,27 +1,27 @@
-"""ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
+"""ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert the results."""
 
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.domain.checks import checked
+from gcsched.domain.checks import require_valid
 from gcsched.domain.request import MeetRequest, batch_violations
 from gcsched.errors import GcschedError, RequestTooLarge
 from gcsched.pb import task_pb2
-from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
-from gcsched.rpc.call import LARGEST_REQUEST, Context, check_size, time_left
+from gcsched.rpc.batches import BatchMessage, BatchRequests, ConvertedRequests, as_requests
+from gcsched.rpc.call import MAX_REQUEST, Context, check_size, time_left
 from gcsched.rpc.concurrency import CallLimiter
-from gcsched.rpc.messages import Answer, batch_answer, meet_response, rehearsed
+from gcsched.rpc.messages import Answer, batch_answer, dry_run_response, meet_response
 from gcsched.rpc.requests import request_from
 from gcsched.rpc.status import ErrorsAsStatus
-from gcsched.usecases.admission.preview import Rehearse
+from gcsched.usecases.admission.preview import DryRun
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.loop_share import LoopShare
 
-SHOWN_TOGETHER = 50  # in one turn; then it may be somebody else's
-SUBJECT_IN_BRIEF = 100
-LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
+PREVIEWS_PER_SLOT = 50  # then the slot is free for other calls
+BRIEF_SUBJECT_LENGTH = 100
+MAX_ANSWERS_BYTES = 3 * 1024 * 1024  # clients accept 4 MiB; beyond this, answers are abbreviated
 
 Reply = task_pb2.MeetResponse | GcschedError
 
@@ -29,7 +29,7 @@ Reply = task_pb2.MeetResponse | GcschedError
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleMethods:
     submit: Submit
-    rehearse: Rehearse
+    dry_run: DryRun
     limiter: CallLimiter = field(default_factory=CallLimiter)
     share: LoopShare = field(default_factory=LoopShare)
 
@@ -41,95 +41,101 @@ class ScheduleMethods:
             check_size(request)
             raw = request_from(request)
             if request.validate_only:
-                [answer] = await self._rehearsed([raw], within)
+                [answer] = await self._dry_run_all([raw], within)
                 if isinstance(answer, GcschedError):
                     raise answer
                 return answer
-            return meet_response(await self.submit(raw, within=within))
+            return meet_response(await self.submit.submit(raw, within=within))
 
     async def BatchScheduleMeets(
-        self, request: Batch, context: Context
+        self, request: BatchMessage, context: Context
     ) -> task_pb2.BatchScheduleMeetsResponse:
         async with ErrorsAsStatus(context):
             within = time_left(context)
-            requests = requests_of(request)
-            checked(batch_violations(len(requests)))
+            requests = as_requests(request)
+            require_valid(batch_violations(len(requests)))
             response = task_pb2.BatchScheduleMeetsResponse()
-            await self._fill(response, await self._answers(requests, within))
+            await self._fill_response(response, await self._answer_all(requests, within))
             return response
 
-    async def _answers(self, requests: Requests, within: timedelta) -> list[Reply]:
-        """Answer all in order; those to be stored go together."""
+    async def _answer_all(self, requests: BatchRequests, within: timedelta) -> list[Reply]:
+        """Return the answers in order; all requests to store are submitted together."""
         until = time.monotonic() + within.total_seconds()
         answers: dict[int, Reply] = {}
-        shown, wanted = list[int](), list[int]()
+        previewed, submitted = list[int](), list[int]()
         for number in range(len(requests)):
             if self.share.is_used_up():
                 await self.share.wait()
-            if (octets := requests.octets(number)) > LARGEST_REQUEST:
-                answers[number] = RequestTooLarge(octets, LARGEST_REQUEST)
+            if (octets := requests.size_of(number)) > MAX_REQUEST:
+                answers[number] = RequestTooLarge(octets, MAX_REQUEST)
             else:
-                (shown if requests.read(number).validate_only else wanted).append(number)
-        answers |= zip(shown, await self._shown(Converted(requests, shown), until), strict=True)
-        raws = Converted(requests, wanted)
-        stored = await self.submit.all(raws, within=time_until(until)) if wanted else []
-        for number, answer in zip(wanted, stored, strict=True):
+                (previewed if requests.read(number).validate_only else submitted).append(number)
+        answers |= zip(
+            previewed,
+            await self._preview_all(ConvertedRequests(requests, previewed), until),
+            strict=True,
+        )
+        raws = ConvertedRequests(requests, submitted)
+        stored = await self.submit.submit_all(raws, within=time_until(until)) if submitted else []
+        for number, answer in zip(submitted, stored, strict=True):
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
 
-    async def _shown(self, raws: Converted, until: float) -> list[Reply]:
-        """Rehearse all; keep no more whole previews than one answer has room for."""
-        replies, left = list[Reply](), LARGEST_ANSWERS
-        for begin in range(0, len(raws), SHOWN_TOGETHER):
-            some = raws[begin : begin + SHOWN_TOGETHER]
-            for reply in await self._rehearsed(some, time_until(until)):
+    async def _preview_all(self, raws: ConvertedRequests, until: float) -> list[Reply]:
+        """Return a dry run of each; shorten the previews that would not fit into one reply."""
+        replies, left = list[Reply](), MAX_ANSWERS_BYTES
+        for start in range(0, len(raws), PREVIEWS_PER_SLOT):
+            part = raws[start : start + PREVIEWS_PER_SLOT]
+            for reply in await self._dry_run_all(part, time_until(until)):
                 if isinstance(reply, task_pb2.MeetResponse):
                     left -= reply.ByteSize()
                     if left < 0:
-                        shorten(reply.preview)
+                        shorten_preview(reply.preview)
                 replies.append(reply)
         return replies
 
-    async def _rehearsed(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
-        """Answer what is not to be stored; an error that hits them all is the answer of each."""
+    async def _dry_run_all(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
+        """Return a dry run of each request; an error of the whole run is the answer to each."""
         until = time.monotonic() + within.total_seconds()
         try:
             async with self.limiter.slot(within):
-                found = await self.rehearse(raws, within=time_until(until))
+                found = await self.dry_run.run(raws, within=time_until(until))
         except GcschedError as error:
             return [error] * len(raws)
-        return [each if isinstance(each, GcschedError) else rehearsed(each) for each in found]
+        return [
+            each if isinstance(each, GcschedError) else dry_run_response(each) for each in found
+        ]
 
-    async def _fill(
+    async def _fill_response(
         self, response: task_pb2.BatchScheduleMeetsResponse, replies: Iterable[Reply]
     ) -> None:
-        """Add an answer for each of *replies*, in brief where the message would be too large."""
-        left = LARGEST_ANSWERS
+        """Add an answer for each of *replies*; abbreviate those that make it too large."""
+        left = MAX_ANSWERS_BYTES
         for reply in replies:
             if self.share.is_used_up():
                 await self.share.wait()
             answer = batch_answer(reply)
             left -= answer.ByteSize()
-            response.answers.append(answer if left >= 0 else in_brief(answer))
+            response.answers.append(answer if left >= 0 else abbreviate(answer))
 
 
 def time_until(end: float) -> timedelta:
     return timedelta(seconds=max(0.0, end - time.monotonic()))
 
 
-def in_brief(answer: Answer) -> Answer:
-    """Return *answer* without what is long.
+def abbreviate(answer: Answer) -> Answer:
+    """Return *answer* without its long parts.
 
-    That is text, HTML and a long subject of a preview, and which rules a request has broken.
+    These are the bodies and a long subject of a preview, and the violations of a request.
     """
     if answer.HasField("error"):
         del answer.error.details[1:]
     elif answer.response.HasField("preview"):
-        shorten(answer.response.preview)
+        shorten_preview(answer.response.preview)
     return answer
 
 
-def shorten(preview: task_pb2.Preview) -> None:
+def shorten_preview(preview: task_pb2.Preview) -> None:
     preview.ClearField("text")
     preview.ClearField("html")
-    preview.subject = preview.subject[:SUBJECT_IN_BRIEF]
+    preview.subject = preview.subject[:BRIEF_SUBJECT_LENGTH]

@@ -1,43 +1,43 @@
-"""GetStatus: call the use case, convert."""
+"""GetStatus: call the use case, convert the report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gcsched.domain.pause import Pause
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import Context, answering
-from gcsched.usecases.monitoring.lateness import Figures
-from gcsched.usecases.monitoring.status import RelayReport, Report, Status
+from gcsched.rpc.call import Context, call_timeout_scope
+from gcsched.usecases.monitoring.lateness import LatenessQuantiles
+from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, StatusReport
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusMethods:
-    status: Status
+    status: ReadStatus
 
     async def GetStatus(
         self,
         request: task_pb2.GetStatusRequest,
         context: Context,
     ) -> task_pb2.StatusReport:
-        async with answering(request, context, "looking how things are"):
-            return report_message(await self.status.counted_anew())
+        async with call_timeout_scope(request, context, "reading the status"):
+            return report_message(await self.status.read_with_fresh_counts())
 
 
-def report_message(report: Report) -> task_pb2.StatusReport:
-    counts, about = report.counts, report.about
-    late = counts.oldest_due if counts is not None else None
+def report_message(report: StatusReport) -> task_pb2.StatusReport:
+    counts, service = report.counts, report.service
+    oldest_due_lateness = counts.oldest_due_lateness if counts is not None else None
     return task_pb2.StatusReport(
         counts=count_messages(counts) if counts is not None else (),
-        counted=report.counted,
-        oldest_due=late or None,
+        count_time=report.count_time,
+        oldest_due_lateness=oldest_due_lateness or None,
         lateness=lateness_message(report.lateness),
         relays=[relay_message(each) for each in report.relays],
         pause=pause_message(report.pause) if report.pause is not None else None,
-        version=about.version,
-        python=about.python,
-        started=about.started,
+        version=service.version,
+        python=service.python,
+        start_time=service.start_time,
         unreadable_jobs=counts.unreadable if counts is not None else 0,
         problems=report.problems,
         stores=[store_message(each) for each in report.stores],
@@ -50,10 +50,10 @@ def count_messages(counts: JobCounts) -> Iterator[task_pb2.StatusReport.StateCou
         yield task_pb2.StatusReport.StateCount(state=state.value, count=count)
 
 
-def lateness_message(figures: Figures) -> task_pb2.StatusReport.Lateness:
-    if not figures.mails:
+def lateness_message(lateness: LatenessQuantiles) -> task_pb2.StatusReport.Lateness:
+    if not lateness.mails:
         return task_pb2.StatusReport.Lateness()
-    return task_pb2.StatusReport.Lateness(mails=figures.mails, p50=figures.p50, p99=figures.p99)
+    return task_pb2.StatusReport.Lateness(mails=lateness.mails, p50=lateness.p50, p99=lateness.p99)
 
 
 def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
@@ -72,9 +72,9 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
 
 def store_message(store: StoreReport) -> task_pb2.StatusReport.Store:
     return task_pb2.StatusReport.Store(
-        name=store.name, trouble=store.trouble or "", state_time=store.state_time
+        name=store.name, problem=store.problem or "", state_time=store.state_time
     )
 
 
 def pause_message(pause: Pause) -> task_pb2.Pause:
-    return task_pb2.Pause(by=pause.by, reason=pause.reason, since=pause.since)
+    return task_pb2.Pause(by=pause.by, reason=pause.reason, start_time=pause.start_time)

@@ -1,81 +1,83 @@
-"""The methods for blocked addresses: convert, call the use case, convert."""
+"""The methods for suppressions: convert the request, call the use case, convert the reply."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.domain.address import kept_address, new_address
+from gcsched.domain.address import parse_new_address, parse_stored_address
 from gcsched.domain.address_rules import AddressRules
-from gcsched.domain.checks import Checked, checked
-from gcsched.domain.page_token import page_size, page_token, place_in
-from gcsched.domain.suppression import until_violations
+from gcsched.domain.checks import Checked, require_valid
+from gcsched.domain.page_token import encode_page_token, parse_page_size, parse_page_token
+from gcsched.domain.suppression import expire_time_violations
 from gcsched.domain.validation import reason_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import Context, answering
+from gcsched.rpc.call import Context, call_timeout_scope
 from gcsched.rpc.messages import suppression_message
-from gcsched.rpc.requests import moment
-from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.rpc.requests import parse_timestamp
+from gcsched.usecases.management.suppressions import ManageSuppressions
 from gcsched.usecases.ports import Clock
 
-LIST = "suppressions"
+LIST_NAME = "suppressions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionMethods:
-    blocklist: Blocklist
+    suppressions: ManageSuppressions
     now: Clock
     addresses: AddressRules = AddressRules.PUBLIC
 
     async def ListSuppressions(
         self, request: task_pb2.ListSuppressionsRequest, context: Context
     ) -> task_pb2.ListSuppressionsResponse:
-        async with answering(request, context, "listing blocked addresses"):
-            most, after = checked(page_from(request))
-            page = await self.blocklist.page(after, most=most)
+        async with call_timeout_scope(request, context, "listing suppressions"):
+            limit, after = require_valid(page_from(request))
+            page = await self.suppressions.read_page(after, most=limit)
             return task_pb2.ListSuppressionsResponse(
                 suppressions=[suppression_message(each) for each in page.suppressions],
-                next_page_token=page_token(LIST, [page.following]) if page.following else "",
+                next_page_token=encode_page_token(LIST_NAME, [page.next_address])
+                if page.next_address
+                else "",
             )
 
     async def GetSuppression(
         self, request: task_pb2.GetSuppressionRequest, context: Context
     ) -> task_pb2.Suppression:
-        async with answering(request, context, "looking for a blocked address"):
-            address = checked(kept_address(request.email, field="email"))
-            return suppression_message(await self.blocklist.find(address))
+        async with call_timeout_scope(request, context, "reading a suppression"):
+            address = require_valid(parse_stored_address(request.email, field="email"))
+            return suppression_message(await self.suppressions.find(address))
 
     async def AddSuppression(
         self, request: task_pb2.AddSuppressionRequest, context: Context
     ) -> task_pb2.Suppression:
-        async with answering(request, context, "blocking an address"):
-            address, reason, until = checked(self._block_from(request))
-            blocked = await self.blocklist.block(address, reason=reason, until=until)
-            return suppression_message(blocked)
+        async with call_timeout_scope(request, context, "adding a suppression"):
+            address, reason, expire_time = require_valid(self._suppression_from(request))
+            added = await self.suppressions.add(address, reason=reason, until=expire_time)
+            return suppression_message(added)
 
     async def RemoveSuppression(
         self, request: task_pb2.RemoveSuppressionRequest, context: Context
     ) -> task_pb2.RemoveSuppressionResponse:
-        async with answering(request, context, "freeing an address"):
-            address = checked(kept_address(request.email, field="email"))
-            freed = await self.blocklist.free(address)
-            return task_pb2.RemoveSuppressionResponse(removed=suppression_message(freed))
+        async with call_timeout_scope(request, context, "removing a suppression"):
+            address = require_valid(parse_stored_address(request.email, field="email"))
+            removed = await self.suppressions.remove(address)
+            return task_pb2.RemoveSuppressionResponse(suppression=suppression_message(removed))
 
-    def _block_from(
+    def _suppression_from(
         self, request: task_pb2.AddSuppressionRequest
     ) -> Checked[tuple[str, str, datetime | None]]:
-        """Read the address, the reason, and until when; None: as long as the operator has set."""
-        address = yield from new_address(request.email, field="email", rules=self.addresses)
+        """Parse address, reason and expire time; no time means the configured duration."""
+        address = yield from parse_new_address(request.email, field="email", rules=self.addresses)
         reason = request.reason.strip()
         yield from reason_violations(reason, at_least=1)
-        until = None
-        if request.HasField("until"):
-            until = yield from moment(request.until, "until")
-        if until is not None:
-            yield from until_violations(until, now=self.now())
-        return address, reason, until
+        expire_time = None
+        if request.HasField("expire_time"):
+            expire_time = yield from parse_timestamp(request.expire_time, "expire_time")
+        if expire_time is not None:
+            yield from expire_time_violations(expire_time, now=self.now())
+        return address, reason, expire_time
 
 
 def page_from(request: task_pb2.ListSuppressionsRequest) -> Checked[tuple[int, str]]:
-    """Read how many addresses are wanted, and after which one."""
-    most = yield from page_size(request.page_size)
-    place = yield from place_in(LIST, request.page_token, parts=1)
-    return most, "".join(place)
+    """Parse the page size, and the address that the page starts after."""
+    limit = yield from parse_page_size(request.page_size)
+    position = yield from parse_page_token(LIST_NAME, request.page_token, parts=1)
+    return limit, "".join(position)

@@ -3,21 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gcsched.domain.mail import TemplateFacts
-from gcsched.domain.validation import MOST_VARIABLES
+from gcsched.domain.mail import TemplateInfo
+from gcsched.domain.validation import MAX_VARIABLES
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, check_size
-from gcsched.rpc.messages import preview
-from gcsched.rpc.requests import mapping
+from gcsched.rpc.messages import preview_message
+from gcsched.rpc.requests import copy_bounded
 from gcsched.rpc.status import ErrorsAsStatus
-from gcsched.usecases.admission.preview import PreviewTemplate, Specimen
+from gcsched.usecases.admission.preview import PreviewTemplate, SampleRecipient
 
-FIELDS = ("template", "empid", "email", "name", "message")
+SAMPLE_FIELDS = ("template", "empid", "email", "name", "message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateMethods:
-    templates: Callable[[], Sequence[TemplateFacts]]
+    templates: Callable[[], Sequence[TemplateInfo]]
     preview: PreviewTemplate
 
     async def ListTemplates(
@@ -25,7 +25,11 @@ class TemplateMethods:
     ) -> task_pb2.ListTemplatesResponse:
         return task_pb2.ListTemplatesResponse(
             templates=[
-                task_pb2.Template(name=each.name, needs=each.needs, has_text=each.has_text)
+                task_pb2.Template(
+                    name=each.name,
+                    required_variables=each.required_variables,
+                    has_text=each.has_text,
+                )
                 for each in self.templates()
             ]
         )
@@ -35,10 +39,10 @@ class TemplateMethods:
     ) -> task_pb2.Preview:
         async with ErrorsAsStatus(context):
             check_size(request)
-            return preview(self.preview(specimen_from(request)))
+            return preview_message(self.preview.preview(sample_from(request)))
 
 
-def specimen_from(message: task_pb2.PreviewTemplateRequest) -> Specimen:
-    """Take what is said; the rest are examples."""
-    said = {name: value for name in FIELDS if (value := getattr(message, name))}
-    return Specimen(**said, variables=mapping(message.variables, most=MOST_VARIABLES))
+def sample_from(message: task_pb2.PreviewTemplateRequest) -> SampleRecipient:
+    """Return the fields that the request sets; the sample recipient has examples for the others."""
+    given = {name: value for name in SAMPLE_FIELDS if (value := getattr(message, name))}
+    return SampleRecipient(**given, variables=copy_bounded(message.variables, limit=MAX_VARIABLES))

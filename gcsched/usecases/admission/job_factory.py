@@ -1,4 +1,4 @@
-"""Make the job that a request asks for."""
+"""Builds the job that a request describes."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -6,42 +6,45 @@ from datetime import UTC, datetime, timedelta
 from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
-from gcsched.domain.request import MeetRequest, Offer, validated
+from gcsched.domain.request import MeetRequest, RequestContext, validate_request
 from gcsched.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One caller's job on its way into the store; if it comes *too_late*, only to be found there.
+    """One caller's job on its way into the store.
 
-    The caller waits *until* that ``time.monotonic()``.
+    A job with a *late_error* came after its expire time: it is only looked up, not stored.
+    *deadline* is until when the caller waits, by ``time.monotonic()``.
     """
 
     job: Job
-    until: float
-    too_late: InvalidRequest | None = None
+    deadline: float
+    late_error: InvalidRequest | None = None
 
     @property
     def is_late(self) -> bool:
-        return self.too_late is not None
+        return self.late_error is not None
 
     def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
-        """Answer the caller; a job that would be new and comes too late is refused."""
-        return self.too_late if self.too_late is not None and is_new_job(found) else found
+        """Return the caller's answer; refuse a job that would be new and comes too late."""
+        return self.late_error if self.late_error is not None and is_new_job(found) else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFactory:
-    offer: Offer
+    """Builds jobs by the rules of one service."""
+
+    context: RequestContext
     dedup: DedupRule
     message_id_domain: str
     keep_trying: timedelta
 
-    def __call__(self, raw: MeetRequest, *, now: datetime) -> Job:
-        """Make the job of *raw*; raises InvalidRequest with all that is wrong."""
-        request = validated(raw, now=now, offer=self.offer)
-        day = self.offer.daily.next_day(now) if request.is_daily else None
-        due_at = self.offer.due_at(request, now=now)
+    def create(self, raw: MeetRequest, *, now: datetime) -> Job:
+        """Build the job of *raw*. Raises InvalidRequest with all its violations."""
+        request = validate_request(raw, now=now, context=self.context)
+        day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
+        schedule_time = self.context.schedule_time(request, now=now)
         job_id = new_id(now)
         return Job(
             id=job_id,
@@ -50,15 +53,15 @@ class JobFactory:
             email=request.email,
             message=request.message,
             name=request.name,
-            created=now,
-            due_at=due_at,
-            due=due_at,
-            not_after=self._not_after(request, due_at),
-            not_after_asked=request.not_after > 0,
-            since=now,
+            create_time=now,
+            schedule_time=schedule_time,
+            due_time=schedule_time,
+            expire_time=self._expire_time(request, schedule_time),
+            has_own_expire_time=request.not_after > 0,
+            state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
             dedup_key=self.dedup.key(request, daily=day),
-            dedup_until=self.dedup.until(now),
+            dedup_until=self.dedup.dedup_until(now),
             template=request.template,
             variables=request.variables,
             labels=request.labels,
@@ -68,33 +71,40 @@ class JobFactory:
             priority=request.priority or Priority.NORMAL,
         )
 
-    def submission(
-        self, raw: MeetRequest, *, now: datetime, until: float
+    def create_submission(
+        self, raw: MeetRequest, *, now: datetime, deadline: float
     ) -> Submission | InvalidRequest:
-        """Make the submission of *raw*, also where it was to be asked for before its ``not_after``.
+        """Build the submission of *raw*, also when its ``not_after`` has passed.
 
-        Whoever repeats a call is to be told of the job it made in time.
+        A caller that repeats a call has to get the job that it made in time.
         """
         try:
-            return Submission(job=self(raw, now=now), until=until)
-        except InvalidRequest as wrong:
-            job = self._in_time(raw, now)
-            wrong = wrong.with_traceback(None)  # it would keep the whole request
-            return wrong if job is None else Submission(job=job, until=until, too_late=wrong)
+            return Submission(job=self.create(raw, now=now), deadline=deadline)
+        except InvalidRequest as error:
+            job = self._create_before_expiry(raw, now)
+            error = error.with_traceback(None)  # it would keep the request in memory
+            return (
+                error if job is None else Submission(job=job, deadline=deadline, late_error=error)
+            )
 
-    def _in_time(self, raw: MeetRequest, now: datetime) -> Job | None:
+    def _create_before_expiry(self, raw: MeetRequest, now: datetime) -> Job | None:
+        """Build the job as if *raw* had come just before its ``not_after``; None if invalid.
+
+        The job has the dedup key that the call in time had, so it finds the job of that call.
+        """
         if not 0 < raw.not_after <= now.timestamp():
             return None
-        then = datetime.fromtimestamp(raw.not_after, UTC)
+        call_time = datetime.fromtimestamp(raw.not_after, UTC)
         if raw.timestamp == 0:
-            daily = self.offer.daily
-            then = daily.instant(daily.last_day(then)) - timedelta(seconds=1)
+            # The last daily run before it: a job for that run was accepted before the run started.
+            daily = self.context.daily_plan
+            call_time = daily.run_time(daily.last_run_day(call_time)) - timedelta(seconds=1)
         try:
-            return replace(self(raw, now=then), created=now)
+            return replace(self.create(raw, now=call_time), create_time=now)
         except InvalidRequest:
             return None
 
-    def _not_after(self, request: MeetRequest, due_at: datetime) -> datetime:
+    def _expire_time(self, request: MeetRequest, schedule_time: datetime) -> datetime:
         if request.not_after:
             return datetime.fromtimestamp(request.not_after, UTC)
-        return due_at + self.keep_trying
+        return schedule_time + self.keep_trying

@@ -1,4 +1,4 @@
-"""Show what a mail would look like; store nothing."""
+"""Previews: how a mail would look, with nothing stored."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job
-from gcsched.domain.mail import Draft
+from gcsched.domain.mail import MailPreview
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import (
@@ -22,59 +22,59 @@ from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import Admissions, Clock, Drafter, Suppressions
 
-OWN_NAMES = {"emailID": "email", "empName": "name"}
+SAMPLE_FIELDS = {"emailID": "email", "empName": "name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """What would become of a request: the answer, the mail, and what is in the way of it."""
+class DryRunResult:
+    """The result that a request would have, its mail, and the suppression of its address."""
 
-    draft: Draft
+    draft: MailPreview
     result: AdmissionResult
     suppression: Suppression | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearse:
-    """Do all that accepting does, but the storing."""
+class DryRun:
+    """Does all that admission does, except storing."""
 
-    make_job: JobFactory
+    job_factory: JobFactory
     drafter: Drafter
     admissions: Admissions
     suppressions: Suppressions
     now: Clock
     share: LoopShare = field(default_factory=LoopShare)
 
-    async def __call__(
+    async def run(
         self, raws: Sequence[MeetRequest], *, within: timedelta
-    ) -> list[Rehearsal | GcschedError]:
-        """Rehearse each of *raws* for itself; what is wrong with one is its answer.
+    ) -> list[DryRunResult | GcschedError]:
+        """Return for each of *raws* its result or its error.
 
-        Raises StoreUnavailable, which hits them all.
+        Raises StoreUnavailable, which fails all of them.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
-                return await self._rehearse(raws, within)
+                return await self._run(raws, within)
         except TimeoutError as error:
-            raise StoreUnavailable("looking for the job that was asked for before") from error
+            raise StoreUnavailable("looking for jobs with the same dedup key") from error
 
-    async def _rehearse(
+    async def _run(
         self, raws: Sequence[MeetRequest], within: timedelta
-    ) -> list[Rehearsal | GcschedError]:
+    ) -> list[DryRunResult | GcschedError]:
         now = self.now()
         until = time.monotonic() + within.total_seconds()
-        made: list[Submission | InvalidRequest] = []
+        created: list[Submission | InvalidRequest] = []
         for raw in raws:
             if self.share.is_used_up():
                 await self.share.wait()
-            made.append(self.make_job.submission(raw, now=now, until=until))
-        jobs = [each.job for each in made if isinstance(each, Submission)]
+            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+        jobs = [each.job for each in created if isinstance(each, Submission)]
         if not jobs:
-            return [each for each in made if isinstance(each, GcschedError)]
-        found = iter(await self.admissions.foresee(jobs, within=within))
-        suppressed = await self.suppressions.among({job.email for job in jobs}, now=now)
-        answers: list[Rehearsal | GcschedError] = []
-        for each in made:
+            return [each for each in created if isinstance(each, GcschedError)]
+        found = iter(await self.admissions.dry_run(jobs, within=within))
+        suppressed = await self.suppressions.find_active({job.email for job in jobs}, now=now)
+        answers: list[DryRunResult | GcschedError] = []
+        for each in created:
             if self.share.is_used_up():
                 await self.share.wait()
             answers.append(
@@ -86,20 +86,21 @@ class Rehearse:
 
     def _answer(
         self, submission: Submission, found: AdmissionAnswer, suppression: Suppression | None
-    ) -> Rehearsal | GcschedError:
+    ) -> DryRunResult | GcschedError:
         job, answer = submission.job, submission.answer(found)
         if isinstance(answer, GcschedError):
             return answer
         try:
-            draft = drafted(self.drafter, job)
-        except InvalidRequest as unsuited:
-            return unsuited.with_traceback(None)  # it would keep the whole request
-        return Rehearsal(draft=draft, result=answer, suppression=suppression)
+            draft = draft_mail(self.drafter, job)
+        except InvalidRequest as error:
+            # The traceback would keep the whole request in memory.
+            return error.with_traceback(None)
+        return DryRunResult(draft=draft, result=answer, suppression=suppression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Specimen:
-    """Whose mail to show; everything has an example."""
+class SampleRecipient:
+    """The recipient of a previewed mail; every field has an example value."""
 
     template: str = DEFAULT_TEMPLATE
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -111,38 +112,38 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewTemplate:
-    """Render a template for somebody, known to nobody."""
+    """Renders a template for a sample recipient, without a job and without stores."""
 
-    make_job: JobFactory
+    job_factory: JobFactory
     drafter: Drafter
     now: Clock
 
-    def __call__(self, specimen: Specimen) -> Draft:
-        """Show the mail of *specimen*, as if it were due now; raises InvalidRequest."""
+    def preview(self, sample: SampleRecipient) -> MailPreview:
+        """Return the mail of *sample*, as if it were due now. Raises InvalidRequest."""
         now = self.now()
         raw = MeetRequest(
-            empid=specimen.empid,
-            email=specimen.email,
-            message=specimen.message,
-            name=specimen.name,
+            empid=sample.empid,
+            email=sample.email,
+            message=sample.message,
+            name=sample.name,
             timestamp=int(now.timestamp()),
-            template=specimen.template,
-            variables=specimen.variables,
+            template=sample.template,
+            variables=sample.variables,
         )
         try:
-            job = self.make_job(raw, now=now)
+            job = self.job_factory.create(raw, now=now)
         except InvalidRequest as error:
             named = [
-                Violation(OWN_NAMES.get(v.field, v.field), v.problem) for v in error.violations
+                Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations
             ]
             raise InvalidRequest(named) from error
-        return drafted(self.drafter, job)
+        return draft_mail(self.drafter, job)
 
 
-def drafted(drafter: Drafter, job: Job) -> Draft:
-    """Show the mail of *job*; a template that fails is told as what its data brought about."""
+def draft_mail(drafter: Drafter, job: Job) -> MailPreview:
+    """Return the mail of *job*; report a template that fails as a problem of its variables."""
     try:
         return drafter.draft(job)
     except TemplateProblem as problem:
-        told = f"do not suit the template: {problem}"
-        raise InvalidRequest([Violation("variables", told)]) from problem
+        problem_text = f"do not fit the template: {problem}"
+        raise InvalidRequest([Violation("variables", problem_text)]) from problem

@@ -1,4 +1,4 @@
-"""Keep user details after the reply: in bulk, tried again, never in the way."""
+"""Writes user details after the reply: in batches, retried, and never delaying admission."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,62 +7,64 @@ from functools import partial
 
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Recipients
+from gcsched.usecases.problem_log import ProblemLog
 
-MOST_WAITING = 20_000
-MOST_AT_ONCE = 500
-LONGEST_PAUSE = timedelta(seconds=5)
+MAX_WAITING = 20_000
+MAX_BATCH_SIZE = 500
+MAX_DELAY = timedelta(seconds=5)
 
 
 @dataclass(slots=True, kw_only=True)
-class RecipientNotes:
-    """Collect jobs whose user details are still to be kept; a flood is not noted whole.
+class RecipientWriter:
+    """Collects jobs whose user details are still to be stored; above MAX_WAITING they are dropped.
 
-    What is lost with a killed process is not lost for good: every job carries the same details.
+    Details that are lost with a killed process come again: every job carries them.
     """
 
     store: Recipients
-    every: timedelta = timedelta(milliseconds=200)
+    interval: timedelta = timedelta(milliseconds=200)
     _waiting: list[Job] = field(default_factory=list, init=False)
-    _batch: int = field(default=0, init=False)
+    _batch_size: int = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
-    _trouble: LastingTrouble = field(
+    _problem_log: ProblemLog = field(
         default_factory=partial(
-            LastingTrouble, event="user details wait", over="user details written"
+            ProblemLog,
+            event="user details write failed, retrying",
+            end_event="user details writes resumed",
         ),
         init=False,
     )
 
-    def note(self, job: Job) -> None:
-        if len(self._waiting) < MOST_WAITING:
+    def add(self, job: Job) -> None:
+        if len(self._waiting) < MAX_WAITING:
             self._waiting.append(job)
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await sleep_unless(stop, self.pause.total_seconds())
-            await self.save()
+            await sleep_unless(stop, self.delay.total_seconds())
+            await self.flush()
 
     @property
-    def pause(self) -> timedelta:
-        """How long to wait for the next save: twice as long after each failure."""
-        longer: timedelta = self.every * (1 << min(self._failures, 20))
-        return max(self.every, min(longer, LONGEST_PAUSE))
+    def delay(self) -> timedelta:
+        """Return the wait until the next write: twice as long after each failure, up to 5 s."""
+        longer: timedelta = self.interval * (1 << min(self._failures, 20))
+        return max(self.interval, min(longer, MAX_DELAY))
 
-    async def save(self) -> None:
-        """Keep what waits; what the store does not take waits for the next time.
+    async def flush(self) -> None:
+        """Store the waiting details; keep what the store does not take for the next time.
 
-        A batch that was tried is tried again as it was: the store knows it by that.
+        A batch that failed is tried again unchanged: the store recognizes a repeated batch.
         """
         while self._waiting:
-            self._batch = self._batch or min(len(self._waiting), MOST_AT_ONCE)
+            self._batch_size = self._batch_size or min(len(self._waiting), MAX_BATCH_SIZE)
             try:
-                await self.store.save(self._waiting[: self._batch])
+                await self.store.save(self._waiting[: self._batch_size])
             except StoreUnavailable as error:
                 self._failures += 1
-                self._trouble.met(error.for_log, waiting=len(self._waiting))
+                self._problem_log.record_failure(error.for_log, waiting=len(self._waiting))
                 return
-            self._trouble.ended()
-            del self._waiting[: self._batch]
-            self._batch = self._failures = 0
+            self._problem_log.record_success()
+            del self._waiting[: self._batch_size]
+            self._batch_size = self._failures = 0

@@ -1,4 +1,4 @@
-"""Accept requests: store their jobs for good, then ring, then answer."""
+"""Admission: store the jobs of requests durably, schedule their wake-ups, then answer."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, Outcome, is_new_job
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
@@ -18,78 +18,78 @@ from gcsched.errors import (
     StoreUnavailable,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
-from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.batching import Group
+from gcsched.usecases.admission.recipient_writer import RecipientWriter
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import (
+    AdmissionCheck,
     AdmissionError,
     Admissions,
     Clock,
-    MayAdmit,
+    NullObserver,
     Observer,
-    Unobserved,
     admit_always,
 )
-from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_BELL, Ringer
+from gcsched.usecases.wakeups import MAX_WAIT_FOR_QUEUE, WakeUps
 
-LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
-SHORTEST_WRITE = timedelta(seconds=1)
-BETWEEN_TRIES_SECONDS = 0.1
-Made = TypeVar("Made")
+MAX_WRITE = timedelta(seconds=3)  # short enough to try a new primary within the caller's time
+MIN_WRITE = timedelta(seconds=1)  # a shorter write would fail even where MongoDB is well
+RETRY_INTERVAL_SECONDS = 0.1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """The caller's answer, and the bell's if it is still out."""
+class SubmissionResult:
+    """The caller's answer, and its wake-up if the queue has not taken it yet."""
 
     answer: AdmissionAnswer
-    rung: asyncio.Future[None] | None
+    wake_up: asyncio.Future[None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdmissionWrite:
-    """Store a group of jobs and ring for the new ones; belongs to no caller."""
+class AdmissionWriter:
+    """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller."""
 
     admissions: Admissions
-    ringer: Ringer
-    recipients: RecipientNotes
-    may_admit: MayAdmit = admit_always
+    wake_ups: WakeUps
+    recipients: RecipientWriter
+    check_admission: AdmissionCheck = admit_always
 
-    async def __call__(self, group: Sequence[Submission]) -> list[Stored]:
+    async def write(self, group: Sequence[Submission]) -> list[SubmissionResult]:
+        """Return the results of *group*, in order."""
         answers = await self._admit(group)
         return [
-            Stored(answer, self._follow_up(submission) if is_new_job(answer) else None)
+            SubmissionResult(answer, self._follow_up(submission) if is_new_job(answer) else None)
             for submission, answer in zip(group, answers, strict=True)
         ]
 
     async def _admit(self, group: Sequence[Submission]) -> list[AdmissionAnswer]:
-        """Try until the last caller's time is over; the dedup keys make a repetition harmless."""
+        """Try until the last caller's time is over; dedup keys make a repeated write harmless."""
         late = [each.job for each in group if each.is_late]
         jobs = [each.job for each in group if not each.is_late]
         while True:
             now = time.monotonic()
-            left = [each.until - now for each in group if each.until > now]
+            left = [each.deadline - now for each in group if each.deadline > now]
+            # By the first deadline: its caller should get an error that names the store.
             within = timedelta(seconds=min(left, default=0.0))
             try:
-                answers = await self._look(
-                    jobs, late, min(max(within, SHORTEST_WRITE), LONGEST_WRITE)
-                )
+                answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
             except AdmissionClosed:
                 raise
             except StoreUnavailable:
-                if time.monotonic() + BETWEEN_TRIES_SECONDS > max(each.until for each in group):
+                if time.monotonic() + RETRY_INTERVAL_SECONDS > max(each.deadline for each in group):
                     raise
             else:
                 return [answers[each.job.id] for each in group]
-            await asyncio.sleep(BETWEEN_TRIES_SECONDS)
+            await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
-    async def _look(
+    async def _admit_once(
         self, jobs: Sequence[Job], late: Sequence[Job], within: timedelta
     ) -> dict[str, AdmissionAnswer]:
-        if jobs:
-            await self.may_admit()
+        if jobs:  # late jobs are only looked up and take no dedup key
+            await self.check_admission()
         stored = await self.admissions.admit(jobs, within=within) if jobs else []
-        found = await self.admissions.foresee(late, within=within) if late else []
+        found = await self.admissions.dry_run(late, within=within) if late else []
         return {
             job.id: answer for job, answer in zip([*jobs, *late], [*stored, *found], strict=True)
         }
@@ -98,67 +98,71 @@ class AdmissionWrite:
         job = submission.job
         if submission.is_late:
             return None
-        self.recipients.note(job)
-        return self.ringer.ask(job.due) if job.state is State.SCHEDULED else None
+        self.recipients.add(job)
+        return self.wake_ups.schedule(job.due_time) if job.state is State.SCHEDULED else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """Answer callers: the job that carries a wish is in MongoDB when this returns (P1)."""
+    """Answers callers; when `submit` returns, the job is in MongoDB (promise P1).
 
-    make_job: JobFactory
-    group: Group[Submission, Stored]
+    *share* limits the event loop time of single requests, *bulk_share* that of batches: a batch
+    does not delay single callers.
+    """
+
+    job_factory: JobFactory
+    group: GroupCommit[Submission, SubmissionResult]
     now: Clock
-    observer: Observer = field(default_factory=Unobserved)
+    observer: Observer = field(default_factory=NullObserver)
     share: LoopShare = field(default_factory=LoopShare)
-    share_of_many: LoopShare = field(default_factory=LoopShare)
+    bulk_share: LoopShare = field(default_factory=LoopShare)
 
-    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> AdmissionResult:
-        """Accept *raw* within the time the caller has.
+    async def submit(self, raw: MeetRequest, *, within: timedelta) -> AdmissionResult:
+        """Accept *raw* within the time of its caller.
 
-        Raises Overloaded before it looks at the request, InvalidRequest, RequestIdReused, Stopping
+        Raises Overloaded before the request is validated, InvalidRequest, RequestIdReused, Stopping
         or StoreUnavailable.
         """
         try:
-            answer = await self._answer(raw, within)
+            answer = await self._submit(raw, within)
         except GcschedError as error:
-            self.observer.admission(error)
+            self.observer.on_admission(error)
             raise
         except asyncio.CancelledError as cancelled:
-            self.observer.admission(cancelled)
+            self.observer.on_admission(cancelled)
             raise
-        self.observer.admission(answer.outcome)
+        self.observer.on_admission(answer.outcome)
         return answer
 
-    async def _answer(self, raw: MeetRequest, within: timedelta) -> AdmissionResult:
+    async def _submit(self, raw: MeetRequest, within: timedelta) -> AdmissionResult:
         self.group.check_room()
         seconds = within.total_seconds()
         until = time.monotonic() + seconds
         if self.share.is_used_up():
-            await in_time(self.share.wait(), self.share, seconds)
-        submission = self.make_job.submission(raw, now=self.now(), until=until)
+            await run_in_share(self.share.wait(), self.share, seconds)
+        submission = self.job_factory.create_submission(raw, now=self.now(), deadline=until)
         if isinstance(submission, InvalidRequest):
             raise submission
         try:
-            stored = await self.group.ask(submission, until=until)
+            stored = await self.group.submit(submission, deadline=until)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
-        if stored.rung is not None and not stored.rung.done():
-            await ring_is_heard([stored.rung])
+        if stored.wake_up is not None and not stored.wake_up.done():
+            await wait_for_wake_ups([stored.wake_up])
         answer = submission.answer(stored.answer)
         if isinstance(answer, GcschedError):
             raise answer
         return answer
 
-    async def all(
+    async def submit_all(
         self, raws: Sequence[MeetRequest], *, within: timedelta
     ) -> list[AdmissionResult | GcschedError]:
-        """Accept each of *raws* for itself; what is wrong with one is its answer.
+        """Accept each of *raws*; return for each its result or its own error.
 
-        Raises what hits them all: Overloaded, Stopping or StoreUnavailable.
+        Raises errors that fail all of them: Overloaded, Stopping or StoreUnavailable.
         """
         try:
-            answers = await self._answers(raws, within)
+            answers = await self._submit_all(raws, within)
         except GcschedError as error:
             self._count(error, len(raws))
             raise
@@ -166,65 +170,69 @@ class Submit:
             self._count(cancelled, len(raws))
             raise
         for answer in answers:
-            self.observer.admission(came_to(answer))
+            self.observer.on_admission(find_outcome(answer))
         return answers
 
     def _count(self, error: AdmissionError, times: int) -> None:
         for _ in range(times):
-            self.observer.admission(error)
+            self.observer.on_admission(error)
 
-    async def _answers(
+    async def _submit_all(
         self, raws: Sequence[MeetRequest], within: timedelta
     ) -> list[AdmissionResult | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
-        made = await in_time(self._make(raws, until), self.share_of_many, within.total_seconds())
-        asked = [each for each in made if isinstance(each, Submission)]
+        created = await run_in_share(
+            self._create_submissions(raws, until), self.bulk_share, within.total_seconds()
+        )
+        submissions = [each for each in created if isinstance(each, Submission)]
         try:
             async with asyncio.timeout(until - time.monotonic()):
-                answers = await self.group.ask_all(asked)
+                answers = await self.group.submit_all(submissions)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
-        await ring_is_heard(each.rung for each in answers if isinstance(each, Stored))
-        answered = iter(answers)
+        await wait_for_wake_ups(
+            each.wake_up for each in answers if isinstance(each, SubmissionResult)
+        )
+        remaining = iter(answers)
         return [
-            answer_of(each, next(answered)) if isinstance(each, Submission) else each
-            for each in made
+            resolve_answer(each, next(remaining)) if isinstance(each, Submission) else each
+            for each in created
         ]
 
-    async def _make(
+    async def _create_submissions(
         self, raws: Sequence[MeetRequest], until: float
     ) -> list[Submission | InvalidRequest]:
-        """Make the jobs; *raws* may convert each when it is asked for."""
-        made: list[Submission | InvalidRequest] = []
+        """Build the jobs; iterating *raws* may convert each request."""
+        created: list[Submission | InvalidRequest] = []
         now = self.now()
         for raw in raws:
-            if self.share_of_many.is_used_up():
-                await self.share_of_many.wait()
-            made.append(self.make_job.submission(raw, now=now, until=until))
-        return made
+            if self.bulk_share.is_used_up():
+                await self.bulk_share.wait()
+            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+        return created
 
 
-async def in_time(work: Awaitable[Made], share: LoopShare, seconds: float) -> Made:
-    """Return what *work* makes in turns of *share*. Raises Overloaded if that takes too long."""
+async def run_in_share(work: Awaitable[T], share: LoopShare, seconds: float) -> T:
+    """Await *work*, which takes turns in *share*. Raises Overloaded if that takes too long."""
     try:
         async with asyncio.timeout(seconds):
             return await work
-    except TimeoutError as error:  # nothing is sent yet
+    except TimeoutError as error:  # nothing was sent to the store: the event loop is overloaded
         raise Overloaded(share.waiting) from error
 
 
-async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:
-    """Wait for the bell, and not for long: a reply does not depend on it."""
-    if out := {rung for rung in rings if rung is not None}:
-        await asyncio.wait(out, timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
+async def wait_for_wake_ups(wake_ups: Iterable[asyncio.Future[None] | None]) -> None:
+    """Wait shortly for the queue to take *wake_ups*; a reply does not depend on it."""
+    if pending := {wake_up for wake_up in wake_ups if wake_up is not None}:
+        await asyncio.wait(pending, timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
 
-def answer_of(
-    submission: Submission, stored: Stored | GcschedError
+def resolve_answer(
+    submission: Submission, stored: SubmissionResult | GcschedError
 ) -> AdmissionResult | GcschedError:
     return stored if isinstance(stored, GcschedError) else submission.answer(stored.answer)
 
 
-def came_to(answer: AdmissionResult | GcschedError) -> Outcome | GcschedError:
+def find_outcome(answer: AdmissionResult | GcschedError) -> AdmissionOutcome | GcschedError:
     return answer if isinstance(answer, GcschedError) else answer.outcome

@@ -1,4 +1,4 @@
-"""Carry one claimed job through: compose, begin, send, and say what became of it."""
+"""Delivery of one claimed job: compose the mail, pass the fence, send, and conclude."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ from functools import partial
 import structlog
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.due import whole_second
+from gcsched.domain.due import round_up_to_second
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
-from gcsched.domain.mail_date import settled_date
-from gcsched.domain.masking import masked
+from gcsched.domain.mail_date import choose_date
+from gcsched.domain.masking import mask
 from gcsched.domain.outcome import (
-    LONGEST_TEXT,
-    after_attempt,
-    attempt_from,
-    before_attempt,
-    interrupted,
+    MAX_TEXT_LENGTH,
+    apply_attempt,
+    apply_interruption,
+    end_before_attempt,
+    make_attempt,
 )
 from gcsched.domain.permit import Permit
 from gcsched.domain.retry import RetryPolicy
@@ -31,22 +31,23 @@ from gcsched.errors import (
     StoreUnavailable,
     TemplateProblem,
 )
-from gcsched.usecases.batching import Group
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.ports import (
-    Carrier,
     Claims,
     Clock,
-    Composer,
     Conclusion,
+    MailComposer,
+    Transport,
 )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Claimed:
-    """A job in our hands. *begun* is set when its body may be on its way to the relay.
+class ClaimedJob:
+    """A job that this process has claimed.
 
-    *suppression* is that of its address, as it was right after the claim. *date* is the Date of
-    its mail from the first time that the fence was asked for it.
+    *begun* is set once its body may be on its way to the relay. *suppression* is that of its
+    address, read right after the claim. *date* is the Date of its mail, chosen when the fence is
+    first passed.
     """
 
     job: Job
@@ -58,41 +59,48 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
-    """Mark jobs as begun in the database, for many sessions in one write.
+    """Marks jobs as begun in the database, for many sessions in one write.
 
-    What is no longer ours there gets no permit. A permit ends while 5 s of the lease are left, by
-    the monotonic clock, which goes on when the process is paused.
+    A job whose claim was lost gets no permit. A permit ends while 5 s of the lease are left, so
+    that the body cannot begin under another process's claim. It is measured by the monotonic clock,
+    which goes on while the process is suspended.
     """
 
     claims: Claims
     now: Clock
 
-    async def __call__(self, asking: Sequence[Claimed]) -> list[Permit | None]:
-        untils: dict[str, float] = {}
-        for (token, date), ids in self._together(asking).items():
+    async def begin(self, batch: Sequence[ClaimedJob]) -> list[Permit | None]:
+        """Return for each job of *batch* its permit, or None if its claim was lost."""
+        permit_ends: dict[str, float] = {}
+        for (token, date), ids in self._group_by_date(batch).items():
+            # Before the write: the lease is at least this long by the time its answer arrives.
             until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
             for job_id in await self.claims.begin(token, ids, date=date):
-                untils[token + job_id] = until
-        return [permit(claimed, untils.get(claimed.token + claimed.job.id)) for claimed in asking]
+                permit_ends[token + job_id] = until
+        return [
+            make_permit(claimed, permit_ends.get(claimed.token + claimed.job.id))
+            for claimed in batch
+        ]
 
-    def _together(self, asking: Sequence[Claimed]) -> dict[tuple[str, datetime], list[str]]:
-        """Settle the date of each mail, and group the ids: one write for each claim and date.
+    def _group_by_date(self, batch: Sequence[ClaimedJob]) -> dict[tuple[str, datetime], list[str]]:
+        """Choose the Date of each mail, and group the job ids: one write for each claim and date.
 
-        Nearly all have the present second, and one that is stored stays whatever is written. Only
-        mails of the version before, and those asked for again in a later second, go apart: an
-        earlier write whose answer was lost may have stored that date.
+        Nearly all mails get the present second; a date that is stored already is kept by the write.
+        Two kinds go into groups of their own: jobs of the previous version, and jobs whose fence is
+        passed again in a later second, because an earlier write whose answer was lost may have
+        stored a date.
         """
         second = self.now().replace(microsecond=0)
-        together: dict[tuple[str, datetime], list[str]] = {}
-        for claimed in asking:
+        ids_by_group: dict[tuple[str, datetime], list[str]] = {}
+        for claimed in batch:
             if claimed.date is None:
-                claimed.date = settled_date(claimed.job) or second
+                claimed.date = choose_date(claimed.job) or second
             date = claimed.date if claimed.job.date is None else second
-            together.setdefault((claimed.token, date), []).append(claimed.job.id)
-        return together
+            ids_by_group.setdefault((claimed.token, date), []).append(claimed.job.id)
+        return ids_by_group
 
 
-def permit(claimed: Claimed, until: float | None) -> Permit | None:
+def make_permit(claimed: ClaimedJob, until: float | None) -> Permit | None:
     if until is None or claimed.date is None:
         return None
     return Permit(until=until, date=claimed.date)
@@ -100,69 +108,72 @@ def permit(claimed: Claimed, until: float | None) -> Permit | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver:
-    composer: Composer
-    carrier: Carrier
-    fence: Group[Claimed, Permit | None]
+    """Makes one attempt for a claimed job and returns what it came to."""
+
+    composer: MailComposer
+    transport: Transport
+    fence: GroupCommit[ClaimedJob, Permit | None]
     policy: RetryPolicy
     now: Clock
     chance: Callable[[], float]
 
-    async def __call__(self, claimed: Claimed) -> Conclusion:
-        """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
+    async def deliver(self, claimed: ClaimedJob) -> Conclusion:
+        """Deliver once. If it is cancelled, ``conclude_interrupted`` returns its conclusion."""
         started = self.now()
-        ended = before_attempt(claimed.job, suppression=claimed.suppression, now=started)
+        ended = end_before_attempt(claimed.job, suppression=claimed.suppression, now=started)
         if ended is not None:
             return Conclusion(claim=claimed.token, job=ended)
         try:
             mail = self.composer.compose(claimed.job)
         except (TemplateProblem, ValueError) as problem:
-            return self._unfit(claimed, started, problem)
+            return self._reject_content(claimed, started, problem)
         try:
-            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
+            result = await self.transport.send(mail, partial(self._begin, claimed))
         except MalformedMail as problem:
-            return self._unfit(claimed, started, problem)
+            return self._reject_content(claimed, started, problem)
         except (StoreUnavailable, Stopping, Overloaded):
-            # Nobody said that the claim still holds, so nothing was sent.
-            return self.given_back(claimed)
-        match carried.transmission:
+            # The fence did not confirm the claim, so nothing was sent.
+            return self.give_back(claimed)
+        match result.transmission:
             case Withheld(wait=wait):
-                return self._withheld(claimed, wait)
+                return self._conclude_withheld(claimed, wait)
             case Answered() | Broken() as transmission:
-                tell_note(claimed.job, transmission)
-                attempt = attempt_from(
+                log_relay_note(claimed.job, transmission)
+                attempt = make_attempt(
                     transmission,
-                    relay=carried.relay,
-                    begun=started,
-                    ended=self.now(),
+                    relay=result.relay,
+                    start_time=started,
+                    end_time=self.now(),
                     date=claimed.date,
                 )
-                return self._concluded(claimed, attempt)
+                return self._conclude(claimed, attempt)
 
-    def _withheld(self, claimed: Claimed, wait: timedelta | None) -> Conclusion:
+    def _conclude_withheld(self, claimed: ClaimedJob, wait: timedelta | None) -> Conclusion:
         if wait is None:
-            return self.given_back(claimed)
-        return self.put_off(claimed, whole_second(self.now() + wait))
+            return self.give_back(claimed)
+        return self.postpone(claimed, round_up_to_second(self.now() + wait))
 
-    async def _begin(self, claimed: Claimed) -> Permit | None:
-        if self.now() > claimed.job.not_after:  # a relay may take minutes until here
+    async def _begin(self, claimed: ClaimedJob) -> Permit | None:
+        if self.now() > claimed.job.expire_time:  # a relay may take minutes to get here
             return None
-        permit = await self.fence.ask(claimed)
+        permit = await self.fence.submit(claimed)
         if permit is not None:
             claimed.begun = self.now()
         return permit
 
-    def given_back(self, claimed: Claimed) -> Conclusion:
-        return Conclusion(claim=claimed.token, job=claimed.job.given_back(self.now()))
+    def give_back(self, claimed: ClaimedJob) -> Conclusion:
+        """Undo the claim: the job is due again as before."""
+        return Conclusion(claim=claimed.token, job=claimed.job.unclaimed(self.now()))
 
-    def put_off(self, claimed: Claimed, due: datetime) -> Conclusion:
-        """Undo the claim until *due*, unless the job is not to be sent at all."""
+    def postpone(self, claimed: ClaimedJob, due: datetime) -> Conclusion:
+        """Undo the claim until *due*, or end the job if it must not be sent at all."""
         job, now = claimed.job, self.now()
-        ended = before_attempt(job, suppression=claimed.suppression, now=now)
-        return Conclusion(claim=claimed.token, job=ended or job.put_off(due, now))
+        ended = end_before_attempt(job, suppression=claimed.suppression, now=now)
+        return Conclusion(claim=claimed.token, job=ended or job.postponed(due, now))
 
-    def interrupted(self, claimed: Claimed) -> Conclusion:
-        """Say what a delivery came to that was cancelled."""
-        job = interrupted(
+    def conclude_interrupted(self, claimed: ClaimedJob) -> Conclusion:
+        """Return the conclusion of a delivery that was cancelled."""
+        job = apply_interruption(
             claimed.job,
             begun=claimed.begun,
             date=claimed.date,
@@ -171,30 +182,36 @@ class Deliver:
         )
         return Conclusion(claim=claimed.token, job=job)
 
-    def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
-        """Return what a delivery came to that ran into a defect of ours.
+    def conclude_crashed(self, claimed: ClaimedJob, error: Exception) -> Conclusion:
+        """Return the conclusion of a delivery that raised an unexpected exception.
 
-        Before the body the mail is not to blame: no attempt is charged, and the wait grows.
+        Before the body it is not the mail's fault: no attempt is charged, and the wait grows.
         """
-        kind = Kind.OURS if claimed.begun is None else Kind.UNCERTAIN
+        kind = Kind.RELAY if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
-        failure = self._failure(claimed.begun or self.now(), kind, text)
+        failure = self._make_attempt(claimed.begun or self.now(), kind, text)
         date = None if claimed.begun is None else claimed.date
-        return self._concluded(claimed, replace(failure, date=date))
+        return self._conclude(claimed, replace(failure, date=date))
 
-    def _unfit(self, claimed: Claimed, started: datetime, problem: Exception) -> Conclusion:
-        return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
+    def _reject_content(
+        self, claimed: ClaimedJob, started: datetime, problem: Exception
+    ) -> Conclusion:
+        return self._conclude(claimed, self._make_attempt(started, Kind.CONTENT, str(problem)))
 
-    def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
-        return Attempt(begun=begun, ended=self.now(), kind=kind, text=text[:LONGEST_TEXT])
+    def _make_attempt(self, begun: datetime, kind: Kind, text: str) -> Attempt:
+        return Attempt(
+            start_time=begun, end_time=self.now(), kind=kind, text=text[:MAX_TEXT_LENGTH]
+        )
 
-    def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
-        job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+    def _conclude(self, claimed: ClaimedJob, attempt: Attempt) -> Conclusion:
+        job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
 
 
-def tell_note(job: Job, transmission: Answered | Broken) -> None:
-    """Log that the relay took another form of the mail than was asked for."""
+def log_relay_note(job: Job, transmission: Answered | Broken) -> None:
+    """Log that the mail was changed for what the relay supports."""
     if isinstance(transmission, Answered) and transmission.note:
         log = structlog.get_logger()
-        log.warning("mail changed for the relay", job_id=job.id, how=masked(transmission.note, job))
+        log.warning(
+            "mail changed for the relay", job_id=job.id, change=mask(transmission.note, job)
+        )

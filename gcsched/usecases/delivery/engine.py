@@ -1,4 +1,4 @@
-"""The delivery engine: claim what is due while there is room, and hand it to the crew."""
+"""The delivery engine: claims due jobs while there is room, and hands them to the worker pool."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,51 +9,54 @@ from functools import partial
 
 from gcsched.domain.ids import new_id
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.delivery.deliver import Claimed
+from gcsched.usecases.delivery.deliver import ClaimedJob
 from gcsched.usecases.delivery.leases import Leases
-from gcsched.usecases.delivery.worker_pool import Crew
-from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.delivery.worker_pool import WorkerPool
 from gcsched.usecases.loops import cancel_until_done, finish
 from gcsched.usecases.ports import (
-    Batch,
+    BatchStep,
+    ClaimedBatch,
     Claims,
     Clock,
     Gate,
+    NullObserver,
     Observer,
-    Step,
     Suppressions,
-    Unobserved,
 )
+from gcsched.usecases.problem_log import ProblemLog
 
-BETWEEN_LOOKS_SECONDS = 0.01
-BETWEEN_URGENT_SECONDS = 0.1
-LOOKS_WITHOUT_CLAIM = 50
+POLL_INTERVAL_SECONDS = 0.01
+URGENT_INTERVAL_SECONDS = 0.1  # how late an urgent job is claimed while there is no room
+MAX_IDLE_CLAIMS = 50  # claims in a row that took nothing, 10 ms apart
 AFTER_FAILURE_SECONDS = 0.5
-LONGEST_CLAIM = timedelta(seconds=15)
+MAX_CLAIM = timedelta(seconds=15)  # a claim that takes longer than an election has failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Claim at every nudge. A nudge says that something may be due; what, is asked of the store.
+    """Claims due jobs after every nudge; a nudge carries no data, the store knows what is due.
 
-    A claim takes *bite* jobs at most: the first mails leave while the next ones are claimed, and
-    replicas that wake together share a second evenly. *ring_for_others* is called when more is
-    due than this process took. The *gate* says how many mails may leave; shut, nothing is claimed.
+    A claim takes at most *batch_size* jobs: the first mails leave while the next jobs are claimed,
+    and replicas that wake up together share the jobs of a second evenly. *wake_others* is called
+    when more jobs are due than this process took. The *gate* limits how many mails may leave; while
+    it is shut, nothing is claimed.
     """
 
     claims: Claims
     suppressions: Suppressions
     leases: Leases
-    crew: Crew
+    workers: WorkerPool
     gate: Gate
-    bite: int
-    ring_for_others: Callable[[], None]
+    batch_size: int
+    wake_others: Callable[[], None]
     now: Clock
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
-    observer: Observer = field(default_factory=Unobserved)
-    _unheard: list[str] = field(default_factory=list, init=False)
-    _trouble: LastingTrouble = field(
-        default_factory=partial(LastingTrouble, event="claiming waits", over="claiming resumed"),
+    observer: Observer = field(default_factory=NullObserver)
+    _unanswered_claims: list[str] = field(default_factory=list, init=False)
+    _problem_log: ProblemLog = field(
+        default_factory=partial(
+            ProblemLog, event="claim failed, retrying", end_event="claims resumed"
+        ),
         init=False,
     )
 
@@ -61,64 +64,71 @@ class Engine:
         self.nudged.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Claim until *stop*; then the crew finishes what has begun and gives back the rest."""
+        """Claim until *stop*; then give back the jobs whose body has not begun.
+
+        The worker pool finishes the others in its own loop.
+        """
         async with asyncio.TaskGroup() as tasks:
-            claiming = tasks.create_task(self._claim_at_nudges(), name="claiming")
+            claiming = tasks.create_task(self._claim_on_nudges(), name="claiming")
             await stop.wait()
-            self.crew.dismiss()  # what is claimed from now on goes back as well
+            self.workers.drain()  # jobs that a claim in progress brings are given back as well
             await cancel_until_done({claiming})
 
-    async def _claim_at_nudges(self) -> None:
+    async def _claim_on_nudges(self) -> None:
         while True:
             await self.nudged.wait()
-            self.nudged.clear()
+            self.nudged.clear()  # before the claim: a nudge that comes during it starts another one
             try:
-                await self.claim_what_is_due()
+                await self.claim_due()
             except (StoreUnavailable, TimeoutError) as error:
-                why = error.for_log if isinstance(error, StoreUnavailable) else "it took too long"
-                self._trouble.met(why)
+                reason = (
+                    error.for_log
+                    if isinstance(error, StoreUnavailable)
+                    else "it took longer than 15 s"
+                )
+                self._problem_log.record_failure(reason)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
-                self.nudge()
+                self.nudge()  # the wake-up of the failed claim does not come again
 
-    async def claim_what_is_due(self) -> None:
-        """Claim batch after batch until nothing due is left, or others have it."""
-        idle_looks, is_nudged = 0, True
-        while idle_looks < LOOKS_WITHOUT_CLAIM:
+    async def claim_due(self) -> None:
+        """Claim batch after batch until no due job is left, or other processes have them."""
+        idle_claims, is_nudged = 0, True
+        while idle_claims < MAX_IDLE_CLAIMS:
             await self._wait_for_room(is_nudged=is_nudged)
             is_nudged = False
             await self.gate.wait_open()
-            batch = await self._claim_whole()
+            batch = await self._claim_uncancelled()
             if batch is None:
                 continue
-            self._trouble.ended()
-            if batch.saw == 0:
+            self._problem_log.record_success()
+            if batch.due_count == 0:
                 return
-            # Seen but not claimed: others were quicker, or the server's clock is behind ours.
-            idle_looks = 0 if batch.jobs else idle_looks + 1
+            # Due but not claimed: other processes were faster, or the server's clock is behind.
+            idle_claims = 0 if batch.jobs else idle_claims + 1
             if not batch.jobs:
-                await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+                await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
     async def _wait_for_room(self, *, is_nudged: bool) -> None:
-        """Wait for room among the claimed; urgent mails come in meanwhile, to go before them."""
+        """Wait for room; urgent jobs are claimed meanwhile and sent first."""
         while self.leases.is_short_of_room:
             if is_nudged and self.leases.room_for_urgent > 0:
-                await self._claim_whole(urgent_only=True)
+                await self._claim_uncancelled(urgent_only=True)
             with suppress(TimeoutError):
-                async with asyncio.timeout(BETWEEN_URGENT_SECONDS):
+                async with asyncio.timeout(URGENT_INTERVAL_SECONDS):
                     await self.leases.wait_for_room()
             is_nudged = self.nudged.is_set()
-            self.nudged.clear()  # what else it meant is claimed as soon as there is room
+            self.nudged.clear()  # jobs that are not urgent are claimed once there is room
 
-    async def _claim_whole(self, *, urgent_only: bool = False) -> Batch | None:
-        # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
-        claim = self._claim_what_is_granted(urgent_only=urgent_only)
-        return await finish(claim, within=LONGEST_CLAIM)
+    async def _claim_uncancelled(self, *, urgent_only: bool = False) -> ClaimedBatch | None:
+        # A cancelled claim may have taken jobs that nothing would send until their lease ends.
+        claim = self._claim_granted(urgent_only=urgent_only)
+        return await finish(claim, within=MAX_CLAIM)
 
-    async def _claim_what_is_granted(self, *, urgent_only: bool) -> Batch | None:
-        """Claim as many as there is room for and the gate lets through; None for nothing at all."""
+    async def _claim_granted(self, *, urgent_only: bool) -> ClaimedBatch | None:
+        """Claim as many jobs as room and gate allow; return None if they allow none."""
         room = self.leases.room_for_urgent if urgent_only else self.leases.room
-        wanted = max(0, min(room, self.bite))
-        granted = await self.gate.grant(wanted) if wanted else 0
+        requested = max(0, min(room, self.batch_size))
+        granted = await self.gate.grant(requested) if requested else 0
         if granted == 0:
             return None
         taken = 0
@@ -126,40 +136,45 @@ class Engine:
             batch, taken = await self._claim_and_hand_over(granted, urgent_only=urgent_only)
         finally:
             await self.gate.refund(granted - taken)
-        if granted == wanted and batch.saw > len(batch.jobs):
-            self.ring_for_others()
+        if granted == requested and batch.due_count > len(batch.jobs):
+            self.wake_others()
         return batch
 
-    async def _claim_and_hand_over(self, most: int, *, urgent_only: bool) -> tuple[Batch, int]:
-        """Claim, and give what was claimed and how many of it the crew took."""
+    async def _claim_and_hand_over(
+        self, most: int, *, urgent_only: bool
+    ) -> tuple[ClaimedBatch, int]:
+        """Claim at most *most* jobs; return the batch and how many the worker pool accepted."""
         batch = await self._claim(most, urgent_only=urgent_only)
-        self.leases.hold(batch)
+        self.leases.add(batch)
         if not batch.jobs:
             return batch, 0
-        self.observer.batch(Step.CLAIM, len(batch.jobs))
+        self.observer.on_batch(BatchStep.CLAIM, len(batch.jobs))
         return batch, await self._hand_over(batch)
 
-    async def _claim(self, most: int, *, urgent_only: bool) -> Batch:
-        """Claim; what an earlier claim took whose answer nobody heard is released first."""
-        if self._unheard:
-            await self.claims.release(self._unheard)
-            self._unheard.clear()
+    async def _claim(self, most: int, *, urgent_only: bool) -> ClaimedBatch:
+        """Claim jobs; first release those of an earlier claim whose answer was lost."""
+        if self._unanswered_claims:
+            await self.claims.release(self._unanswered_claims)
+            self._unanswered_claims.clear()
         now = self.now()
-        self._unheard.append(new_id(now))
-        batch = await self.claims.claim(self._unheard[0], most, now=now, urgent_only=urgent_only)
-        self._unheard.clear()
+        # Noted before the claim is sent: if its answer is lost, the next claim releases its jobs.
+        self._unanswered_claims.append(new_id(now))
+        batch = await self.claims.claim(
+            self._unanswered_claims[0], most, now=now, urgent_only=urgent_only
+        )
+        self._unanswered_claims.clear()
         return batch
 
-    async def _hand_over(self, batch: Batch) -> int:
-        """Give *batch* to the crew; which addresses are suppressed is looked up once for all."""
-        held = [Claimed(job=job, token=batch.token) for job in batch.jobs]
+    async def _hand_over(self, batch: ClaimedBatch) -> int:
+        """Pass *batch* to the worker pool, after one read of the suppressions of its addresses."""
+        claimed_jobs = [ClaimedJob(job=job, token=batch.token) for job in batch.jobs]
         try:
             addresses = {job.email for job in batch.jobs}
-            suppressed = await self.suppressions.among(addresses, now=self.now())
+            suppressed = await self.suppressions.find_active(addresses, now=self.now())
         except BaseException:
-            for claimed in held:  # nobody can say what may be sent
-                self.crew.give_back(claimed)
+            for claimed in claimed_jobs:  # without the suppressions nothing may be sent
+                self.workers.give_back(claimed)
             raise
-        for claimed in held:
+        for claimed in claimed_jobs:
             claimed.suppression = suppressed.get(claimed.job.email)
-        return sum(self.crew.put(claimed) for claimed in held)
+        return sum(self.workers.put(claimed) for claimed in claimed_jobs)

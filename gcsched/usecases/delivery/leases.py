@@ -1,4 +1,4 @@
-"""What this process has claimed: how much more it may, and the leases until all is settled."""
+"""The leases of claimed jobs: renewed until each job is concluded, and counted to limit claims."""
 
 import asyncio
 from collections import Counter
@@ -6,37 +6,40 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import sleep_unless
-from gcsched.usecases.ports import Batch, Claims, Conclusion
+from gcsched.usecases.ports import ClaimedBatch, Claims, Conclusion
+from gcsched.usecases.problem_log import ProblemLog
 
-RENEW_EVERY = timedelta(seconds=10)
+RENEW_EVERY = timedelta(seconds=10)  # a lease survives failed renewals
 AFTER_FAILURE = timedelta(seconds=1)
 
 
 class Leases:
-    """Count the jobs still held under each claim token, renew those tokens, and tell the room.
+    """Counts the jobs held under each claim token, renews their leases, and computes the room left.
 
-    Those that *parked* counts take no room: they do not wait for what others wait for.
+    The jobs that *exempt_count* counts take no room: they wait for something other than a session,
+    such as a slot of their domain.
     """
 
     def __init__(
-        self, claims: Claims, *, capacity: int, parked: Callable[[], int] = lambda: 0
+        self, claims: Claims, *, capacity: int, exempt_count: Callable[[], int] = lambda: 0
     ) -> None:
         self._claims = claims
         self._capacity = capacity
-        self._parked = parked
+        self._exempt_count = exempt_count
         self._tokens: Counter[str] = Counter()
         self._changed = asyncio.Event()
-        self._trouble = LastingTrouble(event="leases not renewed", over="leases renewed")
+        self._problem_log = ProblemLog(
+            event="lease renewal failed, retrying", end_event="lease renewals resumed"
+        )
 
     @property
-    def held(self) -> int:
+    def job_count(self) -> int:
         return self._tokens.total()
 
     @property
     def room(self) -> int:
-        return self._capacity - self.held + self._parked()
+        return self._capacity - self.job_count + self._exempt_count()
 
     @property
     def is_short_of_room(self) -> bool:
@@ -44,15 +47,15 @@ class Leases:
 
     @property
     def room_for_urgent(self) -> int:
-        """Tell the room of those that do not wait until the others are done."""
+        """Return the room for urgent jobs, which do not wait until the others are done."""
         return self.room + self._capacity
 
-    def hold(self, batch: Batch) -> None:
+    def add(self, batch: ClaimedBatch) -> None:
         if batch.jobs:
             self._tokens[batch.token] += len(batch.jobs)
 
-    def settle(self, conclusion: Conclusion) -> None:
-        """Let go of one job: the store knows what became of it."""
+    def release(self, conclusion: Conclusion) -> None:
+        """Stop counting one job: the store has its conclusion."""
         token = conclusion.claim
         self._tokens[token] -= 1
         if self._tokens[token] <= 0:
@@ -72,13 +75,13 @@ class Leases:
             wait = RENEW_EVERY if await self.renew() else AFTER_FAILURE
 
     async def renew(self) -> bool:
-        """Renew once; False when the store did not answer."""
+        """Renew all leases once; return False if the store did not answer."""
         if not self._tokens:
             return True
         try:
             await self._claims.renew(list(self._tokens))
         except StoreUnavailable as error:
-            self._trouble.met(error.for_log, held=self.held)
+            self._problem_log.record_failure(error.for_log, held=self.job_count)
             return False
-        self._trouble.ended()
+        self._problem_log.record_success()
         return True

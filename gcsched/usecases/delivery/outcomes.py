@@ -1,6 +1,6 @@
-"""Write what became of claimed jobs: in groups, tried until the store takes it.
+"""Writes the outcomes of claimed jobs: in batches, retried until the store takes them.
 
-An outcome that shows an address not to exist also blocks that address.
+An outcome that shows that an address does not exist also stores a suppression of it.
 """
 
 import asyncio
@@ -13,30 +13,30 @@ import structlog
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.lateness import lateness_of
-from gcsched.domain.masking import masked
+from gcsched.domain.masking import mask
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import suppression_from
 from gcsched.errors import StoreRefused, StoreUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import flush_until
 from gcsched.usecases.ports import Conclusion, Outcomes, Suppressions
+from gcsched.usecases.problem_log import ProblemLog
 
-MOST_AT_ONCE = 500
-ENDED = {
+MAX_BATCH_SIZE = 500
+END_EVENTS = {
     State.FAILED: "job failed",
     State.EXPIRED: "job expired",
     State.SUPPRESSED: "job suppressed",
 }
-BETWEEN_TRIES_SECONDS = 0.5
+RETRY_INTERVAL_SECONDS = 0.5
 LINGER_SECONDS = 0.02
 
 
-class Recorder:
-    """Collect conclusions and write them; *on_recorded* hears of each one that is settled.
+class OutcomeRecorder:
+    """Collects conclusions and writes them; *on_recorded* is called for each one that is stored.
 
-    The first is written at once; what comes meanwhile is collected for a moment.
-
-    It holds at most what the engine has claimed: nothing new is claimed before room is made here.
+    The first conclusion is written at once; those that arrive during a write go into the next one,
+    after a short pause. The number of waiting conclusions needs no limit of its own: they count as
+    claimed jobs, and the engine claims no more until they are written.
     """
 
     def __init__(
@@ -50,19 +50,21 @@ class Recorder:
         self._on_recorded = on_recorded
         self._on_batch = on_batch
         self._waiting: list[Conclusion] = []
-        self._asked = asyncio.Event()
-        self._trouble = LastingTrouble(event="outcomes wait", over="outcomes written")
+        self._requested = asyncio.Event()
+        self._problem_log = ProblemLog(
+            event="outcome write failed, retrying", end_event="outcome writes resumed"
+        )
 
     def record(self, conclusion: Conclusion) -> None:
         self._waiting.append(conclusion)
-        self._asked.set()
+        self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until *stop* is set and nothing waits; who stops us limits how long we try."""
+        """Write until *stop* is set and nothing waits; the caller limits how long that may take."""
         await flush_until(
             stop,
             partial(self._write_all, stop),
-            asked=self._asked,
+            requested=self._requested,
             is_left=lambda: bool(self._waiting),
         )
 
@@ -70,99 +72,104 @@ class Recorder:
         is_busy = False
         while self._waiting:
             if is_busy and not stop.is_set():
-                # The fence waits for the same journal, and each write has it flushed.
+                # Fewer, larger writes: each one flushes the journal, which the fence waits for too.
                 await asyncio.sleep(LINGER_SECONDS)
             is_busy = True
-            batch = self._waiting[:MOST_AT_ONCE]
+            batch = self._waiting[:MAX_BATCH_SIZE]
             try:
                 lost = await self._outcomes.conclude(batch)
             except StoreUnavailable as error:
-                self._trouble.met(error.for_log, waiting=len(self._waiting))
-                await asyncio.sleep(BETWEEN_TRIES_SECONDS)
+                self._problem_log.record_failure(error.for_log, waiting=len(self._waiting))
+                await asyncio.sleep(RETRY_INTERVAL_SECONDS)
                 continue
-            self._trouble.ended()
+            self._problem_log.record_success()
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
             claims_lost = {(each.claim, each.job.id): each for each in lost}
             for conclusion in batch:
                 if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
-                    report_lost(found)
+                    log_lost_claim(found)
                 else:
-                    report(conclusion.job)
+                    log_outcome(conclusion.job)
                 self._on_recorded(conclusion)
 
 
-def report_lost(conclusion: Conclusion) -> None:
-    """Log that a claim was lost: a warning only where a mail was on its way under it.
+def log_lost_claim(conclusion: Conclusion) -> None:
+    """Log that a claim was lost: as a warning only if a mail was being sent under it.
 
-    Without an attempt nothing was transmitted: a caller has cancelled or moved the job or blocked
-    its address, or the sweep has taken it back, and that was told in its place.
+    Without an attempt nothing was sent. The claim was then withdrawn by a caller who cancelled or
+    moved the job, by a suppression, or by the sweep, each of which has its own log line.
     """
     job, log = conclusion.job, structlog.get_logger()
-    tell = log.info if job.new_attempt is None else log.warning
-    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.instead)
+    log_event = log.info if job.new_attempt is None else log.warning
+    log_event(
+        "claim lost", job_id=job.id, state=job.state.value, found_state=conclusion.found_state
+    )
 
 
-def report(job: Job) -> None:
-    """Log the one event that this outcome is. No log is to hold an address or a mail's words."""
+def log_outcome(job: Job) -> None:
+    """Log the event of this outcome. No log line may hold an address or the text of a mail."""
     log = structlog.get_logger()
     match job.state:
         case State.SENT:
-            log.info("job sent", job_id=job.id, attempt=job.attempt, **how_it_left(job))
+            log.info("job sent", job_id=job.id, attempt=job.attempt, **describe_sending(job))
         case State.FAILED | State.EXPIRED | State.SUPPRESSED:
-            reason = told(job)
-            log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
+            reason = format_reason(job)
+            log.warning(END_EVENTS[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
         case State.UNCERTAIN:
-            log.warning("job held uncertain", job_id=job.id, reason=told(job))
+            log.warning("job held uncertain", job_id=job.id, reason=format_reason(job))
         case State.RETRYING if job.new_attempt is not None:
-            # Trouble with a relay is told once, by its breaker, and not for each mail.
-            tell = log.info if job.new_attempt.kind is Kind.OURS else log.warning
-            until, reason = job.due.isoformat(), told(job)
-            tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
+            # A relay failure is logged as a warning once, by its breaker, not for each mail.
+            log_event = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
+            until, reason = job.due_time.isoformat(), format_reason(job)
+            log_event(
+                "job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason
+            )
         case _:
             log.debug("job given back", job_id=job.id)
 
 
-def how_it_left(job: Job) -> dict[str, object]:
-    """Return which relay has accepted *job* and how late, as far as this attempt tells it."""
+def describe_sending(job: Job) -> dict[str, object]:
+    """Return which relay accepted *job* and how late, if this attempt has both."""
     late = lateness_of(job)
     if job.new_attempt is None or late is None:
         return {}
     return {"relay": job.new_attempt.relay, "late_seconds": round(late.total_seconds(), 3)}
 
 
-def told(job: Job) -> str:
-    """Return the reason of *job* for a log."""
+def format_reason(job: Job) -> str:
+    """Return the reason of *job* for the log."""
     if job.state is State.SUPPRESSED:
-        # What follows are a relay's words on an earlier mail, or those of whoever blocked it.
+        # The rest is the relay's reply to an earlier mail, or the words of the operator.
         return job.reason.partition(": ")[0]
-    return masked(job.reason, job)
+    return mask(job.reason, job)
 
 
-ITS_OWN = frozenset({"document", "validation"})
+DOCUMENT_PROBLEMS = frozenset({"document", "validation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressingOutcomes:
-    """Keep suppressions before the outcomes they come from, in the same try of the recorder.
+    """Stores the suppressions that outcomes imply, before the outcomes, in the same try.
 
-    So none is lost: until the outcome is written the recorder tries both again, and doing either
-    twice changes nothing. A refusal is true even if the claim was lost meanwhile.
+    The order makes sure that none is lost: until the outcome is written, the recorder repeats both
+    writes, and repeating either changes nothing. A suppression is right even if the claim was lost
+    meanwhile: the relay did refuse the address.
     """
 
     outcomes: Outcomes
     suppressions: Suppressions
-    lasting: timedelta
+    duration: timedelta
 
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
-        """Write what became of claimed jobs; give those that were not ours any more."""
-        found = [suppression_from(each.job, lasting=self.lasting) for each in conclusions]
+        """Write the conclusions; return those whose claim was lost."""
+        found = [suppression_from(each.job, duration=self.duration) for each in conclusions]
         if refused := [suppression for suppression in found if suppression is not None]:
             try:
                 await self.suppressions.add(refused)
             except StoreRefused as error:
-                if error.problem not in ITS_OWN:
+                if error.problem not in DOCUMENT_PROBLEMS:
                     raise
-                # Of one that cannot be stored, whatever is tried; the outcomes are not to wait.
+                # The document itself is refused, so a retry would fail too and block all outcomes.
                 structlog.get_logger().error("suppression not stored", error=str(error))
         return await self.outcomes.conclude(conclusions)

@@ -1,56 +1,60 @@
-"""Note which mails the relay accepted, ahead of the outcome: a crash then leaves less in doubt."""
+"""Sent markers: which mails the relay accepted, stored before their outcomes.
+
+After a crash between the relay's reply and the outcome, a marker turns UNCERTAIN into SENT.
+"""
 
 import asyncio
 from functools import partial
 
 import structlog
 
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 from gcsched.usecases.loops import flush_until, sleep_unless
-from gcsched.usecases.ports import Conclusion, Marks
+from gcsched.usecases.ports import Conclusion, SentMarkerStore
 
-MOST_WAITING = 5_000
-QUIET_SECONDS = 1.0
+MAX_WAITING = 5_000
+BACK_OFF_SECONDS = 1.0
 
 
-class AcceptedMarks:
-    """Carry marks to Redis in the background.
+class SentMarkers:
+    """Writes markers to Redis in the background, without delaying a delivery.
 
-    Losing one loses no mail: without it a crash makes the job UNCERTAIN instead of SENT.
+    Losing a marker loses no mail: after a crash the job is UNCERTAIN instead of SENT.
     """
 
-    def __init__(self, marks: Marks) -> None:
-        self._marks = marks
-        self._to_note: dict[tuple[str, str], None] = {}
-        self._to_forget: list[tuple[str, str]] = []
-        self._asked = asyncio.Event()
+    def __init__(self, store: SentMarkerStore) -> None:
+        self._store = store
+        self._to_add: dict[tuple[str, str], None] = {}
+        self._to_remove: list[tuple[str, str]] = []
+        self._requested = asyncio.Event()
 
-    def note(self, conclusion: Conclusion) -> None:
-        if len(self._to_note) < MOST_WAITING:
-            self._to_note[conclusion.job.id, conclusion.claim] = None
-            self._asked.set()
+    def add(self, conclusion: Conclusion) -> None:
+        """Add a marker for *conclusion*, unless MAX_WAITING markers wait already."""
+        if len(self._to_add) < MAX_WAITING:
+            self._to_add[conclusion.job.id, conclusion.claim] = None
+            self._requested.set()
 
-    def forget(self, conclusion: Conclusion) -> None:
-        """Drop the mark: the database knows by now. One not yet written never will be."""
-        mark = (conclusion.job.id, conclusion.claim)
-        if mark in self._to_note:
-            del self._to_note[mark]
-        elif len(self._to_forget) < MOST_WAITING:
-            self._to_forget.append(mark)
-            self._asked.set()
+    def remove(self, conclusion: Conclusion) -> None:
+        """Remove the marker once the outcome is stored, or do not write it at all."""
+        marker = (conclusion.job.id, conclusion.claim)
+        if marker in self._to_add:
+            del self._to_add[marker]
+        elif len(self._to_remove) < MAX_WAITING:
+            self._to_remove.append(marker)
+            self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        await flush_until(stop, partial(self._write, stop), asked=self._asked)
+        await flush_until(stop, partial(self._write, stop), requested=self._requested)
 
     async def _write(self, stop: asyncio.Event) -> None:
-        noting, self._to_note = list(self._to_note), {}
-        forgetting, self._to_forget = self._to_forget, []
+        to_add, self._to_add = list(self._to_add), {}
+        to_remove, self._to_remove = self._to_remove, []
         try:
-            if noting:
-                await self._marks.note(noting)
-            if forgetting:
-                await self._marks.forget(forgetting)
-        except BellUnavailable as error:
-            # Not tried again: what was to be forgotten expires, what was to be noted is a guess.
-            structlog.get_logger().debug("marks not written", error=error.for_log)
-            await sleep_unless(stop, QUIET_SECONDS)
+            if to_add:
+                await self._store.add(to_add)
+            if to_remove:
+                await self._store.remove(to_remove)
+        except RedisUnavailable as error:
+            # Not retried: a marker that stays expires, and by now the outcome is probably stored.
+            structlog.get_logger().debug("sent markers not written", error=error.for_log)
+            await sleep_unless(stop, BACK_OFF_SECONDS)

@@ -1,4 +1,4 @@
-"""Change one job as a caller wishes: look, decide, write if it is still as it was seen."""
+"""Changes one job by a command: read it, decide, and write if it has not changed meanwhile."""
 
 import asyncio
 import time
@@ -7,94 +7,115 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gcsched.domain.commands import Reopen, Wish, carried_out, is_met
+from gcsched.domain.commands import (
+    Cancel,
+    JobCommand,
+    Reschedule,
+    Resolve,
+    Retry,
+    apply,
+    is_satisfied,
+)
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import Contended, EtagMismatch, StoreUnavailable, UnknownJob
-from gcsched.usecases.ports import Clock, MayAdmit, Steering, Suppressions, admit_always
-from gcsched.usecases.wakeups import Ringer
+from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable, UnknownJob
+from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
+from gcsched.usecases.wakeups import WakeUps
 
-LOOKS = 5
-BETWEEN_LOOKS_SECONDS = 0.02
-BETWEEN_TRIES_SECONDS = 0.1
-SHORTEST_WRITE = timedelta(milliseconds=500)
+MAX_TRIES = 5  # lost races before the caller is asked to try again
+RACE_INTERVAL_SECONDS = 0.02
+RETRY_INTERVAL_SECONDS = 0.1
+MIN_WRITE = timedelta(milliseconds=500)
+EVENTS = {
+    Cancel: "job cancelled",
+    Reschedule: "job rescheduled",
+    Retry: "job retried",
+    Resolve: "job resolved",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steer:
-    """Carry out one wish: it is in MongoDB for good when this returns.
+class ChangeJob:
+    """Applies one command; a majority of MongoDB's members has the change when `change` returns.
 
-    A wish that is met already is answered with the job as it is, whatever the etag: so a call may
-    be repeated after any error.
+    A command that is satisfied already returns the job as it is, whatever the etag: so a caller may
+    repeat a call after any error.
     """
 
-    store: Steering
+    store: JobChanges
     suppressions: Suppressions
-    ringer: Ringer
+    wake_ups: WakeUps
     now: Clock
-    may_admit: MayAdmit = admit_always
+    check_admission: AdmissionCheck = admit_always
 
-    async def __call__(self, job_id: str, wish: Wish, *, etag: str, within: timedelta) -> Job:
-        """Change the job within the time the caller has.
+    async def change(
+        self, job_id: str, command: JobCommand, *, etag: str, within: timedelta
+    ) -> Job:
+        """Change the job within the time of the caller.
 
-        Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, Contended,
+        Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, JobContended,
         AdmissionClosed or StoreUnavailable.
         """
         until = time.monotonic() + within.total_seconds()
         try:
             async with asyncio.timeout(within.total_seconds()):
-                if isinstance(wish, Reopen):  # it takes its dedup key again
-                    await self.may_admit()
-                job = await self._insist(job_id, wish, etag, until)
+                if isinstance(command, Retry):  # a retried job takes its dedup key again
+                    await self.check_admission()
+                job = await self._change_with_retries(job_id, command, etag, until)
         except TimeoutError as error:
             raise StoreUnavailable("changing the job") from error
         if job.state in CLAIMABLE:
-            await self.ringer.ring(job.due)
+            await self.wake_ups.schedule_and_wait(job.due_time)
         return job
 
-    async def _insist(self, job_id: str, wish: Wish, etag: str, until: float) -> Job:
-        """Look again after a lost race, LOOKS times at most; a silent store is asked on."""
-        looks = 0
-        while looks < LOOKS:
+    async def _change_with_retries(
+        self, job_id: str, command: JobCommand, etag: str, until: float
+    ) -> Job:
+        """Retry after lost races, MAX_TRIES times, and while the store is away, until *until*."""
+        tries = 0
+        while tries < MAX_TRIES:
             try:
-                job = await self._change(job_id, wish, etag, until)
+                job = await self._change_once(job_id, command, etag, until)
             except StoreUnavailable:
-                if time.monotonic() + BETWEEN_TRIES_SECONDS > until:
+                if time.monotonic() + RETRY_INTERVAL_SECONDS > until:
                     raise
-                await asyncio.sleep(BETWEEN_TRIES_SECONDS)
+                await asyncio.sleep(RETRY_INTERVAL_SECONDS)
                 continue
             if job is not None:
                 return job
-            looks += 1
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
-        raise Contended(job_id, LOOKS)
+            tries += 1
+            await asyncio.sleep(RACE_INTERVAL_SECONDS)
+        raise JobContended(job_id, MAX_TRIES)
 
-    async def _change(self, job_id: str, wish: Wish, etag: str, until: float) -> Job | None:
-        """Look, decide and write once; None when the job changed in between."""
-        job, now = await self.store.find(job_id), whole_millisecond(self.now())
+    async def _change_once(
+        self, job_id: str, command: JobCommand, etag: str, until: float
+    ) -> Job | None:
+        """Read, decide and write once; return None if the job changed in between."""
+        job, now = await self.store.find(job_id), truncate_to_millisecond(self.now())
         if job is None:
             raise UnknownJob(job_id)
-        if is_met(wish, job, now=now):
-            if not await self.store.is_settled(job):
+        if is_satisfied(command, job, now=now):
+            if not await self.store.is_committed(job):
+                # What was read may be lost in a failover: it is not confirmed to the caller.
                 raise StoreUnavailable("waiting for a majority")
             return job
         if etag and etag != etag_of(job):
             raise EtagMismatch(job_id)
-        suppression = await self._suppression_of(job) if isinstance(wish, Reopen) else None
-        changed = carried_out(wish, job, suppression=suppression, now=now)
+        suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
+        changed = apply(command, job, suppression=suppression, now=now)
         left = timedelta(seconds=until - time.monotonic())
-        if not await self.store.change(job, changed, within=max(left, SHORTEST_WRITE)):
+        # A write that is cancelled early may still take effect, so it gets a minimum of time.
+        if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):
             return None
-        name = type(wish).__name__.lower()
-        log = structlog.get_logger()
-        log.info("job steered", job_id=job_id, wish=name, was=job.state.value)
+        event = EVENTS[type(command)]
+        structlog.get_logger().info(event, job_id=job_id, previous_state=job.state.value)
         return changed
 
-    async def _suppression_of(self, job: Job) -> Suppression | None:
-        return (await self.suppressions.among([job.email], now=self.now())).get(job.email)
+    async def _find_suppression(self, job: Job) -> Suppression | None:
+        return (await self.suppressions.find_active([job.email], now=self.now())).get(job.email)
 
 
-def whole_millisecond(now: datetime) -> datetime:
-    """Give *now* as it will be read again: no store of ours keeps more of it."""
+def truncate_to_millisecond(now: datetime) -> datetime:
+    """Return *now* as it will be read again: MongoDB stores milliseconds."""
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,18 +1,18 @@
-"""Read jobs: one by its id, many page by page, and how many there are."""
+"""Reads jobs: one by its id, many page by page, and how many there are."""
 
 from dataclasses import dataclass
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnknownJob
 from gcsched.usecases.ports import JobList, JobReader, Page
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many there are; or, where *is_more*, that there are more."""
+class CappedCount:
+    """A number of jobs; with *is_more* there are more than that."""
 
     jobs: int
     is_more: bool
@@ -20,22 +20,24 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadJobs:
+    """Reads jobs for callers."""
+
     reader: JobReader
-    list: JobList
+    job_list: JobList
 
     async def get(self, job_id: str) -> Job:
-        """Give the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
+        """Return the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
         job = await self.reader.get(job_id)
         if job is None:
             raise UnknownJob(job_id)
         return job
 
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    async def read_page(
+        self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
-        return await self.list.page(listing, after, most=most, is_full=is_full)
+        return await self.job_list.read_page(listing, after, most=most, is_full=is_full)
 
-    async def count(self, wanted: JobFilter) -> Count:
-        """Count exactly up to 10,000: more than that nobody waits for."""
-        counted = await self.list.count(wanted, most=MOST_COUNTED + 1)
-        return Count(jobs=min(counted, MOST_COUNTED), is_more=counted > MOST_COUNTED)
+    async def count(self, job_filter: JobFilter) -> CappedCount:
+        """Return the exact count up to 10,000; counting more would take too long."""
+        counted = await self.job_list.count(job_filter, most=MAX_COUNTED + 1)
+        return CappedCount(jobs=min(counted, MAX_COUNTED), is_more=counted > MAX_COUNTED)

@@ -1,4 +1,4 @@
-"""Know and forget an employee: the user details, and what finished jobs tell of a person."""
+"""Recipients: read the user details of an employee, and erase all personal data on request."""
 
 from dataclasses import dataclass
 
@@ -6,41 +6,47 @@ from gcsched.domain.recipient import Recipient
 from gcsched.errors import UnknownRecipient
 from gcsched.usecases.ports import Clock, PersonalData
 
-MOST_AT_ONCE = 500
+MAX_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """How many finished jobs were erased, and how many are as they were."""
+class ForgetResult:
+    """The number of finished jobs erased, and of unfinished ones left as they are."""
 
-    erased: int
-    unfinished: int
-    had_details: bool
+    erased_jobs: int
+    unfinished_jobs: int
+    details_erased: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnowRecipients:
+class ManageRecipients:
+    """Reads and erases the personal data of employees."""
+
     data: PersonalData
     now: Clock
 
     async def get(self, empid: str) -> Recipient:
-        """Give the user details. Raises UnknownRecipient, StoreUnavailable."""
-        recipient = await self.data.recipient(empid)
+        """Return the user details. Raises UnknownRecipient, StoreUnavailable."""
+        recipient = await self.data.find_recipient(empid)
         if recipient is None:
             raise UnknownRecipient(empid)
         return recipient
 
-    async def forget(self, empid: str) -> Forgotten:
-        """Erase what can be erased now; cut off, the same call again does the rest."""
-        # First: what ends meanwhile is better told as unfinished than not at all.
-        unfinished = await self.data.unfinished(empid)
+    async def forget(self, empid: str) -> ForgetResult:
+        """Erase what can be erased now; if a call is interrupted, repeating it erases the rest."""
+        # Counted first: a job that ends meanwhile is then reported as unfinished, not left out.
+        unfinished = await self.data.count_unfinished(empid)
         erased, after = 0, ""
         while True:
-            batch = await self.data.erase(empid, after=after, most=MOST_AT_ONCE, now=self.now())
+            batch = await self.data.erase_jobs(
+                empid, after=after, most=MAX_BATCH_SIZE, now=self.now()
+            )
             erased += batch.jobs
-            unfinished += batch.missed
+            unfinished += batch.skipped
             if batch.last is None:
                 break
             after = batch.last
-        had_details = await self.data.remove(empid)
-        return Forgotten(erased=erased, unfinished=unfinished, had_details=had_details)
+        had_details = await self.data.delete_recipient(empid)
+        return ForgetResult(
+            erased_jobs=erased, unfinished_jobs=unfinished, details_erased=had_details
+        )

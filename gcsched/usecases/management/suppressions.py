@@ -1,4 +1,4 @@
-"""Block addresses by hand, free them, and list which ones get no mail."""
+"""Suppressions by hand: add them, remove them, and list the addresses that get no mail."""
 
 import asyncio
 import time
@@ -8,104 +8,111 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gcsched.domain.outcome import before_attempt
+from gcsched.domain.outcome import end_before_attempt
 from gcsched.domain.suppression import Suppression
-from gcsched.domain.token_bucket import SHARED_ANSWERS_WITHIN_SECONDS, SLOT_PATIENCE_SECONDS
+from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, SHARED_BUCKET_TIMEOUT_SECONDS
 from gcsched.errors import UnknownSuppression
-from gcsched.usecases.management.change_job import whole_millisecond
-from gcsched.usecases.management.partly import PartlyChanged, some_stay
-from gcsched.usecases.ports import BlockedAddresses, ClaimedJobs, Clock
+from gcsched.usecases.management.change_job import truncate_to_millisecond
+from gcsched.usecases.management.partial_change import PartialChange, make_unchangeable_error
+from gcsched.usecases.ports import Clock, InFlightJobs, SuppressionStore
 
-FOR_A_TURN_SECONDS = 0.5
-FOR_A_BODY_TO_BEGIN_SECONDS = (
-    SLOT_PATIENCE_SECONDS + 2 * SHARED_ANSWERS_WITHIN_SECONDS + FOR_A_TURN_SECONDS
+LOOP_TURN_SECONDS = 0.5
+BODY_START_WAIT_SECONDS = (
+    MAX_SLOT_WAIT_SECONDS + 2 * SHARED_BUCKET_TIMEOUT_SECONDS + LOOP_TURN_SECONDS
 )
-"""How long after the fence the first octet of a body may come: 3 s.
+"""The longest time from the fence to the first octet of a body: 3 s.
 
-Where mails have a rate, Redis has its time to answer, then the slot is waited for, as long as the
-pacer's patience and once more Redis's time; then comes a turn of the loop.
+Under a rate limit, Redis has its time limit to answer, then the mail waits for its slot, at most
+MAX_SLOT_WAIT_SECONDS and once more the time limit of Redis; then comes a turn of the event loop.
 """
-BETWEEN_LOOKS_SECONDS = 0.05
+POLL_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockedPage:
-    """Suppressions in alphabetical order, and the address after which it goes on; "": all."""
+class SuppressionPage:
+    """Suppressions in alphabetical order; the next page follows *next_address*, "" at the end."""
 
     suppressions: list[Suppression]
-    following: str
+    next_address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocklist:
-    """*lasting* is how long an address is blocked unless somebody says until when."""
+class ManageSuppressions:
+    """Manages suppressions; one without an expire time lasts for *default_duration*."""
 
-    store: BlockedAddresses
-    jobs: ClaimedJobs
-    lasting: timedelta
+    store: SuppressionStore
+    jobs: InFlightJobs
+    default_duration: timedelta
     now: Clock
 
-    async def page(self, after: str, *, most: int) -> BlockedPage:
-        found = await self.store.page(after, most=most + 1, now=self.now())
-        shown = found[:most]
-        following = shown[-1].address if len(found) > most else ""
-        return BlockedPage(suppressions=shown, following=following)
+    async def read_page(self, after: str, *, most: int) -> SuppressionPage:
+        """Return at most *most* suppressions that follow the address *after*."""
+        found = await self.store.read_page(after, most=most + 1, now=self.now())
+        page = found[:most]
+        next_address = page[-1].address if len(found) > most else ""
+        return SuppressionPage(suppressions=page, next_address=next_address)
 
     async def find(self, address: str) -> Suppression:
-        """Return what blocks *address*. Raises UnknownSuppression, StoreUnavailable."""
-        found = await self.store.among([address], now=self.now())
+        """Return the suppression of *address*. Raises UnknownSuppression, StoreUnavailable."""
+        found = await self.store.find_active([address], now=self.now())
         if address not in found:
             raise UnknownSuppression
         return found[address]
 
-    async def block(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
-        """Block *address*: no claim may begin a body to it after this. Raises StoreUnavailable.
+    async def add(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
+        """Suppress *address*: no body to it begins after this returns. Raises StoreUnavailable.
 
-        A body that was allowed to begin before is waited for, as long as `_let_bodies_begin` does.
+        A body that got its permit before is waited for, see `_wait_for_begun_bodies`.
 
-        First the suppression, then the claims: what is claimed after the suppression was written
-        meets it, as each claim is followed by a look at the suppressions.
+        The suppression is stored before claims are withdrawn: each claim is followed by a read of
+        the suppressions, so a job that is claimed after the write is covered by that read.
         """
-        now = whole_millisecond(self.now())
-        end = until or now + self.lasting
-        wanted = Suppression(address=address, reason=reason, job_id="", since=now, until=end)
-        blocked = await self.store.block(wanted)
-        await self._withdraw_claims(blocked, now)
-        return blocked
+        now = truncate_to_millisecond(self.now())
+        expire_time = until or now + self.default_duration
+        suppression = Suppression(
+            address=address, reason=reason, job_id="", create_time=now, expire_time=expire_time
+        )
+        stored = await self.store.add_one(suppression)
+        await self._withdraw_claims(stored, now)
+        return stored
 
-    async def _withdraw_claims(self, blocked: Suppression, now: datetime) -> None:
-        claimed = await self.jobs.claimed(blocked.address)
+    async def _withdraw_claims(self, stored: Suppression, now: datetime) -> None:
+        claimed = await self.jobs.find_claimed(stored.address)
         ends = [
-            (job, before_attempt(job, suppression=blocked, now=now))
+            (job, end_before_attempt(job, suppression=stored, now=now))
             for job in claimed
             if not job.has_begun
         ]
         pairs = [(job, ended) for job, ended in ends if ended is not None]
         try:
             withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
-        except PartlyChanged as error:  # those may get a mail: no success
-            raise some_stay(error.stuck, error.problem, changed=error.changed) from error
+        except PartialChange as error:  # those jobs may still be sent: not a success
+            raise make_unchangeable_error(
+                error.unchangeable, error.problem, changed=error.changed
+            ) from error
         if withdrawn:
-            structlog.get_logger().info("claims withdrawn", count=withdrawn, why="address blocked")
+            structlog.get_logger().info(
+                "claims withdrawn", count=withdrawn, reason="address suppressed"
+            )
         if missed or any(job.has_begun for job in claimed):
-            await self._let_bodies_begin({(job.id, job.claim) for job in claimed})
+            await self._wait_for_begun_bodies({(job.id, job.claim) for job in claimed})
 
-    async def _let_bodies_begin(self, claimed: Collection[tuple[str, str | None]]) -> None:
-        """Wait until what was allowed to begin has been concluded, for three seconds at most.
+    async def _wait_for_begun_bodies(self, claimed: Collection[tuple[str, str | None]]) -> None:
+        """Wait until the jobs that had a permit are concluded, for three seconds at most.
 
-        A body that was allowed to begin before cannot be stopped, but its first octet has left by
-        then, unless its process stood still.
+        Such a body cannot be stopped, but its first octet has left by then, unless its process was
+        suspended.
         """
         ids = [job_id for job_id, _ in claimed]
-        until = time.monotonic() + FOR_A_BODY_TO_BEGIN_SECONDS
+        until = time.monotonic() + BODY_START_WAIT_SECONDS
         while time.monotonic() < until:
-            if not any(each in claimed for each in await self.jobs.still_begun(ids)):
+            if not any(each in claimed for each in await self.jobs.find_begun(ids)):
                 return
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
-    async def free(self, address: str) -> Suppression:
-        """Free *address*; give what blocked it. Raises UnknownSuppression, StoreUnavailable."""
-        freed = await self.store.free(address, now=self.now())
-        if freed is None:
+    async def remove(self, address: str) -> Suppression:
+        """Remove the suppression of *address*. Raises UnknownSuppression, StoreUnavailable."""
+        removed = await self.store.remove(address, now=self.now())
+        if removed is None:
             raise UnknownSuppression
-        return freed
+        return removed

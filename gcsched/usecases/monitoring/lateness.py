@@ -1,4 +1,4 @@
-"""How late the mails of the last minutes were: remembered by size, so that many cost no more."""
+"""The lateness of the mails of the last five minutes, in buckets, so that memory is bounded."""
 
 import math
 import time
@@ -9,13 +9,13 @@ from datetime import timedelta
 
 WINDOW_SECONDS = 300
 SLOT_SECONDS = 10
-LEAST = timedelta(milliseconds=1)
-STEP = 1.05
+SMALLEST_BUCKET = timedelta(milliseconds=1)
+BUCKET_RATIO = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """Of *mails* mails, half were at most *p50* late, and 99 of 100 at most *p99*."""
+class LatenessQuantiles:
+    """The lateness of *mails* mails: 50 % are at most *p50* late, 99 % at most *p99*."""
 
     mails: int
     p50: timedelta
@@ -24,44 +24,46 @@ class Figures:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Lateness:
-    """Counts mails by size of their lateness, each 5 % above the one before.
+    """Counts mails in buckets of lateness, each bucket 5 % above the one before.
 
-    So a figure is at most 5 % too high, and thirty slots of ten seconds hold some hundred numbers
+    So a quantile is at most 5 % too high. Thirty slots of ten seconds hold some hundred numbers
     each. *clock* is monotonic.
     """
 
     clock: Callable[[], float] = time.monotonic
     _slots: deque[tuple[int, Counter[int]]] = field(default_factory=deque, init=False)
 
-    def note(self, late: timedelta) -> None:
+    def record(self, late: timedelta) -> None:
         slot = int(self.clock() // SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
-            self._forget(slot)
+            self._drop_old_slots(slot)
             self._slots.append((slot, Counter()))
-        self._slots[-1][1][size_of(late)] += 1
+        self._slots[-1][1][find_bucket(late)] += 1
 
-    def latest(self) -> Figures:
-        self._forget(int(self.clock() // SLOT_SECONDS))
+    def summarize(self) -> LatenessQuantiles:
+        self._drop_old_slots(int(self.clock() // SLOT_SECONDS))
         sizes: Counter[int] = Counter()
         for _, counted in self._slots:
             sizes.update(counted)
-        return Figures(mails=sizes.total(), p50=quantile(sizes, 0.5), p99=quantile(sizes, 0.99))
+        return LatenessQuantiles(
+            mails=sizes.total(), p50=compute_quantile(sizes, 0.5), p99=compute_quantile(sizes, 0.99)
+        )
 
-    def _forget(self, slot: int) -> None:
+    def _drop_old_slots(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - WINDOW_SECONDS // SLOT_SECONDS:
             self._slots.popleft()
 
 
-def size_of(late: timedelta) -> int:
-    """Give the power of 1.05 that *late*, in milliseconds, does not exceed."""
-    return math.ceil(round(math.log(max(late, LEAST) / LEAST, STEP), 9))
+def find_bucket(late: timedelta) -> int:
+    """Return the smallest power of 1.05 that *late*, in milliseconds, does not exceed."""
+    return math.ceil(round(math.log(max(late, SMALLEST_BUCKET) / SMALLEST_BUCKET, BUCKET_RATIO), 9))
 
 
-def quantile(sizes: Counter[int], share: float) -> timedelta:
-    """Give what a *share* of all does not exceed."""
+def compute_quantile(sizes: Counter[int], share: float) -> timedelta:
+    """Return the lateness that the fraction *share* of all mails does not exceed."""
     left = math.ceil(sizes.total() * share)
     for size in sorted(sizes):
         left -= sizes[size]
         if left <= 0:
-            return LEAST * STEP**size
+            return SMALLEST_BUCKET * BUCKET_RATIO**size
     return timedelta(0)

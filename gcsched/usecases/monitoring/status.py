@@ -1,4 +1,4 @@
-"""How things are, as this process knows it; it waits for no store longer than a moment."""
+"""The status report: what this process knows now; it never waits long for a store."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,15 +6,19 @@ from datetime import datetime
 
 from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport
-from gcsched.usecases.monitoring.job_counts import Census
-from gcsched.usecases.monitoring.lateness import Figures, Lateness
+from gcsched.usecases.monitoring.job_counts import CachedJobCounts
+from gcsched.usecases.monitoring.lateness import Lateness, LatenessQuantiles
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
-from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, Sessions
+from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, RelaySessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayReport:
-    """Mails per second: what the operator allows, and what is made of it; 0: no limit."""
+    """The status of one relay.
+
+    *rate* is how many mails per second the operator allows, *effective_rate* how many are aimed at
+    now; 0: no limit.
+    """
 
     name: str
     is_down: bool
@@ -26,90 +30,92 @@ class RelayReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What runs, and since when."""
+class ServiceInfo:
+    """The versions that run, and when the process started."""
 
     version: str
     python: str
-    started: datetime
+    start_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """*counts* were made at *counted*; None: unknown, because MongoDB is away.
+class StatusReport:
+    """The state of the service at *report_time*.
 
-    The report itself was made at *report_time*.
+    *counts* are of *count_time*; both are None if they are unknown, such as while MongoDB is away.
     """
 
     counts: JobCounts | None
-    counted: datetime | None
-    lateness: Figures
+    count_time: datetime | None
+    lateness: LatenessQuantiles
     relays: Sequence[RelayReport]
     pause: Pause | None
-    about: About
+    service: ServiceInfo
     report_time: datetime
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
 
 
-def not_paused() -> None:
-    """Be the *pause* of a service that nobody can pause."""
+def no_pause() -> None:
+    """Return None: the *pause* of a service that cannot be paused."""
 
 
-def nothing_heard(_: str) -> HealthReport:
-    """Be the *health* of relays that nobody keeps in mind."""
+def unknown_health(_: str) -> HealthReport:
+    """Return an empty report: the *relay_health* of relays that are not checked."""
     return HealthReport()
 
 
 def no_problems() -> Sequence[str]:
-    """Be the *problems* of a service whose stores are not looked after."""
+    """Return no problem: the *problems* of a service whose stores are not checked."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """*pause* tells the pause that this process knows of, *problems* what an operator must mend.
+class ReadStatus:
+    """Builds the status report.
 
-    *health* tells of the relay of this name whether it can be used.
+    *pause* returns the pause that this process knows of, *problems* what an operator has to repair,
+    and *relay_health* the health of the relay of that name.
     """
 
-    census: Census
+    job_counts: CachedJobCounts
     lateness: Lateness
     relays: Sequence[RelayInUse]
-    sessions: Sequence[Sessions]
-    about: About
+    sessions: Sequence[RelaySessions]
+    service: ServiceInfo
     now: Clock
-    pause: Callable[[], Pause | None] = not_paused
+    pause: Callable[[], Pause | None] = no_pause
     problems: Callable[[], Sequence[str]] = no_problems
+    relay_health: Callable[[str], HealthReport] = unknown_health
     stores: Sequence[StoreHealth] = ()
 
-    async def counted_anew(self) -> Report:
-        """Return the report with counts of this moment, where they are cheap and made in time."""
-        await self.census.freshen()
-        return self()
+    async def read_with_fresh_counts(self) -> StatusReport:
+        """Return the report with new counts, if counting is cheap and done in time."""
+        await self.job_counts.refresh()
+        return self.read()
 
-    health: Callable[[str], HealthReport] = nothing_heard
-
-    def __call__(self) -> Report:
-        counts = self.census.latest
+    def read(self) -> StatusReport:
+        counts = self.job_counts.latest
         sessions = {each.name: each for each in self.sessions}
-        return Report(
+        return StatusReport(
             counts=counts,
-            counted=self.census.counted if counts is not None else None,
-            lateness=self.lateness.latest(),
+            count_time=self.job_counts.count_time if counts is not None else None,
+            lateness=self.lateness.summarize(),
             relays=[
-                report_of(relay, sessions[relay.name], self.health(relay.name))
+                make_relay_report(relay, sessions[relay.name], self.relay_health(relay.name))
                 for relay in self.relays
             ],
             pause=self.pause(),
-            about=self.about,
+            service=self.service,
             report_time=self.now(),
             problems=self.problems(),
             stores=[each.report() for each in self.stores],
         )
 
 
-def report_of(relay: RelayInUse, sessions: Sessions, health: HealthReport) -> RelayReport:
+def make_relay_report(
+    relay: RelayInUse, sessions: RelaySessions, health: HealthReport
+) -> RelayReport:
     return RelayReport(
         name=relay.name,
         is_down=relay.is_down,

@@ -1,4 +1,4 @@
-"""Watch whether a store answers, so that whoever wants to know need not ask it."""
+"""Checks whether a store answers, so that probes and reports need not ask it."""
 
 import asyncio
 import time
@@ -6,47 +6,48 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
-from gcsched.usecases.loops import periodically
+from gcsched.errors import RedisUnavailable, StoreRefused, StoreUnavailable
+from gcsched.usecases.loops import run_periodically
 
 EVERY = timedelta(seconds=1)
-PATIENCE_SECONDS = 1.0
-NOT_ASKED = "not asked yet"
+ANSWER_WITHIN_SECONDS = 1.0
+NOT_CHECKED = "not checked yet"
 
 
 @dataclass(kw_only=True, eq=False)
-class Watch:
-    """Ask once a second, one question at a time: a silent store is not asked more and more."""
+class StoreCheck:
+    """Pings a store once a second, one ping at a time: pings to a silent store do not pile up."""
 
     name: str
-    ask: Callable[[], Awaitable[None]]
+    ping: Callable[[], Awaitable[None]]
     clock: Callable[[], float] = time.monotonic
-    _asked_at: float | None = field(default=None, init=False)
-    _answer: str | None = field(default=NOT_ASKED, init=False)
+    _started_at: float | None = field(default=None, init=False)
+    _answer: str | None = field(default=NOT_CHECKED, init=False)
 
     @property
-    def trouble(self) -> str | None:
-        """What is wrong by the latest answer, or by its absence; None: nothing."""
-        if self._asked_at is not None:
-            waited = self.clock() - self._asked_at
-            if waited > PATIENCE_SECONDS:
+    def problem(self) -> str | None:
+        """The problem that the latest ping found, or that it has no answer yet; else None."""
+        if self._started_at is not None:
+            waited = self.clock() - self._started_at
+            if waited > ANSWER_WITHIN_SECONDS:
                 return f"no answer for {waited:.0f} s"
         return self._answer
 
     async def run(self, stop: asyncio.Event) -> None:
-        await periodically(self.look, every=EVERY, stop=stop)
+        await run_periodically(self.check, every=EVERY, stop=stop)
 
-    async def look(self) -> None:
-        self._asked_at = self.clock()
+    async def check(self) -> None:
+        self._started_at = self.clock()
         try:
-            await self.ask()
+            await self.ping()
         except StoreRefused as error:
             self._answer = f"refuses: {error.sentence}"
-        except BellUnavailable as error:
+        except RedisUnavailable as error:
             self._answer = f"{'refuses' if error.is_refusal else 'away'}: {error.why}"
         except StoreUnavailable as error:
             self._answer = f"away: {error.why or 'no answer in time'}"
         else:
             self._answer = None
         finally:
-            self._asked_at = None
+            # Until here `problem` reports how long the ping has had no answer.
+            self._started_at = None

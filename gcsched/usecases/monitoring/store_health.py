@@ -1,11 +1,11 @@
-"""One store as this process finds it: what is wrong with it, and since when that is so."""
+"""The health of one store as this process sees it: its problem, and since when."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gcsched.usecases.loops import periodically
+from gcsched.usecases.loops import run_periodically
 from gcsched.usecases.ports import Clock
 
 EVERY = timedelta(seconds=1)
@@ -13,22 +13,22 @@ EVERY = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreReport:
-    """*trouble* is what is wrong, None: nothing; either has been so since *state_time*."""
+    """The *problem* of a store, None if it is well; either has been so since *state_time*."""
 
     name: str
-    trouble: str | None
+    problem: str | None
     state_time: datetime
 
 
 @dataclass(kw_only=True, eq=False)
 class StoreHealth:
-    """Remember when the store *name* fell into trouble, or out of it.
+    """Remembers when the store *name* became unwell, or well again.
 
-    Of *troubles*, each of which returns None where nothing is wrong, the first one counts.
+    The first problem that one of *problem_checks* returns is reported; None means no problem.
     """
 
     name: str
-    troubles: Sequence[Callable[[], str | None]]
+    problem_checks: Sequence[Callable[[], str | None]]
     now: Clock
     _is_well: bool | None = field(default=None, init=False)
     _state_time: datetime = field(init=False)
@@ -37,19 +37,19 @@ class StoreHealth:
         self._state_time = self.now()
 
     @property
-    def trouble(self) -> str | None:
-        return next((text for each in self.troubles if (text := each())), None)
+    def problem(self) -> str | None:
+        return next((text for each in self.problem_checks if (text := each())), None)
 
     def report(self) -> StoreReport:
-        trouble = self.trouble
-        is_well = trouble is None
+        problem = self.problem
+        is_well = problem is None
         if is_well != self._is_well:
             self._is_well, self._state_time = is_well, self.now()
-        return StoreReport(name=self.name, trouble=trouble, state_time=self._state_time)
+        return StoreReport(name=self.name, problem=problem, state_time=self._state_time)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look once a second, so that the time is right also when nobody asks."""
-        await periodically(self._look, every=EVERY, stop=stop)
+        """Check once a second, so that the time is right even if no report is requested."""
+        await run_periodically(self._refresh, every=EVERY, stop=stop)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         self.report()

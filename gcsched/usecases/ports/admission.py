@@ -1,4 +1,4 @@
-"""What admission needs: where jobs and user details are stored, and how a mail would look."""
+"""Ports of admission: the stores of jobs and user details, and the drafting of mails."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -6,29 +6,35 @@ from typing import Protocol
 
 from gcsched.domain.dedup import AdmissionAnswer
 from gcsched.domain.job import Job
-from gcsched.domain.mail import Draft
+from gcsched.domain.mail import MailPreview
 
-MayAdmit = Callable[[], Awaitable[None]]
-"""Asked before a dedup key is taken; raises AdmissionClosed while nothing would keep it unique."""
+AdmissionCheck = Callable[[], Awaitable[None]]
+"""Called before a dedup key is taken; raises AdmissionClosed while no index keeps it unique."""
 
 
 async def admit_always() -> None:
-    """Admit everything: the default where the indexes are not looked after."""
+    """Admit everything: the default where indexes are not checked."""
 
 
 class Admissions(Protocol):
-    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
-        """Store those of *jobs* whose key is free; say for each which job holds its key."""
+    """The store of new jobs."""
 
-    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
-        """Say what `admit` would; store nothing."""
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
+        """Store those of *jobs* whose dedup key is free; return for each which job holds it."""
+
+    async def dry_run(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
+        """Return what `admit` would return; store nothing."""
 
 
 class Recipients(Protocol):
+    """The store of user details."""
+
     async def save(self, jobs: Sequence[Job]) -> None:
-        """Keep the user details of *jobs*."""
+        """Store the user details of *jobs*."""
 
 
 class Drafter(Protocol):
-    def draft(self, job: Job) -> Draft:
-        """Show the mail of *job*; raises TemplateProblem when its template does not take it."""
+    """Renders mails for previews."""
+
+    def draft(self, job: Job) -> MailPreview:
+        """Return the mail of *job*. Raises TemplateProblem when its template rejects its data."""

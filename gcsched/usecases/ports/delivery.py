@@ -1,4 +1,4 @@
-"""What delivery needs: claims, what became of them, who may get mail, and the mail itself."""
+"""Ports of delivery: claims, outcomes, suppressions, sent markers, and the composing of mails."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,82 +11,88 @@ from gcsched.domain.suppression import Suppression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Jobs claimed together, and how many due jobs the claim *saw*.
+class ClaimedBatch:
+    """Jobs claimed together under *token*; *due_count* is how many due jobs the claim saw.
 
-    *until* is the end of the lease by ``time.monotonic()``, told cautiously.
+    *lease_end* is the earliest end of their lease, by ``time.monotonic()``.
     """
 
     token: str
     jobs: tuple[Job, ...]
-    until: float
-    saw: int
+    lease_end: float
+    due_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What became of a claimed job: written only while *claim* still holds it.
+    """A claimed job as its delivery leaves it; written only while *claim* still holds the job.
 
-    *instead* is what the job was found to be where the claim was lost; None: it is gone.
+    *found_state* is the state of the job in the store if the claim was lost; None: the job is gone.
     """
 
     claim: str
     job: Job
-    instead: str | None = field(default=None, compare=False)
+    found_state: str | None = field(default=None, compare=False)
 
 
 class Claims(Protocol):
+    """The claims on due jobs."""
+
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
-    ) -> Batch:
+    ) -> ClaimedBatch:
         """Claim at most *most* due jobs under *token*, urgent ones first."""
 
     async def release(self, tokens: Sequence[str]) -> None:
-        """Give back uncharged what claims took whose answer nobody heard."""
+        """Undo the claims with *tokens*, whose answers were lost; the jobs are not charged."""
 
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
-        """Mark *ids* as begun if they are still ours; give those that are.
+        """Mark as begun those of *ids* that *token* still holds, and return them.
 
         *date* becomes the Date of their mails where none is stored.
         """
 
     async def renew(self, tokens: Sequence[str]) -> None:
-        """Give the jobs claimed under *tokens* a new lease."""
+        """Extend the lease of the jobs claimed under *tokens*."""
 
-    async def next_due(self, *, now: datetime) -> bool:
-        """Tell whether anything waits that is due."""
+    async def has_due_jobs(self, *, now: datetime) -> bool:
+        """Return whether any waiting job is due."""
 
 
 class Outcomes(Protocol):
+    """The store of outcomes."""
+
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
-        """Write what became of claimed jobs; give those that were not ours any more."""
+        """Write what became of claimed jobs; return those whose claim was lost."""
 
 
 class Suppressions(Protocol):
-    """Addresses that get no mail for a while."""
+    """The addresses that get no mail until a time."""
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
-        """Keep *suppressions*; the latest one of an address counts."""
+        """Store *suppressions*; the latest one of an address counts."""
 
-    async def among(
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now*, in one look."""
+        """Return the suppressions of *addresses* that are in force at *now*, by one query."""
 
 
-class Marks(Protocol):
-    """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
+class SentMarkerStore(Protocol):
+    """The store of mails that relays accepted: proof that outlives a crash before the outcome."""
 
-    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Remember that the relay accepted these (job, claim)."""
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Store a marker for each (job id, claim) that the relay accepted."""
 
-    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Drop what the database knows by now."""
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Remove the markers of jobs whose outcome is stored."""
 
-    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Give those of *marks* that were noted; raises BellUnavailable when nobody can tell."""
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *markers* that are stored; raises RedisUnavailable."""
 
 
-class Composer(Protocol):
+class MailComposer(Protocol):
+    """Builds mails from jobs."""
+
     def compose(self, job: Job) -> Mail:
-        """Make the mail of *job*; raises TemplateProblem when its template does not take it."""
+        """Return the mail of *job*. Raises TemplateProblem when its template rejects its data."""

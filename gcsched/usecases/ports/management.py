@@ -1,4 +1,4 @@
-"""What management needs: jobs to read and to change, blocked addresses, personal data."""
+"""Ports of management: jobs to read and to change, suppressions, and personal data."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,116 +6,131 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.suppression import Suppression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Jobs in the order of their list, and where it goes on; None: this is all."""
+    """Jobs in the order of their list; *next_cursor* starts the next page, None at the end."""
 
     jobs: tuple[Job, ...]
-    following: Place | None
+    next_cursor: Cursor | None
 
 
 class JobReader(Protocol):
+    """Reads one job."""
+
     async def get(self, job_id: str) -> Job | None:
-        """Give the job with this id; raises UnreadableJob where it is none of ours."""
+        """Return the job with this id, or None; raises UnreadableJob if its document is invalid."""
 
 
 class JobList(Protocol):
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    """Reads lists of jobs."""
+
+    async def read_page(
+        self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
-        """Give the *most* jobs that follow *after*; without their texts unless *is_full*."""
+        """Return at most *most* jobs that follow *after*; without their texts unless *is_full*."""
 
-    async def count(self, wanted: JobFilter, *, most: int) -> int:
-        """Count what *wanted* takes in, up to *most*."""
+    async def count(self, job_filter: JobFilter, *, most: int) -> int:
+        """Count the jobs that match *job_filter*, up to *most*."""
 
 
-class Steering(Protocol):
+class JobChanges(Protocol):
+    """The store of changes to one job."""
+
     async def find(self, job_id: str) -> Job | None:
-        """Give the job as it is now; raises UnreadableJob where it is none of ours."""
+        """Return the job as it is now; raises UnreadableJob if its document is not a valid job."""
 
-    async def is_settled(self, job: Job) -> bool:
-        """Tell whether *job* is so for good, and not only where it was read."""
+    async def is_committed(self, job: Job) -> bool:
+        """Return whether a majority has *job* in this version, not only the node that was read."""
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
-        """Make *changed* of the job if it is as it was *seen*; False when it is not.
+        """Replace *seen* by *changed* if the job is still as *seen*; return False if it is not.
 
-        Raises DuplicateJob when another job holds the dedup key or the request id it would take.
+        Raises DuplicateJob when another job holds the dedup key or the request id that it would
+        take.
         """
 
 
-Pair = tuple[Job, Job]
-"""A job as it was seen, and as it is wanted."""
+JobUpdate = tuple[Job, Job]
+"""A job as it was read, and as it is to become."""
 
 
-class ManyJobs(Protocol):
-    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
-        """Change jobs that are as they were seen; whose dedup key is taken, stays.
+class BulkJobChanges(Protocol):
+    """The store of changes to many jobs."""
 
-        Gives how many were changed, and how many are to be looked at again. After StoreUnavailable
-        some may be changed, for good or not. Raises PartlyChanged where some cannot be changed,
-        after all others were.
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
+        """Change the jobs that are still as they were read; skip those whose dedup key is taken.
+
+        Returns how many were changed, and how many have to be read again. After StoreUnavailable
+        some may be changed, permanently or not. Raises PartialChange, after all other jobs were
+        changed, if some cannot be changed.
         """
 
-    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
-        """Return the jobs with these *ids* as they are for good, and not only where it was read."""
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        """Return the jobs with these *ids* as a majority has them."""
 
 
-class BlockedAddresses(Protocol):
-    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
-        """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
+class SuppressionStore(Protocol):
+    """The store of suppressions, as operators manage them."""
 
-    async def among(
+    async def read_page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+        """Return at most *most* suppressions in force at *now* whose addresses follow *after*."""
+
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now* in any spelling, in one look."""
+        """Return the suppressions of *addresses* in any spelling that are in force at *now*."""
 
-    async def block(self, wanted: Suppression) -> Suppression:
-        """Keep *wanted*; where its address is blocked already, it has been since then."""
+    async def add_one(self, suppression: Suppression) -> Suppression:
+        """Store *suppression*; if its address is suppressed already, keep its create time."""
 
-    async def free(self, address: str, *, now: datetime) -> Suppression | None:
-        """Let *address* have mail again; give what blocked it, if anything did at *now*."""
+    async def remove(self, address: str, *, now: datetime) -> Suppression | None:
+        """Remove the suppression of *address*; return it if it was in force at *now*."""
 
 
-class ClaimedJobs(Protocol):
-    async def claimed(self, address: str) -> Sequence[Job]:
-        """Return the jobs to *address* that are being sent."""
+class InFlightJobs(Protocol):
+    """The jobs that are being sent."""
 
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
-        """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
+    async def find_claimed(self, address: str) -> Sequence[Job]:
+        """Return the jobs to *address* that are claimed."""
+
+    async def find_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """Return (job id, claim) of those of *ids* whose body has begun and is not concluded."""
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
-        """Change jobs (seen, changed) that are as they were seen; say how many were, and not.
+        """Change the jobs that are as seen; return how many were changed, and how many not.
 
-        Raises PartlyChanged where some cannot be changed, after all others were.
+        Raises PartialChange, after all other jobs were changed, if some cannot be changed.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """How many jobs of a batch were erased; how many were not, because somebody was faster.
+class ErasedBatch:
+    """The number of jobs of a batch erased, and of those skipped as they changed meanwhile.
 
-    *last* is where the next batch begins; None: this was the last one.
+    *last* is where the next batch starts; None: this was the last one.
     """
 
     jobs: int
-    missed: int
+    skipped: int
     last: str | None
 
 
 class PersonalData(Protocol):
-    async def recipient(self, empid: str) -> Recipient | None:
-        """Give the user details, if there are any."""
+    """The store of what is known about an employee."""
 
-    async def unfinished(self, empid: str) -> int:
-        """Count the jobs that have not ended."""
+    async def find_recipient(self, empid: str) -> Recipient | None:
+        """Return the user details, or None."""
 
-    async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
-        """Erase *most* finished jobs that follow *after*, each only as it was seen."""
+    async def count_unfinished(self, empid: str) -> int:
+        """Count the jobs that have not reached a final state."""
 
-    async def remove(self, empid: str) -> bool:
+    async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
+        """Erase at most *most* finished jobs that follow *after*, unless they changed meanwhile."""
+
+    async def delete_recipient(self, empid: str) -> bool:
         """Delete the user details; return whether there were any."""

@@ -1,4 +1,4 @@
-"""What monitoring needs: counts, the connections with a relay, beats of other processes."""
+"""Ports of monitoring: job counts, the sessions with a relay, heartbeats of other processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,24 +10,26 @@ from gcsched.domain.job import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
-    """How many jobs are in each state, where that could be counted in time.
+    """The number of jobs in each state; a state is absent if it could not be counted in time.
 
-    *oldest_due* is how late the longest waiting of those that are due was then; 0: none was due.
-    *unreadable* are those that are set aside, and those in states that are not ours.
+    *oldest_due_lateness* is how late the oldest due job was at that time; 0: no job was due.
+    *unreadable* counts jobs that are quarantined, and those in unknown states.
     """
 
     by_state: Mapping[State, int]
-    oldest_due: timedelta
+    oldest_due_lateness: timedelta
     unreadable: int = 0
 
 
-class Tally(Protocol):
+class JobCounter(Protocol):
+    """Counts jobs."""
+
     async def count(self, *, now: datetime) -> JobCounts:
         """Count the jobs of all processes."""
 
 
-class Sessions(Protocol):
-    """The connections with one relay."""
+class RelaySessions(Protocol):
+    """The sessions with one relay."""
 
     @property
     def name(self) -> str: ...
@@ -37,18 +39,18 @@ class Sessions(Protocol):
     def busy(self) -> int: ...
 
 
-class Beats(Protocol):
-    """Where processes that reach the same MongoDB say so."""
+class HeartbeatStore(Protocol):
+    """The store of heartbeats of the processes that reach the same MongoDB."""
 
-    async def beat(self, mark: str) -> None:
-        """Store *mark* as the latest beat; raises BellUnavailable."""
+    async def write(self, heartbeat: str) -> None:
+        """Store *heartbeat* as the latest heartbeat; raises RedisUnavailable."""
 
-    async def latest(self) -> str | None:
-        """Return the latest beat, None if there is none; raises BellUnavailable."""
+    async def read_latest(self) -> str | None:
+        """Return the latest heartbeat, or None; raises RedisUnavailable."""
 
 
 class RelayInUse(Protocol):
-    """A relay as mails are sent by it: mails per second as configured, and as they are now."""
+    """A relay and its rate in mails per second, as configured and as it is now."""
 
     @property
     def name(self) -> str: ...

@@ -1,18 +1,18 @@
-"""What an observer of the use cases hears."""
+"""The port of an observer that counts what the use cases do."""
 
 from asyncio import CancelledError
 from enum import StrEnum
 from typing import Protocol
 
-from gcsched.domain.dedup import Outcome
+from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import Job
 from gcsched.errors import GcschedError
 
 AdmissionError = GcschedError | CancelledError
 
 
-class Step(StrEnum):
-    """What is done for many jobs at once; the names are those of the metrics."""
+class BatchStep(StrEnum):
+    """A step that is done for many jobs at once; the values are labels of metrics."""
 
     ADMISSION = "admission"
     CLAIM = "claim"
@@ -21,28 +21,28 @@ class Step(StrEnum):
 
 
 class Observer(Protocol):
-    """Whoever counts what happens. It is told on hot paths: it is quick and never fails."""
+    """Counts events. It is called on hot paths: its methods must be fast and must not fail."""
 
-    def admission(self, came_to: Outcome | AdmissionError) -> None:
-        """Hear what one call for a job came to, or the error that it ended with."""
+    def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
+        """Count the result of one call for a job, or the error that ended it."""
 
-    def batch(self, step: Step, jobs: int) -> None:
-        """Hear for how many *jobs* one *step* was done together."""
+    def on_batch(self, step: BatchStep, jobs: int) -> None:
+        """Record that one *step* was done for *jobs* jobs together."""
 
-    def concluded(self, job: Job) -> None:
-        """Hear what became of a claimed job."""
+    def on_conclusion(self, job: Job) -> None:
+        """Count the outcome of a claimed job."""
 
-    def repaired(self, reason: str, count: int) -> None:
-        """Hear what a sweep has repaired."""
+    def on_repair(self, reason: str, count: int) -> None:
+        """Count what a sweep has repaired."""
 
 
-class Unobserved:
-    """The Observer where nobody counts."""
+class NullObserver:
+    """An Observer that counts nothing."""
 
-    def admission(self, came_to: Outcome | AdmissionError) -> None: ...
+    def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None: ...
 
-    def batch(self, step: Step, jobs: int) -> None: ...
+    def on_batch(self, step: BatchStep, jobs: int) -> None: ...
 
-    def concluded(self, job: Job) -> None: ...
+    def on_conclusion(self, job: Job) -> None: ...
 
-    def repaired(self, reason: str, count: int) -> None: ...
+    def on_repair(self, reason: str, count: int) -> None: ...

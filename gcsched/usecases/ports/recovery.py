@@ -1,4 +1,4 @@
-"""What recovery needs: what was left behind, who runs the day, indexes, stored addresses."""
+"""Ports of recovery: orphaned jobs, runs of the day, indexes, and folded addresses."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -12,103 +12,111 @@ from gcsched.usecases.ports.delivery import Conclusion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """A claimed job whose lease is over; *begun* is when its body was about to be written."""
+    """A claimed job whose lease has expired; *begun* is when its body got its permit, if it did."""
 
     job: Job
     claim: str
     begun: datetime | None
 
 
-class Recovery(Protocol):
-    async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
-        """Give the distinct due seconds of waiting jobs in (after, until]."""
+class RecoveryStore(Protocol):
+    """The store as the sweep repairs it."""
 
-    async def put_right(self, most: int) -> int:
-        """Repair states that cannot be, *most* of each kind; give how many."""
+    async def find_due_seconds(self, after: datetime, until: datetime) -> Collection[int]:
+        """Return the distinct due seconds of waiting jobs in (after, until]."""
 
-    async def look_at_unreadable(self, most: int) -> int:
-        """Set aside what cannot be read, take up what was mended; give how many leases ended."""
+    async def repair(self, most: int) -> int:
+        """Repair impossible states, at most *most* of each kind; return how many."""
 
-    async def orphans(self, most: int) -> list[Orphan]:
-        """Give claimed jobs whose lease is over by the server's clock."""
+    async def check_unreadable(self, most: int) -> int:
+        """Quarantine unreadable jobs, release repaired ones; return how many leases were ended."""
 
-    async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
-        """Write what becomes of orphans, if they still are; give how many were."""
+    async def find_orphans(self, most: int) -> list[Orphan]:
+        """Return at most *most* claimed jobs whose lease has expired by the server's clock."""
 
-    async def too_late(self, most: int) -> list[Job]:
-        """Give those past their time among the *most* jobs that have been due for longest."""
+    async def conclude_orphans(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
+        """Write what becomes of orphans that still are orphans; return how many were."""
 
-    async def end(self, ended: Sequence[Job]) -> int:
-        """Write jobs that ended while they waited, if they still do; give how many did."""
+    async def find_expired(self, most: int) -> list[Job]:
+        """Return the expired ones of the *most* jobs that have been due for the longest time."""
+
+    async def expire(self, ended: Sequence[Job]) -> int:
+        """Write jobs that ended while they waited, if they still wait; return how many did."""
 
 
-class Runs(Protocol):
-    async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
-        """Note a sweep at *now*, unless somebody noted one *within* this time."""
+class RunStore(Protocol):
+    """The store of sweeps and daily runs, which makes each happen once."""
+
+    async def begin_sweep(self, *, within: timedelta, now: datetime) -> bool:
+        """Record a sweep at *now*; return False if one was recorded *within* this time."""
 
     async def begin_daily(self, day: date, *, now: datetime) -> bool:
-        """Note the begin of *day*'s run; False when it is noted already."""
+        """Record the start of *day*'s run; return False if it is recorded already."""
 
     async def move_queued(
         self, *, until: datetime, now: datetime, not_after: datetime, most: int
     ) -> tuple[int, int]:
-        """Make *most* QUEUED jobs of a run up to *until* due at *now*.
+        """Make at most *most* QUEUED jobs of runs up to *until* due at *now*.
 
-        Gives how many were found, and how many were made so: others may have been faster.
-
-        Each may be sent until *not_after* at least, unless its caller has set another limit.
+        Returns how many were found and how many were moved: another process may have moved the
+        rest. A moved job may be sent until *not_after* at least, unless its caller has set an
+        expire time.
         """
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
-        """Note that *day*'s run has moved *moved* jobs more and is finished."""
+        """Record that *day*'s run has finished and has moved *moved* more jobs."""
 
-    async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
-        """Note a run that somebody asked for, beside those of the days."""
+    async def record_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
+        """Record a run that an operator requested, apart from those of the days."""
 
-    async def is_queued(self, *, until: datetime) -> bool:
-        """Tell whether a QUEUED job of a run up to *until* is left."""
+    async def has_queued(self, *, until: datetime) -> bool:
+        """Return whether a QUEUED job of a run up to *until* is left."""
 
 
 class IndexFault(StrEnum):
+    """A fault of an index; the values complete a sentence that begins with its name."""
+
     MISSING = "is missing"
     BUILDING = "is being built"
     HIDDEN = "is hidden"
-    DIFFERENT = "is not ours"
-    DUPLICATES = "cannot be made"
+    DIFFERENT = "has another definition"
+    DUPLICATES = "cannot be built"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexTrouble:
-    """What is wrong with one index, and *why* it stays so; "": nothing stands in the way."""
+class IndexProblem:
+    """A problem of one index; *reason* is why it cannot be repaired, "" if it can."""
 
     collection: str
     name: str
     is_unique: bool
     fault: IndexFault
-    why: str = ""
+    reason: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         return self.collection, self.name
 
-    def because(self, fault: IndexFault, why: str) -> "IndexTrouble":
-        return replace(self, fault=fault, why=why)
+    def with_fault(self, fault: IndexFault, why: str) -> "IndexProblem":
+        return replace(self, fault=fault, reason=why)
 
     def __str__(self) -> str:
-        why = f": {self.why}" if self.why else ""
+        why = f": {self.reason}" if self.reason else ""
         return f"index {self.name} of {self.collection} {self.fault.value}{why}"
 
 
 class Indexes(Protocol):
-    async def look(self) -> list[IndexTrouble]:
+    """The indexes of the database."""
+
+    async def check(self) -> list[IndexProblem]:
         """Return what is wrong with the indexes now."""
 
-    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
-        """Make the index of *trouble*; return what stands in the way."""
+    async def create(self, problem: IndexProblem) -> IndexProblem | None:
+        """Create the index of *problem*; return the problem that prevents it, or None."""
 
 
 class AddressStore(StrEnum):
-    """Where addresses are stored, the most important first: a block is a mail not sent."""
+    """The stores of addresses, in the order of repair: suppressions prevent unwanted mails."""
 
     SUPPRESSIONS = "suppressions"
     RECIPIENTS = "recipients"
@@ -117,25 +125,27 @@ class AddressStore(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldedPage:
-    """How many documents of a page were written, and how many cannot be.
+    """The number of documents of a page that were written, and of those that cannot be.
 
-    *last* is where the next page begins; None: this was the last one.
+    *last* is where the next page starts; None: this was the last one.
     """
 
     count: int
-    left: int
+    failed: int
     last: str | None
 
 
 class FoldedAddresses(Protocol):
-    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
-        """Fold the address of the *most* documents that follow *after*, of those without it.
+    """The folded form of stored addresses, by which they are found in any spelling."""
 
-        None: nothing was looked at, because the index that finds them is not there yet.
+    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
+        """Store the missing folded address of at most *most* documents that follow *after*.
+
+        Returns None, with nothing read, while the index that finds these documents does not exist.
         """
 
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
-        """Put the folded address right in the *most* documents that follow *after*."""
+        """Correct the folded address of at most *most* documents that follow *after*."""
 
-    async def empty_erased(self, *, most: int) -> int:
-        """Empty the folded address of *most* erased jobs that still have one; give how many."""
+    async def clear_erased(self, *, most: int) -> int:
+        """Empty the folded address of at most *most* erased jobs; return how many had one."""

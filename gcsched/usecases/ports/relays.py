@@ -1,4 +1,4 @@
-"""What the sending needs: relays, their sessions, their shares of a rate, and the pause."""
+"""Ports of sending: relays, their sessions, their rate allowances, and the pause."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from typing import Protocol
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
 from gcsched.domain.permit import Permit
-from gcsched.domain.relay_health import Checked
+from gcsched.domain.relay_health import CheckResult
 from gcsched.domain.smtp_reply import Transmission
-from gcsched.domain.token_bucket import Grant, Speed
+from gcsched.domain.token_bucket import RateGrant, RateLimit
 
 Begin = Callable[[], Awaitable[Permit | None]]
-"""Asked each time the relay waits for a body; None means: do not send, the job is not ours."""
+"""Called each time the relay waits for a body; None means: do not send, the claim was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """What became of a mail, and the *relay* that carried it; "" when none was tried."""
+class SendResult:
+    """The *transmission* of a mail, and the *relay* that was tried; "" if none was."""
 
     relay: str
     transmission: Transmission
@@ -28,80 +28,82 @@ class Mailer(Protocol):
 
     @property
     def name(self) -> str:
-        """The relay's name for people: logs, attempts, metrics."""
+        """The relay's name in logs, attempts and metrics."""
 
     async def send(
-        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+        self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
-        """Carry *mail* to the relay; write its body only after *begin* has given a permit.
+        """Send *mail* to the relay; write its body only after *begin* has returned a permit.
 
-        *on_place* is called when the mail has a session, or may open one.
+        *on_session* is called when the mail has a session, or may open one.
         """
 
-    def drop_idle(self) -> None:
-        """Close the kept sessions that carry no mail: the relay does not answer any more."""
+    def close_idle(self) -> None:
+        """Close the sessions that carry no mail: the relay does not answer any more."""
 
 
-class Carrier(Protocol):
-    """Whoever finds a relay for a mail."""
+class Transport(Protocol):
+    """Sends mails by one of its relays."""
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
-        """Carry *mail* to a relay; Withheld when none can be used now."""
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
+        """Send *mail* to a relay; Withheld when none can be used now."""
 
 
-class Allowance(Protocol):
-    """How many mails one relay may get now. One that is shared may raise BellUnavailable."""
+class RateAllowance(Protocol):
+    """The mails that one relay may get now. A shared allowance may raise RedisUnavailable."""
 
-    async def reserve(self, most: int, speed: Speed) -> Grant:
-        """Take *most* mails, or as many as *speed* allows now."""
+    async def reserve(self, most: int, limit: RateLimit) -> RateGrant:
+        """Reserve *most* mails, or as many as *limit* allows now."""
 
-    async def refund(self, count: int, speed: Speed) -> None:
-        """Give back what was taken last and did not leave."""
+    async def refund(self, count: int, limit: RateLimit) -> None:
+        """Undo the reservation of *count* mails that were not sent."""
 
-    async def slot(self, speed: Speed, *, patience: float) -> float | None:
-        """Give one mail, about to leave, its slot among all that leave: in how many seconds.
+    async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
+        """Reserve a slot for one mail that is ready to leave; return its wait in seconds.
 
-        None: later than *patience* seconds; it has no slot then.
+        Returns None, with no slot reserved, if the wait would exceed *max_wait* seconds.
         """
 
 
 class Gate(Protocol):
-    """Whether mails may leave now, and how many: asked before each claim.
+    """Whether mails may leave now, and how many: checked before each claim.
 
-    A shut gate stops the claiming, so that nothing is claimed only to be put back.
+    While the gate is shut nothing is claimed, so no claim is made only to be undone.
     """
 
     async def wait_open(self) -> None:
         """Wait until a mail may leave."""
 
     async def grant(self, most: int) -> int:
-        """Give how many mails may be claimed now, *most* at most; 0: it has shut meanwhile."""
+        """Return how many mails may be claimed now, at most *most*; 0: the gate has shut."""
 
     async def refund(self, count: int) -> None:
-        """Take back what was granted and not claimed."""
+        """Take back *count* mails that were granted and not claimed."""
 
 
-class GatedCarrier(Carrier, Gate, Protocol):
-    """Whoever carries mails, and says how many may be claimed for that."""
+class GatedTransport(Transport, Gate, Protocol):
+    """A transport with the gate that belongs to it."""
 
 
-class Pauses(Protocol):
+class PauseStore(Protocol):
+    """The store of the pause, which all processes share."""
+
     async def get(self) -> Pause | None:
-        """Give the pause, if there is one."""
+        """Return the pause, or None."""
 
-    async def note(self, pause: Pause) -> Pause:
-        """Note *pause*; where there is one already, its words change and not its begin."""
+    async def save(self, pause: Pause) -> Pause:
+        """Store *pause*; one that replaces another keeps the older start time."""
 
-    async def end(self) -> Pause | None:
-        """Forget the pause; give it, if there was one."""
+    async def delete(self) -> Pause | None:
+        """Delete the pause; return it if there was one."""
 
 
 class Checkable(Protocol):
-    """The sessions with one relay."""
+    """The sessions with one relay, as its checks use them."""
 
     @property
     def has_new_login(self) -> bool:
-        """Whether the password is another one than the relay has refused."""
+        """Whether the password has changed since the relay refused it."""
 
-    async def check(self) -> Checked | None:
-        """Ask whether a session stands; None: not asked, or given up, for the sake of a mail."""
+    async def check(self) -> CheckResult | None:
+        """Check whether a session can be used; None: not checked, as mails need the sessions."""

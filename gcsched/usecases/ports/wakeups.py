@@ -1,4 +1,4 @@
-"""What wake-ups need: the time, and a way to wake a process."""
+"""Ports of wake-ups: the clock, and the queue that wakes a process at a second."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -7,9 +7,11 @@ from typing import Protocol
 Clock = Callable[[], datetime]
 
 
-class Bell(Protocol):
-    async def ring(self, second: int) -> None:
-        """Wake some process at Unix *second*, once however often it is asked."""
+class WakeUpQueue(Protocol):
+    """The queue of wake-ups that all processes share."""
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        """Give those of *seconds* at which nobody would be woken."""
+    async def enqueue(self, second: int) -> None:
+        """Enqueue a wake-up at Unix *second*; repeating it has no effect."""
+
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
+        """Return those of *seconds* for which the queue holds no wake-up."""

@@ -1,4 +1,4 @@
-"""The sweep: find what was left behind, repair it, and count what was repaired."""
+"""The sweep: finds jobs that were left behind, repairs them, and counts the repairs."""
 
 import asyncio
 import math
@@ -13,44 +13,45 @@ from functools import partial
 import structlog
 
 from gcsched.domain.job import Job, State
-from gcsched.domain.outcome import before_attempt, proven, taken_back
+from gcsched.domain.outcome import apply_acceptance, apply_lease_expiration, end_before_attempt
 from gcsched.domain.retry import RetryPolicy
-from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
-from gcsched.usecases.lasting_trouble import EVERY_SECONDS, LastingTrouble
+from gcsched.errors import RedisUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import (
     Claims,
     Clock,
     Conclusion,
-    Marks,
+    NullObserver,
     Observer,
     Orphan,
-    Recovery,
-    Runs,
-    Unobserved,
+    RecoveryStore,
+    RunStore,
+    SentMarkerStore,
 )
+from gcsched.usecases.problem_log import REPEAT_AFTER_SECONDS, ProblemLog
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.wakeups import HORIZON, Ringer
+from gcsched.usecases.wakeups import HORIZON, WakeUps
 
 EVERY = timedelta(seconds=10)
-UNSEEN_AFTER = timedelta(seconds=12)
-LOOK_EVERY = timedelta(seconds=2)
-MOST_AT_ONCE = 500
-SURELY_RUNG = HORIZON - 2 * EVERY
-AT_ONCE = timedelta(seconds=1)  # a clock a little fast may have picked this one already
+OVERDUE_AFTER = timedelta(seconds=12)  # ARQ's sweep comes every 10 s; this one covers its absence
+CHECK_EVERY = timedelta(seconds=2)
+MAX_BATCH_SIZE = 500
+SURELY_SCHEDULED = HORIZON - 2 * EVERY
+CLOCK_TOLERANCE = timedelta(seconds=1)  # a process with a fast clock may have taken this one
 
 
 class Repair(StrEnum):
-    """What a sweep repairs; the names are those of the metrics.
+    """A kind of repair by the sweep; the values are labels of metrics.
 
-    A second that comes inside the horizon is rung by the sweep, which is no repair. It is
-    NOT_RUNG when two sweeps should have rung it before this one and Redis does not have it: Redis
-    was away or lost it, or whoever accepted its jobs died before ringing. IMPOSSIBLE is what the
-    code never writes: SENDING without claim or lease, or a claim or lease without SENDING.
+    A second that comes within HORIZON is scheduled by the sweep, which is not a repair.
+    WAKE_UP_LOST is a second that two earlier sweeps should have scheduled and that Redis does not
+    have: Redis was away or lost it, or the process that accepted its jobs died before scheduling
+    it. IMPOSSIBLE is a state that the code never writes: SENDING without a claim or lease, or a
+    claim or lease without SENDING.
     """
 
     IMPOSSIBLE = "impossible_state"
-    NOT_RUNG = "second_not_rung"
+    WAKE_UP_LOST = "wake_up_lost"
     OVERDUE = "overdue"
     NOT_BEGUN = "lease_expired_not_begun"
     ACCEPTED = "lease_expired_accepted"
@@ -59,14 +60,14 @@ class Repair(StrEnum):
     EXPIRED = "expired"
 
 
-Report = dict[Repair, int]
+RepairCounts = dict[Repair, int]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RepairLog:
-    """Log what each sweep repaired; that jobs are overdue, every five minutes while they are.
+    """Logs what each sweep repaired; overdue jobs only every five minutes.
 
-    They are in every sweep while a relay is down, sending is paused or a rate limit holds them.
+    They show up in every sweep while a relay is down, sending is paused or a rate limit holds them.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -74,8 +75,8 @@ class RepairLog:
 
     def log(self, repaired: Mapping[str, int]) -> None:
         now = self.clock()
-        is_old = now - self._overdue_at < EVERY_SECONDS
-        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and is_old):
+        was_logged_lately = now - self._overdue_at < REPEAT_AFTER_SECONDS
+        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and was_logged_lately):
             return
         if Repair.OVERDUE.value in repaired:
             self._overdue_at = now
@@ -84,100 +85,104 @@ class RepairLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Repair once, idempotently; any number of replicas may do it at any time."""
+    """Repairs once, idempotently; any number of replicas may sweep at any time."""
 
     claims: Claims
-    recovery: Recovery
-    runs: Runs
-    marks: Marks
+    recovery: RecoveryStore
+    runs: RunStore
+    sent_markers: SentMarkerStore
     daily_run: DailyRun
-    ringer: Ringer
+    wake_ups: WakeUps
     policy: RetryPolicy
     now: Clock
-    observer: Observer = field(default_factory=Unobserved)
-    log: RepairLog = field(default_factory=RepairLog)
-    _trouble: LastingTrouble = field(
-        default_factory=partial(LastingTrouble, event="sweep waits", over="sweep resumed"),
+    observer: Observer = field(default_factory=NullObserver)
+    repair_log: RepairLog = field(default_factory=RepairLog)
+    _problem_log: ProblemLog = field(
+        default_factory=partial(
+            ProblemLog, event="sweep failed, retrying", end_event="sweep resumed"
+        ),
         init=False,
     )
 
-    async def if_unseen(self, within: timedelta) -> None:
-        """Sweep, unless some replica has done it *within* this time."""
-        if await self.runs.sweep_is_new(within=within, now=self.now()):
-            await self()
+    async def sweep_if_due(self, within: timedelta) -> None:
+        """Sweep, unless another replica has done so *within* this time."""
+        if await self.runs.begin_sweep(within=within, now=self.now()):
+            await self.sweep()
 
-    async def __call__(self) -> Report:
-        """Do one pass; give what was repaired, by reason."""
-        report: Report = {}
+    async def sweep(self) -> RepairCounts:
+        """Make one pass; return the number of repairs by reason."""
+        report: RepairCounts = {}
         refused: StoreRefused | None = None
+        # Orphans before expired and overdue jobs: what becomes due by them is found in this pass.
         for step in (
-            self._put_right,
-            self._look_at_unreadable,
-            self._take_back_orphans,
-            self._make_up,
-            self._end_what_is_too_late,
-            self._ring_what_is_due,
-            self._ring_what_comes,
+            self._repair_states,
+            self._check_unreadable,
+            self._conclude_orphans,
+            self._catch_up_daily_run,
+            self._end_expired,
+            self._wake_for_overdue,
+            self._schedule_upcoming,
         ):
             try:
                 await step(report)
-            except StoreRefused as error:  # what stands in the way of one is not in that of all
+            except StoreRefused as error:  # one document or index: the other steps still run
                 refused = error
-        self._tell(report)
+        self._report(report)
         if refused is not None:
             raise refused
         return report
 
-    async def _put_right(self, report: Report) -> None:
-        report[Repair.IMPOSSIBLE] = await self.recovery.put_right(MOST_AT_ONCE)
+    async def _repair_states(self, report: RepairCounts) -> None:
+        report[Repair.IMPOSSIBLE] = await self.recovery.repair(MAX_BATCH_SIZE)
 
-    async def _look_at_unreadable(self, report: Report) -> None:
-        ended = await self.recovery.look_at_unreadable(MOST_AT_ONCE)
+    async def _check_unreadable(self, report: RepairCounts) -> None:
+        ended = await self.recovery.check_unreadable(MAX_BATCH_SIZE)
         report[Repair.IMPOSSIBLE] = report.get(Repair.IMPOSSIBLE, 0) + ended
 
-    async def _make_up(self, report: Report) -> None:
-        report[Repair.DAILY] = await self.daily_run.make_up()
+    async def _catch_up_daily_run(self, report: RepairCounts) -> None:
+        report[Repair.DAILY] = await self.daily_run.catch_up()
 
-    async def _ring_what_is_due(self, report: Report) -> None:
+    async def _wake_for_overdue(self, report: RepairCounts) -> None:
         now = self.now()
-        if await self.claims.next_due(now=now):
+        if await self.claims.has_due_jobs(now=now):
             report[Repair.OVERDUE] = 1
-            self.ringer.ask(now)
+            self.wake_ups.schedule(now)
 
-    async def take_back(self) -> None:
-        """Take back what died, and see to it that it is claimed: the urgent part of a sweep."""
-        report: Report = {}
-        await self._take_back_orphans(report)
+    async def conclude_orphans(self) -> None:
+        """Conclude jobs whose lease expired, so that they are claimed again: the urgent part."""
+        report: RepairCounts = {}
+        await self._conclude_orphans(report)
         if any(report.values()):
-            self._tell(report)
-            self.ringer.ask(self.now())
+            self._report(report)
+            self.wake_ups.schedule(self.now())
 
-    def _tell(self, report: Report) -> None:
+    def _report(self, report: RepairCounts) -> None:
         repaired = {reason.value: count for reason, count in report.items() if count}
         for reason, count in repaired.items():
-            self.observer.repaired(reason, count)
-        self.log.log(repaired)
+            self.observer.on_repair(reason, count)
+        self.repair_log.log(repaired)
 
-    async def _take_back_orphans(self, report: Report) -> None:
-        while orphans := await self.recovery.orphans(MOST_AT_ONCE):
-            accepted = await self._accepted(orphans)
+    async def _conclude_orphans(self, report: RepairCounts) -> None:
+        while orphans := await self.recovery.find_orphans(MAX_BATCH_SIZE):
+            accepted = await self._find_accepted(orphans)
             by_reason: dict[Repair, list[tuple[Orphan, Conclusion]]] = {}
             for orphan in orphans:
                 conclusion = Conclusion(claim=orphan.claim, job=self._decide(orphan, accepted))
-                repair = reason_of(orphan, conclusion.job)
+                repair = classify_repair(orphan, conclusion.job)
                 by_reason.setdefault(repair, []).append((orphan, conclusion))
-            taken = await self._take_back(by_reason, report)
-            if not taken or len(orphans) < MOST_AT_ONCE:
+            taken = await self._write_conclusions(by_reason, report)
+            # Without progress the same orphans would be found again.
+            if not taken or len(orphans) < MAX_BATCH_SIZE:
                 return
 
-    async def _take_back(
-        self, by_reason: dict[Repair, list[tuple[Orphan, Conclusion]]], report: Report
+    async def _write_conclusions(
+        self, by_reason: dict[Repair, list[tuple[Orphan, Conclusion]]], report: RepairCounts
     ) -> int:
-        """Write the conclusions of each reason; what is refused for one is not for all."""
+        """Write the conclusions of each reason; a refused write does not stop the others."""
         taken, refused = 0, None
         for repair, pairs in by_reason.items():
             try:
-                count = await self.recovery.take_back(pairs)
+                count = await self.recovery.conclude_orphans(pairs)
             except StoreRefused as error:
                 refused = error
                 continue
@@ -187,61 +192,63 @@ class Sweep:
             raise refused
         return taken
 
-    async def _ring_what_comes(self, report: Report) -> None:
-        """Ring the seconds inside the horizon; note how many of them were lost."""
+    async def _schedule_upcoming(self, report: RepairCounts) -> None:
+        """Schedule the seconds within HORIZON; count how many of them were lost."""
         now = self.now()
-        seconds = await self.recovery.seconds_due(now, now + HORIZON)
-        begin, end = (now + AT_ONCE).timestamp(), (now + SURELY_RUNG).timestamp()
-        lost = await self.ringer.lost([each for each in seconds if begin < each <= end])
+        seconds = await self.recovery.find_due_seconds(now, now + HORIZON)
+        start, end = (now + CLOCK_TOLERANCE).timestamp(), (now + SURELY_SCHEDULED).timestamp()
+        lost = await self.wake_ups.find_lost([each for each in seconds if start < each <= end])
         for second in seconds:
-            self.ringer.ask(datetime.fromtimestamp(second, now.tzinfo))
-        report[Repair.NOT_RUNG] = len(lost)
+            self.wake_ups.schedule(datetime.fromtimestamp(second, now.tzinfo))
+        report[Repair.WAKE_UP_LOST] = len(lost)
 
-    async def _end_what_is_too_late(self, report: Report) -> None:
-        """End what waits for a gate that has been shut for too long, or for a claim."""
-        late, now = await self.recovery.too_late(MOST_AT_ONCE), self.now()
-        judged = [before_attempt(job, suppression=None, now=now) for job in late]
-        ended = [job for job in judged if job is not None]
-        report[Repair.EXPIRED] = await self.recovery.end(ended) if ended else 0
+    async def _end_expired(self, report: RepairCounts) -> None:
+        """End jobs that have waited past their expire time for a shut gate or a claim."""
+        late, now = await self.recovery.find_expired(MAX_BATCH_SIZE), self.now()
+        decided = [end_before_attempt(job, suppression=None, now=now) for job in late]
+        ended = [job for job in decided if job is not None]
+        report[Repair.EXPIRED] = await self.recovery.expire(ended) if ended else 0
 
-    async def _accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
-        begun = [(o.job.id, o.claim) for o in orphans if o.begun is not None]
+    async def _find_accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
+        begun = [(orphan.job.id, orphan.claim) for orphan in orphans if orphan.begun is not None]
         if not begun:
             return ()
         try:
-            return await self.marks.noted(begun)
-        except BellUnavailable:
-            return ()
+            return await self.sent_markers.find(begun)
+        except RedisUnavailable:
+            return ()  # without markers the jobs are UNCERTAIN
 
     def _decide(self, orphan: Orphan, accepted: Collection[tuple[str, str]]) -> Job:
         now = self.now()
         if orphan.begun is not None and (orphan.job.id, orphan.claim) in accepted:
-            return proven(orphan.job, begun=orphan.begun, now=now)
-        return taken_back(orphan.job, begun=orphan.begun, policy=self.policy, now=now)
+            return apply_acceptance(orphan.job, begun=orphan.begun, now=now)
+        return apply_lease_expiration(orphan.job, begun=orphan.begun, policy=self.policy, now=now)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweep when no replica has for a while: so it is done without Redis too.
+        """Sweep when no replica has for 12 s, so that sweeps take place without Redis too.
 
-        Expired leases are looked for each time: a mail of a process that died has waited already.
+        Expired leases are concluded each time: the mail of a process that died has waited long
+        enough.
         """
         while not stop.is_set():
-            wait = LOOK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
+            wait = CHECK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
             await sleep_unless(stop, wait.total_seconds())
             if not stop.is_set():
-                await self.guarded(UNSEEN_AFTER)
+                await self.try_sweep(OVERDUE_AFTER)
 
-    async def guarded(self, within: timedelta) -> None:
-        """Sweep if unseen; a store that is away is tried again at the next time."""
+    async def try_sweep(self, within: timedelta) -> None:
+        """Sweep if it is due; if the store is away, the next run tries again."""
         try:
-            await self.take_back()
-            await self.if_unseen(within)
+            await self.conclude_orphans()
+            await self.sweep_if_due(within)
         except StoreUnavailable as error:
-            self._trouble.met(error.for_log)
+            self._problem_log.record_failure(error.for_log)
         else:
-            self._trouble.ended()
+            self._problem_log.record_success()
 
 
-def reason_of(orphan: Orphan, job: Job) -> Repair:
+def classify_repair(orphan: Orphan, job: Job) -> Repair:
+    """Return the reason under which an orphan's conclusion is counted."""
     if orphan.begun is None:
         return Repair.NOT_BEGUN
     return Repair.ACCEPTED if job.state is State.SENT else Repair.UNCERTAIN

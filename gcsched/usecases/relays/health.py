@@ -1,25 +1,34 @@
-"""Remember of one relay whether it can be used, since when, and what was wrong the last time."""
+"""The health of one relay: whether it can be used, since when, and its last error."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from gcsched.domain.relay_health import HealthReport, Heard, RelayState, Schedule, state_after
+from gcsched.domain.relay_health import (
+    CheckSchedule,
+    HealthReport,
+    RelayObservation,
+    RelayState,
+    next_state,
+)
 from gcsched.usecases.ports import Clock
 
 
 @dataclass(kw_only=True, eq=False)
 class RelayHealth:
-    """Logs nothing: the guard does, when its breaker opens and closes. *clock* is monotonic."""
+    """Collects observations of one relay. *clock* is monotonic.
+
+    It logs nothing: ProtectedRelay does, when its breaker opens and closes.
+    """
 
     relay: str
     now: Clock
     clock: Callable[[], float] = time.monotonic
-    schedule: Schedule = field(default_factory=Schedule, init=False)
-    heard_at: float = field(default=0.0, init=False)
-    troubled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    """Set at each trouble: the next check may be due sooner."""
+    schedule: CheckSchedule = field(default_factory=CheckSchedule, init=False)
+    observed_at: float = field(default=0.0, init=False)
+    has_failed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set at each failure: the next check may be due sooner."""
     _report: HealthReport = field(init=False)
 
     def __post_init__(self) -> None:
@@ -30,25 +39,25 @@ class RelayHealth:
 
     @property
     def is_up(self) -> bool | None:
-        """Return whether the relay can be used; None: it is not known yet."""
+        """Return whether the relay can be used; None: not known yet."""
         state = self._report.state
         return None if state is RelayState.UNKNOWN else state is RelayState.UP
 
-    def note(self, heard: Heard) -> None:
-        """Learn from a mail or a check."""
+    def record(self, observation: RelayObservation) -> None:
+        """Update the health by what a mail or a check has shown."""
         before = self._report
-        self.heard_at = self.clock()
-        self.schedule = self.schedule.after(heard)
-        state = state_after(before.state, heard)
-        error = heard.error or ("" if heard.heals else before.error)
+        self.observed_at = self.clock()
+        self.schedule = self.schedule.after(observation)
+        state = next_state(before.state, observation)
+        error = observation.error or ("" if observation.clears_error else before.error)
         if (state, error) != (before.state, before.error):
             is_same = state is before.state
             since = before.state_time if is_same else self.now()
             self._report = HealthReport(state=state, error=error, state_time=since)
-        if heard.error:
-            self.troubled.set()
+        if observation.error:
+            self.has_failed.set()
 
-    def put_off(self) -> None:
-        """Wait once more before the next check: mails are on their way, and will tell."""
-        self.heard_at = self.clock()
+    def postpone_check(self) -> None:
+        """Wait for the whole interval again: mails are on their way and will show the state."""
+        self.observed_at = self.clock()
         self.schedule = replace(self.schedule, is_new=False)

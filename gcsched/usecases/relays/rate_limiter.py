@@ -1,4 +1,4 @@
-"""How many mails one relay may get now: as many as the operator allows, fewer if it complains."""
+"""The rate limit of one relay: as the operator allows, and slower while the relay throttles."""
 
 import asyncio
 import time
@@ -7,105 +7,112 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gcsched.domain.adaptive_rate import Meter, Pace
-from gcsched.domain.masking import Letter, masked
+from gcsched.domain.adaptive_rate import AdaptiveRate, RateMeter
+from gcsched.domain.masking import PersonalTexts, mask
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Transmission, is_throttling, kind_of
-from gcsched.domain.token_bucket import SLOT_PATIENCE_SECONDS, Speed
-from gcsched.usecases.ports import Allowance
+from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, RateLimit
+from gcsched.usecases.ports import RateAllowance
 
-WORTH_A_CLAIM_SECONDS = 0.05
+CLAIM_WAIT_SECONDS = 0.05  # claims for one mail each would cost more than their mails
 
 
 @dataclass(kw_only=True, eq=False)
-class Pacer:
+class RateLimiter:
     """Grants mails for *relay*: *per_second* over the long run (0: no limit), *burst* at once.
 
-    What is claimed at the rate may bunch up on its way to the relay: so each mail also gets a slot
-    just before its body. A relay that complains is slowed down by this process alone: each hears
-    its own complaints. *share* tells which part of the speed the allowance keeps to.
+    Mails that are claimed at the rate may bunch up on their way to the relay, so each mail also
+    gets a slot just before its body. If the relay throttles, only this process slows down: each
+    process hears about its own mails. *share* returns the fraction of the rate that *allowance*
+    grants.
     """
 
     relay: str
     per_second: float
     burst: int
-    allowance: Allowance
+    allowance: RateAllowance
     share: Callable[[], float] = lambda: 1.0
     clock: Callable[[], float] = time.monotonic
-    _pace: Pace = field(init=False)
-    _meter: Meter = field(default_factory=Meter, init=False)
-    _reserved_at: Speed | None = field(default=None, init=False)
+    _rate: AdaptiveRate = field(init=False)
+    _meter: RateMeter = field(default_factory=RateMeter, init=False)
+    _reserved_limit: RateLimit | None = field(default=None, init=False)
     _next_at: float = field(default=0.0, init=False)
     _is_full_until: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self._pace = Pace(configured=self.per_second)
+        self._rate = AdaptiveRate(configured=self.per_second)
 
     @property
     def effective_per_second(self) -> float:
-        """How many mails a second are aimed at now; 0: no limit."""
-        return self._pace.per_second(self.clock()) * self.share()
+        """The number of mails per second that are aimed at now; 0: no limit."""
+        return self._rate.per_second(self.clock()) * self.share()
 
     def seconds_until_next(self) -> float:
         return max(0.0, self._next_at - self.clock())
 
     async def reserve(self, most: int) -> int:
-        """Give how many of *most* mails may leave now."""
+        """Return how many of *most* mails may leave now, and reserve them."""
         now = self.clock()
-        per_second = self._pace.per_second(now)
+        per_second = self._rate.per_second(now)
         if not per_second:
-            self._reserved_at = None
+            self._reserved_limit = None
             return most
-        self._reserved_at = speed = Speed(per_second=per_second, burst=self.burst)
-        grant = await self.allowance.reserve(most, speed)
+        self._reserved_limit = limit = RateLimit(per_second=per_second, burst=self.burst)
+        grant = await self.allowance.reserve(most, limit)
         if grant.count < most:
-            self._next_at = now + max(grant.wait_seconds, worth_a_claim(speed))
+            self._next_at = now + max(grant.wait_seconds, compute_claim_wait(limit))
         return grant.count
 
     async def refund(self, count: int) -> None:
-        """Take back what the last reservation gave and nobody used."""
-        if count and self._reserved_at is not None:
-            await self.allowance.refund(count, self._reserved_at)
+        """Undo the latest reservation for *count* mails."""
+        if count and self._reserved_limit is not None:
+            await self.allowance.refund(count, self._reserved_limit)
 
     @property
     def is_full(self) -> bool:
-        """Tell whether a mail was refused a slot lately: another one would be, too."""
+        """Whether a mail got no slot lately: another one would not get one either."""
         return self.clock() < self._is_full_until
 
     async def wait_for_slot(self) -> bool:
-        """Wait until this mail may leave; False if its session would have to wait for too long."""
-        per_second = self._pace.per_second(self.clock())
+        """Wait until this mail may leave; return False if that would take too long."""
+        per_second = self._rate.per_second(self.clock())
         if not per_second:
             return True
-        speed = Speed(per_second=per_second, burst=self.burst)
-        wait = await self.allowance.slot(speed, patience=SLOT_PATIENCE_SECONDS)
+        limit = RateLimit(per_second=per_second, burst=self.burst)
+        wait = await self.allowance.reserve_slot(limit, max_wait=MAX_SLOT_WAIT_SECONDS)
         if wait is None:
-            self._is_full_until = self.clock() + speed.seconds_per_mail
+            # The next mail would wait as long: it is refused without a round trip to Redis.
+            self._is_full_until = self.clock() + limit.seconds_per_mail
             return False
         await asyncio.sleep(wait)
         return True
 
-    def learn(self, transmission: Transmission, letter: Letter | None = None) -> None:
-        """Count what the relay took; slow down when it complains, of the mail with *letter*."""
+    def record(
+        self, transmission: Transmission, personal_texts: PersonalTexts | None = None
+    ) -> None:
+        """Count an accepted mail; slow down when the relay throttles.
+
+        *personal_texts* are those of the mail, which the log must not repeat.
+        """
         if not isinstance(transmission, Answered):
             return
         now = self.clock()
         if kind_of(transmission.reply) is Kind.ACCEPTED:
             self._meter = self._meter.counted(now)
         elif is_throttling(transmission.reply):
-            self._slow_down(now, transmission.reply, letter)
+            self._slow_down(now, transmission.reply, personal_texts)
 
-    def _slow_down(self, now: float, complaint: Reply, letter: Letter | None) -> None:
-        before = self._pace
-        self._pace = before.throttled(now, took=self._meter.per_second(now))
-        if self._pace is not before and not before.is_slow(now):
+    def _slow_down(self, now: float, reply: Reply, personal_texts: PersonalTexts | None) -> None:
+        before = self._rate
+        self._rate = before.throttled(now, recent_rate=self._meter.per_second(now))
+        if self._rate is not before and not before.is_slow(now):
             structlog.get_logger().warning(
                 "relay throttles",
                 relay=self.relay,
-                error=masked(str(complaint), letter),
-                per_second=round(self._pace.per_second(now), 1),
+                error=mask(str(reply), personal_texts),
+                per_second=round(self._rate.per_second(now), 1),
             )
 
 
-def worth_a_claim(speed: Speed) -> float:
-    """Wait for a few mails rather than for one; not so long that a full burst goes to waste."""
-    return min(WORTH_A_CLAIM_SECONDS, speed.burst * speed.seconds_per_mail / 2)
+def compute_claim_wait(limit: RateLimit) -> float:
+    """Return how long to wait for a few mails, but not so long that a full burst is wasted."""
+    return min(CLAIM_WAIT_SECONDS, limit.burst * limit.seconds_per_mail / 2)

@@ -1,6 +1,6 @@
-"""The markup of the template that comes with gcsched, read as a mail client reads it.
+"""The markup of gcsched's own template, parsed as a mail client does.
 
-`python -m tests.measure.looks` shows the same in a browser.
+`python -m tests.measure.mail_rendering` shows it in a browser.
 """
 
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ import pytest
 
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
-from tests.adapters.mail.test_templates import variables
+from tests.adapters.mail.test_templates import sample_variables
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
-GIVEN = {
+VALUES = {
     "username": "שם",
     "message": "רשת",
     "empid": "עובד",
@@ -50,9 +50,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> Page:
-    read = Page()
-    read.feed(Templates.load(default_folder()).render("doc", variables(**GIVEN)).html)
-    return read
+    parsed = Page()
+    parsed.feed(Templates.load(default_folder()).render("doc", sample_variables(**VALUES)).html)
+    return parsed
 
 
 def styles(attributes: dict[str, str]) -> dict[str, str]:
@@ -61,24 +61,24 @@ def styles(attributes: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["username", "message", "empid", "email"])
-def test_what_a_caller_writes_has_the_direction_of_its_own_first_letter(
+def test_texts_of_a_caller_have_the_direction_of_their_first_character(
     page: Page, name: str
 ) -> None:
-    _, attributes = page.around_text(GIVEN[name])[-1]
+    _, attributes = page.around_text(VALUES[name])[-1]
 
     assert attributes["dir"] == "auto"
 
 
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("name", VALUES)
 def test_a_text_without_a_space_is_broken_and_widens_no_table(page: Page, name: str) -> None:
-    around = page.around_text(GIVEN[name])
+    around = page.around_text(VALUES[name])
 
     innermost_table = [attributes for tag, attributes in around if tag == "table"][-1]
     inherited: dict[str, str] = {}
     for _, attributes in around:
         inherited |= styles(attributes)
     assert styles(innermost_table)["table-layout"] == "fixed"
-    # Clients drop what they do not know, each another one of these.
+    # Each client supports another one of these properties.
     assert inherited["overflow-wrap"] == "anywhere"
     assert inherited["word-wrap"] == inherited["word-break"] == "break-word"
 

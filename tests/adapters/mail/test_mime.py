@@ -11,8 +11,12 @@ from fast_mail_parser import parse_email, parse_email_tree
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gcsched.adapters.mail.headers import ascii_domain, message_id, unstructured
-from gcsched.adapters.mail.mime import Headers, Skeleton, boundary_of
+from gcsched.adapters.mail.header_encoding import (
+    encode_domain,
+    encode_unstructured,
+    format_message_id,
+)
+from gcsched.adapters.mail.mime import Headers, Skeleton, derive_boundary
 
 SENDER = b"Scheduler <no-reply@example.org>"
 quick = settings(deadline=None, max_examples=150)
@@ -47,29 +51,29 @@ def a_mail(
 ) -> bytes:
     headers = Headers(
         to=b"zoe@example.org",
-        subject=unstructured("Subject", subject),
-        message_id=message_id("j.1@example.org"),
+        subject=encode_unstructured("Subject", subject),
+        message_id=format_message_id("j.1@example.org"),
     )
-    return Skeleton.sent_by(SENDER).fill(headers, job_id=job_id, text=text, html=html)
+    return Skeleton.for_sender(SENDER).fill(headers, job_id=job_id, text=text, html=html)
 
 
-def read(content: bytes) -> EmailMessage:
+def parse_mail(content: bytes) -> EmailMessage:
     return BytesParser(policy=policy.default).parsebytes(content)
 
 
-def parts_of(content: bytes) -> list[tuple[str, str]]:
+def parse_parts(content: bytes) -> list[tuple[str, str]]:
     """Read subtype and text of each part, by the standard library."""
-    parts = read(content).iter_parts()
-    return [(part.get_content_subtype(), as_sent(part)) for part in parts]
+    parts = parse_mail(content).iter_parts()
+    return [(part.get_content_subtype(), decode_part(part)) for part in parts]
 
 
-def as_sent(part: MIMEPart) -> str:
+def decode_part(part: MIMEPart) -> str:
     octets = part.get_payload(decode=True)
     assert isinstance(octets, bytes)
     return octets.decode()
 
 
-def parts_by_other_parser(content: bytes) -> list[tuple[str, str]]:
+def parse_parts_otherwise(content: bytes) -> list[tuple[str, str]]:
     children = parse_email_tree(content).children
     return [(part.content_type.split("/")[1], (part.content or b"").decode()) for part in children]
 
@@ -91,14 +95,14 @@ def with_crlf(content: str) -> str:
 def test_a_subject_is_read_back_equal_by_both_parsers(subject: str) -> None:
     content = a_mail(subject=subject)
 
-    assert read(content)["subject"] == subject
+    assert parse_mail(content)["subject"] == subject
     assert parse_email(content).subject == subject
 
 
 @quick
 @given(subjects)
 def test_a_subject_never_makes_a_line_longer_than_78_columns(subject: str) -> None:
-    lines = b"Subject: %b" % unstructured("Subject", subject)
+    lines = b"Subject: %b" % encode_unstructured("Subject", subject)
 
     assert all(len(line) <= 78 and line.strip() for line in lines.split(b"\r\n"))
 
@@ -106,19 +110,21 @@ def test_a_subject_never_makes_a_line_longer_than_78_columns(subject: str) -> No
 @quick
 @given(subjects)
 def test_an_encoded_word_is_at_most_75_characters_and_whole_in_itself(subject: str) -> None:
-    words = re.findall(rb"=\?utf-8\?b\?[^?]*\?=", unstructured("Subject", subject + "é"))
+    words = re.findall(rb"=\?utf-8\?b\?[^?]*\?=", encode_unstructured("Subject", subject + "é"))
 
     for word in words:
         assert len(word) <= 75
-        assert "\N{REPLACEMENT CHARACTER}" not in read(b"Subject: %b\r\n\r\n" % word)["subject"]
+        assert (
+            "\N{REPLACEMENT CHARACTER}" not in parse_mail(b"Subject: %b\r\n\r\n" % word)["subject"]
+        )
 
 
 def test_a_plain_subject_is_sent_as_it_is() -> None:
-    assert unstructured("Subject", "Planning, room 4") == b"Planning, room 4"
+    assert encode_unstructured("Subject", "Planning, room 4") == b"Planning, room 4"
 
 
 def test_a_long_plain_subject_is_folded_between_words() -> None:
-    folded = unstructured("Subject", "word " * 30 + "end")
+    folded = encode_unstructured("Subject", "word " * 30 + "end")
 
     assert b"=?" not in folded
     assert folded.replace(b"\r\n ", b" ") == b"word " * 30 + b"end"
@@ -129,13 +135,13 @@ def test_a_long_plain_subject_is_folded_between_words() -> None:
 @example(text="", html="\n")
 @example(text="gcsched-slot-html", html="%s {text} gcsched-slot-boundary")
 @example(text=".\r\n..\r\n.", html="From here\n")
-@example(text="--=_", html=f"--{boundary_of('j').decode()}--\r\n")
+@example(text="--=_", html=f"--{derive_boundary('j').decode()}--\r\n")
 def test_both_parts_are_read_back_equal_by_both_parsers(text: str, html: str) -> None:
     content = a_mail(text=text, html=html)
 
     expected = [("plain", with_crlf(text)), ("html", with_crlf(html))]
-    assert parts_of(content) == expected
-    assert parts_by_other_parser(content) == expected
+    assert parse_parts(content) == expected
+    assert parse_parts_otherwise(content) == expected
 
 
 @quick
@@ -161,30 +167,30 @@ def test_every_mail_is_lines_of_at_most_998_plain_octets(
         ("x" * 999, "base64"),
         ("Grüße", "base64"),
         ("bell\a", "base64"),
-        (f"--{boundary_of('j').decode()}", "base64"),
+        (f"--{derive_boundary('j').decode()}", "base64"),
     ],
 )
 def test_a_body_is_7bit_where_that_is_allowed_and_base64_elsewhere(body: str, coding: str) -> None:
-    text, html = read(a_mail(text=body)).iter_parts()
+    text, html = parse_mail(a_mail(text=body)).iter_parts()
 
     assert text["content-transfer-encoding"] == coding
     assert html["content-transfer-encoding"] == "7bit"
 
 
-def test_a_mail_says_what_it_is_in_the_order_rfc_2046_wants() -> None:
-    message = read(a_mail())
+def test_a_mail_has_its_parts_in_the_order_of_rfc_2046() -> None:
+    message = parse_mail(a_mail())
 
     assert message.get_content_type() == "multipart/alternative"
     assert message["mime-version"] == "1.0"
     assert message["auto-submitted"] == "auto-generated"
-    assert [kind for kind, _ in parts_of(a_mail())] == ["plain", "html"]
+    assert [kind for kind, _ in parse_parts(a_mail())] == ["plain", "html"]
     assert not message.defects
 
 
 def test_a_control_character_is_refused_in_every_header() -> None:
     controls = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
     for value in (f"a{control}b@example.org" for control in controls):
-        for encode in (message_id, ascii_domain, partial(unstructured, "Subject")):
+        for encode in (format_message_id, encode_domain, partial(encode_unstructured, "Subject")):
             with pytest.raises(ValueError, match="control character"):
                 encode(value)
 
@@ -198,10 +204,10 @@ def test_a_control_character_is_refused_in_every_header() -> None:
 )
 def test_only_one_plain_address_is_an_address(address: str) -> None:
     with pytest.raises(ValueError, match="not one plain"):
-        ascii_domain(address)
+        encode_domain(address)
 
 
 @pytest.mark.parametrize("value", ["a b@c", "<a@b>", "é@b"])
 def test_only_one_plain_id_is_a_message_id(value: str) -> None:
     with pytest.raises(ValueError, match="not one plain"):
-        message_id(value)
+        format_message_id(value)

@@ -1,4 +1,4 @@
-"""What a template folder may hold beside templates, and what its author reads about it."""
+"""Other files in a template folder, and the reports on them for its author."""
 
 import errno
 import os
@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.adapters.mail.template_examination import examine
 from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_validation import validate_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "templates"
-    made.mkdir()
-    (made / "doc.html").write_text("<p>{{ username }}</p>")
-    return made
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "doc.html").write_text("<p>{{ username }}</p>")
+    return templates
 
 
 def warnings(folder: Path) -> dict[str, str]:
-    """Return the warnings about a folder that can be used, by file."""
+    """Return the warnings about a valid folder, by file."""
     return {file: problem for file, _, problem in Templates.load(folder).warnings}
 
 
 def problems(folder: Path) -> dict[str, str]:
     with pytest.raises(TemplateProblem):
         Templates.load(folder)
-    return {file: problem for file, _, problem in examine(folder).problems}
+    return {file: problem for file, _, problem in validate_folder(folder).problems}
 
 
-def test_the_templates_that_come_along_are_all_right() -> None:
+def test_the_templates_of_the_package_are_valid() -> None:
     assert warnings(default_folder()) == {}
 
 
@@ -43,8 +43,8 @@ def test_the_templates_that_come_along_are_all_right() -> None:
         ("interview.html~", "the name of a template ends in .html or .txt"),
         ("interview.html.swp", "the name of a template ends in .html or .txt"),
         ("README.md", "the name of a template ends in .html or .txt"),
-        (".interview.html.swp", "its name begins with a dot"),
-        (".html", "its name begins with a dot"),
+        (".interview.html.swp", "its name starts with a dot"),
+        (".html", "its name starts with a dot"),
         ("interview.HTML", "write the ending of its name in small letters"),
         ("interview.Txt", "write the ending of its name in small letters"),
         ("inter\x1bview.html", "no request can name it: use letters, digits, - and _"),
@@ -52,7 +52,7 @@ def test_the_templates_that_come_along_are_all_right() -> None:
         ("interview.txt", "it is the text part of interview.html, which is missing"),
     ],
 )
-def test_a_file_that_is_not_used_is_told_with_the_reason(
+def test_a_file_that_is_not_used_is_reported_with_the_reason(
     folder: Path, name: str, reason: str
 ) -> None:
     (folder / name).write_text("x")
@@ -61,17 +61,17 @@ def test_a_file_that_is_not_used_is_told_with_the_reason(
     assert set(Templates.load(folder).by_name) == {"doc"}
 
 
-def test_of_many_ignored_files_the_first_are_named_and_the_others_counted(folder: Path) -> None:
+def test_many_ignored_files_are_named_in_part_and_counted(folder: Path) -> None:
     for number in range(25):
         (folder / f"{number:02}.htm").touch()
 
-    told = warnings(folder)
+    found = warnings(folder)
 
-    assert list(told) == [*(f"{number:02}.htm" for number in range(20)), f"{folder}"]
-    assert told[f"{folder}"] == "5 more files are ignored"
+    assert list(found) == [*(f"{number:02}.htm" for number in range(20)), f"{folder}"]
+    assert found[f"{folder}"] == "5 more files are ignored"
 
 
-def test_what_is_no_file_is_told(folder: Path) -> None:
+def test_an_entry_that_is_not_a_file_is_reported(folder: Path) -> None:
     (folder / "folder.html").mkdir()
     os.mkfifo(folder / "pipe.html")
     (folder / "gone.html").symlink_to("nowhere")
@@ -81,11 +81,11 @@ def test_what_is_no_file_is_told(folder: Path) -> None:
         "folder.html": "ignored: it is a folder",
         "pipe.html": "ignored: it is not a regular file",
         "gone.html": "ignored: it links to 'nowhere', which does not exist",
-        "circle.html": "ignored: it cannot be looked at: Too many levels of symbolic links",
+        "circle.html": "ignored: it cannot be read: Too many levels of symbolic links",
     }
 
 
-def test_what_templates_use_or_every_folder_has_is_not_told(folder: Path) -> None:
+def test_files_that_templates_use_or_every_folder_has_are_not_reported(folder: Path) -> None:
     (folder / ".git").mkdir()
     (folder / ".git" / "page.html").touch()
     (folder / ".gitkeep").touch()
@@ -102,7 +102,7 @@ def test_what_templates_use_or_every_folder_has_is_not_told(folder: Path) -> Non
     assert warnings(folder) == {}
 
 
-def test_a_folder_as_kubernetes_mounts_it_is_all_right(tmp_path: Path) -> None:
+def test_a_folder_as_kubernetes_mounts_it_is_valid(tmp_path: Path) -> None:
     (tmp_path / "..2027_01_05").mkdir()
     (tmp_path / "..2027_01_05" / "doc.html").write_text("<p>{{ username }}</p>")
     (tmp_path / "..data").symlink_to("..2027_01_05")
@@ -111,15 +111,15 @@ def test_a_folder_as_kubernetes_mounts_it_is_all_right(tmp_path: Path) -> None:
     assert warnings(tmp_path) == {}
 
 
-def test_templates_in_a_subfolder_are_told_once_for_the_subfolder(folder: Path) -> None:
+def test_templates_in_a_subfolder_are_reported_once_for_the_subfolder(folder: Path) -> None:
     (folder / "letters" / "old").mkdir(parents=True)
     for name in ("a.html", "b.html", "c.HTML", "old/d.txt", "picture.png"):
         (folder / "letters" / name).touch()
     (folder / "letters" / "round").symlink_to(folder)
 
     assert warnings(folder) == {
-        "letters/": "ignored but for what templates include; letters/a.html, letters/b.html, "
-        "letters/c.HTML and 1 more: not included. Templates lie directly in the template folder"
+        "letters/": "ignored, because no template includes letters/a.html, letters/b.html, "
+        "letters/c.HTML and 1 more. Templates must be directly in the template folder"
     }
 
 
@@ -140,7 +140,7 @@ def test_an_empty_template_stops_the_start(folder: Path, source: str) -> None:
     assert problems(folder) == {"doc.html": empty, "note.html": empty}
 
 
-def test_an_empty_text_part_is_told_and_an_empty_part_to_include_is_not(folder: Path) -> None:
+def test_an_empty_text_part_is_reported_and_an_empty_partial_is_not(folder: Path) -> None:
     (folder / "doc.txt").write_text("\n")
     (folder / "_foot.html").touch()
 
@@ -149,43 +149,47 @@ def test_an_empty_text_part_is_told_and_an_empty_part_to_include_is_not(folder: 
     }
 
 
-def test_a_template_that_shows_nothing_is_told(folder: Path) -> None:
+def test_a_template_that_shows_nothing_is_reported(folder: Path) -> None:
     (folder / "note.html").write_text("{% if room is defined %}{{ room }}{% endif %}")
 
     assert warnings(folder) == {
-        "note.html": "shows nothing to a made-up person who has a name and an id"
+        "note.html": "is blank for a sample recipient who has a name and an id"
     }
 
 
-def test_html_that_mail_clients_cut_off_is_told_and_a_huge_file_is_refused(folder: Path) -> None:
+def test_html_that_mail_clients_truncate_is_reported_and_a_huge_file_is_refused(
+    folder: Path,
+) -> None:
     (folder / "long.html").write_text("x" * 110_000)
-    told = warnings(folder)
+    found = warnings(folder)
     with (folder / "huge.html").open("wb") as file:
         file.truncate(10 * 1024 * 1024 + 1)
 
-    assert told == {"long.html": "its HTML has 107 KiB: Gmail shows the first 102 KiB only"}
+    assert found == {"long.html": "its HTML has 107 KiB: Gmail shows the first 102 KiB only"}
     assert problems(folder) == {
         "huge.html": "is too large with 10,485,761 bytes: a template has at most 10 MiB"
     }
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_a_file_that_windows_saved_as_unicode_is_told_what_to_save_it_as(
+def test_a_file_that_windows_saved_as_unicode_is_reported_with_the_encoding_to_use(
     folder: Path, encoding: str
 ) -> None:
     (folder / "doc.html").write_bytes("<p>{{ username }}</p>".encode(encoding))
 
-    assert problems(folder) == {"doc.html": "is UTF-16, or not a text: save it as UTF-8"}
+    assert problems(folder) == {"doc.html": "is UTF-16 or not a text: save it as UTF-8"}
 
 
-def test_a_link_that_leads_out_of_the_folder_says_so(folder: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_file_outside_the_folder_is_reported_as_such(
+    folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "shared.html").write_text("secret")
     (folder / "doc.html").unlink()
     (folder / "doc.html").symlink_to("../shared.html")
 
     assert problems(folder) == {
         "doc.html": "there is no file 'doc.html' in the template folder, "
-        "only a link that leads out of it: copy the file"
+        "only a link to a file outside it: copy the file"
     }
 
 
@@ -205,23 +209,23 @@ def test_a_missing_doc_html_does_not_hide_the_other_problems(folder: Path) -> No
     assert set(problems(folder)) == {f"{folder}/doc.html", "other.html"}
 
 
-def test_a_path_that_is_not_a_folder_is_told(folder: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_reported(folder: Path) -> None:
     assert problems(folder / "doc.html") == {
         f"{folder}/doc.html": "this is not a folder: name the one with doc.html"
     }
 
 
-def test_what_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read everything
-    of_file = problems(folder)
+    file_problems = problems(folder)
     monkeypatch.setattr(os, "scandir", refuse)
-    of_folder = problems(folder)
+    folder_problems = problems(folder)
 
-    assert of_file == {"doc.html": "cannot be read: Permission denied"}
-    assert of_folder == {f"{folder}": "the folder cannot be read: Permission denied"}
+    assert file_problems == {"doc.html": "cannot be read: Permission denied"}
+    assert folder_problems == {f"{folder}": "the folder cannot be read: Permission denied"}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,7 @@ def test_what_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPa
     ],
     ids=["circle", "NUL", "long name", "nested blocks", "itself", "nested brackets"],
 )
-def test_what_breaks_the_machinery_is_a_problem_of_the_template(folder: Path, source: str) -> None:
+def test_a_template_that_breaks_the_renderer_has_a_problem(folder: Path, source: str) -> None:
     (folder / "circle").symlink_to("circle")
     (folder / "doc.html").write_text(source)
 

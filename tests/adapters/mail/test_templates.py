@@ -1,4 +1,4 @@
-"""What the template folder promises to its operator, and to whoever is written to."""
+"""Templates as their operator writes them, and as recipients see them."""
 
 import re
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def a_folder(path: Path, **files: str) -> Path:
     return path
 
 
-def variables(
+def sample_variables(
     *,
     username: str = "Zoë",
     empid: str = "E-17",
@@ -35,34 +35,34 @@ def variables(
     )
 
 
-def problem_of(folder: Path) -> str:
+def load_problem(folder: Path) -> str:
     with pytest.raises(TemplateProblem) as caught:
         Templates.load(folder)
     return str(caught.value)
 
 
-def test_the_default_templates_say_who_and_what_in_both_parts_and_no_time() -> None:
+def test_the_default_templates_show_name_and_message_in_both_parts_and_no_time() -> None:
     templates = Templates.load(default_folder())
 
-    rendered = templates.render("doc", variables())
+    rendered = templates.render("doc", sample_variables())
 
     for part in (re.sub("<[^>]*>", "", rendered.html), rendered.text):
-        assert all(said in part for said in ("Hello Zoë,", "Review", "E-17", "j1"))
-        assert not any(said in part for said in ("November", "2025", "09:30", "UTC", "Sent on"))
+        assert all(text in part for text in ("Hello Zoë,", "Review", "E-17", "j1"))
+        assert not any(text in part for text in ("November", "2025", "09:30", "UTC", "Sent on"))
 
 
-def test_a_template_of_ones_own_still_has_the_time_asked_for(tmp_path: Path) -> None:
+def test_a_custom_template_has_the_requested_time(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("{{ due.strftime('%d %B %Y at %H:%M %Z') }}", "utf-8")
 
-    rendered = Templates.load(tmp_path).render("doc", variables())
+    rendered = Templates.load(tmp_path).render("doc", sample_variables())
 
     assert rendered.html == "24 November 2025 at 09:30 UTC"
 
 
-def test_the_default_templates_greet_somebody_without_a_name() -> None:
+def test_the_default_templates_greet_a_recipient_without_a_name() -> None:
     templates = Templates.load(default_folder())
 
-    rendered = templates.render("doc", variables(username="", empid=""))
+    rendered = templates.render("doc", sample_variables(username="", empid=""))
 
     assert "Hello,</p>" in rendered.html
     assert rendered.text.startswith("Hello,\n")
@@ -80,17 +80,17 @@ def test_a_folder_with_only_a_username_in_doc_html_renders_as_it_is(tmp_path: Pa
     source = '<h1>Hi {{username}}</h1><p>See <a href="https://example.org/x">this</a></p>'
     templates = Templates.load(a_folder(tmp_path, doc_html=source))
 
-    rendered = templates.render("doc", variables(username="Ann"))
+    rendered = templates.render("doc", sample_variables(username="Ann"))
 
     assert rendered.html == source.replace("{{username}}", "Ann")
     assert rendered.text.split() == ["Hi", "Ann", "See", "[this](https://example.org/x)"]
 
 
-def test_a_text_part_is_escaped_for_nobody_and_an_html_part_for_everybody(tmp_path: Path) -> None:
+def test_a_text_part_is_never_escaped_and_an_html_part_always(tmp_path: Path) -> None:
     source = "{{ username }}"
     templates = Templates.load(a_folder(tmp_path, doc_html=source, doc_txt=source))
 
-    rendered = templates.render("doc", variables(username="<b>&'"))
+    rendered = templates.render("doc", sample_variables(username="<b>&'"))
 
     assert rendered.html == "&lt;b&gt;&amp;&#39;"
     assert rendered.text == "<b>&'"
@@ -100,28 +100,28 @@ def test_a_text_file_included_by_html_is_escaped_too(tmp_path: Path) -> None:
     files = {"doc_html": "{% include 'sign.txt' %}", "sign_txt": "{{ username }}"}
     templates = Templates.load(a_folder(tmp_path, **files))
 
-    rendered = templates.render("doc", variables(username="<b>"))
+    rendered = templates.render("doc", sample_variables(username="<b>"))
 
     assert rendered.html == "&lt;b&gt;"
 
 
-def test_what_a_caller_sends_is_never_run_as_a_template(tmp_path: Path) -> None:
+def test_values_of_a_caller_are_never_run_as_a_template(tmp_path: Path) -> None:
     source = "{{ username }}|{{ empid }}|{{ email }}|{{ message }}|{{ job_id }}"
     templates = Templates.load(a_folder(tmp_path, doc_html=source, doc_txt=source))
     sent = "{{ 7*7 }}{% include doc.txt %}"
 
     rendered = templates.render(
-        "doc", variables(username=sent, empid=sent, email=sent, message=sent, job_id=sent)
+        "doc", sample_variables(username=sent, empid=sent, email=sent, message=sent, job_id=sent)
     )
 
     assert rendered.text == rendered.html == "|".join([sent] * 5)
 
 
-def test_every_further_html_file_is_one_more_template(tmp_path: Path) -> None:
+def test_every_other_html_file_is_one_more_template(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="<i>{{ message }}</i>", note_txt="- {{ message }}")
     templates = Templates.load(folder)
 
-    rendered = templates.render("note", variables(message="Soon"))
+    rendered = templates.render("note", sample_variables(message="Soon"))
 
     assert rendered.html == "<i>Soon</i>"
     assert rendered.text == "- Soon"
@@ -139,12 +139,12 @@ def test_templates_may_extend_include_and_import_within_their_folder(tmp_path: P
     }
     templates = Templates.load(a_folder(tmp_path, **files))
 
-    rendered = templates.render("doc", variables(username="A&B"))
+    rendered = templates.render("doc", sample_variables(username="A&B"))
 
     assert rendered.html == "<main><b>A&amp;B</b>Yours zoe@example.org</main>"
 
 
-def test_a_part_is_no_template_to_send(tmp_path: Path) -> None:
+def test_a_partial_is_not_a_template_to_send(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path, _base_html="{{ 1 // 0 }}"))
 
     assert set(templates.by_name) == {"doc"}
@@ -166,7 +166,7 @@ def test_nothing_outside_the_folder_can_be_read(tmp_path: Path, way_out: str) ->
     (tmp_path / "outside.html").write_text("secret", "utf-8")
     (inside / "link.html").symlink_to(tmp_path / "outside.html")
 
-    problem = problem_of(a_folder(inside, doc_html=way_out))
+    problem = load_problem(a_folder(inside, doc_html=way_out))
 
     assert "there is no file" in problem
 
@@ -177,7 +177,7 @@ def test_nothing_outside_the_folder_can_be_read(tmp_path: Path, way_out: str) ->
         ("{% if username %}", "template doc.html, line 2: Unexpected end of template"),
         (
             "{{ nickname }}",
-            "template doc.html, line 2: unknown variable 'nickname'; known are due,",
+            "template doc.html, line 2: unknown variable 'nickname': use one of due,",
         ),
         ("{{ username|shout }}", "template doc.html, line 2: No filter named 'shout'."),
         ("{{ due.isoformt() }}", "template doc.html, line 2: 'datetime.datetime object' has no"),
@@ -189,22 +189,22 @@ def test_nothing_outside_the_folder_can_be_read(tmp_path: Path, way_out: str) ->
         ("{{ [1, 2]|random }}", "line 2: No filter named 'random'."),
     ],
 )
-def test_a_template_that_would_fail_later_fails_at_load_naming_file_and_line(
+def test_a_template_that_would_fail_later_fails_at_load_with_file_and_line(
     tmp_path: Path, source: str, problem: str
 ) -> None:
-    assert problem in problem_of(a_folder(tmp_path, doc_html=f"\n{source}"))
+    assert problem in load_problem(a_folder(tmp_path, doc_html=f"\n{source}"))
 
 
 def test_all_problems_are_named_at_once_and_each_once(tmp_path: Path) -> None:
     files = {
-        "doc_html": "{{ nobody }}\n{{ due.nothing }}",
+        "doc_html": "{{ nickname }}\n{{ due.nothing }}",
         "doc_txt": "{% endif %}",
         "note_html": "{{ message | nothing }}",
     }
-    problem = problem_of(a_folder(tmp_path, **files))
+    problem = load_problem(a_folder(tmp_path, **files))
 
-    places = [line.split(":")[0].removeprefix("template ") for line in problem.splitlines()]
-    assert sorted(places) == [
+    locations = [line.split(":")[0].removeprefix("template ") for line in problem.splitlines()]
+    assert sorted(locations) == [
         *("doc.html, line 1", "doc.html, line 2"),
         *("doc.txt, line 1", "note.html, line 1"),
     ]
@@ -214,15 +214,15 @@ def test_a_failing_part_is_named_itself_not_the_file_that_includes_it(tmp_path: 
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "foot.html").write_text("\n\n{{ email // 2 }}", "utf-8")
 
-    problem = problem_of(a_folder(tmp_path, doc_html="{% include 'parts/foot.html' %}"))
+    problem = load_problem(a_folder(tmp_path, doc_html="{% include 'parts/foot.html' %}"))
 
     assert problem.startswith("template parts/foot.html, line 3: unsupported operand")
 
 
-def test_a_file_that_may_be_missing_is_no_problem(tmp_path: Path) -> None:
+def test_a_file_that_may_be_missing_is_not_a_problem(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, doc_html="a{% include 'maybe.html' ignore missing %}b")
 
-    rendered = Templates.load(folder).render("doc", variables())
+    rendered = Templates.load(folder).render("doc", sample_variables())
 
     assert rendered.html == "ab"
 
@@ -231,29 +231,29 @@ def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     (folder / "doc.html").write_bytes(b"<p>\nGr\xfc\xdfe</p>")
 
-    assert problem_of(folder) == "template doc.html, line 2: this line is not UTF-8"
+    assert load_problem(folder) == "template doc.html, line 2: this line is not UTF-8"
 
 
 def test_a_byte_order_mark_is_not_part_of_the_mail(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     (folder / "doc.html").write_bytes(b"\xef\xbb\xbf<p>{{ username }}</p>")
 
-    assert Templates.load(folder).render("doc", variables()).html == "<p>Zoë</p>"
+    assert Templates.load(folder).render("doc", sample_variables()).html == "<p>Zoë</p>"
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    assert "absent: there is no such folder" in problem_of(tmp_path / "absent")
+    assert "absent: there is no such folder" in load_problem(tmp_path / "absent")
 
 
-def test_a_folder_without_doc_html_says_which_file_it_must_hold(tmp_path: Path) -> None:
-    assert "doc.html: this file is missing" in problem_of(tmp_path)
+def test_a_folder_without_doc_html_is_reported_with_the_file_that_it_needs(tmp_path: Path) -> None:
+    assert "doc.html: this file is missing" in load_problem(tmp_path)
 
 
 def test_an_unknown_template_is_named_when_rendered(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path))
 
     with pytest.raises(TemplateProblem, match=r"template gone\.html: there is no such template"):
-        templates.render("gone", variables())
+        templates.render("gone", sample_variables())
 
 
 def test_a_template_that_fails_for_one_person_names_its_line(tmp_path: Path) -> None:
@@ -261,22 +261,22 @@ def test_a_template_that_fails_for_one_person_names_its_line(tmp_path: Path) -> 
     templates = Templates.load(a_folder(tmp_path, doc_html=source))
 
     with pytest.raises(TemplateProblem, match=r"template doc\.html, line 2: integer division"):
-        templates.render("doc", variables(username="Bob"))
+        templates.render("doc", sample_variables(username="Bob"))
 
 
 def test_a_file_changed_after_loading_changes_no_mail(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path, doc_html="old"))
     a_folder(tmp_path, doc_html="new")
 
-    assert templates.render("doc", variables()).html == "old"
+    assert templates.render("doc", sample_variables()).html == "old"
 
 
-def needs(folder: Path) -> dict[str, tuple[str, ...]]:
-    return {each.name: each.needs for each in Templates.load(folder).facts()}
+def list_required_variables(folder: Path) -> dict[str, tuple[str, ...]]:
+    return {each.name: each.required_variables for each in Templates.load(folder).list_info()}
 
 
 @pytest.mark.parametrize(
-    ("source", "needed"),
+    ("source", "required"),
     [
         ("{{ username }}{{ due.year }}", ()),
         ("{{ room }}{{ link }}{{ room }}", ("link", "room")),
@@ -292,26 +292,29 @@ def needs(folder: Path) -> dict[str, tuple[str, ...]]:
         ("{% macro bold(what) %}<b>{{ what }}</b>{% endmacro %}{{ bold(room) }}", ("room",)),
     ],
 )
-def test_what_a_template_needs_is_read_from_it(
-    tmp_path: Path, source: str, needed: tuple[str, ...]
+def test_the_variables_of_a_template_are_read_from_it(
+    tmp_path: Path, source: str, required: tuple[str, ...]
 ) -> None:
     parts = {"_part_html": "{{ city }}", "_base_html": "{{ city }}{% block main %}{% endblock %}"}
 
-    assert needs(a_folder(tmp_path, note_html=source, **parts)) == {"doc": (), "note": needed}
+    assert list_required_variables(a_folder(tmp_path, note_html=source, **parts)) == {
+        "doc": (),
+        "note": required,
+    }
 
 
-def test_a_template_needs_what_either_of_its_parts_needs(tmp_path: Path) -> None:
+def test_a_template_requires_the_variables_of_both_parts(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ link }}", other_html="-")
-    facts = {each.name: each for each in Templates.load(folder).facts()}
+    infos = {each.name: each for each in Templates.load(folder).list_info()}
 
-    assert facts["note"].needs == ("link", "room")
-    assert [facts[name].has_text for name in ("note", "other", "doc")] == [True, False, False]
+    assert infos["note"].required_variables == ("link", "room")
+    assert [infos[name].has_text for name in ("note", "other", "doc")] == [True, False, False]
 
 
-def test_what_is_optional_in_one_place_only_is_found_at_load(tmp_path: Path) -> None:
+def test_a_variable_that_is_optional_in_one_place_only_is_found_at_load(tmp_path: Path) -> None:
     source = "{% if room is defined %}!{% endif %}\n{{ room }}"
 
-    problem = problem_of(a_folder(tmp_path, note_html=source))
+    problem = load_problem(a_folder(tmp_path, note_html=source))
 
     assert problem == "template note.html, line 2: 'room' is undefined"
 
@@ -320,15 +323,17 @@ def test_data_fills_a_template_and_is_never_run_as_one(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ room }}")
     sent = "<b>{{ 7 * 7 }}</b>{% include 'doc.html' %}"
 
-    rendered = Templates.load(folder).render("note", variables(), {"room": sent})
+    rendered = Templates.load(folder).render("note", sample_variables(), {"room": sent})
 
     assert rendered.text == sent
     assert rendered.html == sent.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
 
 
-def test_data_cannot_take_the_place_of_what_every_mail_has(tmp_path: Path) -> None:
+def test_data_cannot_override_the_standard_variables(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="{{ username }}")
 
-    rendered = Templates.load(folder).render("note", variables(), {"username": "Eve", "self": ""})
+    rendered = Templates.load(folder).render(
+        "note", sample_variables(), {"username": "Eve", "self": ""}
+    )
 
     assert rendered.html == "Zoë"

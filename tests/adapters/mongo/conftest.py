@@ -1,4 +1,4 @@
-"""The test's database, prepared before a test looks into it, and adapters on it."""
+"""The prepared database of a test, and adapters on it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,13 +11,13 @@ from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from tests.support.builders import FixedClock
+from tests.support.corrupt_jobs import RETENTION
 from tests.support.rows import Row
-from tests.support.spoilt_jobs import KEEP
 
 
 @pytest.fixture
 async def another_mongo(mongo: Mongo, mongo_uri: str) -> AsyncIterator[Mongo]:
-    """The same database as another replica sees it."""
+    """A second connection to the same database, as another replica has it."""
     assert mongo.database.name == urlsplit(mongo_uri).path[1:]
     async with open_mongo(mongo_uri) as another:
         yield another
@@ -32,7 +32,7 @@ def raw(raw: Database[Row], mongo: Mongo) -> Database[Row]:
 
 @pytest.fixture
 def recovery(mongo: Mongo) -> MongoRecovery:
-    return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))
+    return MongoRecovery(mongo=mongo, retention=RETENTION, now=FixedClock(datetime.now(UTC)))
 
 
 @pytest.fixture

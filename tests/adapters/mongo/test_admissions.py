@@ -1,4 +1,4 @@
-"""Store new jobs; oracle: what the driver finds in the collection."""
+"""Admission of new jobs. Oracle: what the driver finds in the collection."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from gcsched.adapters.mongo.admissions import MongoAdmissions, duplicates
+from gcsched.adapters.mongo.admissions import MongoAdmissions, find_duplicates
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.job_reader import MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
@@ -36,7 +36,7 @@ DETAILS: dict[str, Any] = {
     "request_id": "R",
     "fingerprint": "f",
     "dedup_until": NOW,
-    "not_after_asked": True,
+    "has_own_expire_time": True,
     "priority": Priority.URGENT,
 }
 NO_MAJORITY = {"code": 64, "errmsg": "waiting for replication timed out"}
@@ -46,13 +46,13 @@ async def admit(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
     return await MongoAdmissions(mongo=mongo).admit(jobs, within=timedelta(seconds=5))
 
 
-def numbered(count: int, *, start: int = 0) -> list[Job]:
-    """Make *count* calls of one caller who is not patient: the same wish, a job id each."""
+def some_jobs(count: int, *, start: int = 0) -> list[Job]:
+    """Make *count* jobs with different ids from the same request, sent by an impatient caller."""
     return [a_job(id=f"job-{number}") for number in range(start, start + count)]
 
 
-async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row]) -> None:
-    job = a_job(due_at=NOW + DAY, due=NOW + DAY)
+async def test_a_new_job_is_stored_with_all_its_fields(mongo: Mongo, jobs: Collection[Row]) -> None:
+    job = a_job(schedule_time=NOW + DAY, due_time=NOW + DAY)
 
     assert await admit(mongo, job) == [an_admitted(job)]
 
@@ -82,24 +82,24 @@ async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row])
     ]
 
 
-async def test_every_field_of_a_job_comes_back(jobs: Collection[Row]) -> None:
-    history = (an_attempt(), an_attempt(code=None, enhanced="4.2.2"))
+async def test_every_field_of_a_job_is_read_back(jobs: Collection[Row]) -> None:
+    history = (an_attempt(), an_attempt(code=None, enhanced_code="4.2.2"))
     job = a_claimed_job(
-        attempts=history, attempt=2, takebacks=3, reason="busy", template="other", **DETAILS
+        attempts=history, attempt=2, lease_expirations=3, reason="busy", template="other", **DETAILS
     )
     jobs.insert_one(encode(job))
 
-    assert await MongoJobs().get("job-1") == job
-    assert await MongoJobs().get("job-2") is None
+    assert await MongoJobReader().get("job-1") == job
+    assert await MongoJobReader().get("job-2") is None
 
 
-def test_a_job_written_before_there_was_a_limit_may_be_sent_for_a_day() -> None:
-    document = encode(a_job(due_at=NOW + 2 * DAY))
+def test_a_job_stored_without_an_expire_time_may_be_sent_for_a_day() -> None:
+    document = encode(a_job(schedule_time=NOW + 2 * DAY))
     del document["not_after"]
 
     read = [decode(document), decode(document | {"not_after": None})]
 
-    assert [job.not_after for job in read] == [NOW + 3 * DAY] * 2
+    assert [job.expire_time for job in read] == [NOW + 3 * DAY] * 2
 
 
 async def test_a_group_is_one_write_confirmed_by_a_majority_and_its_journals(
@@ -119,8 +119,10 @@ async def test_a_group_is_one_write_confirmed_by_a_majority_and_its_journals(
     assert write["ninserted"] == 20
 
 
-async def test_the_same_wish_again_is_the_first_job(mongo: Mongo, jobs: Collection[Row]) -> None:
-    first, again = numbered(2)
+async def test_a_repeated_request_returns_the_first_job(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    first, again = some_jobs(2)
     await admit(mongo, first)
     [before] = jobs.find()
 
@@ -130,7 +132,7 @@ async def test_the_same_wish_again_is_the_first_job(mongo: Mongo, jobs: Collecti
     assert list(jobs.find()) == [before]
 
 
-async def test_in_one_group_old_wishes_and_new_ones_each_get_their_own_answer(
+async def test_new_and_repeated_requests_in_a_group_each_get_their_answer(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, a_job(id="old", dedup_key="old key"))
@@ -152,11 +154,11 @@ async def test_in_one_group_old_wishes_and_new_ones_each_get_their_own_answer(
     assert {row["_id"] for row in jobs.find()} == {"old", "a", "d"}
 
 
-async def test_200_callers_with_one_wish_at_two_replicas_get_one_job(
+async def test_200_callers_with_the_same_request_at_two_replicas_get_one_job(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    wishes = numbered(200)
-    calls = [admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes)]
+    repeated = some_jobs(200)
+    calls = [admit((mongo, another_mongo)[n % 2], job) for n, job in enumerate(repeated)]
 
     answers = [each for [each] in await asyncio.gather(*calls) if isinstance(each, AdmissionResult)]
 
@@ -167,10 +169,10 @@ async def test_200_callers_with_one_wish_at_two_replicas_get_one_job(
     assert [answer.is_new for answer in answers].count(True) == 1
 
 
-async def test_a_caller_who_writes_the_same_job_again_is_still_the_one_who_made_it(
+async def test_storing_the_same_job_again_is_not_a_duplicate(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    """That is what the group commit does when nobody confirmed the first write."""
+    """The group commit does this when the first write was not confirmed."""
     await admit(mongo, a_job())
 
     answers = await admit(mongo, a_job())
@@ -182,10 +184,10 @@ async def test_a_caller_who_writes_the_same_job_again_is_still_the_one_who_made_
 @pytest.mark.parametrize(
     "state", [State.FAILED, State.CANCELLED, State.EXPIRED, State.SUPPRESSED], ids=str
 )
-async def test_a_wish_that_came_to_nothing_may_be_asked_for_again(
+async def test_a_request_may_be_repeated_after_its_job_failed(
     mongo: Mongo, jobs: Collection[Row], state: State
 ) -> None:
-    await ended(mongo, jobs, replace(a_claimed_job(version=2), state=state, dedup_key=None))
+    await conclude(mongo, jobs, replace(a_claimed_job(version=2), state=state, dedup_key=None))
 
     assert await admit(mongo, a_job(id="job-2")) == [an_admitted(a_job(id="job-2"))]
 
@@ -195,8 +197,8 @@ async def test_a_wish_that_came_to_nothing_may_be_asked_for_again(
     }
 
 
-async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collection[Row]) -> None:
-    await ended(mongo, jobs, a_claimed_job().sent(an_attempt()))
+async def test_a_sent_mail_is_not_sent_again(mongo: Mongo, jobs: Collection[Row]) -> None:
+    await conclude(mongo, jobs, a_claimed_job().sent(an_attempt()))
 
     assert await admit(mongo, a_job(id="job-2")) == [
         an_admitted(a_job(state=State.SENT), is_new=False)
@@ -205,46 +207,50 @@ async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collec
     assert [row["_id"] for row in jobs.find()] == ["job-1"]
 
 
-async def ended(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
+async def conclude(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
     jobs.insert_one(encode(a_claimed_job()))
     outcomes = MongoOutcomes(mongo=mongo, retention=36500 * DAY)
     assert not await outcomes.conclude([Conclusion(claim="claim-1", job=job)])
 
 
-async def test_a_key_let_go_between_the_write_and_the_look_is_taken(
+async def test_a_key_released_between_the_write_and_the_lookup_is_taken(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    class JustTooLate(MongoAdmissions):
-        """Its rival fails in that very moment, and lets the key go."""
+    class KeyReleasedMeanwhile(MongoAdmissions):
+        """Its rival fails at that moment and releases the key."""
 
-        async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
+        async def _resolve_duplicates(
+            self, duplicates: Sequence[Job]
+        ) -> dict[str, AdmissionAnswer]:
             jobs.update_one({"_id": "rival"}, {"$unset": {"dedup_key": ""}})
-            return await super()._answers(clashing)
+            return await super()._resolve_duplicates(duplicates)
 
     jobs.insert_one(encode(a_job(id="rival")))
 
-    answers = await JustTooLate(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
+    answers = await KeyReleasedMeanwhile(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
 
     assert answers == [an_admitted()]
     assert {row["_id"] for row in jobs.find()} == {"rival", "job-1"}
 
 
-async def test_a_key_whose_holder_no_majority_has_yet_is_nobodys_success(mongo: Mongo) -> None:
-    class NobodySeen(MongoAdmissions):
-        async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
-            assert clashing
+async def test_a_key_whose_holder_has_no_majority_yet_is_unavailable(mongo: Mongo) -> None:
+    class NoHolderFound(MongoAdmissions):
+        async def _resolve_duplicates(
+            self, duplicates: Sequence[Job]
+        ) -> dict[str, AdmissionAnswer]:
+            assert duplicates
             return {}
 
     await admit(mongo, a_job(id="rival"))
 
     with pytest.raises(StoreUnavailable):
-        await NobodySeen(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
+        await NoHolderFound(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
 
 
 def test_taken_keys_are_duplicates() -> None:
     error = BulkWriteError({"writeErrors": [TAKEN, {**TAKEN, "index": 4}]})
 
-    assert duplicates(error) == [1, 4]
+    assert find_duplicates(error) == [1, 4]
 
 
 @pytest.mark.parametrize(
@@ -256,24 +262,24 @@ def test_taken_keys_are_duplicates() -> None:
     ],
     ids=["taken, but no majority", "no majority", "another error"],
 )
-def test_a_taken_key_beside_any_other_error_is_nobodys_success(details: Row) -> None:
+def test_a_taken_key_beside_another_error_is_not_a_duplicate(details: Row) -> None:
     error = BulkWriteError(details)
 
     with pytest.raises(BulkWriteError) as raised:
-        duplicates(error)
+        find_duplicates(error)
 
     assert raised.value is error
 
 
-async def test_what_a_majority_did_not_confirm_is_found_when_the_caller_calls_again(
+async def test_an_unconfirmed_job_is_found_by_the_next_call(
     tmp_path: Path,
 ) -> None:
     options = MongodOptions(parameters={"enableTestCommands": "1"})
     async with own_mongod(tmp_path, options) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
         with MongoClient[Row](server.uri) as driver:
-            without_a_majority(driver, times=2)
-            first, second, third = numbered(3)
+            withhold_confirmation(driver, times=2)
+            first, second, third = some_jobs(3)
 
             with pytest.raises(StoreUnavailable):
                 await admit(mongo, first)
@@ -286,8 +292,8 @@ async def test_what_a_majority_did_not_confirm_is_found_when_the_caller_calls_ag
     assert [row["_id"] for row in rows] == [first.id]
 
 
-def without_a_majority(driver: MongoClient[Row], *, times: int) -> None:
-    """Let the next inserts be carried out but not confirmed, as when the majority is away."""
+def withhold_confirmation(driver: MongoClient[Row], *, times: int) -> None:
+    """Make the next inserts succeed without a confirmation, as if the majority were away."""
     driver.admin.command(
         {
             "configureFailPoint": "failCommand",
@@ -297,12 +303,10 @@ def without_a_majority(driver: MongoClient[Row], *, times: int) -> None:
     )
 
 
-async def test_a_time_between_two_milliseconds_is_stored_as_the_earlier_one(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
+async def test_times_are_truncated_to_milliseconds(mongo: Mongo, jobs: Collection[Row]) -> None:
     created = datetime(2026, 7, 1, 12, 0, 0, 123_456, UTC)
 
-    await admit(mongo, a_job(created=created))
+    await admit(mongo, a_job(create_time=created))
 
     [row] = jobs.find()
     assert row["created"] == datetime(2026, 7, 1, 12, 0, 0, 123_000, UTC)

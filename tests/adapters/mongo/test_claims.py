@@ -1,4 +1,4 @@
-"""Who may send a job now; oracle: what the driver finds, and the server's clock."""
+"""Claims. Oracle: what the driver finds, and the server's clock."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from gcsched.adapters.mongo.claims import MongoClaims, is_due
+from gcsched.adapters.mongo.claims import MongoClaims, filter_due
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import CLAIMABLE, Job, Priority, State
@@ -35,12 +35,12 @@ def server_now(jobs: Collection[Row]) -> Callable[[], datetime]:
     return lambda: jobs.database.command("hello")["localTime"].replace(tzinfo=UTC)
 
 
-def numbered(number: int, **others: Any) -> Job:
+def a_numbered_job(number: int, **others: Any) -> Job:
     names = {"id": f"job-{number}", "dedup_key": f"key-{number}"}
-    return a_job(**{**names, "due": PAST + timedelta(seconds=number), **others})
+    return a_job(**{**names, "due_time": PAST + timedelta(seconds=number), **others})
 
 
-def rows(jobs: Collection[Row]) -> dict[str, Row]:
+def rows_by_id(jobs: Collection[Row]) -> dict[str, Row]:
     return {row["_id"]: row for row in jobs.find()}
 
 
@@ -48,7 +48,7 @@ def rows(jobs: Collection[Row]) -> dict[str, Row]:
 async def test_only_waiting_jobs_are_claimed(
     claims: MongoClaims, jobs: Collection[Row], state: State
 ) -> None:
-    jobs.insert_one(encode(a_job(state=state, due=PAST)))
+    jobs.insert_one(encode(a_job(state=state, due_time=PAST)))
     [before] = jobs.find()
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
@@ -58,46 +58,52 @@ async def test_only_waiting_jobs_are_claimed(
         assert [job.id for job in batch.jobs] == ["job-1"]
         assert (row["state"], row["claim"], row["version"]) == ("SENDING", "token", 1)
     else:
-        assert (batch.jobs, batch.saw) == ((), 0)
+        assert (batch.jobs, batch.due_count) == ((), 0)
         assert row == before
 
 
-async def test_what_is_not_due_by_the_servers_clock_is_not_claimed_however_fast_ours_is(
+async def test_a_job_is_due_by_the_servers_clock_even_if_ours_is_fast(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     in_a_minute = server_now() + timedelta(minutes=1)
-    jobs.insert_many([encode(numbered(1)), encode(numbered(2, due=in_a_minute))])
+    jobs.insert_many([encode(a_numbered_job(1)), encode(a_numbered_job(2, due_time=in_a_minute))])
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
     assert [job.id for job in batch.jobs] == ["job-1"]
-    assert batch.saw == 2
-    assert rows(jobs)["job-2"] == encode(numbered(2, due=rows(jobs)["job-2"]["due"]))
+    assert batch.due_count == 2
+    assert rows_by_id(jobs)["job-2"] == encode(
+        a_numbered_job(2, due_time=rows_by_id(jobs)["job-2"]["due"])
+    )
 
 
-async def test_a_claim_that_reaches_the_server_after_its_owner_gave_it_up_takes_nothing(
+async def test_a_claim_that_reaches_the_server_too_late_takes_nothing(
     jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
-    jobs.insert_one(encode(numbered(1)))
+    jobs.insert_one(encode(a_numbered_job(1)))
     now = server_now()
 
-    assert jobs.count_documents(is_due(since=now - timedelta(seconds=11))) == 0
-    assert jobs.count_documents(is_due(since=now - timedelta(seconds=5))) == 1
+    assert jobs.count_documents(filter_due(since=now - timedelta(seconds=11))) == 0
+    assert jobs.count_documents(filter_due(since=now - timedelta(seconds=5))) == 1
 
 
-async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_begun(
+async def test_release_undoes_a_claim_whose_reply_was_lost_except_begun_jobs(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     tried = (an_attempt(),)
     jobs.insert_many(
-        [encode(numbered(1)), encode(numbered(2, attempts=tried)), encode(numbered(3))]
+        [
+            encode(a_numbered_job(1)),
+            encode(a_numbered_job(2, attempts=tried)),
+            encode(a_numbered_job(3)),
+        ]
     )
-    await claims.claim("unheard", 3, now=FAR_AHEAD)
-    await claims.begin("unheard", ["job-3"], date=DATE)
+    await claims.claim("lost reply", 3, now=FAR_AHEAD)
+    await claims.begin("lost reply", ["job-3"], date=DATE)
 
-    await claims.release(["unheard", "never executed"])
+    await claims.release(["lost reply", "never executed"])
 
-    after = rows(jobs)
+    after = rows_by_id(jobs)
     assert {job: row["state"] for job, row in after.items()} == {
         "job-1": "SCHEDULED",
         "job-2": "RETRYING",
@@ -107,21 +113,19 @@ async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_
     assert [row["takebacks"] for row in after.values()] == [0, 0, 0]
 
 
-async def test_a_slow_clock_here_sees_nothing_yet(
-    claims: MongoClaims, jobs: Collection[Row]
-) -> None:
-    jobs.insert_one(encode(numbered(1)))
+async def test_a_slow_clock_claims_nothing_yet(claims: MongoClaims, jobs: Collection[Row]) -> None:
+    jobs.insert_one(encode(a_numbered_job(1)))
 
     batch = await claims.claim("token", 10, now=PAST)
 
-    assert (batch.jobs, batch.saw) == ((), 0)
-    assert rows(jobs) == {"job-1": encode(numbered(1))}
+    assert (batch.jobs, batch.due_count) == ((), 0)
+    assert rows_by_id(jobs) == {"job-1": encode(a_numbered_job(1))}
 
 
-async def test_what_is_claimed_is_told_as_it_is_stored_the_longest_due_first(
+async def test_claimed_jobs_are_returned_as_stored_the_longest_due_first(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many([encode(numbered(number, version=number)) for number in (3, 1, 2)])
+    jobs.insert_many([encode(a_numbered_job(number, version=number)) for number in (3, 1, 2)])
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
@@ -129,47 +133,50 @@ async def test_what_is_claimed_is_told_as_it_is_stored_the_longest_due_first(
     assert [job.id for job in batch.jobs] == ["job-1", "job-2", "job-3"]
     assert [job.version for job in batch.jobs] == [2, 3, 4]
     assert {(job.state, job.claim) for job in batch.jobs} == {(State.SENDING, "token")}
-    assert [job.since for job in batch.jobs] == [rows(jobs)[job.id]["since"] for job in batch.jobs]
+    assert [job.state_time for job in batch.jobs] == [
+        rows_by_id(jobs)[job.id]["since"] for job in batch.jobs
+    ]
 
 
-async def test_what_a_newer_version_of_us_wrote_beside_disturbs_nobody(
+async def test_unknown_fields_of_a_newer_version_are_kept(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    """Two versions run side by side while an update is rolled out."""
-    row = encode(numbered(1, attempts=(an_attempt(),)))
-    row["attempts"][0]["of_tomorrow"] = row["of_tomorrow"] = "?"
+    """Two versions run beside each other while an update is rolled out."""
+    row = encode(a_numbered_job(1, attempts=(an_attempt(),)))
+    row["attempts"][0]["new_field"] = row["new_field"] = "?"
     jobs.insert_one(row)
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
     assert batch.jobs[0].attempts == (an_attempt(),)
-    assert rows(jobs)["job-1"]["of_tomorrow"] == "?"
+    assert rows_by_id(jobs)["job-1"]["new_field"] == "?"
 
 
-async def test_no_more_is_claimed_than_was_asked_for(
+async def test_a_claim_takes_no_more_than_requested(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many([encode(numbered(number)) for number in range(40)])
+    jobs.insert_many([encode(a_numbered_job(number)) for number in range(40)])
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
     assert len(batch.jobs) == 10
-    assert batch.saw == 30  # a look at three times as many, so that replicas want different ones
+    # A claim reads three times as many, so that replicas choose different ones.
+    assert batch.due_count == 30
     assert {job.id for job in batch.jobs} == {row["_id"] for row in jobs.find({"claim": "token"})}
     assert {job.id for job in batch.jobs} <= {f"job-{number}" for number in range(30)}
 
 
-async def test_two_claimers_never_share_a_job(
+async def test_concurrent_claims_never_share_a_job(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many([encode(numbered(number)) for number in range(300)])
+    jobs.insert_many([encode(a_numbered_job(number)) for number in range(300)])
     taken: list[str] = []
 
     async def take_all(here: Mongo, name: str) -> None:
-        for turn in range(1000):
-            batch = await MongoClaims(mongo=here).claim(f"{name}-{turn}", 20, now=FAR_AHEAD)
+        for number in range(1000):
+            batch = await MongoClaims(mongo=here).claim(f"{name}-{number}", 20, now=FAR_AHEAD)
             taken.extend(job.id for job in batch.jobs)
-            if batch.saw == 0:
+            if batch.due_count == 0:
                 return
 
     await asyncio.gather(take_all(mongo, "a"), take_all(another_mongo, "b"), take_all(mongo, "c"))
@@ -179,81 +186,83 @@ async def test_two_claimers_never_share_a_job(
 
 
 @pytest.mark.parametrize("now", [PAST + timedelta(days=1), FAR_AHEAD], ids=["slow", "fast"])
-async def test_the_lease_is_the_servers_whatever_our_clock_says(
+async def test_a_lease_is_set_by_the_servers_clock(
     claims: MongoClaims,
     jobs: Collection[Row],
     server_now: Callable[[], datetime],
     now: datetime,
 ) -> None:
-    jobs.insert_one(encode(numbered(1)))
+    jobs.insert_one(encode(a_numbered_job(1)))
     before = server_now()
 
     batch = await claims.claim("token", 10, now=now)
 
     after = server_now()
-    lease = rows(jobs)["job-1"]["lease"]
+    lease = rows_by_id(jobs)["job-1"]["lease"]
     assert before + LEASE <= lease <= after + LEASE
-    left_by_ours = timedelta(seconds=batch.until - time.monotonic())
-    assert left_by_ours <= lease - after + TICK, "a process must not trust in more than it has"
-    assert left_by_ours > LEASE - timedelta(seconds=5)
+    left_by_our_clock = timedelta(seconds=batch.lease_end - time.monotonic())
+    assert left_by_our_clock <= lease - after + TICK, (
+        "a process must not count on a longer lease than it has"
+    )
+    assert left_by_our_clock > LEASE - timedelta(seconds=5)
 
 
-def held(number: int, token: str = "ours", **others: Any) -> Row:
-    job = numbered(number, **{"state": State.SENDING, "claim": token, "version": 1, **others})
+def a_claimed_row(number: int, token: str = "ours", **others: Any) -> Row:
+    job = a_numbered_job(number, **{"state": State.SENDING, "claim": token, "version": 1, **others})
     return encode(job) | LEASED
 
 
-async def test_what_begins_is_marked_by_the_servers_clock_and_its_lease_is_renewed(
+async def test_begin_marks_jobs_by_the_servers_clock_and_renews_their_lease(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
-    jobs.insert_many([held(1), held(2)])
+    jobs.insert_many([a_claimed_row(1), a_claimed_row(2)])
     before = server_now()
 
     ours = await claims.begin("ours", ["job-1", "job-2"], date=DATE)
 
     after = server_now()
     assert set(ours) == {"job-1", "job-2"}
-    for row in rows(jobs).values():
+    for row in rows_by_id(jobs).values():
         assert row["date"] == DATE
         assert before <= row["begun"] <= after
         assert row["lease"] == row["begun"] + LEASE
         assert (row["version"], row["claim"], row["state"]) == (1, "ours", "SENDING")
 
 
-async def test_only_what_is_still_ours_may_begin(
+async def test_begin_marks_only_jobs_that_the_token_still_holds(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    taken_back = encode(numbered(3, state=State.RETRYING, version=2))
-    others = {"job-2": held(2, "theirs"), "job-3": taken_back, "job-4": held(4)}
-    jobs.insert_many([held(1), *others.values()])
+    taken_back = encode(a_numbered_job(3, state=State.RETRYING, version=2))
+    others = {"job-2": a_claimed_row(2, "theirs"), "job-3": taken_back, "job-4": a_claimed_row(4)}
+    jobs.insert_many([a_claimed_row(1), *others.values()])
 
     ours = await claims.begin("ours", ["job-1", "job-2", "job-3", "gone"], date=DATE)
 
     assert set(ours) == {"job-1"}
-    found = rows(jobs)
+    found = rows_by_id(jobs)
     assert "begun" in found.pop("job-1")
     assert found == others
 
 
-async def test_nothing_begins_after_a_take_back_and_a_new_claim(
+async def test_begin_fails_after_the_job_was_taken_back_and_claimed_again(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(held(1))
+    jobs.insert_one(a_claimed_row(1))
     jobs.update_one(
         {}, {"$set": {"state": "SCHEDULED", "version": 2}, "$unset": {"claim": "", "lease": ""}}
     )
     await claims.claim("newer", 1, now=FAR_AHEAD)
-    before = rows(jobs)
+    before = rows_by_id(jobs)
 
     assert set(await claims.begin("ours", ["job-1"], date=DATE)) == set()
 
-    assert rows(jobs) == before
+    assert rows_by_id(jobs) == before
 
 
-async def test_of_two_that_begin_and_take_one_job_at_once_only_the_holder_begins(
+async def test_of_several_tokens_only_the_holder_begins(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(held(1))
+    jobs.insert_one(a_claimed_row(1))
 
     begun = await asyncio.gather(
         *[claims.begin(t, ["job-1"], date=DATE) for t in ("theirs", "ours", "no")]
@@ -262,79 +271,81 @@ async def test_of_two_that_begin_and_take_one_job_at_once_only_the_holder_begins
     assert [set(ids) for ids in begun] == [set(), {"job-1"}, set()]
 
 
-async def test_renewing_extends_only_what_these_tokens_hold(
+async def test_renew_extends_only_the_leases_of_its_tokens(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     others = {
-        "job-3": held(3, "theirs"),
-        "job-4": encode(numbered(4)),
-        "job-5": encode(numbered(5, state=State.UNCERTAIN)),
+        "job-3": a_claimed_row(3, "theirs"),
+        "job-4": encode(a_numbered_job(4)),
+        "job-5": encode(a_numbered_job(5, state=State.UNCERTAIN)),
     }
-    jobs.insert_many([held(1, "ours"), held(2, "ours too") | {"begun": PAST}, *others.values()])
+    jobs.insert_many(
+        [a_claimed_row(1, "ours"), a_claimed_row(2, "ours too") | {"begun": PAST}, *others.values()]
+    )
     before = server_now()
 
     await claims.renew(["ours", "ours too"])
 
-    found = rows(jobs)
-    for number, mine in ((1, "ours"), (2, "ours too")):
+    found = rows_by_id(jobs)
+    for number, token in ((1, "ours"), (2, "ours too")):
         row = found.pop(f"job-{number}")
         assert before + LEASE <= row.pop("lease") <= server_now() + LEASE
-        assert row.items() <= (held(number, mine) | {"begun": PAST}).items()
+        assert row.items() <= (a_claimed_row(number, token) | {"begun": PAST}).items()
     assert found == others
 
 
 @pytest.mark.parametrize("state", list(State), ids=str)
-async def test_next_due_knows_whether_something_due_waits(
+async def test_has_due_jobs_reports_whether_a_due_job_waits(
     claims: MongoClaims, jobs: Collection[Row], state: State
 ) -> None:
-    jobs.insert_one(encode(a_claimed_job(state=state, due=PAST)))
+    jobs.insert_one(encode(a_claimed_job(state=state, due_time=PAST)))
 
     waits = state in {State.SCHEDULED, State.RETRYING}
-    assert await claims.next_due(now=PAST) is waits
-    assert await claims.next_due(now=PAST - timedelta(seconds=1)) is False
+    assert await claims.has_due_jobs(now=PAST) is waits
+    assert await claims.has_due_jobs(now=PAST - timedelta(seconds=1)) is False
 
 
-async def test_a_job_that_nobody_can_read_does_not_stop_the_others(
+async def test_an_unreadable_job_does_not_stop_a_claim(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one({**encode(numbered(1)), "attempts": [{"written_by": "who knows"}]})
-    jobs.insert_one(encode(numbered(2)))
+    jobs.insert_one({**encode(a_numbered_job(1)), "attempts": [{"written_by": "another program"}]})
+    jobs.insert_one(encode(a_numbered_job(2)))
 
     batch = await claims.claim("token", 5, now=FAR_AHEAD)
 
     assert [job.id for job in batch.jobs] == ["job-2"]
 
 
-def urgent(number: int, **others: Any) -> Job:
-    return numbered(number, priority=Priority.URGENT, **others)
+def an_urgent_job(number: int, **others: Any) -> Job:
+    return a_numbered_job(number, priority=Priority.URGENT, **others)
 
 
-async def test_what_is_urgent_is_claimed_before_what_has_been_due_for_longer(
+async def test_urgent_jobs_are_claimed_before_jobs_that_were_due_earlier(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many(encode(numbered(number)) for number in range(30))
-    jobs.insert_many(encode(urgent(number)) for number in range(30, 33))
+    jobs.insert_many(encode(a_numbered_job(number)) for number in range(30))
+    jobs.insert_many(encode(an_urgent_job(number)) for number in range(30, 33))
 
     first = await claims.claim("first", 2, now=FAR_AHEAD)
     second = await claims.claim("second", 5, now=FAR_AHEAD)
 
-    asked = {"job-30", "job-31", "job-32"}
+    urgent = {"job-30", "job-31", "job-32"}
     taken = [{job.id for job in batch.jobs} for batch in (first, second)]
-    assert taken[0] < asked
-    assert asked - taken[0] < taken[1]
+    assert taken[0] < urgent
+    assert urgent - taken[0] < taken[1]
     assert [len(each) for each in taken] == [2, 5]
-    assert second.saw > 5
+    assert second.due_count > 5
 
 
-async def test_only_what_is_urgent_is_claimed_where_there_is_room_for_nothing_else(
+async def test_an_urgent_only_claim_takes_urgent_jobs_only(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many(encode(numbered(number)) for number in range(5))
-    jobs.insert_one(encode(urgent(5, state=State.RETRYING)))
-    jobs.insert_one(encode(urgent(6, due=FAR_AHEAD)))
-    jobs.insert_one(encode(urgent(7, state=State.SENT)))
+    jobs.insert_many(encode(a_numbered_job(number)) for number in range(5))
+    jobs.insert_one(encode(an_urgent_job(5, state=State.RETRYING)))
+    jobs.insert_one(encode(an_urgent_job(6, due_time=FAR_AHEAD)))
+    jobs.insert_one(encode(an_urgent_job(7, state=State.SENT)))
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD - timedelta(days=1), urgent_only=True)
 
     assert [job.id for job in batch.jobs] == ["job-5"]
-    assert batch.saw == 1
+    assert batch.due_count == 1

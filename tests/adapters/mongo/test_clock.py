@@ -1,4 +1,4 @@
-"""One clock for every replica: the server's. Here it is the test machine's as well."""
+"""The clock of all replicas is the server's, which here is the test machine's as well."""
 
 import time
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("time_zone")
-async def test_in_every_time_zone_a_right_clock_is_left_alone(mongo: Mongo) -> None:
+async def test_a_correct_clock_is_not_corrected_in_any_time_zone(mongo: Mongo) -> None:
     clock = ServerClock(mongo=mongo, local=LocalClock())
 
     difference = await clock.measure()
@@ -48,7 +48,7 @@ async def test_in_every_time_zone_a_right_clock_is_left_alone(mongo: Mongo) -> N
 
 
 @pytest.mark.parametrize("hours", [-1, 1], ids=["slow", "fast"])
-async def test_a_wrong_clock_is_put_right_and_told_once(mongo: Mongo, hours: int) -> None:
+async def test_a_wrong_clock_is_corrected_and_logged_once(mongo: Mongo, hours: int) -> None:
     clock = ServerClock(mongo=mongo, local=LocalClock(timedelta(hours=hours)))
 
     with capture_logs() as logs:
@@ -60,7 +60,7 @@ async def test_a_wrong_clock_is_put_right_and_told_once(mongo: Mongo, hours: int
     assert abs(logs[0]["seconds"] + hours * 3600) < 0.05
 
 
-async def test_a_difference_nobody_notices_is_no_difference(mongo: Mongo) -> None:
+async def test_a_small_difference_is_not_corrected(mongo: Mongo) -> None:
     clock = ServerClock(mongo=mongo, local=LocalClock(timedelta(milliseconds=40)))
 
     difference = await clock.measure()
@@ -69,7 +69,7 @@ async def test_a_difference_nobody_notices_is_no_difference(mongo: Mongo) -> Non
     assert clock.offset == NOTHING
 
 
-async def test_a_clock_that_somebody_set_right_is_trusted_again(mongo: Mongo) -> None:
+async def test_a_clock_that_was_set_right_is_trusted_again(mongo: Mongo) -> None:
     local = LocalClock(timedelta(hours=1))
     clock = ServerClock(mongo=mongo, local=local)
     await clock.measure()
@@ -80,10 +80,10 @@ async def test_a_clock_that_somebody_set_right_is_trusted_again(mongo: Mongo) ->
     assert clock.offset == NOTHING
 
 
-async def test_it_is_measured_again_and_again(
+async def test_the_difference_is_measured_periodically(
     mongo: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.mongo.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.mongo.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     local = LocalClock()
     clock = ServerClock(mongo=mongo, local=local)
 
@@ -98,7 +98,7 @@ def is_corrected(clock: ServerClock, error: timedelta) -> bool:
     return abs(clock.offset + error) < A_MOMENT
 
 
-async def test_a_clock_that_is_set_while_we_run_is_noticed_within_seconds(mongo: Mongo) -> None:
+async def test_a_clock_that_is_set_is_noticed_within_seconds(mongo: Mongo) -> None:
     local = LocalClock()
     clock = ServerClock(mongo=mongo, local=local)
     await clock.measure()
@@ -109,7 +109,7 @@ async def test_a_clock_that_is_set_while_we_run_is_noticed_within_seconds(mongo:
             await until(partial(is_corrected, clock, error), within=3)
 
 
-async def test_a_clock_that_is_set_changes_nothing_before_it_is_measured(mongo: Mongo) -> None:
+async def test_setting_the_clock_changes_nothing_before_the_next_measurement(mongo: Mongo) -> None:
     local = LocalClock()
     clock = ServerClock(mongo=mongo, local=local)
     await clock.measure()
@@ -122,10 +122,10 @@ async def test_a_clock_that_is_set_changes_nothing_before_it_is_measured(mongo: 
     assert abs(clock() - datetime.now(UTC)) < A_MOMENT
 
 
-async def test_with_the_store_away_it_goes_on_as_it_was(
+async def test_without_the_store_the_last_offset_stays(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.mongo.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.mongo.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     away = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=50"
     local = LocalClock()
     async with open_mongo(away) as mongo:

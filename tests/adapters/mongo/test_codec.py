@@ -1,4 +1,4 @@
-"""What is accepted can be read again; oracle: the job that was written, and the driver's BSON."""
+"""The codec of jobs. Oracle: the job that was stored, and the driver's BSON."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ ADDRESSES = TEXTS.map(lambda local: f"{local}@example.org")
 @given(TEXTS, ADDRESSES, ADDRESSES, TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=3))
 @example("E1", "a\ufffd@example.org", "a\uffff@example.org", "x", {})
 @example("E1", "a\uffff@example.org", "", "x", {})
-def test_what_is_accepted_can_be_read_again(
+def test_accepted_jobs_can_be_decoded(
     empid: str, email: str, reply_to: str, text: str, labels: dict[str, str]
 ) -> None:
     factory = a_job_factory()
@@ -38,19 +38,23 @@ def test_what_is_accepted_can_be_read_again(
         {"labels": labels},
         {"request_id": text},
     )
-    # Each alone as well: one that is refused must not hide the others.
+    # Each field alone: a refused one must not hide the others.
     for fields in (*({name: value} for name, value in good.items()), *others):
         with suppress(InvalidRequest):
-            job = factory(a_request(**fields), now=NOW)
+            job = factory.create(a_request(**fields), now=NOW)
             assert decode(encode(job)) == job
 
 
-async def test_octets_that_are_no_text_are_told_from_a_replacement_character(
+async def test_invalid_utf8_is_distinguished_from_a_replacement_character(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    """An older version accepted U+FFFD in an address: such a job is sent."""
-    accepted = encode(a_job(id="accepted", dedup_key="1", due=PAST, email="a\ufffd@example.org"))
-    octets = bson.encode(encode(a_job(id="lost", dedup_key="2", due=PAST, email="abc@example.org")))
+    """An older version accepted U+FFFD in an address, so such a job is sent."""
+    accepted = encode(
+        a_job(id="accepted", dedup_key="1", due_time=PAST, email="a\ufffd@example.org")
+    )
+    octets = bson.encode(
+        encode(a_job(id="lost", dedup_key="2", due_time=PAST, email="abc@example.org"))
+    )
     jobs.insert_one(accepted)
     lost: Any = RawBSONDocument(octets.replace(b"abc@", b"a\xff\xfe@"))
     jobs.insert_one(lost)
@@ -62,6 +66,6 @@ async def test_octets_that_are_no_text_are_told_from_a_replacement_character(
 
 
 @pytest.mark.parametrize("name", ["email", "reply_to"])
-def test_an_address_with_lost_octets_is_told_by_its_field(name: str) -> None:
-    with pytest.raises(TypeError, match=f"its field {name} holds octets that are no UTF-8"):
+def test_an_address_with_lost_octets_is_reported_by_its_field(name: str) -> None:
+    with pytest.raises(TypeError, match=f"its field {name} holds octets that are not UTF-8"):
         decode(encode(a_job()) | {name: "a\uffff@example.org"})

@@ -1,4 +1,4 @@
-"""The connection to MongoDB: every wait has an end, and every failure is one of ours."""
+"""The connection to MongoDB: every wait is limited, and every failure is a GcschedError."""
 
 import asyncio
 import ssl
@@ -58,38 +58,38 @@ USES: dict[str, Use] = {
     "claim": lambda mongo: MongoClaims(mongo=mongo).claim("token", 1, now=NOW),
     "begin": lambda mongo: MongoClaims(mongo=mongo).begin("token", ["job-1"], date=NOW),
     "renew": lambda mongo: MongoClaims(mongo=mongo).renew(["token"]),
-    "next_due": lambda mongo: MongoClaims(mongo=mongo).next_due(now=NOW),
+    "has_due_jobs": lambda mongo: MongoClaims(mongo=mongo).has_due_jobs(now=NOW),
     "conclude": lambda mongo: outcomes(mongo).conclude([a_conclusion()]),
-    "seconds_due": lambda mongo: recovery(mongo).seconds_due(NOW, NOW + SECOND),
-    "orphans": lambda mongo: recovery(mongo).orphans(1),
-    "take_back": lambda mongo: recovery(mongo).take_back([(ORPHAN, a_conclusion())]),
-    "sweep_is_new": lambda mongo: MongoRuns(mongo=mongo).sweep_is_new(within=SECOND, now=NOW),
+    "find_due_seconds": lambda mongo: recovery(mongo).find_due_seconds(NOW, NOW + SECOND),
+    "find_orphans": lambda mongo: recovery(mongo).find_orphans(1),
+    "conclude_orphans": lambda mongo: recovery(mongo).conclude_orphans([(ORPHAN, a_conclusion())]),
+    "begin_sweep": lambda mongo: MongoRuns(mongo=mongo).begin_sweep(within=SECOND, now=NOW),
     "begin_daily": lambda mongo: MongoRuns(mongo=mongo).begin_daily(TODAY, now=NOW),
     "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(
         until=NOW, now=NOW, not_after=NOW, most=1
     ),
     "finish_daily": lambda mongo: MongoRuns(mongo=mongo).finish_daily(TODAY, 1, now=NOW),
-    "is_queued": lambda mongo: MongoRuns(mongo=mongo).is_queued(until=NOW),
-    "block": lambda mongo: MongoSuppressions(mongo=mongo).add([a_suppression()]),
-    "blocked": lambda mongo: MongoSuppressions(mongo=mongo).among(["ada@example.org"], now=NOW),
-    "recipients": lambda mongo: MongoRecipients(mongo=mongo).save([a_job()]),
+    "has_queued": lambda mongo: MongoRuns(mongo=mongo).has_queued(until=NOW),
+    "add": lambda mongo: MongoSuppressions(mongo=mongo).add([a_suppression()]),
+    "find_active": lambda mongo: MongoSuppressions(mongo=mongo).find_active(
+        ["ada@example.org"], now=NOW
+    ),
+    "save": lambda mongo: MongoRecipients(mongo=mongo).save([a_job()]),
 }
 
 
-async def test_a_store_that_nobody_answers_at_is_unavailable(unused_tcp_port: int) -> None:
+async def test_a_store_that_does_not_reply_is_unavailable(unused_tcp_port: int) -> None:
     uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=50"
 
     async with open_mongo(uri) as mongo:
         tries = [use(mongo) for use in USES.values()]
-        answers = await asyncio.gather(*tries, return_exceptions=True)
+        errors = await asyncio.gather(*tries, return_exceptions=True)
 
-    told = dict(zip(USES, answers, strict=True))
-    assert {name: type(answer) for name, answer in told.items()} == dict.fromkeys(
-        USES, StoreUnavailable
-    )
+    types = [type(error) for error in errors]
+    assert dict(zip(USES, types, strict=True)) == dict.fromkeys(USES, StoreUnavailable)
 
 
-async def test_without_a_word_about_time_in_the_uri_our_limits_hold() -> None:
+async def test_default_time_limits_apply() -> None:
     async with open_mongo("mongodb://127.0.0.1:1/") as mongo:
         options: Any = mongo.database.client.options
 
@@ -99,28 +99,26 @@ async def test_without_a_word_about_time_in_the_uri_our_limits_hold() -> None:
     assert options.pool_options.wait_queue_timeout == 5
 
 
-async def test_what_the_uri_says_about_time_wins(unused_tcp_port: int) -> None:
-    said = {"serverSelectionTimeoutMS": 70, "connectTimeoutMS": 80, "SOCKETTIMEOUTMS": 90}
-    uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?{urlencode(said)}&waitqueuetimeoutms=60"
+async def test_time_limits_in_the_uri_take_precedence(unused_tcp_port: int) -> None:
+    limits = {"serverSelectionTimeoutMS": 70, "connectTimeoutMS": 80, "SOCKETTIMEOUTMS": 90}
+    uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?{urlencode(limits)}&waitqueuetimeoutms=60"
 
     async with open_mongo(uri) as mongo:
         options: Any = mongo.database.client.options
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(StoreUnavailable):
             await mongo.ping()
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - start < 1
     assert options.server_selection_timeout == 0.07
     assert options.pool_options.connect_timeout == 0.08
     assert options.pool_options.socket_timeout == 0.09
     assert options.pool_options.wait_queue_timeout == 0.06
 
 
-@pytest.mark.parametrize(("said", "name"), [("", "gcsched"), ("?appName=mailer-2", "mailer-2")])
-async def test_mongodb_is_told_who_connects_and_an_operator_may_choose_the_name(
-    said: str, name: str
-) -> None:
-    async with open_mongo(f"mongodb://127.0.0.1:1/{said}") as mongo:
+@pytest.mark.parametrize(("query", "name"), [("", "gcsched"), ("?appName=mailer-2", "mailer-2")])
+async def test_the_app_name_is_gcsched_unless_the_uri_sets_it(query: str, name: str) -> None:
+    async with open_mongo(f"mongodb://127.0.0.1:1/{query}") as mongo:
         options: Any = mongo.database.client.options
 
     assert options.pool_options.appname == name
@@ -134,15 +132,15 @@ async def test_the_uri_names_the_database(path: str, name: str) -> None:
         assert mongo.database.name == name
 
 
-async def test_every_write_waits_for_a_majority_and_its_journals_whatever_the_uri_says() -> None:
+async def test_writes_wait_for_a_majority_and_its_journals_whatever_the_uri_sets() -> None:
     async with open_mongo("mongodb://127.0.0.1:1/?w=1&journal=false") as mongo:
         for collection in (mongo.jobs, mongo.recipients, mongo.runs):
             concern = collection.write_concern.document
             assert concern == {"w": "majority", "j": True, "wtimeout": 5000}
 
 
-async def test_what_was_just_written_is_read_from_the_primary_whatever_the_uri_says() -> None:
-    """A secondary may not know a claim yet: the job would lie there until its lease is over."""
+async def test_reads_go_to_the_primary_whatever_the_uri_sets() -> None:
+    """A secondary may not know a claim yet: its jobs would wait until the lease expires."""
     async with open_mongo("mongodb://127.0.0.1:1/?readPreference=secondaryPreferred") as mongo:
         for collection in (mongo.jobs, mongo.recipients, mongo.runs):
             assert collection.read_preference == ReadPreference.PRIMARY
@@ -150,17 +148,17 @@ async def test_what_was_just_written_is_read_from_the_primary_whatever_the_uri_s
 
 MALFORMED = {
     "a password with an @": "mongodb://ada:p@ss@db.example.org/gcsched",
-    "a port that is none": "mongodb://db.example.org:abc/gcsched",
+    "an invalid port": "mongodb://db.example.org:abc/gcsched",
     "no host": "mongodb:///gcsched",
     "another scheme": "postgres://db.example.org/gcsched",
     "options that contradict": "mongodb://a,b/gcsched?directConnection=true",
-    "a file that is not there": "mongodb://a/gcsched?tls=true&tlsCAFile=/not/there.pem",
+    "a missing file": "mongodb://a/gcsched?tls=true&tlsCAFile=/not/there.pem",
     "srv with a port": "mongodb+srv://db.example.org:27017/gcsched",
 }
 
 
 @pytest.mark.parametrize("uri", MALFORMED.values(), ids=MALFORMED)
-async def test_a_uri_that_cannot_be_used_is_told_in_a_sentence_without_its_password(
+async def test_a_malformed_uri_is_reported_without_its_password(
     uri: str,
 ) -> None:
     with pytest.raises(GcschedError) as raised:
@@ -171,29 +169,29 @@ async def test_a_uri_that_cannot_be_used_is_told_in_a_sentence_without_its_passw
     assert "p@ss" not in str(raised.value)
 
 
-async def reads_and_writes(uri: str) -> bool:
+async def can_read_and_write(uri: str) -> bool:
     async with open_mongo(uri) as mongo:
         await mongo.prepare()
         [answer] = await MongoAdmissions(mongo=mongo).admit([a_job()], within=5 * SECOND)
         return is_new(answer)
 
 
-async def test_a_user_with_a_password_gets_in_and_nobody_else(tmp_path: Path) -> None:
+async def test_only_a_user_with_the_password_can_connect(tmp_path: Path) -> None:
     login = Login(username="ada", password="p@ss/w:rd%")
 
     async with own_mongod(tmp_path, MongodOptions(login=login)) as server:
         assert "p%40ss%2Fw%3Ard%25" in server.uri
-        assert await reads_and_writes(server.uri)
+        assert await can_read_and_write(server.uri)
         for stranger in (server.uri.replace("p%40ss", "guess"), without_login(server.uri)):
             with pytest.raises(StoreUnavailable):
-                await reads_and_writes(stranger)
+                await can_read_and_write(stranger)
 
 
 def without_login(uri: str) -> str:
     return f"mongodb://{uri.partition('@')[2].replace('authSource=admin', 'appName=stranger')}"
 
 
-async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path) -> None:
+async def test_tls_is_used_and_the_certificate_is_checked(tmp_path: Path) -> None:
     authority, stranger = trustme.CA(), trustme.CA()
     tls = Tls(certificate=tmp_path / "server.pem", authority=tmp_path / "ca.pem")
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tls.certificate)
@@ -202,12 +200,12 @@ async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path) -> N
     stranger.cert_pem.write_to_path(other)
 
     async with own_mongod(tmp_path, MongodOptions(tls=tls)) as server:
-        assert await reads_and_writes(server.uri)
+        assert await can_read_and_write(server.uri)
         assert speaks_tls(server.port, tls.authority)
         in_a_hurry = f"{server.uri}&serverSelectionTimeoutMS=300"
         for wrong in (in_a_hurry.replace("ca.pem", "other.pem"), without_tls(in_a_hurry)):
             with pytest.raises(StoreUnavailable):
-                await reads_and_writes(wrong)
+                await can_read_and_write(wrong)
 
 
 def without_tls(uri: str) -> str:
@@ -227,13 +225,13 @@ def speaks_tls(port: int, authority: Path) -> bool:
 async def test_closing_ends_every_connection(mongo_uri: str, mongo_server: str) -> None:
     with MongoClient[dict[str, Any]](mongo_server) as driver:
 
-        def ours() -> int:
+        def count_connections() -> int:
             connections = {"$currentOp": {"idleConnections": True}}
             found = driver.admin.aggregate([connections, {"$match": {"appName": "gcsched"}}])
             return len(list(found))
 
         async with open_mongo(mongo_uri) as mongo:
             await mongo.ping()
-            assert ours() > 0
+            assert count_connections() > 0
 
-        await until(lambda: ours() == 0)
+        await until(lambda: count_connections() == 0)

@@ -1,4 +1,4 @@
-"""What MongoDB refuses is told by what it is, and never with a value, a login or a password."""
+"""Refusals of MongoDB: classified by their cause, and without a value, a login or a password."""
 
 from pathlib import Path
 
@@ -24,11 +24,11 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, problem_of
+from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, classify_error
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
-from gcsched.web.metric_definitions import admission_label
+from gcsched.web.metric_definitions import find_admission_label
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
@@ -86,30 +86,30 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("error", NOT_IN_TIME, ids=lambda error: f"{error!r:.60}")
-def test_what_the_next_try_may_cure_is_no_refusal(error: Exception) -> None:
-    assert problem_of(error) is None
+def test_an_error_that_the_next_try_may_cure_is_not_a_refusal(error: Exception) -> None:
+    assert classify_error(error) is None
 
 
 @pytest.mark.parametrize(("error", "problem"), REFUSED, ids=lambda each: f"{each!r:.60}")
-def test_each_refusal_is_told_by_what_it_is(error: Exception, problem: str) -> None:
-    assert problem_of(error) == problem
+def test_refusals_are_classified_by_their_cause(error: Exception, problem: str) -> None:
+    assert classify_error(error) == problem
 
 
-def test_each_has_a_sentence() -> None:
+def test_every_problem_has_a_sentence() -> None:
     assert set(SENTENCES) == set(Problem)
 
 
-def test_a_refusal_is_told_for_half_a_minute_and_logged_once_a_minute() -> None:
+def test_a_refusal_is_reported_for_30_seconds_and_logged_once_a_minute() -> None:
     times = iter((0.0, 5.0, 61.0, 61.0, 100.0))
     refusals = Refusals(clock=lambda: next(times))
     error = StoreRefused("claiming due jobs", "permission", "the user may not")
 
     with capture_logs() as logs:
         for _ in range(3):
-            refusals.note(error, "claiming due jobs", OperationFailure("find x@example.org", 13))
+            refusals.record(error, "claiming due jobs", OperationFailure("find x@example.org", 13))
 
-    assert refusals.trouble == "refuses: the user may not"
-    assert refusals.trouble is None
+    assert refusals.problem == "refuses: the user may not"
+    assert refusals.problem is None
     assert [(each["statement"], each["code"]) for each in logs] == [("claiming due jobs", 13)] * 2
     assert "example.org" not in str(logs)
 
@@ -117,15 +117,15 @@ def test_a_refusal_is_told_for_half_a_minute_and_logged_once_a_minute() -> None:
 def test_a_refused_request_counts_as_unavailable() -> None:
     refused = StoreRefused("storing the job", "disk_full", "its disk is full")
 
-    assert admission_label(refused) == "unavailable"
+    assert find_admission_label(refused) == "unavailable"
 
 
-async def test_an_index_that_is_missing_is_named_as_such(
+async def test_a_missing_index_is_reported_as_the_problem(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.drop_index("claim")
     nudges: list[None] = []
-    mongo.refusals.on_index = lambda: nudges.append(None)
+    mongo.refusals.on_missing_index = lambda: nudges.append(None)
     try:
         with pytest.raises(StoreRefused, match="index") as raised:
             await MongoClaims(mongo=mongo).renew(["token"])
@@ -133,10 +133,10 @@ async def test_an_index_that_is_missing_is_named_as_such(
         await mongo.prepare()
 
     assert (raised.value.problem, nudges) == ("index", [None])
-    assert mongo.refusals.trouble is not None
+    assert mongo.refusals.problem is not None
 
 
-async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_path: Path) -> None:
+async def test_missing_permissions_and_blocked_writes_are_reported(tmp_path: Path) -> None:
     login = Login(username="ada", password="p@ss/w:rd%")
     async with own_mongod(tmp_path, MongodOptions(login=login)) as server:
         with MongoClient[Row](server.uri) as driver:
@@ -144,21 +144,21 @@ async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_pa
             admin.command("createUser", "reader", pwd="s3cret", roles=[reader])
             with capture_logs() as logs:
                 ours = server.uri.replace("ada:p%40ss%2Fw%3Ard%25", "reader:s3cret")
-                by_reader = await admission_refused(ours)
-                by_stranger = await admission_refused(ours.replace("s3cret", "guess"))
+                by_reader = await find_refusal(ours)
+                by_stranger = await find_refusal(ours.replace("s3cret", "guess"))
                 admin.command({"setUserWriteBlockMode": 1, "global": True})
                 admin.command("grantRolesToUser", "reader", roles=["readWriteAnyDatabase"])
-                blocked = await admission_refused(ours)
+                blocked = await find_refusal(ours)
 
     problems = [each.problem for each in (by_reader, by_stranger, blocked)]
     assert problems == ["permission", "permission", "read_only"]
-    told = f"{by_reader} {by_stranger} {blocked} {logs}"
-    assert not [word for word in ("s3cret", "guess", "ada@example.org", "reader") if word in told]
+    texts = f"{by_reader} {by_stranger} {blocked} {logs}"
+    assert not [word for word in ("s3cret", "guess", "ada@example.org", "reader") if word in texts]
     assert {each["code_name"] for each in logs} >= {"Unauthorized", "AuthenticationFailed"}
 
 
-async def admission_refused(uri: str) -> StoreRefused:
+async def find_refusal(uri: str) -> StoreRefused:
     async with open_mongo(uri) as mongo:
         with pytest.raises(StoreRefused) as raised:
-            await MongoAdmissions(mongo=mongo).admit([a_job(created=NOW)], within=5 * SECOND)
+            await MongoAdmissions(mongo=mongo).admit([a_job(create_time=NOW)], within=5 * SECOND)
     return raised.value

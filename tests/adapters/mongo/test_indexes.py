@@ -1,4 +1,4 @@
-"""Everything by index (P8). Oracle: the server's own profile of what the adapters made it do."""
+"""Every statement uses an index (P8). Oracle: the server's own profile of the adapters."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,29 +15,29 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
-from gcsched.adapters.mongo.job_reader import MongoJobs
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
+from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, Priority, State
-from gcsched.domain.outcome import taken_back
+from gcsched.domain.outcome import apply_lease_expiration
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import a_job, a_suppression, an_attempt, is_new
 from tests.support.clocks import SECOND
-from tests.support.profile import Use, profiled, stages
+from tests.support.mongo_profile import Use, profile_commands, stages
 from tests.support.rows import Row
 from tests.support.wait import until
 
-NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock
-KEEP = timedelta(days=30)
+NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server, whose clock decides
+RETENTION = timedelta(days=30)
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250)
 SENT, OVERDUE, AHEAD, RETRYING, CLAIMED, QUEUED = 2000, 600, 600, 300, 300, 200
 PER_TOKEN = 30
-BLOCKED = 1000
+SUPPRESSED = 1000
 
 
 @pytest.fixture
@@ -45,51 +45,53 @@ def mongo_uri(new_mongo_uri: str) -> str:
     return new_mongo_uri
 
 
-def some(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterator[Job]:
-    """Make *count* jobs due in one second after another."""
+def some_jobs(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterator[Job]:
+    """Make *count* jobs, each due a second after the one before."""
     for number in range(count):
         name = f"{kind}-{number}"
-        moment = due + number * SECOND
-        yield a_job(id=name, dedup_key=f"key {name}", due=moment, **others)
+        due_time = due + number * SECOND
+        yield a_job(id=name, dedup_key=f"key {name}", due_time=due_time, **others)
 
 
-def everything() -> Iterator[Row]:
-    """Make a collection as it is on a busy day: most is over, much waits, some is on its way."""
-    for job in some(SENT, "sent", state=State.SENT, due=NOW - timedelta(days=1)):
-        yield encode(job) | {"delete_after": datetime.now(UTC) + KEEP}
-    for job in some(OVERDUE, "overdue", due=NOW - OVERDUE * SECOND):
+def all_rows() -> Iterator[Row]:
+    """Make the jobs of a busy day: most are sent, many wait, some are being sent."""
+    for job in some_jobs(SENT, "sent", state=State.SENT, due=NOW - timedelta(days=1)):
+        yield encode(job) | {"delete_after": datetime.now(UTC) + RETENTION}
+    for job in some_jobs(OVERDUE, "overdue", due=NOW - OVERDUE * SECOND):
         yield encode(job)
-    for job in some(AHEAD, "ahead", due=NOW + SECOND):
+    for job in some_jobs(AHEAD, "ahead", due=NOW + SECOND):
         yield encode(job)
-    for job in some(RETRYING, "retrying", state=State.RETRYING, due=NOW - 100 * SECOND):
+    for job in some_jobs(RETRYING, "retrying", state=State.RETRYING, due=NOW - 100 * SECOND):
         yield encode(job)
-    for job in some(QUEUED, "queued", state=State.QUEUED, due=NOW - 100 * SECOND):
+    for job in some_jobs(QUEUED, "queued", state=State.QUEUED, due=NOW - 100 * SECOND):
         yield encode(job)
-    for number, job in enumerate(some(CLAIMED, "claimed", state=State.SENDING, version=1)):
+    for number, job in enumerate(some_jobs(CLAIMED, "claimed", state=State.SENDING, version=1)):
         lease = NOW if number % 6 == 0 else datetime.now(UTC) + timedelta(hours=1)
         begun = {"begun": NOW} if number % 2 else {}
         yield encode(replace(job, claim=f"token-{number // PER_TOKEN}")) | {"lease": lease} | begun
 
 
-def with_keys_of_every_kind() -> Iterator[Row]:
-    for number, job in enumerate(some(100, "named", state=State.SENT)):
+def rows_with_keys() -> Iterator[Row]:
+    for number, job in enumerate(some_jobs(100, "named", state=State.SENT)):
         yield encode(replace(job, request_id=f"R{number}"))
-    for number, job in enumerate(some(100, "windowed", state=State.SENT)):
+    for number, job in enumerate(some_jobs(100, "windowed", state=State.SENT)):
         yield encode(replace(job, dedup_key=f"window {number}", dedup_until=NOW))
 
 
-def urgent() -> Iterator[Row]:
+def urgent_rows() -> Iterator[Row]:
     for kind, due in (("urgent", NOW - 40 * SECOND), ("urgent ahead", NOW + SECOND)):
-        for job in some(40, kind, due=due, priority=Priority.URGENT):
+        for job in some_jobs(40, kind, due=due, priority=Priority.URGENT):
             yield encode(job)
-    for job in some(400, "was urgent", state=State.SENT, priority=Priority.URGENT):
+    for job in some_jobs(400, "was urgent", state=State.SENT, priority=Priority.URGENT):
         yield encode(job)
 
 
-def blocked() -> Iterator[Row]:
-    for number in range(BLOCKED):
-        until = datetime.now(UTC) + KEEP
-        suppression = a_suppression(address=f"{number}@example.org", since=NOW, until=until)
+def suppression_rows() -> Iterator[Row]:
+    for number in range(SUPPRESSED):
+        until = datetime.now(UTC) + RETENTION
+        suppression = a_suppression(
+            address=f"{number}@example.org", create_time=NOW, expire_time=until
+        )
         yield suppressions.encode(suppression)
 
 
@@ -98,7 +100,7 @@ async def claim(mongo: Mongo) -> None:
     assert len(batch.jobs) == 64
 
 
-async def claim_what_is_urgent(mongo: Mongo) -> None:
+async def claim_urgent(mongo: Mongo) -> None:
     batch = await MongoClaims(mongo=mongo).claim("new", 64, now=NOW, urgent_only=True)
     assert len(batch.jobs) == 40
 
@@ -108,7 +110,7 @@ async def begin(mongo: Mongo) -> None:
     assert len(await MongoClaims(mongo=mongo).begin("token-1", ids, date=NOW)) == PER_TOKEN
 
 
-async def begin_what_is_lost_in_part(mongo: Mongo) -> None:
+async def begin_partly_lost(mongo: Mongo) -> None:
     ids = [f"claimed-{number}" for number in range(PER_TOKEN - 5, 2 * PER_TOKEN)]
     assert len(await MongoClaims(mongo=mongo).begin("token-1", ids, date=NOW)) == PER_TOKEN
 
@@ -117,27 +119,26 @@ async def renew(mongo: Mongo) -> None:
     await MongoClaims(mongo=mongo).renew(["token-1", "token-2"])
 
 
-async def next_due(mongo: Mongo) -> None:
-    assert await MongoClaims(mongo=mongo).next_due(now=NOW)
+async def has_due_jobs(mongo: Mongo) -> None:
+    assert await MongoClaims(mongo=mongo).has_due_jobs(now=NOW)
 
 
 async def admit_duplicates(mongo: Mongo) -> None:
-    jobs = [replace(job, id=f"again {job.id}") for job in some(200, "sent")]
+    jobs = [replace(job, id=f"again {job.id}") for job in some_jobs(200, "sent")]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
     assert not any(is_new(answer) for answer in answers)
 
 
 async def admit_request_ids_again(mongo: Mongo) -> None:
-    """Found by their ids: their keys are those of another mode."""
-    told = [{"id": f"again {n}", "dedup_key": f"else {n}"} for n in range(100)]
-    jobs = [a_job(**each, request_id=f"R{n}") for n, each in enumerate(told)]
+    """The holders are found by their request ids: their dedup keys are those of another mode."""
+    jobs = [a_job(id=f"again {n}", dedup_key=f"else {n}", request_id=f"R{n}") for n in range(100)]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
     assert not any(is_new(answer) for answer in answers)
 
 
-async def free_windows(mongo: Mongo) -> None:
+async def release_expired_windows(mongo: Mongo) -> None:
     jobs = [
-        a_job(id=f"next {n}", dedup_key=f"window {n}", created=NOW, dedup_until=NOW + KEEP)
+        a_job(id=f"next {n}", dedup_key=f"window {n}", create_time=NOW, dedup_until=NOW + RETENTION)
         for n in range(100)
     ]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
@@ -145,16 +146,16 @@ async def free_windows(mongo: Mongo) -> None:
 
 
 async def conclude(mongo: Mongo) -> None:
-    conclusions = sent("token-1", range(PER_TOKEN, 2 * PER_TOKEN))
-    assert not await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(conclusions)
+    conclusions = some_conclusions("token-1", range(PER_TOKEN, 2 * PER_TOKEN))
+    assert not await MongoOutcomes(mongo=mongo, retention=RETENTION).conclude(conclusions)
 
 
-async def conclude_what_is_lost(mongo: Mongo) -> None:
-    conclusions = sent("an older token", range(5))
-    assert await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(conclusions)
+async def conclude_lost(mongo: Mongo) -> None:
+    conclusions = some_conclusions("an older token", range(5))
+    assert await MongoOutcomes(mongo=mongo, retention=RETENTION).conclude(conclusions)
 
 
-def sent(token: str, numbers: range) -> list[Conclusion]:
+def some_conclusions(token: str, numbers: range) -> list[Conclusion]:
     kept = [
         a_job(id=f"claimed-{number}", state=State.SENDING, claim=token, version=1)
         for number in numbers
@@ -163,41 +164,47 @@ def sent(token: str, numbers: range) -> list[Conclusion]:
 
 
 def recovery(mongo: Mongo) -> MongoRecovery:
-    return MongoRecovery(mongo=mongo, retention=KEEP, now=lambda: datetime.now(UTC))
+    return MongoRecovery(mongo=mongo, retention=RETENTION, now=lambda: datetime.now(UTC))
 
 
-async def take_back(mongo: Mongo) -> None:
-    orphans = await recovery(mongo).orphans(500)
+async def conclude_orphans(mongo: Mongo) -> None:
+    orphans = await recovery(mongo).find_orphans(500)
     policy = RetryPolicy()
     decided = [
-        (o, Conclusion(claim=o.claim, job=taken_back(o.job, begun=o.begun, policy=policy, now=NOW)))
+        (
+            o,
+            Conclusion(
+                claim=o.claim,
+                job=apply_lease_expiration(o.job, begun=o.begun, policy=policy, now=NOW),
+            ),
+        )
         for o in orphans
     ]
-    assert await recovery(mongo).take_back(decided) == CLAIMED / 6
+    assert await recovery(mongo).conclude_orphans(decided) == CLAIMED / 6
 
 
-async def put_right(mongo: Mongo) -> None:
-    """What is being sent is all it looks at, for each of the three kinds."""
-    assert await recovery(mongo).put_right(500) == 0
+async def repair(mongo: Mongo) -> None:
+    """It reads claimed jobs only, for each of the three kinds."""
+    assert await recovery(mongo).repair(500) == 0
 
 
-async def seconds_due(mongo: Mongo) -> None:
-    assert len(await recovery(mongo).seconds_due(NOW, NOW + 60 * SECOND)) == 60
+async def find_due_seconds(mongo: Mongo) -> None:
+    assert len(await recovery(mongo).find_due_seconds(NOW, NOW + 60 * SECOND)) == 60
 
 
-async def end_what_is_too_late(mongo: Mongo) -> None:
-    late = await recovery(mongo).too_late(100)
-    ended = [job.passed_over(State.EXPIRED, NOW, reason="too late") for job in late]
-    assert await recovery(mongo).end(ended) == 100
+async def expire_late_jobs(mongo: Mongo) -> None:
+    late = await recovery(mongo).find_expired(100)
+    ended = [job.skipped(State.EXPIRED, NOW, reason="too late") for job in late]
+    assert await recovery(mongo).expire(ended) == 100
 
 
-async def look_for_what_is_too_late_where_nothing_is(mongo: Mongo) -> None:
-    early = MongoRecovery(mongo=mongo, retention=KEEP, now=lambda: NOW)
-    assert await early.too_late(100) == []
+async def find_none_expired(mongo: Mongo) -> None:
+    early = MongoRecovery(mongo=mongo, retention=RETENTION, now=lambda: NOW)
+    assert await early.find_expired(100) == []
 
 
-async def is_queued(mongo: Mongo) -> None:
-    assert await MongoRuns(mongo=mongo).is_queued(until=NOW)
+async def has_queued(mongo: Mongo) -> None:
+    assert await MongoRuns(mongo=mongo).has_queued(until=NOW)
 
 
 async def move_queued(mongo: Mongo) -> None:
@@ -206,76 +213,74 @@ async def move_queued(mongo: Mongo) -> None:
     ) == (101, 101)
 
 
-async def settled(mongo: Mongo) -> None:
-    steering = MongoSteering(mongo=mongo, retention=KEEP)
-    assert len(await steering.settled([f"sent-{number}" for number in range(9)])) == 9
+async def find_committed(mongo: Mongo) -> None:
+    changes = MongoJobChanges(mongo=mongo, retention=RETENTION)
+    assert len(await changes.find_committed([f"sent-{number}" for number in range(9)])) == 9
 
 
-async def claimed_of_an_address(mongo: Mongo) -> None:
-    steering = MongoSteering(mongo=mongo, retention=KEEP)
-    assert len(await steering.claimed(a_job().email)) == CLAIMED
+async def find_claimed(mongo: Mongo) -> None:
+    changes = MongoJobChanges(mongo=mongo, retention=RETENTION)
+    assert len(await changes.find_claimed(a_job().email)) == CLAIMED
 
 
-async def block(mongo: Mongo) -> None:
+async def add_suppressions(mongo: Mongo) -> None:
     again = [a_suppression(address=f"{number}@example.org") for number in range(20)]
     await MongoSuppressions(mongo=mongo).add(again)
 
 
-async def look_for_blocked(mongo: Mongo) -> None:
-    """As for a claimed batch: nearly nobody in it is blocked."""
-    addresses = [f"{number}@example.org" for number in range(0, 20 * BLOCKED, BLOCKED // 2)]
-    assert len(await MongoSuppressions(mongo=mongo).among(addresses, now=NOW)) == 2
+async def find_active_suppressions(mongo: Mongo) -> None:
+    """As for a claimed batch, in which few addresses are suppressed."""
+    addresses = [f"{number}@example.org" for number in range(0, 20 * SUPPRESSED, SUPPRESSED // 2)]
+    assert len(await MongoSuppressions(mongo=mongo).find_active(addresses, now=NOW)) == 2
 
 
 async def read_one(_: Mongo) -> None:
-    assert await MongoJobs().get("sent-7")
+    assert await MongoJobReader().get("sent-7")
 
 
 USES = [
     claim,
-    claim_what_is_urgent,
+    claim_urgent,
     begin,
-    begin_what_is_lost_in_part,
+    begin_partly_lost,
     renew,
-    next_due,
+    has_due_jobs,
     admit_duplicates,
     admit_request_ids_again,
-    free_windows,
+    release_expired_windows,
     conclude,
-    conclude_what_is_lost,
-    take_back,
-    seconds_due,
-    end_what_is_too_late,
-    look_for_what_is_too_late_where_nothing_is,
-    is_queued,
+    conclude_lost,
+    conclude_orphans,
+    find_due_seconds,
+    expire_late_jobs,
+    find_none_expired,
+    has_queued,
     move_queued,
-    settled,
-    claimed_of_an_address,
-    block,
-    look_for_blocked,
+    find_committed,
+    find_claimed,
+    add_suppressions,
+    find_active_suppressions,
     read_one,
 ]
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
-async def test_each_use_looks_only_at_what_it_is_about(
+async def test_every_statement_reads_only_what_it_needs_by_index(
     mongo: Mongo, raw: Database[Row], use: Use
 ) -> None:
-    raw["jobs"].insert_many([*everything(), *with_keys_of_every_kind(), *urgent()])
-    raw["suppressions"].insert_many(list(blocked()))
+    raw["jobs"].insert_many([*all_rows(), *rows_with_keys(), *urgent_rows()])
+    raw["suppressions"].insert_many(list(suppression_rows()))
 
-    profile = await profiled(mongo, raw, use)
+    profile = await profile_commands(mongo, raw, use)
 
     assert profile, "nothing was profiled"
-    assert [shown(each) for each in profile if is_wasteful(each)] == []
+    assert [format_profile(each) for each in profile if is_wasteful(each)] == []
 
 
-async def test_looking_for_what_cannot_be_looks_only_at_what_is_being_sent(
-    mongo: Mongo, raw: Database[Row]
-) -> None:
-    raw["jobs"].insert_many(list(everything()))
+async def test_repair_reads_claimed_jobs_only(mongo: Mongo, raw: Database[Row]) -> None:
+    raw["jobs"].insert_many(list(all_rows()))
 
-    profile = await profiled(mongo, raw, put_right)
+    profile = await profile_commands(mongo, raw, repair)
 
     assert len(profile) == 4
     assert not [each for each in profile if {"COLLSCAN", "SORT"} & set(stages(each["execStats"]))]
@@ -283,45 +288,47 @@ async def test_looking_for_what_cannot_be_looks_only_at_what_is_being_sent(
     assert max(each["keysExamined"] for each in profile) <= CLAIMED + 1
 
 
-async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
+async def test_a_plan_cached_for_an_empty_collection_is_not_used_later(
     mongo: Mongo, raw: Database[Row]
 ) -> None:
-    """MongoDB keeps the plan that won once: among few jobs any index is as good as another."""
+    """MongoDB caches the plan that won once, and among few jobs any index is as good."""
     for turn in range(5):
-        raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due=NOW)))
+        raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due_time=NOW)))
         early = await MongoClaims(mongo=mongo).claim(f"early {turn}", 1, now=NOW)
         await MongoClaims(mongo=mongo).begin(
             f"early {turn}", [job.id for job in early.jobs], date=NOW
         )
-    raw["jobs"].insert_many(list(everything()))
+    raw["jobs"].insert_many(list(all_rows()))
 
-    profile = await profiled(mongo, raw, claim) + await profiled(mongo, raw, begin)
+    profile = await profile_commands(mongo, raw, claim) + await profile_commands(mongo, raw, begin)
 
-    assert [shown(each) for each in profile if is_wasteful(each)] == []
+    assert [format_profile(each) for each in profile if is_wasteful(each)] == []
 
 
 def is_wasteful(done: Row) -> bool:
-    """Tell a scan, a sort in memory, or looking at more than twice of what was wanted."""
+    """Return whether a command scanned, sorted in memory, or read more than twice what it found."""
     if {"COLLSCAN", "SORT"} & set(stages(done["execStats"])):
         return True
-    wanted = found(done)
-    return max(int(done["keysExamined"]), int(done["docsExamined"])) > 2 * wanted + 10
+    found = count_found(done)
+    return max(int(done["keysExamined"]), int(done["docsExamined"])) > 2 * found + 10
 
 
-def found(done: Row) -> int:
+def count_found(done: Row) -> int:
     if "distinct" in done["command"]:
         return int(done["execStats"]["nReturned"])
     if done["op"] == "query" and done["ns"].endswith(".suppressions"):
-        return len(done["command"]["filter"]["folded"]["$in"])  # that one is not there is an answer
+        return len(done["command"]["filter"]["folded"]["$in"])  # a missing one is a result, too
     return int(done.get("nreturned", 0) + done.get("nMatched", 0))
 
 
-def shown(done: Row) -> str:
-    looked = f"{done['keysExamined']} keys and {done['docsExamined']} documents for {found(done)}"
-    return f"{done['op']}: {' < '.join(stages(done['execStats']))}: {looked}"
+def format_profile(done: Row) -> str:
+    examined = (
+        f"{done['keysExamined']} keys and {done['docsExamined']} documents for {count_found(done)}"
+    )
+    return f"{done['op']}: {' < '.join(stages(done['execStats']))}: {examined}"
 
 
-async def test_preparing_again_and_by_two_at_once_is_harmless(
+async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -349,10 +356,10 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
     assert list(jobs.find()) == [encode(a_job())]
 
 
-async def test_indexes_of_an_older_version_give_way_but_for_the_one_that_it_names(
+async def test_prepare_drops_retired_indexes_except_the_one_that_older_processes_name(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    """Its processes may run for a while yet, and would claim nothing more."""
+    """Its processes may still run, and would claim nothing without that index."""
     jobs.create_index([("state", 1), ("due", 1)], name="state_due")
     before = jobs.index_information()
     jobs.create_index([("empid", 1), ("created", -1)], name="empid_created")
@@ -365,14 +372,14 @@ async def test_indexes_of_an_older_version_give_way_but_for_the_one_that_it_name
     assert list(jobs.find()) == [encode(a_job())]
 
 
-async def test_a_job_is_deleted_when_its_keeping_is_over_and_no_earlier(
+async def test_mongodb_deletes_a_job_when_its_retention_ends(
     jobs: Collection[Row],
 ) -> None:
     now = datetime.now(UTC)
     jobs.insert_many(
         [
             encode(a_job(id="over", dedup_key=None)) | {"delete_after": now - SECOND},
-            encode(a_job(id="kept", dedup_key=None)) | {"delete_after": now + KEEP},
+            encode(a_job(id="kept", dedup_key=None)) | {"delete_after": now + RETENTION},
             encode(a_job(id="waiting", dedup_key=None)),
         ]
     )

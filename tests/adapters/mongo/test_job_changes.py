@@ -1,4 +1,4 @@
-"""Change jobs as callers wish; oracle: what the driver finds in the collection."""
+"""Changes of jobs by callers. Oracle: what the driver finds in the collection."""
 
 import asyncio
 from dataclasses import replace
@@ -11,22 +11,22 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.domain.job import Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
-from gcsched.usecases.management.partly import PartlyChanged
+from gcsched.usecases.management.partial_change import PartialChange
 from tests.support.builders import NOW, a_job, an_attempt
 from tests.support.clocks import DAY, SECOND
-from tests.support.poisons import forbidden
+from tests.support.poisons import forbid_changes
 from tests.support.rows import Row
 
-RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
+RETENTION = timedelta(days=36500)  # the TTL monitor of the tests runs every second
 LATER = NOW + timedelta(minutes=5)
 
 
 @pytest.fixture
-def steering(mongo: Mongo) -> MongoSteering:
-    return MongoSteering(mongo=mongo, retention=RETENTION)
+def job_changes(mongo: Mongo) -> MongoJobChanges:
+    return MongoJobChanges(mongo=mongo, retention=RETENTION)
 
 
 def a_failed_job(**others: Any) -> Job:
@@ -34,7 +34,7 @@ def a_failed_job(**others: Any) -> Job:
         "state": State.FAILED,
         "attempt": 8,
         "attempts": (an_attempt(),),
-        "takebacks": 1,
+        "lease_expirations": 1,
         "reason": "gave up",
         "dedup_key": None,
         "released_key": "key-1",
@@ -43,134 +43,144 @@ def a_failed_job(**others: Any) -> Job:
     return a_job(**{**ordinary, **others})
 
 
-def ended(job: Job) -> Row:
-    return encode(job) | {"delete_after": job.since + RETENTION}
+def a_final_row(job: Job) -> Row:
+    return encode(job) | {"delete_after": job.state_time + RETENTION}
 
 
-async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection[Row]) -> None:
-    jobs.insert_one(encode(a_failed_job()))
-
-    assert await steering.find("job-1") == a_failed_job()
-    assert await steering.find("job-2") is None
-
-
-async def test_a_job_is_settled_as_a_majority_has_it(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_find_returns_the_stored_job(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_failed_job()))
 
-    assert await steering.is_settled(a_failed_job())
-    assert not await steering.is_settled(a_failed_job(version=10))
-    assert not await steering.is_settled(a_job(id="job-2"))
+    assert await job_changes.find("job-1") == a_failed_job()
+    assert await job_changes.find("job-2") is None
 
 
-async def test_a_job_that_cannot_be_read_is_told(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_is_committed_compares_with_what_a_majority_has(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_failed_job()))
+
+    assert await job_changes.is_committed(a_failed_job())
+    assert not await job_changes.is_committed(a_failed_job(version=10))
+    assert not await job_changes.is_committed(a_job(id="job-2"))
+
+
+async def test_find_raises_unreadable_job(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_job()) | {"state": "ASLEEP"})
 
     with pytest.raises(UnreadableJob):
-        await steering.find("job-1")
+        await job_changes.find("job-1")
 
 
-async def test_a_cancelled_job_has_an_end_and_no_key(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_cancelling_sets_the_retention_and_releases_the_key(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_job()))
     cancelled = a_job().cancelled(LATER, reason="$$ROOT")
 
-    assert await steering.change(a_job(), cancelled, within=SECOND)
+    assert await job_changes.change(a_job(), cancelled, within=SECOND)
 
-    assert list(jobs.find()) == [ended(cancelled)]
+    assert list(jobs.find()) == [a_final_row(cancelled)]
 
 
 @pytest.mark.parametrize("daily", [{"is_daily": True}, {"is_daily": False}], ids=str)
-async def test_a_rescheduled_job_has_its_new_times(
-    steering: MongoSteering, jobs: Collection[Row], daily: dict[str, bool]
+async def test_rescheduling_stores_the_new_times(
+    job_changes: MongoJobChanges, jobs: Collection[Row], daily: dict[str, bool]
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    moved = a_job().rescheduled(NOW + DAY, LATER, not_after=NOW + 2 * DAY, **daily)
+    rescheduled = a_job().rescheduled(NOW + DAY, LATER, expire_time=NOW + 2 * DAY, **daily)
 
-    assert await steering.change(a_job(), moved, within=SECOND)
+    assert await job_changes.change(a_job(), rescheduled, within=SECOND)
 
-    assert list(jobs.find()) == [encode(moved)]
+    assert list(jobs.find()) == [encode(rescheduled)]
 
 
-async def test_a_reopened_job_is_kept_again_and_has_its_key(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_retried_job_is_kept_and_takes_its_key_again(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(ended(a_failed_job()))
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_one(a_final_row(a_failed_job()))
+    retried = a_failed_job().reset_for_retry(
+        LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
+    )
 
-    assert await steering.change(a_failed_job(), reopened, within=SECOND)
+    assert await job_changes.change(a_failed_job(), retried, within=SECOND)
 
     [row] = jobs.find()
-    assert row == encode(reopened)
+    assert row == encode(retried)
     assert row["dedup_key"] == "key-1"
     assert {"delete_after", "released_key"}.isdisjoint(row)
 
 
-async def test_a_reopened_job_keeps_others_of_its_employee_out_for_a_window_more(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_retried_job_starts_another_window_of_its_employee(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = a_failed_job(dedup_until=NOW + DAY)
-    jobs.insert_one(ended(failed))
+    jobs.insert_one(a_final_row(failed))
 
-    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
-    assert await steering.change(failed, reopened, within=SECOND)
+    retried = failed.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY)
+    assert await job_changes.change(failed, retried, within=SECOND)
 
     [row] = jobs.find()
     assert row["dedup_until"] == LATER + DAY
 
 
-async def test_who_holds_the_key_meanwhile_is_named(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_retry_names_the_job_that_holds_the_key_meanwhile(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
-    rows = [ended(a_failed_job()), encode(a_job(id="job-2"))]
+    rows = [a_final_row(a_failed_job()), encode(a_job(id="job-2"))]
     jobs.insert_many(rows)
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    retried = a_failed_job().reset_for_retry(
+        LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
+    )
 
     with pytest.raises(DuplicateJob) as caught:
-        await steering.change(a_failed_job(), reopened, within=SECOND)
+        await job_changes.change(a_failed_job(), retried, within=SECOND)
 
     assert caught.value.metadata == {"job_id": "job-2"}
     assert list(jobs.find()) == rows
 
 
-async def test_a_holder_whose_window_is_over_lets_its_key_go(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_retry_takes_the_key_of_a_holder_whose_window_is_over(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     holder = a_job(id="job-2", state=State.SENT, request_id="R", dedup_until=LATER)
-    jobs.insert_many([ended(a_failed_job()), encode(holder)])
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_many([a_final_row(a_failed_job()), encode(holder)])
+    retried = a_failed_job().reset_for_retry(
+        LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
+    )
 
-    assert not await steering.change(a_failed_job(), reopened, within=SECOND)  # look again
-    assert await steering.change(a_failed_job(), reopened, within=SECOND)
+    # The first try only frees the key: the caller must read the job again.
+    assert not await job_changes.change(a_failed_job(), retried, within=SECOND)
+    assert await job_changes.change(a_failed_job(), retried, within=SECOND)
 
     found = {row["_id"]: row for row in jobs.find()}
-    assert found["job-1"] == encode(reopened)
+    assert found["job-1"] == encode(retried)
     assert (found["job-2"]["request_id"], found["job-2"]["released_key"]) == ("R", "key-1")
 
 
-async def test_of_many_those_whose_key_has_become_free_are_looked_at_again(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_change_all_counts_jobs_whose_key_became_free_as_lost(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(2)]
     over, lasting = (
         a_job(id=f"holder-{n}", state=State.SENT, dedup_key=f"key-{n}", dedup_until=until)
         for n, until in enumerate([LATER, LATER + SECOND])
     )
-    jobs.insert_many([*map(ended, failed), encode(over), encode(lasting)])
+    jobs.insert_many([*map(a_final_row, failed), encode(over), encode(lasting)])
     pairs = [
-        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+        (job, job.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY))
+        for job in failed
     ]
 
-    assert await steering.change_all(pairs) == (0, 1)
-    assert await steering.change_all(pairs) == (1, 0)
+    assert await job_changes.change_all(pairs) == (0, 1)
+    assert await job_changes.change_all(pairs) == (1, 0)
 
 
 @pytest.mark.parametrize(
-    "there",
+    "stored",
     [
         encode(a_job(version=1)),
         encode(a_job(state=State.RETRYING)),
@@ -179,117 +189,122 @@ async def test_of_many_those_whose_key_has_become_free_are_looked_at_again(
     ],
     ids=lambda row: f"{row['state']} {row['version']}",
 )
-async def test_a_job_that_is_not_as_it_was_seen_stays_as_it_is(
-    steering: MongoSteering, jobs: Collection[Row], there: Row
+async def test_a_job_that_is_not_as_it_was_seen_is_not_changed(
+    job_changes: MongoJobChanges, jobs: Collection[Row], stored: Row
 ) -> None:
-    jobs.insert_one(there)
+    jobs.insert_one(stored)
 
-    assert not await steering.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
+    assert not await job_changes.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
 
-    assert list(jobs.find()) == [there]
+    assert list(jobs.find()) == [stored]
 
 
 async def test_a_claimed_job_is_changed_only_under_the_claim_that_was_seen(
-    steering: MongoSteering, jobs: Collection[Row]
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
-    there = encode(a_job(state=State.SENDING, version=1, claim="claim-2"))
-    jobs.insert_one(there)
+    stored = encode(a_job(state=State.SENDING, version=1, claim="claim-2"))
+    jobs.insert_one(stored)
     seen = a_job(state=State.SENDING, version=1, claim="claim-1")
     cancelled = seen.cancelled(LATER, reason="")
 
-    assert not await steering.change(seen, cancelled, within=SECOND)
-    assert await steering.change_all([(seen, cancelled)]) == (0, 1)
+    assert not await job_changes.change(seen, cancelled, within=SECOND)
+    assert await job_changes.change_all([(seen, cancelled)]) == (0, 1)
 
-    assert list(jobs.find()) == [there]
+    assert list(jobs.find()) == [stored]
 
 
-async def test_of_a_claim_and_a_cancel_one_wins(
-    steering: MongoSteering, another_mongo: Mongo, jobs: Collection[Row]
+async def test_either_a_claim_or_a_cancellation_wins(
+    job_changes: MongoJobChanges, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(200)]
     jobs.insert_many([encode(job) for job in waiting])
     claims = MongoClaims(mongo=another_mongo)
 
     async def cancel(job: Job) -> bool:
-        return await steering.change(job, job.cancelled(LATER, reason=""), within=10 * SECOND)
+        return await job_changes.change(job, job.cancelled(LATER, reason=""), within=10 * SECOND)
 
     cancelling = asyncio.gather(*map(cancel, waiting))
     batches = [await claims.claim(f"claim-{n}", 20, now=NOW) for n in range(10)]
-    won = {job.id for job, is_won in zip(waiting, await cancelling, strict=True) if is_won}
+    cancelled_ids = {
+        job.id for job, is_cancelled in zip(waiting, await cancelling, strict=True) if is_cancelled
+    }
 
     claimed = {job.id for batch in batches for job in batch.jobs}
-    assert won | claimed == {job.id for job in waiting}
-    assert not won & claimed
-    assert {row["_id"] for row in jobs.find({"state": "CANCELLED"})} == won
+    assert cancelled_ids | claimed == {job.id for job in waiting}
+    assert not cancelled_ids & claimed
+    assert {row["_id"] for row in jobs.find({"state": "CANCELLED"})} == cancelled_ids
     assert {row["_id"] for row in jobs.find({"state": "SENDING"})} == claimed
 
 
-async def test_a_job_that_is_gone_is_not_made_again(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_deleted_job_is_not_created_again(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
-    assert not await steering.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
+    assert not await job_changes.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
 
     assert list(jobs.find()) == []
 
 
-async def test_of_many_those_that_are_as_seen_are_changed(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_change_all_changes_only_jobs_that_are_as_seen(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(3)]
     holder = a_job(id="holder", dedup_key="key-1")
     elsewhere = replace(failed[2], version=20)
-    jobs.insert_many([ended(failed[0]), ended(failed[1]), encode(holder), encode(elsewhere)])
+    jobs.insert_many(
+        [a_final_row(failed[0]), a_final_row(failed[1]), encode(holder), encode(elsewhere)]
+    )
     pairs = [
-        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+        (job, job.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY))
+        for job in failed
     ]
 
-    changed, lost = await steering.change_all(pairs)
+    changed, lost = await job_changes.change_all(pairs)
 
     assert (changed, lost) == (1, 1)
     found = {row["_id"]: row for row in jobs.find()}
     assert found == {
         "job-0": encode(pairs[0][1]),
-        "job-1": ended(failed[1]),
+        "job-1": a_final_row(failed[1]),
         "job-2": encode(elsewhere),
         "holder": encode(holder),
     }
 
 
-async def test_who_holds_the_request_id_meanwhile_is_named(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_retry_names_the_job_that_holds_the_request_id_meanwhile(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = a_failed_job(request_id="R")
     holder = a_job(id="job-2", request_id="R", dedup_key="over job-2")
-    jobs.insert_many([ended(failed), encode(holder)])
-    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_many([a_final_row(failed), encode(holder)])
+    retried = failed.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY)
 
     with pytest.raises(DuplicateJob) as caught:
-        await steering.change(failed, reopened, within=SECOND)
+        await job_changes.change(failed, retried, within=SECOND)
 
     assert caught.value.metadata == {"job_id": "job-2"}
 
 
-async def test_a_job_that_loses_its_key_meanwhile_is_looked_at_again(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_job_that_lost_its_key_meanwhile_is_not_changed(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     seen = a_job()
     jobs.insert_many([encode(seen) | {"dedup_key": "over job-1"}, encode(a_job(id="job-2"))])
 
-    moved = seen.rescheduled(NOW + DAY, LATER, is_daily=False, not_after=NOW + 2 * DAY)
-    assert not await steering.change(seen, moved, within=SECOND)
+    rescheduled = seen.rescheduled(NOW + DAY, LATER, is_daily=False, expire_time=NOW + 2 * DAY)
+    assert not await job_changes.change(seen, rescheduled, within=SECOND)
 
 
-async def test_of_many_one_that_cannot_be_changed_stops_no_other(
-    steering: MongoSteering, jobs: Collection[Row]
+async def test_a_document_that_cannot_be_changed_does_not_stop_change_all(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(3)]
     jobs.insert_many([encode(job) for job in waiting])
     pairs = [(job, job.cancelled(LATER, reason="")) for job in waiting]
 
-    with forbidden(jobs, "job-1"), pytest.raises(PartlyChanged) as told:
-        await steering.change_all(pairs)
+    with forbid_changes(jobs, "job-1"), pytest.raises(PartialChange) as raised:
+        await job_changes.change_all(pairs)
 
-    assert (told.value.changed, told.value.lost, told.value.stuck) == (2, 0, ["job-1"])
-    assert told.value.problem == "validation"
+    assert (raised.value.changed, raised.value.lost, raised.value.unchangeable) == (2, 0, ["job-1"])
+    assert raised.value.problem == "validation"
     states = {row["_id"]: row["state"] for row in jobs.find()}
     assert states == {"job-0": "CANCELLED", "job-1": "SCHEDULED", "job-2": "CANCELLED"}

@@ -1,4 +1,4 @@
-"""Lists of jobs. Oracle: what was inserted, filtered and sorted by Python."""
+"""Lists of jobs. Oracle: the stored jobs, filtered and sorted by Python."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,10 +10,10 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_reader import MongoJobList
-from gcsched.domain.checks import checked
+from gcsched.domain.checks import require_valid
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, State
-from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
+from gcsched.domain.job_list import ALLOWED_ORDERS, JobFilter, JobListQuery, JobOrder
 from tests.support.builders import NOW, a_job, an_attempt
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
@@ -21,21 +21,23 @@ from tests.support.rows import Row
 FILTERS: dict[str, JobFilter] = {
     "nothing": JobFilter(),
     "state": JobFilter(state=State.SENT),
-    "state from": JobFilter(state=State.SENT, due_from=NOW + 2 * SECOND),
-    "state before": JobFilter(state=State.SENT, due_before=NOW + 3 * SECOND),
-    "state due": JobFilter(state=State.SENT, due_from=NOW + SECOND, due_before=NOW + 4 * SECOND),
+    "state from": JobFilter(state=State.SENT, due_time_from=NOW + 2 * SECOND),
+    "state before": JobFilter(state=State.SENT, due_time_before=NOW + 3 * SECOND),
+    "state due": JobFilter(
+        state=State.SENT, due_time_from=NOW + SECOND, due_time_before=NOW + 4 * SECOND
+    ),
     "empid": JobFilter(empid="E1"),
     "email": JobFilter(email="1@example.org"),
     "request_id": JobFilter(request_id="request-1"),
 }
 LISTINGS = [
-    pytest.param(Listing(filter=wanted, order=order), id=f"{name} {order}")
-    for name, wanted in FILTERS.items()
-    for order in ALLOWED[wanted.names]
+    pytest.param(JobListQuery(filter=job_filter, order=order), id=f"{name} {order}")
+    for name, job_filter in FILTERS.items()
+    for order in ALLOWED_ORDERS[job_filter.given_fields]
 ]
 
 
-def some(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iterator[Job]:
+def some_jobs(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iterator[Job]:
     """Make jobs of which several are created in one millisecond and due in one second."""
     for number in range(count):
         created = NOW + timedelta(milliseconds=number // created_at_once)
@@ -45,38 +47,40 @@ def some(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iter
             state=list(State)[number % 3 + 4],
             empid=f"E{number % 4}",
             email=f"{number % 4}@example.org",
-            created=created,
-            due_at=due,
-            due=due,
+            create_time=created,
+            schedule_time=due,
+            due_time=due,
             request_id=f"request-{number % 4}",
-            dedup_key=f"key-{number}" if number < 4 else None,  # the others have let it go
+            dedup_key=f"key-{number}" if number < 4 else None,  # the others have released it
             variables={"room": "A"},
             attempts=(an_attempt(),),
         )
 
 
-def expected(jobs: list[Job], asked: Listing) -> list[str]:
-    """Give the ids as Python filters and sorts them."""
-    wanted = asked.filter
+def select_ids(jobs: list[Job], listing: JobListQuery) -> list[str]:
+    """Return the ids as Python filters and sorts them."""
+    job_filter = listing.filter
     found = [
         job
         for job in jobs
-        if wanted.state in {None, job.state}
-        and wanted.empid in {"", job.empid}
-        and wanted.email in {"", job.email}
-        and wanted.request_id in {"", job.request_id}
-        and (wanted.due_from is None or wanted.due_from <= job.due)
-        and (wanted.due_before is None or job.due < wanted.due_before)
+        if job_filter.state in {None, job.state}
+        and job_filter.empid in {"", job.empid}
+        and job_filter.email in {"", job.email}
+        and job_filter.request_id in {"", job.request_id}
+        and (job_filter.due_time_from is None or job_filter.due_time_from <= job.due_time)
+        and (job_filter.due_time_before is None or job.due_time < job_filter.due_time_before)
     ]
-    by_due = asked.order in {Order.DUE_ASC, Order.DUE_DESC}
-    is_down = asked.order in {Order.DUE_DESC, Order.CREATED_DESC}
-    found.sort(key=lambda job: (job.due if by_due else job.created, job.id), reverse=is_down)
+    by_due = listing.order in {JobOrder.DUE_TIME_ASC, JobOrder.DUE_TIME_DESC}
+    is_descending = listing.order in {JobOrder.DUE_TIME_DESC, JobOrder.CREATE_TIME_DESC}
+    found.sort(
+        key=lambda job: (job.due_time if by_due else job.create_time, job.id), reverse=is_descending
+    )
     return [job.id for job in found]
 
 
-async def read_through(
+async def read_all_pages(
     mongo: Mongo,
-    asked: Listing,
+    listing: JobListQuery,
     *,
     most: int,
     between: Callable[[], object] = lambda: None,
@@ -85,49 +89,49 @@ async def read_through(
     ids: list[str] = []
     token = None
     while token != "":
-        after = checked(asked.place(token or ""))
-        page = await MongoJobList(mongo=mongo).page(asked, after, most=most, is_full=False)
-        token = asked.token(page.following)
+        after = require_valid(listing.parse_cursor(token or ""))
+        page = await MongoJobList(mongo=mongo).read_page(listing, after, most=most, is_full=False)
+        token = listing.encode_cursor(page.next_cursor)
         assert len(page.jobs) == most or not token
         ids += [job.id for job in page.jobs]
         between()
     return ids
 
 
-@pytest.mark.parametrize("asked", LISTINGS)
-async def test_pages_give_each_job_once_in_order(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_pages_contain_each_job_once_in_order(
+    mongo: Mongo, jobs: Collection[Row], listing: JobListQuery
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     shuffled = sorted(stored, key=lambda job: job.id[::-1])
     jobs.insert_many([encode(job) for job in shuffled])
 
-    wanted = expected(stored, asked)
-    ids = await read_through(mongo, asked, most=7)
+    expected = select_ids(stored, listing)
+    ids = await read_all_pages(mongo, listing, most=7)
 
-    assert wanted
-    assert ids == wanted
+    assert expected
+    assert ids == expected
 
 
-@pytest.mark.parametrize("asked", LISTINGS)
-async def test_a_list_that_ends_with_its_page_leads_nowhere(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_the_last_page_has_no_next_cursor_even_if_it_is_full(
+    mongo: Mongo, jobs: Collection[Row], listing: JobListQuery
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored])
-    count = len(expected(stored, asked))
+    count = len(select_ids(stored, listing))
 
-    page = await MongoJobList(mongo=mongo).page(asked, None, most=count, is_full=False)
+    page = await MongoJobList(mongo=mongo).read_page(listing, None, most=count, is_full=False)
 
     assert len(page.jobs) == count
-    assert page.following is None
+    assert page.next_cursor is None
 
 
-@pytest.mark.parametrize("asked", LISTINGS)
-async def test_jobs_that_come_meanwhile_make_none_appear_twice_or_not_at_all(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_jobs_stored_while_listing_neither_repeat_nor_hide_others(
+    mongo: Mongo, jobs: Collection[Row], listing: JobListQuery
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored[::2]])
     coming = iter(stored[1::2])
 
@@ -135,34 +139,36 @@ async def test_jobs_that_come_meanwhile_make_none_appear_twice_or_not_at_all(
         if (job := next(coming, None)) is not None:
             jobs.insert_one(encode(job))
 
-    ids = await read_through(mongo, asked, most=7, between=one_more)
+    ids = await read_all_pages(mongo, listing, most=7, between=one_more)
 
     assert len(ids) == len(set(ids))
-    assert set(expected(stored[::2], asked)) <= set(ids)
-    assert ids == [each for each in expected(stored, asked) if each in set(ids)]
+    assert set(select_ids(stored[::2], listing)) <= set(ids)
+    assert ids == [each for each in select_ids(stored, listing) if each in set(ids)]
 
 
-async def test_the_job_where_a_page_ended_may_be_gone(mongo: Mongo, jobs: Collection[Row]) -> None:
-    asked = Listing(filter=FILTERS["state"], order=Order.DUE_ASC)
-    stored = list(some(300))
+async def test_a_list_continues_after_its_last_job_was_deleted(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    listing = JobListQuery(filter=FILTERS["state"], order=JobOrder.DUE_TIME_ASC)
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored])
     lists = MongoJobList(mongo=mongo)
-    first = await lists.page(asked, None, most=10, is_full=False)
+    first = await lists.read_page(listing, None, most=10, is_full=False)
     jobs.delete_one({"_id": first.jobs[-1].id})
 
-    second = await lists.page(asked, first.following, most=10, is_full=False)
+    second = await lists.read_page(listing, first.next_cursor, most=10, is_full=False)
 
-    assert [job.id for job in second.jobs] == expected(stored, asked)[10:20]
+    assert [job.id for job in second.jobs] == select_ids(stored, listing)[10:20]
 
 
-async def test_a_list_without_texts_does_not_read_them(mongo: Mongo, jobs: Collection[Row]) -> None:
-    [job] = some(1)
+async def test_a_basic_list_does_not_read_the_texts(mongo: Mongo, jobs: Collection[Row]) -> None:
+    [job] = some_jobs(1)
     jobs.insert_one(encode(job))
-    asked = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
+    listing = JobListQuery(filter=JobFilter(), order=JobOrder.CREATE_TIME_ASC)
     lists = MongoJobList(mongo=mongo)
 
-    full = await lists.page(asked, None, most=1, is_full=True)
-    basic = await lists.page(asked, None, most=1, is_full=False)
+    full = await lists.read_page(listing, None, most=1, is_full=True)
+    basic = await lists.read_page(listing, None, most=1, is_full=False)
 
     assert full.jobs == (job,)
     assert (basic.jobs[0].message, basic.jobs[0].variables, basic.jobs[0].attempts) == ("", {}, ())
@@ -170,49 +176,51 @@ async def test_a_list_without_texts_does_not_read_them(mongo: Mongo, jobs: Colle
     assert basic.jobs[0].version == job.version
 
 
-async def test_a_job_that_cannot_be_read_does_not_end_the_list(
+async def test_a_list_continues_after_an_unreadable_job(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    stored = sorted(some(30), key=lambda job: job.id)
+    stored = sorted(some_jobs(30), key=lambda job: job.id)
     jobs.insert_many([encode(job) for job in stored])
-    asked = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
-    spoiled = {stored[9].id, stored[10].id}
-    jobs.update_many({"_id": {"$in": list(spoiled)}}, {"$set": {"created": "yesterday"}})
+    listing = JobListQuery(filter=JobFilter(), order=JobOrder.CREATE_TIME_ASC)
+    unreadable = {stored[9].id, stored[10].id}
+    jobs.update_many({"_id": {"$in": list(unreadable)}}, {"$set": {"created": "yesterday"}})
     lists = MongoJobList(mongo=mongo)
 
-    first = await lists.page(asked, None, most=10, is_full=False)
-    second = await lists.page(asked, first.following, most=20, is_full=False)
+    first = await lists.read_page(listing, None, most=10, is_full=False)
+    second = await lists.read_page(listing, first.next_cursor, most=20, is_full=False)
 
     ids = [job.id for job in (*first.jobs, *second.jobs)]
-    assert ids == [job.id for job in stored if job.id not in spoiled]
+    assert ids == [job.id for job in stored if job.id not in unreadable]
 
 
-@pytest.mark.parametrize("asked", LISTINGS)
-async def test_what_has_no_place_in_a_list_is_passed_over(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_a_list_skips_documents_that_it_cannot_sort(
+    mongo: Mongo, jobs: Collection[Row], listing: JobListQuery
 ) -> None:
-    """A hand has left it: without a due time there is no order by it, nor without an id of ours."""
-    stored = list(some(60))
+    """An operator may have left a due time or an id of another type."""
+    stored = list(some_jobs(60))
     jobs.insert_many([encode(job) for job in stored])
-    strange = encode(a_job(state=State.SENT, email="1@example.org", due=NOW + 2 * SECOND))
-    jobs.insert_one(strange | {"_id": ObjectId(), "dedup_key": "strange"})
-    if asked.order.is_by_due:
-        jobs.insert_one(strange | {"due": "tomorrow", "dedup_key": "strange, too"})
+    invalid = encode(a_job(state=State.SENT, email="1@example.org", due_time=NOW + 2 * SECOND))
+    jobs.insert_one(invalid | {"_id": ObjectId(), "dedup_key": "invalid"})
+    if listing.order.is_by_due_time:
+        jobs.insert_one(invalid | {"due": "tomorrow", "dedup_key": "invalid as well"})
 
-    ids = await read_through(mongo, asked, most=1)
+    ids = await read_all_pages(mongo, listing, most=1)
 
-    assert ids == expected(stored, asked)
+    assert ids == select_ids(stored, listing)
 
 
-@pytest.mark.parametrize("wanted", [pytest.param(f, id=name) for name, f in FILTERS.items()])
-async def test_a_count_is_that_of_the_list_up_to_its_limit(
-    mongo: Mongo, jobs: Collection[Row], wanted: JobFilter
+@pytest.mark.parametrize("job_filter", [pytest.param(f, id=name) for name, f in FILTERS.items()])
+async def test_a_count_equals_the_length_of_the_list_up_to_its_limit(
+    mongo: Mongo, jobs: Collection[Row], job_filter: JobFilter
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored])
-    there = len(expected(stored, Listing(filter=wanted, order=Order.CREATED_ASC)))
+    expected = len(
+        select_ids(stored, JobListQuery(filter=job_filter, order=JobOrder.CREATE_TIME_ASC))
+    )
 
     lists = MongoJobList(mongo=mongo)
 
-    assert await lists.count(wanted, most=1000) == there
-    assert await lists.count(wanted, most=there - 1) == there - 1
+    assert await lists.count(job_filter, most=1000) == expected
+    assert await lists.count(job_filter, most=expected - 1) == expected - 1

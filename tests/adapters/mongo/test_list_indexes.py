@@ -1,4 +1,4 @@
-"""Lists among many jobs, by index only. Oracle: the server's own profile of each query shape."""
+"""Lists among 100,000 jobs, by index only. Oracle: the server's own profile of each query."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,10 +10,10 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
-from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Place
+from gcsched.domain.job_list import ALLOWED_ORDERS, Cursor, JobFilter, JobListQuery
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
-from tests.support.profile import profiled, stages
+from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
 MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100
@@ -23,9 +23,9 @@ WAITING = JobFilter(state=State.SCHEDULED)
 FILTERS = [
     JobFilter(),
     WAITING,
-    JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND),
-    JobFilter(state=State.SCHEDULED, due_before=NOW + 8 * SECOND),
-    JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND, due_before=NOW + 8 * SECOND),
+    JobFilter(state=State.SCHEDULED, due_time_from=NOW + SECOND),
+    JobFilter(state=State.SCHEDULED, due_time_before=NOW + 8 * SECOND),
+    JobFilter(state=State.SCHEDULED, due_time_from=NOW + SECOND, due_time_before=NOW + 8 * SECOND),
     JobFilter(empid="E7"),
     JobFilter(email="7@example.org"),
     JobFilter(request_id="request-7"),
@@ -33,10 +33,10 @@ FILTERS = [
 ]
 
 
-def many() -> Iterator[Row]:
+def many_rows() -> Iterator[Row]:
     """Make jobs of which 10,000 at a time are due in one second, half of them still waiting.
 
-    None has a dedup key, as if each had been asked for again by the same id when it had ended.
+    None has a dedup key, as if each had ended and its request id had been used again.
     """
     ordinary = encode(a_job(dedup_key=None))
     for number in range(MANY):
@@ -54,65 +54,69 @@ def many() -> Iterator[Row]:
         }
 
 
-def middle(rows: list[Row], wanted: JobFilter) -> Place:
-    """Give a place deep in the list, amid many that are due in the same second."""
-    state = wanted.state or State.SCHEDULED
-    employees = {f"E{each}" for each in range(EMPLOYEES)} if not wanted.empid else {wanted.empid}
-    if wanted.email:
-        employees = {"E" + wanted.email.partition("@")[0]}
-    if wanted.request_id:
-        employees = {"E" + wanted.request_id.removeprefix("request-")}
+def find_middle(rows: list[Row], job_filter: JobFilter) -> Cursor:
+    """Return a place deep in the list, among many that are due in the same second."""
+    state = job_filter.state or State.SCHEDULED
+    employees = (
+        {f"E{each}" for each in range(EMPLOYEES)} if not job_filter.empid else {job_filter.empid}
+    )
+    if job_filter.email:
+        employees = {"E" + job_filter.email.partition("@")[0]}
+    if job_filter.request_id:
+        employees = {"E" + job_filter.request_id.removeprefix("request-")}
     half = rows[MANY // 2 + IN_ONE_SECOND // 2 :]
     row = next(row for row in half if row["state"] == state and row["empid"] in employees)
-    return Place(id=row["_id"], due=row["due"])
+    return Cursor(id=row["_id"], due_time=row["due"])
 
 
-async def test_each_page_and_count_looks_only_at_what_it_gives(
+async def test_every_page_and_count_reads_only_what_it_returns(
     mongo: Mongo, raw: Database[Row]
 ) -> None:
-    rows = list(many())
+    rows = list(many_rows())
     raw["jobs"].insert_many(rows, ordered=False)
     wasteful = []
-    for wanted in FILTERS:
-        for order in ALLOWED[wanted.names]:
-            asked = Listing(filter=wanted, order=order)
-            for after in (None, middle(rows, wanted)):
-                wasteful += await looked_too_much(mongo, raw, asked, after)
-        wasteful += await counted_too_much(mongo, raw, wanted)
+    for job_filter in FILTERS:
+        for order in ALLOWED_ORDERS[job_filter.given_fields]:
+            listing = JobListQuery(filter=job_filter, order=order)
+            for after in (None, find_middle(rows, job_filter)):
+                wasteful += await find_wasteful_reads(mongo, raw, listing, after)
+        wasteful += await find_wasteful_counts(mongo, raw, job_filter)
 
     assert wasteful == []
 
 
-async def looked_too_much(
-    mongo: Mongo, raw: Database[Row], asked: Listing, after: Place | None
+async def find_wasteful_reads(
+    mongo: Mongo, raw: Database[Row], listing: JobListQuery, after: Cursor | None
 ) -> list[str]:
-    """Read a page; tell of each query that scanned, sorted, or looked at more than twice of it."""
+    """Read a page; return each query that scanned, sorted, or read more than twice the page."""
 
     async def use(mongo: Mongo) -> None:
         lists = MongoJobList(mongo=mongo)
-        page = await lists.page(asked, after, most=PAGE, is_full=False)
+        page = await lists.read_page(listing, after, most=PAGE, is_full=False)
         assert len(page.jobs) == PAGE
 
-    profile = await profiled(mongo, raw, use)
+    profile = await profile_commands(mongo, raw, use)
     assert profile, "nothing was profiled"
     return [
-        f"{asked} after {after}: {stages(each['execStats'])}, {each['keysExamined']} keys"
+        f"{listing} after {after}: {stages(each['execStats'])}, {each['keysExamined']} keys"
         for each in profile
         if {"COLLSCAN", "SORT"} & set(stages(each["execStats"]))
         or max(each["keysExamined"], each["docsExamined"]) > 2 * each["nreturned"]
     ]
 
 
-async def counted_too_much(mongo: Mongo, raw: Database[Row], wanted: JobFilter) -> list[str]:
-    """Count up to 10,000; tell of a count that scanned, or looked at more than keys and limit."""
+async def find_wasteful_counts(
+    mongo: Mongo, raw: Database[Row], job_filter: JobFilter
+) -> list[str]:
+    """Count up to 10,000; return a count that scanned, or read more keys than it counted."""
     counts = []
 
     async def use(mongo: Mongo) -> None:
-        counts.append(await MongoJobList(mongo=mongo).count(wanted, most=10_001))
+        counts.append(await MongoJobList(mongo=mongo).count(job_filter, most=10_001))
 
-    *looks, done = await profiled(mongo, raw, use)
+    *others, done = await profile_commands(mongo, raw, use)
     [count] = counts
-    assert all(each["keysExamined"] <= 2 for each in looks), looks
-    looked = f"count of {wanted}: {done['planSummary']}, {done['keysExamined']} keys"
+    assert all(each["keysExamined"] <= 2 for each in others), others
+    description = f"count of {job_filter}: {done['planSummary']}, {done['keysExamined']} keys"
     is_by_index = done["planSummary"].startswith("IXSCAN") and not done["docsExamined"]
-    return [] if is_by_index and done["keysExamined"] <= count + 1 else [looked]
+    return [] if is_by_index and done["keysExamined"] <= count + 1 else [description]

@@ -1,4 +1,4 @@
-"""The Date of a mail, from the claim to the relay. Oracle: the mail as it lies in the relay."""
+"""The Date of a mail, from the claim to the relay. Oracle: the mail that the relay has."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,17 +17,17 @@ from gcsched.adapters.mail.templates import Templates
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.job import Job, State
 from gcsched.domain.mail import Mail
-from gcsched.domain.outcome import taken_back
+from gcsched.domain.outcome import apply_lease_expiration
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Kind, Withheld
-from gcsched.usecases.batching import Group
-from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
-from gcsched.usecases.ports import Begin, Carried, Carrier, Conclusion, Mailer
+from gcsched.usecases.batching import GroupCommit
+from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
+from gcsched.usecases.ports import Begin, Conclusion, Mailer, SendResult, Transport
 from tests.support.background import in_background
 from tests.support.builders import FixedClock, a_job, an_attempt
 from tests.support.clocks import HOUR
@@ -40,46 +40,46 @@ Change = Callable[[Job], Job]
 DUE = datetime(2025, 2, 28, 9, 30, tzinfo=UTC)  # past for every server
 LEFT = datetime(2025, 3, 1, 12, 0, 7, 700_000, tzinfo=UTC)
 SECOND = datetime(2025, 3, 1, 12, 0, 7, tzinfo=UTC)
-RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
+RETENTION = timedelta(days=36500)  # the TTL monitor of the tests runs every second
 
 
 @dataclass
-class ByPool:
-    """The one relay there is."""
+class PoolTransport:
+    """A transport with one relay."""
 
     pool: Mailer
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
-        return Carried(relay="r", transmission=await self.pool.send(mail, begin))
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
+        return SendResult(relay="r", transmission=await self.pool.send(mail, begin))
 
 
-class ByNone:
-    """Has its permit, and then no slot among the mails that leave."""
+class NoSlotTransport:
+    """A transport that gets its permit, and then no slot of the rate limit."""
 
-    async def carry(self, _: Mail, begin: Begin) -> Carried:
+    async def send(self, _: Mail, begin: Begin) -> SendResult:
         assert await begin() is not None
-        return Carried(relay="", transmission=Withheld("no slot"))
+        return SendResult(relay="", transmission=Withheld("no slot"))
 
 
 @dataclass(kw_only=True)
 class Service:
-    """What carries a job through: real stores, a real relay, and a clock that stands still."""
+    """The service around a job: real stores, a real relay, and a clock that stands still."""
 
     mongo: Mongo
     relay: Relay
-    carrier: Carrier
-    fence: Group[Claimed, Any]
+    transport: Transport
+    fence: GroupCommit[ClaimedJob, Any]
     clock: FixedClock
     claims: int = field(default=0, init=False)
 
-    async def claim(self) -> Claimed:
+    async def claim(self) -> ClaimedJob:
         self.claims += 1
         token = f"claim-{self.claims}"
         batch = await MongoClaims(mongo=self.mongo).claim(token, 1, now=self.clock())
         (job,) = batch.jobs
-        return Claimed(job=job, token=token)
+        return ClaimedJob(job=job, token=token)
 
-    async def deliver(self, carrier: Carrier | None = None) -> Job:
+    async def deliver(self, transport: Transport | None = None) -> Job:
         claimed = await self.claim()
         deliver = Deliver(
             composer=Composer(
@@ -88,32 +88,32 @@ class Service:
                 sender_name="Scheduler",
                 timezone=ZoneInfo("UTC"),
             ),
-            carrier=carrier or self.carrier,
+            transport=transport or self.transport,
             fence=self.fence,
             policy=RetryPolicy(),
             now=self.clock,
             chance=lambda: 0.5,
         )
-        conclusion = await deliver(claimed)
+        conclusion = await deliver.deliver(claimed)
         outcomes = MongoOutcomes(mongo=self.mongo, retention=RETENTION)
         assert not await outcomes.conclude([conclusion])
         return conclusion.job
 
     async def deliver_later(self, by: timedelta = HOUR) -> Job:
-        self.clock.forward(by)
+        self.clock.advance(by)
         return await self.deliver()
 
     async def change(self, change: Change) -> None:
-        steering = MongoSteering(mongo=self.mongo, retention=RETENTION)
-        seen = await steering.find("job-1")
+        changes = MongoJobChanges(mongo=self.mongo, retention=RETENTION)
+        seen = await changes.find("job-1")
         assert seen is not None
-        assert await steering.change(seen, change(seen), within=HOUR)
+        assert await changes.change(seen, change(seen), within=HOUR)
 
     def dates(self) -> list[datetime]:
-        return [date_of(kept.content) for kept in self.relay.ledger]
+        return [parse_date(kept.content) for kept in self.relay.ledger]
 
 
-def date_of(content: bytes) -> datetime:
+def parse_date(content: bytes) -> datetime:
     message = message_from_bytes(content, policy=policy.default)
     date: datetime = message["date"].datetime
     return date
@@ -128,27 +128,35 @@ async def service(mongo: Mongo) -> AsyncIterator[Service]:
 @asynccontextmanager
 async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
     clock = FixedClock(LEFT)
-    fence = Group(Fence(claims=MongoClaims(mongo=mongo), now=clock))
+    fence = GroupCommit(Fence(claims=MongoClaims(mongo=mongo), now=clock).begin)
     async with Relay() as relay, a_pool(relay) as pool, in_background(fence.run):
-        yield Service(mongo=mongo, relay=relay, carrier=ByPool(pool), fence=fence, clock=clock)
+        yield Service(
+            mongo=mongo, relay=relay, transport=PoolTransport(pool), fence=fence, clock=clock
+        )
 
 
 def a_due_job(**others: Any) -> Job:
     return a_job(
-        **{"created": DUE, "due_at": DUE, "due": DUE, "not_after": LEFT + 90 * HOUR, **others}
+        **{
+            "create_time": DUE,
+            "schedule_time": DUE,
+            "due_time": DUE,
+            "expire_time": LEFT + 90 * HOUR,
+            **others,
+        }
     )
 
 
-def reopened(job: Job) -> Job:
-    return job.reopened(LEFT + HOUR, not_after=LEFT + 90 * HOUR, dedup_until=LEFT)
+def retry(job: Job) -> Job:
+    return job.reset_for_retry(LEFT + HOUR, expire_time=LEFT + 90 * HOUR, dedup_until=LEFT)
 
 
-def rescheduled(job: Job) -> Job:
+def reschedule(job: Job) -> Job:
     later = SECOND + HOUR
-    return job.rescheduled(later, LEFT + HOUR, is_daily=False, not_after=later + HOUR)
+    return job.rescheduled(later, LEFT + HOUR, is_daily=False, expire_time=later + HOUR)
 
 
-async def test_a_mail_says_when_it_leaves_and_not_when_it_was_due(
+async def test_the_date_of_a_mail_is_when_it_leaves(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
@@ -160,7 +168,7 @@ async def test_a_mail_says_when_it_leaves_and_not_when_it_was_due(
     assert (jobs.find_one() or {})["date"] == SECOND
 
 
-async def test_a_resend_of_a_mail_that_may_be_there_is_the_same_octet_for_octet(
+async def test_a_resend_after_a_lost_reply_is_the_same_mail_octet_for_octet(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, LoseReply(), nth=1)
@@ -172,17 +180,17 @@ async def test_a_resend_of_a_mail_that_may_be_there_is_the_same_octet_for_octet(
     first, again = service.relay.ledger
     assert [attempt.kind for attempt in lost.attempts] == [Kind.UNCERTAIN]
     assert first.content == again.content
-    assert date_of(again.content) == SECOND
+    assert parse_date(again.content) == SECOND
 
 
-@pytest.mark.parametrize("change", [reopened, rescheduled])
-async def test_what_may_be_there_stays_the_same_mail_when_a_caller_moves_or_reopens_it(
+@pytest.mark.parametrize("change", [retry, reschedule])
+async def test_an_uncertain_mail_stays_the_same_when_it_is_rescheduled_or_retried(
     service: Service, jobs: Collection[Row], change: Change
 ) -> None:
     service.relay.script(At.BODY, LoseReply(), nth=1)
     jobs.insert_one(encode(a_due_job()))
     await service.deliver()
-    if change is reopened:
+    if change is retry:
         jobs.update_one({}, {"$set": {"state": "UNCERTAIN"}})
 
     await service.change(change)
@@ -192,14 +200,14 @@ async def test_what_may_be_there_stays_the_same_mail_when_a_caller_moves_or_reop
     assert first.content == again.content
 
 
-async def test_what_was_refused_after_its_body_leaves_as_a_new_mail_when_it_is_reopened(
+async def test_a_mail_refused_after_its_body_gets_a_new_date_when_it_is_retried(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, Answer(554, "5.6.0 no"), nth=1)
     jobs.insert_one(encode(a_due_job()))
     failed = await service.deliver()
 
-    await service.change(reopened)
+    await service.change(retry)
     assert "date" not in (jobs.find_one() or {})
     await service.deliver_later(2 * HOUR)
 
@@ -207,20 +215,20 @@ async def test_what_was_refused_after_its_body_leaves_as_a_new_mail_when_it_is_r
     assert service.dates() == [SECOND + 2 * HOUR]
 
 
-async def test_what_waits_to_be_tried_again_leaves_as_a_new_mail_when_it_is_moved(
+async def test_a_deferred_mail_gets_a_new_date_when_it_is_rescheduled(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, Answer(451, "4.3.0 later"), nth=1)
     jobs.insert_one(encode(a_due_job()))
     await service.deliver()
 
-    await service.change(rescheduled)
+    await service.change(reschedule)
     await service.deliver_later(2 * HOUR)
 
     assert service.dates() == [SECOND + 2 * HOUR]
 
 
-async def test_what_the_relay_put_off_after_the_body_keeps_the_date_it_first_left_with(
+async def test_a_mail_deferred_after_its_body_keeps_its_first_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, Answer(451, "4.3.0 later"), nth=1)
@@ -232,12 +240,12 @@ async def test_what_the_relay_put_off_after_the_body_keeps_the_date_it_first_lef
     assert service.dates() == [SECOND]
 
 
-async def test_a_permit_without_a_body_settles_no_date(
+async def test_a_permit_without_a_body_sets_no_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
-    given_back = await service.deliver(ByNone())
-    assert (given_back.state, given_back.date) == (State.SCHEDULED, None)
+    released = await service.deliver(NoSlotTransport())
+    assert (released.state, released.date) == (State.SCHEDULED, None)
     assert "date" not in (jobs.find_one() or {})
 
     await service.deliver_later()
@@ -245,7 +253,7 @@ async def test_a_permit_without_a_body_settles_no_date(
     assert service.dates() == [SECOND + HOUR]
 
 
-async def test_a_relay_that_hangs_up_before_the_body_settles_no_date(
+async def test_a_relay_that_hangs_up_before_the_body_sets_no_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
@@ -256,45 +264,45 @@ async def test_a_relay_that_hangs_up_before_the_body_settles_no_date(
         await until(lambda: not service.relay.open)
         return permit
 
-    class Leaving(ByPool):
-        async def carry(self, mail: Mail, begin: Begin) -> Carried:
-            return await super().carry(mail, lambda: hang_up(begin))
+    class Leaving(PoolTransport):
+        async def send(self, mail: Mail, begin: Begin) -> SendResult:
+            return await super().send(mail, lambda: hang_up(begin))
 
-    assert isinstance(service.carrier, ByPool)
-    broken = await service.deliver(Leaving(service.carrier.pool))
-    assert [attempt.kind for attempt in broken.attempts] == [Kind.OURS]
+    assert isinstance(service.transport, PoolTransport)
+    broken = await service.deliver(Leaving(service.transport.pool))
+    assert [attempt.kind for attempt in broken.attempts] == [Kind.RELAY]
 
     await service.deliver_later()
 
     assert service.dates() == [SECOND + HOUR]
 
 
-async def test_the_date_of_a_process_that_died_is_that_of_the_resend(
+async def test_a_resend_after_a_crash_has_the_date_of_the_fence(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
-    assert await service.fence.ask(await service.claim()) is not None
-    jobs.update_one({}, {"$set": {"lease": DUE}})  # it died: its lease ran out
+    assert await service.fence.submit(await service.claim()) is not None
+    jobs.update_one({}, {"$set": {"lease": DUE}})  # it died, and its lease expired
     recovery = MongoRecovery(mongo=service.mongo, retention=RETENTION, now=service.clock)
-    (orphan,) = await recovery.orphans(9)
+    (orphan,) = await recovery.find_orphans(9)
     policy = RetryPolicy()
-    job = taken_back(orphan.job, begun=orphan.begun, policy=policy, now=service.clock())
-    assert await recovery.take_back([(orphan, Conclusion(claim=orphan.claim, job=job))]) == 1
+    job = apply_lease_expiration(orphan.job, begun=orphan.begun, policy=policy, now=service.clock())
+    assert await recovery.conclude_orphans([(orphan, Conclusion(claim=orphan.claim, job=job))]) == 1
 
     await service.deliver_later()
 
     assert service.dates() == [SECOND]
 
 
-async def test_a_fence_whose_answer_was_lost_and_that_is_asked_again_stores_what_is_sent(
+async def test_a_repeated_fence_keeps_the_first_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
     claimed = await service.claim()
-    first = await service.fence.ask(claimed)
-    service.clock.forward(HOUR)
+    first = await service.fence.submit(claimed)
+    service.clock.advance(HOUR)
 
-    second = await service.fence.ask(claimed)
+    second = await service.fence.submit(claimed)
 
     assert first is not None
     assert second is not None
@@ -302,10 +310,10 @@ async def test_a_fence_whose_answer_was_lost_and_that_is_asked_again_stores_what
     assert (jobs.find_one() or {})["date"] == SECOND
 
 
-async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_one_wrote(
+async def test_a_resend_of_an_older_versions_mail_has_the_date_of_its_attempt(
     service: Service, jobs: Collection[Row]
 ) -> None:
-    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    lost = an_attempt(kind=Kind.UNCERTAIN, start_time=DUE, end_time=DUE, code=None)
     jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
 
     await service.deliver()
@@ -314,13 +322,13 @@ async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_o
     assert (jobs.find_one() or {})["date"] == DUE
 
 
-async def test_a_mail_of_the_version_before_that_is_moved_is_still_the_same_mail(
+async def test_an_older_versions_mail_keeps_its_date_when_it_is_rescheduled(
     service: Service, jobs: Collection[Row]
 ) -> None:
-    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    lost = an_attempt(kind=Kind.UNCERTAIN, start_time=DUE, end_time=DUE, code=None)
     jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
 
-    await service.change(rescheduled)
+    await service.change(reschedule)
     await service.deliver_later(2 * HOUR)
 
     assert service.dates() == [DUE]

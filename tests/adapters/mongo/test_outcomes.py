@@ -1,4 +1,4 @@
-"""Write what became of claimed jobs; oracle: what the driver finds in the collection."""
+"""Outcomes of claimed jobs. Oracle: what the driver finds in the collection."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.codec import STORED_KINDS, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 from tests.support.rows import Row
 
-RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
+RETENTION = timedelta(days=36500)  # the TTL monitor of the tests runs every second
 LATER = NOW + timedelta(minutes=5)
-HELD: Row = {"lease": NOW + timedelta(seconds=30), "begun": NOW}
+CLAIM_FIELDS: Row = {"lease": NOW + timedelta(seconds=30), "begun": NOW}
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250, text="250 at BODY: queued")
-PUT_OFF = an_attempt()
+DEFERRED = an_attempt()
 
 
 @pytest.fixture
@@ -29,21 +29,21 @@ def outcomes(mongo: Mongo) -> MongoOutcomes:
     return MongoOutcomes(mongo=mongo, retention=RETENTION)
 
 
-def concluded(job: Job, *, claim: str = "claim-1") -> Conclusion:
+def make_conclusion(job: Job, *, claim: str = "claim-1") -> Conclusion:
     return Conclusion(claim=claim, job=job)
 
 
 def a_row(**others: Any) -> Row:
     """Make the document of a job whose body has begun under claim-1."""
-    return encode(a_claimed_job(**others)) | HELD
+    return encode(a_claimed_job(**others)) | CLAIM_FIELDS
 
 
-def told(attempt: Attempt) -> Row:
-    """Say *attempt* in the words of the database."""
+def attempt_row(attempt: Attempt) -> Row:
+    """Return *attempt* as MongoDB stores it."""
     return {
-        "begun": attempt.begun,
-        "ended": attempt.ended,
-        "kind": attempt.kind.value,
+        "begun": attempt.start_time,
+        "ended": attempt.end_time,
+        "kind": STORED_KINDS[attempt.kind],
         "relay": "smtp.example.org",
         "code": attempt.code,
         "enhanced": None,
@@ -51,42 +51,42 @@ def told(attempt: Attempt) -> Row:
     }
 
 
-async def test_a_job_put_off_waits_again_with_its_history_and_belongs_to_nobody(
+async def test_a_deferred_job_waits_again_with_its_history_and_without_a_claim(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_row())
-    job = a_claimed_job().retried(PUT_OFF, due=LATER, charged=True)
+    job = a_claimed_job().retried(DEFERRED, due_time=LATER, charged=True)
 
-    assert not await outcomes.conclude([concluded(job)])
+    assert not await outcomes.conclude([make_conclusion(job)])
 
     changed = {
         "state": "RETRYING",
-        "since": PUT_OFF.ended,
+        "since": DEFERRED.end_time,
         "due": LATER,
         "reason": "450 at RCPT: busy",
         "attempt": 1,
         "version": 2,
-        "attempts": [told(PUT_OFF)],
+        "attempts": [attempt_row(DEFERRED)],
     }
     expected = encode(a_claimed_job()) | changed
     del expected["claim"]
     assert list(jobs.find()) == [expected]
 
 
-@pytest.mark.parametrize("words", ["$email", "$$ROOT", "$$NOW", {"$literal": 1}], ids=str)
-async def test_what_a_relay_says_is_no_expression_of_the_database(
-    outcomes: MongoOutcomes, jobs: Collection[Row], words: Any
+@pytest.mark.parametrize("text", ["$email", "$$ROOT", "$$NOW", {"$literal": 1}], ids=str)
+async def test_a_relay_text_is_not_evaluated_as_an_expression(
+    outcomes: MongoOutcomes, jobs: Collection[Row], text: Any
 ) -> None:
     jobs.insert_one(a_row())
-    refused = an_attempt(text=words)
+    refused = an_attempt(text=text)
 
-    await outcomes.conclude([concluded(a_claimed_job().failed(refused, reason=words))])
+    await outcomes.conclude([make_conclusion(a_claimed_job().failed(refused, reason=text))])
 
     [row] = jobs.find()
-    assert (row["reason"], row["attempts"][0]["text"]) == (words, words)
+    assert (row["reason"], row["attempts"][0]["text"]) == (text, text)
 
 
-def an_end_of_its_own(job: Job) -> Job:
+def finish_by_version(job: Job) -> Job:
     attempt = an_attempt(text=f"words for {job.id}")
     match job.version % 3:
         case 0:
@@ -95,62 +95,64 @@ def an_end_of_its_own(job: Job) -> Job:
             return job.failed(attempt, reason=f"reason of {job.id}")
         case _:
             due = LATER + timedelta(seconds=job.version)
-            return job.retried(attempt, due=due, charged=True)
+            return job.retried(attempt, due_time=due, charged=True)
 
 
-async def test_each_of_many_gets_its_own_outcome(
+async def test_each_job_of_a_batch_gets_its_own_outcome(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
-    """Under two claims, to several ends, in one call."""
+    """Two claims and several outcomes in one call."""
     claimed = [
         a_claimed_job(id=f"job-{n}", dedup_key=f"key-{n}", claim=f"claim-{n % 2}", version=n)
         for n in range(40)
     ]
-    jobs.insert_many([encode(job) | HELD for job in claimed])
-    ends = [an_end_of_its_own(job) for job in claimed]
+    jobs.insert_many([encode(job) | CLAIM_FIELDS for job in claimed])
+    results = [finish_by_version(job) for job in claimed]
 
     lost = await outcomes.conclude(
-        [concluded(end, claim=f"claim-{n % 2}") for n, end in enumerate(ends)]
+        [make_conclusion(result, claim=f"claim-{n % 2}") for n, result in enumerate(results)]
     )
 
     assert not lost
     found = {row["_id"]: row for row in jobs.find()}
-    for end in ends:
-        kept = {"delete_after": end.since + RETENTION} if end.state in FINAL else {}
-        assert found[end.id] == encode(end) | kept
+    for result in results:
+        expected = encode(result)
+        if result.state in FINAL_STATES:
+            expected["delete_after"] = result.state_time + RETENTION
+        assert found[result.id] == expected
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.QUEUED], ids=str)
-async def test_only_the_final_states_have_an_end_of_their_keeping(
+async def test_only_final_states_have_a_retention(
     outcomes: MongoOutcomes, jobs: Collection[Row], state: State
 ) -> None:
     jobs.insert_one(a_row())
-    job = replace(a_claimed_job(version=2), state=state, since=LATER)
+    job = replace(a_claimed_job(version=2), state=state, state_time=LATER)
 
-    await outcomes.conclude([concluded(job)])
+    await outcomes.conclude([make_conclusion(job)])
 
     [row] = jobs.find()
     assert row["state"] == state
-    assert row.get("delete_after") == (LATER + RETENTION if state in FINAL else None)
+    assert row.get("delete_after") == (LATER + RETENTION if state in FINAL_STATES else None)
 
 
 @pytest.mark.parametrize(
     ("job", "key"),
     [
         (a_claimed_job().sent(ACCEPTED), "key-1"),
-        (a_claimed_job().retried(PUT_OFF, due=LATER, charged=True), "key-1"),
-        (a_claimed_job().held(PUT_OFF, reason="who knows"), "key-1"),
-        (a_claimed_job().given_back(LATER), "key-1"),
-        (a_claimed_job().failed(PUT_OFF, reason="no such user"), None),
+        (a_claimed_job().retried(DEFERRED, due_time=LATER, charged=True), "key-1"),
+        (a_claimed_job().held(DEFERRED, reason="unknown"), "key-1"),
+        (a_claimed_job().unclaimed(LATER), "key-1"),
+        (a_claimed_job().failed(DEFERRED, reason="no such user"), None),
     ],
     ids=lambda value: value.state.value if isinstance(value, Job) else "",
 )
-async def test_a_job_that_failed_lets_its_key_go_and_no_other_does(
+async def test_only_a_failed_job_releases_its_key(
     outcomes: MongoOutcomes, jobs: Collection[Row], job: Job, key: str | None
 ) -> None:
     jobs.insert_one(a_row())
 
-    await outcomes.conclude([concluded(job)])
+    await outcomes.conclude([make_conclusion(job)])
 
     [row] = jobs.find()
     assert row.get("dedup_key") == key
@@ -162,22 +164,22 @@ async def test_a_job_that_failed_lets_its_key_go_and_no_other_does(
     "job",
     [
         a_claimed_job().sent(ACCEPTED),
-        a_claimed_job().retried(PUT_OFF, due=LATER, charged=True),
-        a_claimed_job().failed(PUT_OFF, reason="no such user"),
-        a_claimed_job().held(PUT_OFF, reason="who knows"),
-        a_claimed_job().given_back(LATER),
+        a_claimed_job().retried(DEFERRED, due_time=LATER, charged=True),
+        a_claimed_job().failed(DEFERRED, reason="no such user"),
+        a_claimed_job().held(DEFERRED, reason="unknown"),
+        a_claimed_job().unclaimed(LATER),
     ],
     ids=lambda job: job.state.value,
 )
-async def test_what_is_written_a_second_time_is_neither_lost_nor_changed(
+async def test_writing_an_outcome_again_changes_nothing_and_loses_nothing(
     outcomes: MongoOutcomes, jobs: Collection[Row], job: Job
 ) -> None:
-    """As after a write that was carried out but not confirmed."""
+    """As after a write that succeeded but was not confirmed."""
     jobs.insert_one(a_row())
-    await outcomes.conclude([concluded(job)])
+    await outcomes.conclude([make_conclusion(job)])
     [before] = jobs.find()
 
-    assert not await outcomes.conclude([concluded(job)])
+    assert not await outcomes.conclude([make_conclusion(job)])
 
     assert list(jobs.find()) == [before]
 
@@ -185,15 +187,15 @@ async def test_what_is_written_a_second_time_is_neither_lost_nor_changed(
 @pytest.mark.parametrize(
     "job",
     [
-        a_claimed_job().retried(PUT_OFF, due=LATER, charged=True),
-        a_claimed_job().failed(PUT_OFF, reason="no such user"),
-        a_claimed_job().held(PUT_OFF, reason="who knows"),
-        a_claimed_job().given_back(LATER),
+        a_claimed_job().retried(DEFERRED, due_time=LATER, charged=True),
+        a_claimed_job().failed(DEFERRED, reason="no such user"),
+        a_claimed_job().held(DEFERRED, reason="unknown"),
+        a_claimed_job().unclaimed(LATER),
     ],
     ids=lambda job: job.state.value,
 )
 @pytest.mark.parametrize(
-    "there",
+    "stored",
     [
         a_row(claim="claim-2", version=3),
         encode(a_job(state=State.RETRYING, version=4)),
@@ -202,26 +204,26 @@ async def test_what_is_written_a_second_time_is_neither_lost_nor_changed(
     ],
     ids=lambda row: row["state"],
 )
-async def test_whoever_lost_the_claim_changes_nothing_and_is_told(
-    outcomes: MongoOutcomes, jobs: Collection[Row], there: Row, job: Job
+async def test_an_outcome_under_a_lost_claim_is_returned_and_changes_nothing(
+    outcomes: MongoOutcomes, jobs: Collection[Row], stored: Row, job: Job
 ) -> None:
-    jobs.insert_one(there)
+    jobs.insert_one(stored)
 
-    assert list(await outcomes.conclude([concluded(job)])) == [concluded(job)]
+    assert list(await outcomes.conclude([make_conclusion(job)])) == [make_conclusion(job)]
 
-    assert list(jobs.find()) == [there]
+    assert list(jobs.find()) == [stored]
 
 
-async def test_of_many_only_the_lost_ones_are_told(
+async def test_conclude_returns_only_the_lost_outcomes(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
     ids = {name: {"id": name, "dedup_key": name} for name in ("ours", "theirs", "deleted", "again")}
     jobs.insert_many([a_row(**ids["ours"]), a_row(**ids["theirs"], claim="claim-2")])
     jobs.insert_one(a_row(**ids["again"]))
-    ends = {name: a_claimed_job(**ids[name]).failed(PUT_OFF, reason="no") for name in ids}
-    await outcomes.conclude([concluded(ends["again"])])
+    results = {name: a_claimed_job(**ids[name]).failed(DEFERRED, reason="no") for name in ids}
+    await outcomes.conclude([make_conclusion(results["again"])])
 
-    lost = await outcomes.conclude([concluded(job) for job in ends.values()])
+    lost = await outcomes.conclude([make_conclusion(job) for job in results.values()])
 
     assert {conclusion.job.id for conclusion in lost} == {"theirs", "deleted"}
     found = {row["_id"]: row["state"] for row in jobs.find()}
@@ -232,7 +234,7 @@ NEWER = {"claim": "claim-2", "version": 3}
 
 
 @pytest.mark.parametrize(
-    "there",
+    "stored",
     [
         encode(a_job(state=State.UNCERTAIN, version=2)),
         encode(a_job(state=State.RETRYING, version=2)),
@@ -248,31 +250,33 @@ NEWER = {"claim": "claim-2", "version": 3}
         "a newer claim that has not begun",
     ],
 )
-async def test_a_late_250_proves_that_the_mail_was_sent(
-    outcomes: MongoOutcomes, jobs: Collection[Row], there: Row
+async def test_a_late_250_makes_the_job_sent(
+    outcomes: MongoOutcomes, jobs: Collection[Row], stored: Row
 ) -> None:
-    history = [told(PUT_OFF)]
-    jobs.insert_one(there | {"attempts": history, "reason": "who knows"})
+    history = [attempt_row(DEFERRED)]
+    jobs.insert_one(stored | {"attempts": history, "reason": "unknown"})
 
-    await outcomes.conclude([concluded(a_claimed_job().sent(ACCEPTED))])
+    await outcomes.conclude([make_conclusion(a_claimed_job().sent(ACCEPTED))])
 
     [row] = jobs.find()
     assert (row["state"], row["reason"], row["dedup_key"]) == ("SENT", "", "key-1")
-    assert row["attempts"] == [*history, told(ACCEPTED)]
-    assert row["version"] == there["version"] + 1
-    assert row["since"] == ACCEPTED.ended
-    assert row["delete_after"] == ACCEPTED.ended + RETENTION
+    assert row["attempts"] == [*history, attempt_row(ACCEPTED)]
+    assert row["version"] == stored["version"] + 1
+    assert row["since"] == ACCEPTED.end_time
+    assert row["delete_after"] == ACCEPTED.end_time + RETENTION
     assert {"claim", "lease", "begun"}.isdisjoint(row)
 
 
-async def test_a_late_250_takes_nothing_away_of_what_was_counted_meanwhile(
+async def test_a_late_250_keeps_the_counts_of_later_attempts(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
-    """Taken back once, tried and put off once: then the first worker wakes, with its 250."""
-    meanwhile = a_job(state=State.RETRYING, version=4, takebacks=1, attempt=1, attempts=(PUT_OFF,))
+    """Taken back once and deferred once; then the first worker wakes with its 250."""
+    meanwhile = a_job(
+        state=State.RETRYING, version=4, lease_expirations=1, attempt=1, attempts=(DEFERRED,)
+    )
     jobs.insert_one(encode(meanwhile))
 
-    await outcomes.conclude([concluded(a_claimed_job(version=1).sent(ACCEPTED))])
+    await outcomes.conclude([make_conclusion(a_claimed_job(version=1).sent(ACCEPTED))])
 
     [row] = jobs.find()
     assert row["state"] == "SENT"
@@ -280,27 +284,27 @@ async def test_a_late_250_takes_nothing_away_of_what_was_counted_meanwhile(
 
 
 @pytest.mark.parametrize("newer_first", [True, False], ids=["newer first", "older first"])
-async def test_a_late_250_counts_also_beside_the_end_of_a_newer_claim(
+async def test_a_late_250_counts_beside_the_outcome_of_a_newer_claim(
     outcomes: MongoOutcomes, jobs: Collection[Row], *, newer_first: bool
 ) -> None:
-    """Taken back and claimed again by the same process, which writes both ends together."""
-    jobs.insert_one(encode(a_claimed_job(**NEWER)) | HELD)
-    late = concluded(a_claimed_job().sent(ACCEPTED))
-    put_off = a_claimed_job(**NEWER).retried(PUT_OFF, due=LATER, charged=True)
-    newer = concluded(put_off, claim="claim-2")
+    """Taken back and claimed again by the same process, which writes both outcomes together."""
+    jobs.insert_one(encode(a_claimed_job(**NEWER)) | CLAIM_FIELDS)
+    late = make_conclusion(a_claimed_job().sent(ACCEPTED))
+    deferred = a_claimed_job(**NEWER).retried(DEFERRED, due_time=LATER, charged=True)
+    newer = make_conclusion(deferred, claim="claim-2")
 
     lost = await outcomes.conclude([newer, late] if newer_first else [late, newer])
 
     [row] = jobs.find()
     assert list(lost) == [late]
-    assert (row["state"], row["version"]) == ("SENT", put_off.version + 1)
-    assert row["attempts"] == [told(PUT_OFF), told(ACCEPTED)]
+    assert (row["state"], row["version"]) == ("SENT", deferred.version + 1)
+    assert row["attempts"] == [attempt_row(DEFERRED), attempt_row(ACCEPTED)]
 
 
 @pytest.mark.parametrize(
-    "there",
+    "stored",
     [
-        encode(a_claimed_job(**NEWER)) | HELD,
+        encode(a_claimed_job(**NEWER)) | CLAIM_FIELDS,
         encode(a_job(state=State.CANCELLED, version=4)),
         encode(a_job(state=State.SENT, version=4)),
         encode(a_job(state=State.FAILED, version=4)),
@@ -309,12 +313,12 @@ async def test_a_late_250_counts_also_beside_the_end_of_a_newer_claim(
     ],
     ids=lambda row: "a newer claim that has begun" if "begun" in row else row["state"],
 )
-async def test_a_late_250_changes_nothing_else(
-    outcomes: MongoOutcomes, jobs: Collection[Row], there: Row
+async def test_a_late_250_changes_no_other_state(
+    outcomes: MongoOutcomes, jobs: Collection[Row], stored: Row
 ) -> None:
-    jobs.insert_one(there)
+    jobs.insert_one(stored)
 
-    sent = concluded(a_claimed_job().sent(ACCEPTED))
+    sent = make_conclusion(a_claimed_job().sent(ACCEPTED))
     assert list(await outcomes.conclude([sent])) == [sent]
 
-    assert list(jobs.find()) == [there]
+    assert list(jobs.find()) == [stored]

@@ -1,4 +1,4 @@
-"""Erase an employee. Oracle: what the driver finds in the collections."""
+"""Reading and erasing personal_data data. Oracle: what the driver finds in the collections."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,24 +11,24 @@ from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.ports import Erased
+from gcsched.usecases.ports import ErasedBatch
 from tests.support.builders import NOW, a_job, an_attempt
-from tests.support.profile import profiled, stages
+from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
-NOT_FINAL = sorted(set(State) - FINAL)
+NOT_FINAL = sorted(set(State) - FINAL_STATES)
 
 
 @pytest.fixture
-def personal(mongo: Mongo) -> MongoPersonalData:
+def personal_data(mongo: Mongo) -> MongoPersonalData:
     return MongoPersonalData(mongo=mongo)
 
 
 def a_failed_job(**others: Any) -> Job:
-    """Make one in which every field has something to tell."""
+    """Make one in which every field has personal_data data."""
     refusal = an_attempt(kind=Kind.RECIPIENT, code=550, text="550 <ada@example.org> unknown")
     ordinary: dict[str, Any] = {
         "state": State.FAILED,
@@ -46,38 +46,43 @@ def a_failed_job(**others: Any) -> Job:
     return a_job(**{**ordinary, **others})
 
 
-async def test_user_details_come_back_whole(mongo: Mongo, personal: MongoPersonalData) -> None:
+async def test_user_details_are_read_back(mongo: Mongo, personal_data: MongoPersonalData) -> None:
     await MongoRecipients(mongo=mongo).save([a_job(), a_job()])
 
-    assert await personal.recipient("E1") == Recipient(
-        empid="E1", name="Ada", email="ada@example.org", first_seen=NOW, last_seen=NOW, accepted=2
+    assert await personal_data.find_recipient("E1") == Recipient(
+        empid="E1",
+        name="Ada",
+        email="ada@example.org",
+        first_seen_time=NOW,
+        last_seen_time=NOW,
+        accepted_count=2,
     )
-    assert await personal.recipient("E2") is None
+    assert await personal_data.find_recipient("E2") is None
 
 
 async def test_user_details_are_deleted(
-    mongo: Mongo, personal: MongoPersonalData, raw: Database[Row]
+    mongo: Mongo, personal_data: MongoPersonalData, raw: Database[Row]
 ) -> None:
     await MongoRecipients(mongo=mongo).save([a_job(), a_job(empid="E2")])
 
-    await personal.remove("E1")
-    await personal.remove("E1")
+    await personal_data.delete_recipient("E1")
+    await personal_data.delete_recipient("E1")
 
     assert [row["_id"] for row in raw["recipients"].find()] == ["E2"]
 
 
-async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
-    personal: MongoPersonalData, jobs: Collection[Row]
+async def test_an_erased_job_keeps_its_state_its_times_and_its_reason_without_addresses(
+    personal_data: MongoPersonalData, jobs: Collection[Row]
 ) -> None:
     before = encode(a_failed_job()) | {"delete_after": NOW + timedelta(days=36500)}
     jobs.insert_one(before)
 
-    erased = await personal.erase("E1", after="", most=10, now=NOW)
+    erased = await personal_data.erase_jobs("E1", after="", most=10, now=NOW)
 
     [row] = jobs.find()
     [attempt] = before["attempts"]
     removed = {"variables", "labels", "reply_to", "released_key"}
-    assert erased == Erased(jobs=1, missed=0, last=None)
+    assert erased == ErasedBatch(jobs=1, skipped=0, last=None)
     assert row == {name: value for name, value in before.items() if name not in removed} | {
         "name": "",
         "email": "",
@@ -91,81 +96,83 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
     assert decode(row).is_erased
 
 
-@pytest.mark.parametrize("state", sorted(FINAL))
-async def test_whatever_has_ended_is_erased(
-    personal: MongoPersonalData, jobs: Collection[Row], state: State
+@pytest.mark.parametrize("state", sorted(FINAL_STATES))
+async def test_finished_jobs_are_erased(
+    personal_data: MongoPersonalData, jobs: Collection[Row], state: State
 ) -> None:
     jobs.insert_one(encode(a_failed_job(state=state)))
 
-    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 1
-    assert await personal.unfinished("E1") == 0
+    assert (await personal_data.erase_jobs("E1", after="", most=10, now=NOW)).jobs == 1
+    assert await personal_data.count_unfinished("E1") == 0
 
 
 @pytest.mark.parametrize("state", NOT_FINAL)
-async def test_whatever_has_not_ended_is_left_alone_and_counted(
-    personal: MongoPersonalData, jobs: Collection[Row], state: State
+async def test_unfinished_jobs_are_counted_and_not_erased(
+    personal_data: MongoPersonalData, jobs: Collection[Row], state: State
 ) -> None:
     before = encode(a_failed_job(state=state))
     jobs.insert_one(before)
 
-    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 0
-    assert await personal.unfinished("E1") == 1
+    assert (await personal_data.erase_jobs("E1", after="", most=10, now=NOW)).jobs == 0
+    assert await personal_data.count_unfinished("E1") == 1
     assert list(jobs.find()) == [before]
 
 
-async def test_others_are_left_alone(personal: MongoPersonalData, jobs: Collection[Row]) -> None:
+async def test_jobs_of_other_employees_are_not_erased(
+    personal_data: MongoPersonalData, jobs: Collection[Row]
+) -> None:
     before = encode(a_failed_job(empid="E2"))
     jobs.insert_one(before)
 
-    await personal.erase("E1", after="", most=10, now=NOW)
+    await personal_data.erase_jobs("E1", after="", most=10, now=NOW)
 
-    assert await personal.unfinished("E1") == 0
+    assert await personal_data.count_unfinished("E1") == 0
     assert list(jobs.find()) == [before]
 
 
-async def test_batches_follow_each_other_and_what_is_erased_is_not_erased_again(
-    personal: MongoPersonalData, jobs: Collection[Row]
+async def test_erasing_continues_batch_by_batch_and_erases_each_job_once(
+    personal_data: MongoPersonalData, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([encode(a_failed_job(id=f"job-{number}")) for number in range(5)])
 
-    first = await personal.erase("E1", after="", most=3, now=NOW)
-    second = await personal.erase("E1", after="job-2", most=3, now=NOW)
-    again = await personal.erase("E1", after="", most=3, now=NOW)
+    first = await personal_data.erase_jobs("E1", after="", most=3, now=NOW)
+    second = await personal_data.erase_jobs("E1", after="job-2", most=3, now=NOW)
+    again = await personal_data.erase_jobs("E1", after="", most=3, now=NOW)
 
-    assert first == Erased(jobs=3, missed=0, last="job-2")
-    assert second == Erased(jobs=2, missed=0, last=None)
-    assert again == Erased(jobs=0, missed=0, last=None)
+    assert first == ErasedBatch(jobs=3, skipped=0, last="job-2")
+    assert second == ErasedBatch(jobs=2, skipped=0, last=None)
+    assert again == ErasedBatch(jobs=0, skipped=0, last=None)
     assert {row["version"] for row in jobs.find()} == {4}
 
 
 @pytest.mark.parametrize(
     "damage", [{"version": "new"}, {"attempts": None}, {"reason": 7}, {"email": None}]
 )
-async def test_a_job_that_cannot_be_read_is_erased_all_the_same(
-    personal: MongoPersonalData, jobs: Collection[Row], damage: Row
+async def test_an_unreadable_job_is_erased(
+    personal_data: MongoPersonalData, jobs: Collection[Row], damage: Row
 ) -> None:
     jobs.insert_one(encode(a_failed_job()) | damage)
 
-    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 1
+    assert (await personal_data.erase_jobs("E1", after="", most=10, now=NOW)).jobs == 1
 
     [row] = jobs.find()
     assert (row["name"], row["email"], row["message"]) == ("", "", "")
 
 
-async def test_it_looks_only_at_the_jobs_of_that_employee(
+async def test_erasing_reads_only_the_jobs_of_that_employee(
     mongo: Mongo, raw: Database[Row], jobs: Collection[Row]
 ) -> None:
-    everybody = [
+    rows = [
         encode(a_failed_job(id=f"job-{number}", empid=f"E{number % 100}")) for number in range(2000)
     ]
-    jobs.insert_many(everybody)
+    jobs.insert_many(rows)
 
     async def forget(mongo: Mongo) -> None:
-        personal = MongoPersonalData(mongo=mongo)
-        assert await personal.unfinished("E1") == 0
-        assert (await personal.erase("E1", after="", most=500, now=NOW)).jobs == 20
+        personal_data = MongoPersonalData(mongo=mongo)
+        assert await personal_data.count_unfinished("E1") == 0
+        assert (await personal_data.erase_jobs("E1", after="", most=500, now=NOW)).jobs == 20
 
-    profile = await profiled(mongo, raw, forget)
+    profile = await profile_commands(mongo, raw, forget)
 
     assert len(profile) >= 3
     assert all(each["docsExamined"] <= 20 and each["keysExamined"] <= 21 for each in profile)

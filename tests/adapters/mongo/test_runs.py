@@ -1,4 +1,4 @@
-"""Daily runs and sweeps are noted where every replica sees them."""
+"""Daily runs and sweeps, as every replica sees them."""
 
 import asyncio
 from datetime import date, timedelta
@@ -30,7 +30,7 @@ def replicas(mongo: Mongo, another_mongo: Mongo) -> list[MongoRuns]:
     return [MongoRuns(mongo=mongo), MongoRuns(mongo=another_mongo)] * 5
 
 
-async def test_a_daily_run_is_begun_by_one_replica_only(
+async def test_a_daily_run_is_started_by_one_replica_only(
     replicas: list[MongoRuns], raw: Database[Row]
 ) -> None:
     answers = await asyncio.gather(*[each.begin_daily(TODAY, now=NOW) for each in replicas])
@@ -46,16 +46,16 @@ async def test_every_day_has_a_run_of_its_own(runs: MongoRuns) -> None:
     assert not await runs.begin_daily(TODAY, now=NOW)
 
 
-async def test_moving_makes_due_now_what_is_queued_for_the_run_and_nothing_else(
+async def test_move_queued_makes_only_the_jobs_of_the_run_due(
     runs: MongoRuns, jobs: Collection[Row]
 ) -> None:
     now, not_after = NOW + 3 * SECOND, NOW + timedelta(days=2)
-    kinds = {
-        "today": {"state": State.QUEUED, "due": NOW},
-        "yesterday": {"state": State.QUEUED, "due": NOW - timedelta(days=1)},
-        "tomorrow": {"state": State.QUEUED, "due": NOW + timedelta(days=1)},
-        "at a time": {"state": State.SCHEDULED, "due": NOW},
-        "cancelled": {"state": State.CANCELLED, "due": NOW},
+    kinds: dict[str, dict[str, Any]] = {
+        "today": {"state": State.QUEUED, "due_time": NOW},
+        "yesterday": {"state": State.QUEUED, "due_time": NOW - timedelta(days=1)},
+        "tomorrow": {"state": State.QUEUED, "due_time": NOW + timedelta(days=1)},
+        "at a time": {"state": State.SCHEDULED, "due_time": NOW},
+        "cancelled": {"state": State.CANCELLED, "due_time": NOW},
     }
     made = {name: a_job(id=name, dedup_key=name, **kind) for name, kind in kinds.items()}
     jobs.insert_many([encode(job) for job in made.values()])
@@ -74,13 +74,13 @@ async def test_moving_makes_due_now_what_is_queued_for_the_run_and_nothing_else(
         assert found[name] == encode(job) | (moved if name in {"today", "yesterday"} else {})
 
 
-@pytest.mark.parametrize("kept", [{}, {"not_after": NOW}], ids=["first version", "now"])
-async def test_a_late_run_gives_time_and_takes_none(
-    runs: MongoRuns, jobs: Collection[Row], kept: Row
+@pytest.mark.parametrize("stored", [{}, {"not_after": NOW}], ids=["first version", "now"])
+async def test_a_late_run_extends_the_expire_time_and_never_shortens_it(
+    runs: MongoRuns, jobs: Collection[Row], stored: Row
 ) -> None:
     queued = encode(a_job(state=State.QUEUED))
     del queued["not_after"]
-    jobs.insert_many([queued | kept | {"_id": name, "dedup_key": name} for name in "ab"])
+    jobs.insert_many([queued | stored | {"_id": name, "dedup_key": name} for name in "ab"])
     jobs.update_one({"_id": "b"}, {"$set": {"not_after": NOW + 9 * SECOND}})
 
     await runs.move_queued(until=NOW, now=NOW, not_after=NOW + 5 * SECOND, most=1_000)
@@ -89,10 +89,10 @@ async def test_a_late_run_gives_time_and_takes_none(
     assert found == {"a": NOW + 5 * SECOND, "b": NOW + 9 * SECOND}
 
 
-async def test_a_late_run_leaves_the_limit_that_a_caller_has_set(
+async def test_a_late_run_keeps_an_expire_time_set_by_the_caller(
     runs: MongoRuns, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(encode(a_job(state=State.QUEUED, not_after=NOW, not_after_asked=True)))
+    jobs.insert_one(encode(a_job(state=State.QUEUED, expire_time=NOW, has_own_expire_time=True)))
 
     assert await runs.move_queued(
         until=NOW, now=NOW + SECOND, not_after=NOW + 5 * SECOND, most=1_000
@@ -117,7 +117,7 @@ async def test_two_replicas_that_move_at_once_move_each_job_once(
     assert {row["version"] for row in jobs.find()} == {1}
 
 
-async def test_the_end_of_a_run_adds_up_what_it_moved(runs: MongoRuns, raw: Database[Row]) -> None:
+async def test_finishing_a_run_adds_up_the_moved_jobs(runs: MongoRuns, raw: Database[Row]) -> None:
     await runs.begin_daily(TODAY, now=NOW)
 
     await runs.finish_daily(TODAY, 3, now=NOW + SECOND)
@@ -142,20 +142,18 @@ async def test_the_end_of_a_run_adds_up_what_it_moved(runs: MongoRuns, raw: Data
     ],
     ids=["queued", "for a later run", "moved"],
 )
-async def test_the_daily_queue_knows_what_a_run_has_left(
+async def test_has_queued_reports_jobs_that_a_run_has_left(
     runs: MongoRuns, jobs: Collection[Row], state: State, due: Any, *, left: bool
 ) -> None:
-    jobs.insert_one(encode(a_job(state=state, due=due)))
+    jobs.insert_one(encode(a_job(state=state, due_time=due)))
 
-    assert await runs.is_queued(until=NOW) is left
+    assert await runs.has_queued(until=NOW) is left
 
 
-async def test_of_all_replicas_one_sweeps_in_a_window(
-    replicas: list[MongoRuns], raw: Database[Row]
-) -> None:
+async def test_one_replica_sweeps_per_window(replicas: list[MongoRuns], raw: Database[Row]) -> None:
     async def sweepers(now: Any) -> int:
-        asking = [each.sweep_is_new(within=WINDOW, now=now) for each in replicas]
-        return sum(await asyncio.gather(*asking))
+        calls = [each.begin_sweep(within=WINDOW, now=now) for each in replicas]
+        return sum(await asyncio.gather(*calls))
 
     assert await sweepers(NOW) == 1
     assert await sweepers(NOW + WINDOW - SECOND) == 0
@@ -163,10 +161,10 @@ async def test_of_all_replicas_one_sweeps_in_a_window(
     assert list(raw["runs"].find()) == [{"_id": "sweep", "started": NOW + WINDOW}]
 
 
-async def test_a_sweep_that_is_noted_in_the_future_keeps_nobody_from_sweeping(
+async def test_a_sweep_recorded_in_the_future_does_not_prevent_others(
     runs: MongoRuns, raw: Database[Row]
 ) -> None:
     raw["runs"].insert_one({"_id": "sweep", "started": NOW + timedelta(hours=1)})
 
-    assert await runs.sweep_is_new(within=WINDOW, now=NOW)
-    assert not await runs.sweep_is_new(within=WINDOW, now=NOW + SECOND)
+    assert await runs.begin_sweep(within=WINDOW, now=NOW)
+    assert not await runs.begin_sweep(within=WINDOW, now=NOW + SECOND)

@@ -1,19 +1,19 @@
-"""A bell, and what workers heard of it."""
+"""A queue of wake-ups, and a record of those that workers received."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from gcsched.adapters.redis.arq import ArqBell
-from tests.support.arq_pools import Heard, bell_at
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
+from tests.support.arq_pools import ReceivedWakeUps, wake_ups_at
 
 
 @pytest.fixture
-async def bell(redis_url: str) -> AsyncIterator[ArqBell]:
-    async with bell_at(redis_url) as bell:
-        yield bell
+async def wake_ups(redis_url: str) -> AsyncIterator[ArqWakeUpQueue]:
+    async with wake_ups_at(redis_url) as queue:
+        yield queue
 
 
-@pytest.fixture
-def heard() -> Heard:
-    return Heard()
+@pytest.fixture(name="received")
+def make_received() -> ReceivedWakeUps:
+    return ReceivedWakeUps()

@@ -1,4 +1,4 @@
-"""How a pool of ARQ workers stops, whatever it does and whatever Redis does."""
+"""An ARQ worker pool stops in any state, and in any state of Redis."""
 
 import asyncio
 import gc
@@ -13,18 +13,18 @@ from arq.connections import ArqRedis
 from redis.asyncio import Connection
 from structlog.testing import capture_logs
 
-from gcsched.adapters.redis.arq import ArqBell
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.adapters.redis.arq_client import open_arq
 from tests.support.arq_pools import (
     LONG_AGO,
     NOT_NOW,
-    Heard,
-    WakesOnly,
-    a_pool,
-    bell_at,
+    PoolWithoutCrons,
+    ReceivedWakeUps,
+    an_arq_pool,
     keys,
     now,
-    wakes_again,
+    receives_again,
+    wake_ups_at,
 )
 from tests.support.background import in_background
 from tests.support.stores import own_valkey
@@ -32,23 +32,23 @@ from tests.support.wait import until
 
 
 async def test_an_idle_pool_stops_at_once_and_leaves_no_connection(
-    heard: Heard, redis_url: str
+    received: ReceivedWakeUps, redis_url: str
 ) -> None:
     def connections() -> int:
         with redis.Redis.from_url(redis_url) as raw:
             return len(raw.client_list()) - 1
 
     before = connections()
-    async with in_background(a_pool(redis_url, heard).run):
+    async with in_background(an_arq_pool(redis_url, received).run):
         await until(lambda: "gcsched:health" in keys(redis_url))
-        begun = time.monotonic()
+        start = time.monotonic()
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - start < 1
     await until(lambda: connections() == before)
 
 
 async def test_a_pool_in_the_middle_of_work_stops_within_a_second(
-    bell: ArqBell, heard: Heard, redis_url: str
+    wake_ups: ArqWakeUpQueue, received: ReceivedWakeUps, redis_url: str
 ) -> None:
     hanging = asyncio.Event()
 
@@ -56,28 +56,28 @@ async def test_a_pool_in_the_middle_of_work_stops_within_a_second(
         hanging.set()
         await asyncio.Event().wait()
 
-    heard.after_wake = hang
-    async with in_background(a_pool(redis_url, heard).run):
-        await bell.ring(LONG_AGO)
+    received.after_wake_up = hang
+    async with in_background(an_arq_pool(redis_url, received).run):
+        await wake_ups.enqueue(LONG_AGO)
         await hanging.wait()
-        begun = time.monotonic()
+        start = time.monotonic()
 
-    assert time.monotonic() - begun < 1.2
+    assert time.monotonic() - start < 1.2
 
 
 @pytest.mark.parametrize("steps", range(8))
-async def test_a_pool_that_is_stopped_while_it_sends_a_command_stops_all_the_same(
-    heard: Heard, redis_url: str, steps: int
+async def test_a_pool_that_is_stopped_while_it_sends_a_command_stops(
+    received: ReceivedWakeUps, redis_url: str, steps: int
 ) -> None:
-    """Up to Python 3.11 asyncio.wait_for overhears a cancel at the moment its work is done."""
+    """Up to Python 3.11 asyncio.wait_for misses a cancellation at the moment its work is done."""
     stop_now: list[asyncio.Event] = []
 
     def connect() -> ArqRedis:
         client = open_arq(redis_url)
-        client.connection_pool.connection_class = StoppedAsItSends
+        client.connection_pool.connection_class = StopsWhileSending
         return client
 
-    class StoppedAsItSends(Connection):
+    class StopsWhileSending(Connection):
         async def _send_packed_command(self, command: Iterable[bytes]) -> None:
             await super()._send_packed_command(command)
             if stop_now:
@@ -85,101 +85,109 @@ async def test_a_pool_that_is_stopped_while_it_sends_a_command_stops_all_the_sam
                 for _ in range(steps):
                     await asyncio.sleep(0)
 
-    pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
+    pool = PoolWithoutCrons(
+        connect=connect, tasks=received.tasks(), daily=NOT_NOW, max_jobs=5, now=now
+    )
     async with in_background(pool.run) as stop:
         await until(lambda: "gcsched:health" in keys(redis_url))
         stop_now.append(stop)
         await stop.wait()
-        begun = time.monotonic()
+        start = time.monotonic()
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - start < 1
 
 
-async def test_a_pool_stops_soon_while_redis_is_silent(heard: Heard, tmp_path: Path) -> None:
+async def test_a_pool_stops_soon_while_redis_is_silent(
+    received: ReceivedWakeUps, tmp_path: Path
+) -> None:
     async with own_valkey(tmp_path) as server:
-        async with in_background(a_pool(server.uri, heard).run):
-            assert await wakes_again(server, heard)
-            server.stop_signal()
-            begun = time.monotonic()
+        async with in_background(an_arq_pool(server.uri, received).run):
+            assert await receives_again(server, received)
+            server.freeze()
+            start = time.monotonic()
 
-        assert time.monotonic() - begun < 3
-        server.cont()
+        assert time.monotonic() - start < 3
+        server.resume()
 
 
 @pytest.mark.parametrize("how", ["silent", "dead"])
-async def test_a_stop_while_the_end_of_jobs_is_recorded_is_no_error(
-    how: str, heard: Heard, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_a_stop_while_the_end_of_jobs_is_recorded_is_not_an_error(
+    how: str, received: ReceivedWakeUps, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """ARQ shields that record, so a cancel leaves it alone with a pool that is then closed."""
+    """ARQ shields that write, so it outlives the cancelled worker and finds a closed pool."""
     async with own_valkey(tmp_path) as server:
         seconds = [LONG_AGO + each for each in range(4)]
 
-        async def away() -> None:
-            (server.stop_signal if how == "silent" else server.kill)()
+        async def take_redis_away() -> None:
+            (server.freeze if how == "silent" else server.kill)()
 
-        class Awaiting(WakesOnly):
-            async def _wake(self, second: object) -> None:
-                await super()._wake(second)
-                await until(lambda: len(heard.wakes) == len(seconds))
-                await away()
+        class WaitsForAllWakeUps(PoolWithoutCrons):
+            async def _receive_wake_up(self, second: object) -> None:
+                await super()._receive_wake_up(second)
+                await until(lambda: len(received.seconds) == len(seconds))
+                await take_redis_away()
 
-        pool = Awaiting(
+        pool = WaitsForAllWakeUps(
             connect=partial(open_arq, server.uri),
-            tasks=heard.tasks(),
+            tasks=received.tasks(),
             daily=NOT_NOW,
             max_jobs=5,
             now=now,
         )
-        async with bell_at(server.uri) as bell:
+        async with wake_ups_at(server.uri) as wake_ups:
             for each in seconds:
-                await bell.ring(each)
+                await wake_ups.enqueue(each)
         with capture_logs():
             async with in_background(pool.run):
-                await until(lambda: len(heard.wakes) == len(seconds))
+                await until(lambda: len(received.seconds) == len(seconds))
         gc.collect()
         if how == "silent":
-            server.cont()
+            server.resume()
 
     assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
 
 
-async def test_a_pool_stops_at_once_while_redis_is_dead(heard: Heard, tmp_path: Path) -> None:
+async def test_a_pool_stops_at_once_while_redis_is_dead(
+    received: ReceivedWakeUps, tmp_path: Path
+) -> None:
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server:
-            async with in_background(a_pool(server.uri, heard).run):
-                assert await wakes_again(server, heard)
+            async with in_background(an_arq_pool(server.uri, received).run):
+                assert await receives_again(server, received)
                 server.kill()
                 await until(lambda: logs)
-                begun = time.monotonic()
+                start = time.monotonic()
 
-            assert time.monotonic() - begun < 1
+            assert time.monotonic() - start < 1
 
 
-async def test_a_job_that_was_being_finished_as_its_worker_ended_is_no_error_of_asyncio(
-    heard: Heard, caplog: pytest.LogCaptureFixture, tmp_path: Path
+async def test_a_job_that_was_finishing_as_its_worker_ended_is_not_an_error_of_asyncio(
+    received: ReceivedWakeUps, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     finishing = asyncio.Event()
 
-    class SaysThatItFinishes(Connection):
+    class SignalsFinishing(Connection):
         async def _send_packed_command(self, command: Iterable[bytes]) -> None:
             packed = b"".join(command)
             if b"arq:abort" in packed:
-                server.stop_signal()
+                server.freeze()
                 finishing.set()
             await super()._send_packed_command([packed])
 
     def connect() -> ArqRedis:
         client = open_arq(server.uri)
-        client.connection_pool.connection_class = SaysThatItFinishes
+        client.connection_pool.connection_class = SignalsFinishing
         return client
 
     async with own_valkey(tmp_path) as server:
-        pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
-        async with bell_at(server.uri) as bell:
-            await bell.ring(LONG_AGO)
+        pool = PoolWithoutCrons(
+            connect=connect, tasks=received.tasks(), daily=NOT_NOW, max_jobs=5, now=now
+        )
+        async with wake_ups_at(server.uri) as wake_ups:
+            await wake_ups.enqueue(LONG_AGO)
         async with in_background(pool.run):
             await finishing.wait()
-        server.cont()
+        server.resume()
     gc.collect()
     await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Redis's clock against ours; here both are the test machine's, and ours is set wrong."""
+"""Redis's clock against this process's; both are the machine's, and the latter is set wrong."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from gcsched.adapters.redis.clock import RedisClockWatch
+from gcsched.adapters.redis.clock import RedisClockCheck
 from gcsched.adapters.redis.connection import open_pool
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 from tests.support.background import in_background
 from tests.support.wait import until
 
@@ -31,11 +31,11 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose(close_connection_pool=True)
 
 
-async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_changes(
+async def test_a_difference_is_logged_with_its_size_and_again_only_when_it_changes(
     redis: Redis,
 ) -> None:
     local = LocalClock()
-    watch = RedisClockWatch(redis=redis, now=local)
+    watch = RedisClockCheck(redis=redis, now=local)
 
     with capture_logs() as logs:
         await watch.measure()
@@ -50,10 +50,12 @@ async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_ch
     assert abs(logs[1]["seconds"]) < 0.1
 
 
-async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gcsched.adapters.redis.clock.EVERY_SECONDS", 0.01)
+async def test_the_clock_is_measured_periodically(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     local = LocalClock()
-    watch = RedisClockWatch(redis=redis, now=local)
+    watch = RedisClockCheck(redis=redis, now=local)
 
     with capture_logs() as logs:
         async with in_background(watch.run):
@@ -61,14 +63,14 @@ async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.M
             await until(lambda: logs)
 
 
-async def test_a_redis_that_is_away_is_asked_again(
+async def test_a_redis_that_is_away_is_queried_again(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.redis.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     client = Redis(connection_pool=open_pool(f"redis://127.0.0.1:{unused_tcp_port}"))
-    watch = RedisClockWatch(redis=client, now=LocalClock())
+    watch = RedisClockCheck(redis=client, now=LocalClock())
 
-    with pytest.raises(BellUnavailable):
+    with pytest.raises(RedisUnavailable):
         await watch.measure()
     async with in_background(watch.run):
         pass

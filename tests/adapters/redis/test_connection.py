@@ -1,4 +1,4 @@
-"""Marks in a real Valkey; oracle: what redis-py's own client finds there."""
+"""Marks in a real Valkey; oracle: the keys that redis-py's own client finds."""
 
 import asyncio
 import ssl
@@ -15,46 +15,50 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from gcsched.adapters.redis.arq_client import open_arq
-from gcsched.adapters.redis.connection import RedisMarks, open_pool, warn_of_too_few_connections
+from gcsched.adapters.redis.connection import (
+    RedisSentMarkerStore,
+    open_pool,
+    warn_of_too_few_connections,
+)
 from gcsched.dev.stores.valkey import Valkey, ValkeyOptions
-from gcsched.errors import BellUnavailable
-from tests.support.marks import marks_at
+from gcsched.errors import RedisUnavailable
 from tests.support.ports import free_port
 from tests.support.proxy import a_proxy
-from tests.support.stores import own_valkey, owned
+from tests.support.sent_markers import open_sent_markers
+from tests.support.stores import own_valkey, run_own
 
 A_DAY = 24 * 60 * 60
 ADA = ("job-1", "claim-1")
 BOB = ("job-2", "claim-1")
-Use = Callable[[RedisMarks], Awaitable[object]]
-USES: dict[str, Use] = {
-    "note": lambda marks: marks.note([ADA]),
-    "forget": lambda marks: marks.forget([ADA]),
-    "noted": lambda marks: marks.noted([ADA]),
+MarksCall = Callable[[RedisSentMarkerStore], Awaitable[object]]
+MARKS_CALLS: dict[str, MarksCall] = {
+    "add": lambda marks: marks.add([ADA]),
+    "remove": lambda marks: marks.remove([ADA]),
+    "find": lambda marks: marks.find([ADA]),
 }
 
 
 @pytest.fixture
-async def marks(redis_url: str) -> AsyncIterator[RedisMarks]:
-    async with marks_at(redis_url) as marks:
+async def marks(redis_url: str) -> AsyncIterator[RedisSentMarkerStore]:
+    async with open_sent_markers(redis_url) as marks:
         yield marks
 
 
-async def outcomes(marks: RedisMarks) -> dict[str, BaseException | object]:
-    """Try every use at once; give what each came to."""
-    tries = [use(marks) for use in USES.values()]
-    return dict(zip(USES, await asyncio.gather(*tries, return_exceptions=True), strict=True))
+async def run_all(marks: RedisSentMarkerStore) -> dict[str, BaseException | object]:
+    """Make every call at once; return the result or the error of each."""
+    tries = [call(marks) for call in MARKS_CALLS.values()]
+    return dict(zip(MARKS_CALLS, await asyncio.gather(*tries, return_exceptions=True), strict=True))
 
 
-async def works(marks: RedisMarks) -> bool:
-    await marks.note([ADA])
-    return set(await marks.noted([ADA, BOB])) == {ADA}
+async def can_use(marks: RedisSentMarkerStore) -> bool:
+    await marks.add([ADA])
+    return set(await marks.find([ADA, BOB])) == {ADA}
 
 
-async def test_a_mark_says_job_and_claim_and_lives_for_a_day(
-    marks: RedisMarks, redis_url: str
+async def test_a_mark_names_job_and_claim_and_lasts_for_a_day(
+    marks: RedisSentMarkerStore, redis_url: str
 ) -> None:
-    await marks.note([ADA, BOB])
+    await marks.add([ADA, BOB])
 
     with redis.Redis.from_url(redis_url) as raw:
         found = {key: raw.ttl(key) for key in raw.scan_iter()}
@@ -62,87 +66,94 @@ async def test_a_mark_says_job_and_claim_and_lives_for_a_day(
     assert all(A_DAY - 10 < ttl <= A_DAY for ttl in found.values())
 
 
-async def test_only_what_was_noted_for_this_very_claim_is_noted(marks: RedisMarks) -> None:
-    await marks.note([ADA, BOB])
+async def test_only_marks_of_the_same_claim_are_found(
+    marks: RedisSentMarkerStore,
+) -> None:
+    await marks.add([ADA, BOB])
 
-    asked = [ADA, ("job-1", "claim-2"), ("job-3", "claim-1")]
+    queried = [ADA, ("job-1", "claim-2"), ("job-3", "claim-1")]
 
-    assert set(await marks.noted(asked)) == {ADA}
+    assert set(await marks.find(queried)) == {ADA}
 
 
-async def test_what_is_forgotten_leaves_nothing_behind(marks: RedisMarks, redis_url: str) -> None:
-    await marks.note([ADA, BOB])
+async def test_removed_marks_leave_nothing_behind(
+    marks: RedisSentMarkerStore, redis_url: str
+) -> None:
+    await marks.add([ADA, BOB])
 
-    await marks.forget([ADA, ("never", "noted")])
+    await marks.remove([ADA, ("never", "added")])
 
-    assert set(await marks.noted([ADA, BOB])) == {BOB}
+    assert set(await marks.find([ADA, BOB])) == {BOB}
     with redis.Redis.from_url(redis_url) as raw:
         assert list(raw.scan_iter()) == [b"gcsched:sent:job-2:claim-1"]
 
 
-async def test_many_marks_are_noted_and_looked_for_at_once(marks: RedisMarks) -> None:
+async def test_many_marks_are_added_and_found_at_once(marks: RedisSentMarkerStore) -> None:
     many = [(f"job-{number}", "claim-1") for number in range(500)]
 
-    await marks.note(many[:250])
+    await marks.add(many[:250])
 
-    assert set(await marks.noted(many)) == set(many[:250])
+    assert set(await marks.find(many)) == set(many[:250])
 
 
-async def test_a_silent_redis_is_given_up_after_two_seconds(tmp_path: Path) -> None:
-    async def gives_up(use: Use, marks: RedisMarks) -> float:
-        begun = time.monotonic()
-        with pytest.raises(BellUnavailable):
-            await use(marks)
-        return time.monotonic() - begun
+async def test_requests_to_a_silent_redis_time_out_after_two_seconds(tmp_path: Path) -> None:
+    async def time_out(call: MarksCall, marks: RedisSentMarkerStore) -> float:
+        start = time.monotonic()
+        with pytest.raises(RedisUnavailable):
+            await call(marks)
+        return time.monotonic() - start
 
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(own_valkey(tmp_path))
-        each = {use: await stack.enter_async_context(marks_at(server.uri)) for use in USES.values()}
-        assert all([await works(marks) for marks in each.values()])
-        server.stop_signal()
+        each = {
+            call: await stack.enter_async_context(open_sent_markers(server.uri))
+            for call in MARKS_CALLS.values()
+        }
+        assert all([await can_use(marks) for marks in each.values()])
+        server.freeze()
 
-        took = await asyncio.gather(*[gives_up(use, marks) for use, marks in each.items()])
+        took = await asyncio.gather(*[time_out(call, marks) for call, marks in each.items()])
 
-        server.cont()
+        server.resume()
         assert min(took) > 1.9
         assert max(took) < 2.5
-        assert all([await works(marks) for marks in each.values()])
+        assert all([await can_use(marks) for marks in each.values()])
 
 
 async def test_a_dead_redis_is_noticed_at_once_and_a_new_one_is_found_again(
     tmp_path: Path,
 ) -> None:
-    async with own_valkey(tmp_path) as server, marks_at(server.uri) as marks:
-        assert await works(marks)
+    async with own_valkey(tmp_path) as server, open_sent_markers(server.uri) as marks:
+        assert await can_use(marks)
         server.kill()
 
-        begun = time.monotonic()
-        answers = await outcomes(marks)
-        took = time.monotonic() - begun
+        start = time.monotonic()
+        answers = await run_all(marks)
+        took = time.monotonic() - start
 
-        assert {type(answer) for answer in answers.values()} == {BellUnavailable}
+        assert {type(answer) for answer in answers.values()} == {RedisUnavailable}
         assert took < 1
         await server.start()
-        assert await works(marks)
+        assert await can_use(marks)
 
 
 async def test_a_password_is_needed_where_there_is_one(tmp_path: Path) -> None:
     options = ValkeyOptions(port=free_port(), password="p@ss/w:rd%")
     async with own_valkey(tmp_path, options) as server:
-        async with marks_at(server.uri) as marks:
-            assert await works(marks)
+        async with open_sent_markers(server.uri) as marks:
+            assert await can_use(marks)
         for stranger in ("redis://", "redis://:guess@", "redis://ada:guess@"):
-            async with marks_at(f"{stranger}127.0.0.1:{server.port}") as marks:
-                with pytest.raises(BellUnavailable):
-                    await works(marks)
+            async with open_sent_markers(f"{stranger}127.0.0.1:{server.port}") as marks:
+                with pytest.raises(RedisUnavailable):
+                    await can_use(marks)
 
 
-async def test_a_unix_socket_will_do(tmp_path: Path) -> None:
+async def test_a_unix_socket_works(tmp_path: Path) -> None:
     options = ValkeyOptions(password="pass word")
-    async with owned(Valkey(tmp_path / "with blank", options)) as server:
+    async with run_own(Valkey(tmp_path / "with blank", options)) as server:
         assert server.uri.startswith("unix://:pass%20word@")
-        async with marks_at(f"{server.uri}?db=3") as marks:
-            assert await works(marks)
+        async with open_sent_markers(f"{server.uri}?db=3") as marks:
+            assert await can_use(marks)
 
 
 async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path, redis_url: str) -> None:
@@ -156,33 +167,33 @@ async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path, redi
     assert server.port is not None
 
     async with a_proxy(server.port, tls=context) as proxy:
-        who = f":{server.password}@" if server.password else ""
-        url = f"rediss://{who}localhost:{proxy.port}{server.path}"
-        async with marks_at(f"{url}?{urlencode({'ssl_ca_certs': trusted})}") as marks:
-            assert await works(marks)
+        login = f":{server.password}@" if server.password else ""
+        url = f"rediss://{login}localhost:{proxy.port}{server.path}"
+        async with open_sent_markers(f"{url}?{urlencode({'ssl_ca_certs': trusted})}") as marks:
+            assert await can_use(marks)
         for wrong in (f"{url}?{urlencode({'ssl_ca_certs': other})}", url):
-            async with marks_at(wrong) as marks:
-                with pytest.raises(BellUnavailable):
-                    await works(marks)
+            async with open_sent_markers(wrong) as marks:
+                with pytest.raises(RedisUnavailable):
+                    await can_use(marks)
 
 
-async def test_the_number_in_the_url_is_where_the_keys_are(
-    marks: RedisMarks, redis_url: str, redis_server: str
+async def test_the_number_in_the_url_selects_the_database(
+    marks: RedisSentMarkerStore, redis_url: str, redis_server: str
 ) -> None:
-    await marks.note([ADA])
+    await marks.add([ADA])
 
     with redis.Redis.from_url(redis_url) as here, redis.Redis.from_url(redis_server) as elsewhere:
         assert here.dbsize() == 1
         assert not elsewhere.exists("gcsched:sent:job-1:claim-1")
 
 
-async def test_as_many_sessions_as_there_are_may_ask_at_once(redis_url: str) -> None:
+async def test_all_sessions_may_use_redis_at_once(redis_url: str) -> None:
     client = Redis(connection_pool=open_pool(redis_url, sessions=40))
     try:
-        ask: Callable[..., Awaitable[object]] = client.execute_command
-        asked = [ask("BLPOP", f"nothing-{n}", "0.2") for n in range(60)]
+        execute: Callable[..., Awaitable[object]] = client.execute_command
+        pops = [execute("BLPOP", f"nothing-{n}", "0.2") for n in range(60)]
 
-        assert await asyncio.gather(*asked) == [None] * 60
+        assert await asyncio.gather(*pops) == [None] * 60
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -194,14 +205,14 @@ def test_a_pool_that_is_too_small_is_made_larger() -> None:
         chosen = open_pool("redis://h?max_connections=40")
         arq = open_arq("redis://h?max_connections=1")
 
-    assert logs == []  # ARQ's is opened anew each time that its worker ends
+    assert logs == []  # ARQ's pool is opened for each new worker
     assert arq.connection_pool.max_connections == 32
     assert small.max_connections == 32
     assert unlimited.max_connections > 1_000_000
     assert chosen.max_connections == 40
 
 
-def test_of_max_connections_only_what_is_too_small_is_warned_of() -> None:
+def test_only_a_max_connections_that_is_too_small_is_warned_of() -> None:
     with capture_logs() as logs:
         for given in ("", "?max_connections=0", "?max_connections=32", "?max_connections=31"):
             warn_of_too_few_connections(f"redis://:S3cr3tPW@h{given}")

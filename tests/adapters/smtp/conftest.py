@@ -1,4 +1,4 @@
-"""What holds while any of these tests runs."""
+"""A check after each of these tests."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def nothing_fails_behind_our_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """See that no callback failed: asyncio only logs it."""
+def no_failed_callbacks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Assert that no callback failed, which asyncio only logs."""
     yield
     assert [r for r in caplog.get_records("call") if r.name == "asyncio"] == []

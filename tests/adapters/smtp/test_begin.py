@@ -1,4 +1,4 @@
-"""The moment before the body, and the session that was kept too long."""
+"""The permit before the body, and sessions that were kept too long."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from gcsched.adapters.smtp.session import Stale
 from gcsched.domain import permit
 from gcsched.domain.smtp_reply import Broken, Stage, Withheld
-from tests.support.mails import Permit, refuse
+from tests.support.mails import GrantPermit, refuse_permit
 from tests.support.relay.client import a_session, send
 from tests.support.relay.server import (
     Action,
@@ -24,7 +24,7 @@ async def test_without_a_permit_nothing_is_transmitted() -> None:
     async with Relay() as relay:
         session = await a_session(relay)
 
-        outcome = await send(session, begin=refuse)
+        outcome = await send(session, begin=refuse_permit)
 
         assert isinstance(outcome, Withheld)
         assert not session.is_alive
@@ -32,18 +32,18 @@ async def test_without_a_permit_nothing_is_transmitted() -> None:
         assert (relay.ledger, relay.violations) == ([], [])
 
 
-async def test_a_permit_that_ran_out_is_no_permit() -> None:
+async def test_a_permit_that_ran_out_does_not_count() -> None:
     async with Relay() as relay:
         session = await a_session(relay)
 
-        outcome = await send(session, begin=Permit(seconds=-0.001))
+        outcome = await send(session, begin=GrantPermit(seconds=-0.001))
 
         assert isinstance(outcome, Withheld)
         await until(lambda: not relay.open)
         assert relay.ledger == []
 
 
-async def test_an_error_of_begin_goes_through_and_nothing_is_transmitted() -> None:
+async def test_an_error_of_begin_is_raised_and_nothing_is_transmitted() -> None:
     async def fail() -> permit.Permit:
         raise LookupError("no claim")
 
@@ -65,7 +65,7 @@ async def test_a_hang_up_while_the_permit_is_awaited_is_not_uncertain() -> None:
         async def slow() -> permit.Permit:
             relay.drop_all()
             await until(lambda: not session.is_alive)
-            return await Permit()()
+            return await GrantPermit()()
 
         outcome = await send(session, begin=slow)
 
@@ -95,13 +95,13 @@ async def test_cancelled_before_the_body_nothing_is_transmitted() -> None:
         assert relay.ledger == []
 
 
-async def test_cancelled_after_the_body_began_the_session_is_closed_and_the_mail_may_be_there() -> (
+async def test_cancelled_after_the_body_started_the_session_is_closed_and_the_mail_may_arrive() -> (
     None
 ):
     async with Relay() as relay, asyncio.TaskGroup() as tasks:
         relay.script(At.BODY, Hang(asyncio.Event()))
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
         sending = tasks.create_task(send(session, begin=begin))
         await until(lambda: relay.ledger)
 
@@ -109,22 +109,22 @@ async def test_cancelled_after_the_body_began_the_session_is_closed_and_the_mail
         await asyncio.wait([sending])
 
         assert sending.cancelled()
-        assert (begin.asked, session.is_alive) == (1, False)
+        assert (begin.calls, session.is_alive) == (1, False)
 
 
 @pytest.mark.parametrize("action", [Drop(), Answer(421, "4.4.2 idle too long")])
-async def test_a_kept_session_that_was_dead_says_so_and_a_fresh_one_does_not(
+async def test_a_kept_session_that_was_dead_is_stale_and_a_new_one_is_not(
     action: Action,
 ) -> None:
     async with Relay() as relay:
         relay.script(At.MAIL, action, nth=2)
         relay.script(At.MAIL, action, nth=3)
-        kept, begin = await a_session(relay), Permit()
+        kept, begin = await a_session(relay), GrantPermit()
         await send(kept)
 
         assert await send(kept, begin=begin) == Stale()
         assert not isinstance(await send(await a_session(relay), begin=begin), Stale)
-        assert begin.asked == 0
+        assert begin.calls == 0
 
 
 async def test_a_failed_rset_makes_a_session_stale() -> None:

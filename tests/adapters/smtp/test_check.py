@@ -1,27 +1,27 @@
-"""A pool asks its relay whether it takes sessions: no mail is sent, and none waits for it."""
+"""A pool checks that its relay takes sessions: no mail is sent, and none waits for it."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
-from gcsched.adapters.smtp.pool import Pool
-from gcsched.domain.relay_health import Checked
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
+from gcsched.domain.relay_health import CheckResult
 from gcsched.domain.smtp_reply import Answered, Broken, Stage
 from tests.support.ports import free_port
 from tests.support.relay.client import ACCEPTED, a_pool, deliver
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Raw, Relay
 from tests.support.wait import until
 
-WELL = Checked()
-NOT_ASKED = None
-SOON = Limits(check=timedelta(seconds=0.2))
+HEALTHY = CheckResult()
+NOT_CHECKED = None
+SOON = Timeouts(check=timedelta(seconds=0.2))
 
 
-def stage_and_words(checked: Checked | None) -> tuple[Stage, str]:
+def describe_problem(checked: CheckResult | None) -> tuple[Stage, str]:
     assert checked is not None
-    match checked.trouble:
+    match checked.failure:
         case Answered(reply):
             return reply.stage, f"{reply.code} {reply.text}"
         case Broken(stage, reason):
@@ -30,42 +30,42 @@ def stage_and_words(checked: Checked | None) -> tuple[Stage, str]:
 
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
-async def test_a_session_that_stands_is_kept_for_the_first_mail(security: str) -> None:
+async def test_a_session_that_works_is_kept_for_the_first_mail(security: str) -> None:
     async with Relay(security=security, users={"anna": "right"}) as relay:
         login = {"username": "anna", "password": lambda: "right"}
         async with a_pool(relay, login=login) as pool:
-            assert await pool.check() == WELL
-            said = [verb for _, verb in relay.heard]
+            assert await pool.check() == HEALTHY
+            verbs = [verb for _, verb in relay.commands]
             assert (pool.connections, pool.idle) == (1, 1)
 
             assert await deliver(pool) == Answered(ACCEPTED)
 
-        assert said[-2:] == ["AUTH", "NOOP"]
-        assert {"MAIL", "RCPT", "DATA"}.isdisjoint(said)
-        assert (relay.sessions, relay.times("AUTH"), relay.violations) == (1, 1, [])
+        assert verbs[-2:] == ["AUTH", "NOOP"]
+        assert {"MAIL", "RCPT", "DATA"}.isdisjoint(verbs)
+        assert (relay.sessions, relay.count_commands("AUTH"), relay.violations) == (1, 1, [])
 
 
-async def test_an_idle_session_is_asked_before_a_new_one_is_opened() -> None:
+async def test_an_idle_session_is_checked_before_a_new_one_is_opened() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await deliver(pool)
 
-        assert [await pool.check(), await pool.check()] == [WELL, WELL]
+        assert [await pool.check(), await pool.check()] == [HEALTHY, HEALTHY]
 
-        assert (relay.sessions, relay.times("NOOP"), pool.idle) == (1, 2, 1)
+        assert (relay.sessions, relay.count_commands("NOOP"), pool.idle) == (1, 2, 1)
 
 
-async def test_idle_sessions_that_the_relay_closed_are_no_trouble() -> None:
+async def test_idle_sessions_that_the_relay_closed_are_not_a_problem() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await pool.check()
-        relay.tell_all(b"421 4.4.2 idle for too long\r\n")
+        relay.send_to_all(b"421 4.4.2 idle for too long\r\n")
         relay.drop_all()
 
-        assert await pool.check() == WELL
+        assert await pool.check() == HEALTHY
         await until(lambda: pool.connections == 1)
         assert (relay.sessions, pool.idle) == (2, 1)
 
 
-async def test_a_mail_that_finds_the_checked_session_dead_takes_a_fresh_one() -> None:
+async def test_a_mail_that_finds_the_checked_session_dead_opens_a_new_one() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await pool.check()
         relay.script(At.MAIL, Drop(), nth=1)
@@ -76,7 +76,7 @@ async def test_a_mail_that_finds_the_checked_session_dead_takes_a_fresh_one() ->
 
 
 @pytest.mark.parametrize(
-    ("at", "action", "stage", "words"),
+    ("at", "action", "stage", "text"),
     [
         (At.CONNECT, Answer(421, "4.3.2 not now"), Stage.CONNECT, "421 not now"),
         (At.CONNECT, Answer(554, "5.7.1 not you"), Stage.CONNECT, "554 not you"),
@@ -87,96 +87,96 @@ async def test_a_mail_that_finds_the_checked_session_dead_takes_a_fresh_one() ->
         (At.EHLO, Hang(), Stage.CONNECT, "no answer within 0.2 seconds"),
     ],
 )
-async def test_what_keeps_sessions_away_is_told_and_then_that_it_is_mended(
-    at: At, action: Action, stage: Stage, words: str
+async def test_failures_of_sessions_are_reported_and_then_their_end(
+    at: At, action: Action, stage: Stage, text: str
 ) -> None:
     async with Relay() as relay, a_pool(relay, SOON) as pool:
         relay.script(at, action)
-        found, told = stage_and_words(await pool.check())
+        found, reported = describe_problem(await pool.check())
         assert found is stage
-        assert words in told
+        assert text in reported
 
-        relay.forgive()
-        assert await pool.check() == WELL
-        assert relay.times("MAIL") == 0
+        relay.clear_rules()
+        assert await pool.check() == HEALTHY
+        assert relay.count_commands("MAIL") == 0
 
 
-async def test_nothing_that_listens_and_no_such_host_are_told() -> None:
+async def test_a_closed_port_and_an_unknown_host_are_reported() -> None:
     for host, port in (("127.0.0.1", free_port()), ("no-such-host.invalid", 25)):
         relay = RelaySettings(host=host, port=port, security=Security.NONE)
-        async with Pool(relay=relay) as pool:
-            stage, words = stage_and_words(await pool.check())
+        async with SmtpSessionPool(relay=relay) as pool:
+            stage, text = describe_problem(await pool.check())
 
         assert stage is Stage.CONNECT
-        assert words
+        assert text
 
 
-async def test_a_certificate_of_another_is_told() -> None:
+async def test_a_certificate_of_another_host_is_reported() -> None:
     async with (
         Relay(security="starttls", certificate_for="other.test") as relay,
         a_pool(relay) as pool,
     ):
-        stage, words = stage_and_words(await pool.check())
+        stage, text = describe_problem(await pool.check())
 
     assert stage is Stage.TLS
-    assert "certificate" in words
+    assert "certificate" in text
 
 
-async def test_a_login_that_is_refused_is_told_and_another_password_noticed() -> None:
+async def test_a_login_that_is_refused_is_reported_and_a_new_password_noticed() -> None:
     password = ["wrong"]
     async with Relay(users={"anna": "right"}) as relay:
         login = {"username": "anna", "password": lambda: password[0]}
         async with a_pool(relay, login=login) as pool:
             assert not pool.has_new_login
-            stage, words = stage_and_words(await pool.check())
+            stage, text = describe_problem(await pool.check())
             assert (stage, pool.has_new_login) == (Stage.AUTH, False)
-            assert words.startswith("535")
+            assert text.startswith("535")
 
             password[0] = "right"
             assert pool.has_new_login
-            assert await pool.check() == WELL
+            assert await pool.check() == HEALTHY
             assert not pool.has_new_login
             assert "right" not in repr(pool)
 
 
-async def test_while_a_mail_is_under_way_nothing_is_asked() -> None:
+async def test_no_check_runs_while_a_mail_is_under_way() -> None:
     answer = asyncio.Event()
     async with Relay() as relay, a_pool(relay) as pool, asyncio.TaskGroup() as tasks:
         relay.script(At.BODY, Hang(answer))
         mail = tasks.create_task(deliver(pool))
         await until(lambda: relay.bodies)
 
-        assert await pool.check() is NOT_ASKED
+        assert await pool.check() is NOT_CHECKED
 
         answer.set()
         assert await mail == Answered(ACCEPTED)
-        assert relay.times("NOOP") == 0
+        assert relay.count_commands("NOOP") == 0
 
 
-async def test_a_mail_that_needs_the_place_ends_the_check() -> None:
+async def test_a_mail_that_needs_the_slot_ends_the_check() -> None:
     async with Relay() as relay, a_pool(relay, sessions=1) as pool, asyncio.TaskGroup() as tasks:
         relay.script(At.CONNECT, Hang(), nth=1)
         check = tasks.create_task(pool.check())
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         assert await deliver(pool) == Answered(ACCEPTED)
 
-        assert await check is NOT_ASKED
+        assert await check is NOT_CHECKED
         assert relay.sessions == 2
 
 
-async def test_beside_free_places_a_mail_and_a_check_do_not_meet() -> None:
+async def test_with_free_slots_a_mail_and_a_check_do_not_meet() -> None:
     async with Relay() as relay, a_pool(relay, sessions=2) as pool, asyncio.TaskGroup() as tasks:
         greet = asyncio.Event()
         relay.script(At.CONNECT, Hang(greet), nth=1)
         check = tasks.create_task(pool.check())
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         assert await deliver(pool) == Answered(ACCEPTED)
         assert not check.done()
 
         greet.set()
-        assert await check == WELL
+        assert await check == HEALTHY
         assert (relay.sessions, pool.idle) == (2, 2)
 
 
@@ -184,7 +184,7 @@ async def test_a_check_that_is_cancelled_leaves_no_connection() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         relay.script(At.CONNECT, Hang())
         check = asyncio.ensure_future(pool.check())
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         check.cancel()
         await asyncio.wait({check})

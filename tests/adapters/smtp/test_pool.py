@@ -1,4 +1,4 @@
-"""The sessions kept with one relay: how many, how long, and what a mail notices of it."""
+"""The pool of sessions with one relay: their number and their lifetime."""
 
 import asyncio
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import Answered
 from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import At, Drop, Hang, Relay
@@ -51,10 +51,10 @@ async def test_an_idle_session_is_closed_with_quit() -> None:
     async with Relay() as relay, a_pool(relay, idle=NOW) as pool:
         await deliver(pool)
 
-        pool.sweep()
+        pool.close_expired()
 
         await until(lambda: not pool.connections and not relay.open)
-        assert relay.times("QUIT") == 1
+        assert relay.count_commands("QUIT") == 1
 
 
 async def test_a_session_that_was_idle_for_too_long_is_not_used_again() -> None:
@@ -73,26 +73,26 @@ async def test_the_sweep_runs_until_it_is_stopped() -> None:
             await until(lambda: not relay.open)
             stop.set()
 
-        assert relay.times("QUIT") == 1
+        assert relay.count_commands("QUIT") == 1
 
 
-@pytest.mark.parametrize(("keep", "most"), [({"mails": 10}, 10), ({"age": NOW}, 1)])
-async def test_a_worn_session_leaves_and_never_counts_beside_its_successor(
-    keep: dict[str, Any], most: int
+@pytest.mark.parametrize(("limits", "most_mails"), [({"mails": 10}, 10), ({"age": NOW}, 1)])
+async def test_an_expired_session_quits_and_never_counts_beside_its_successor(
+    limits: dict[str, Any], most_mails: int
 ) -> None:
     async with Relay() as relay:
-        async with a_pool(relay, sessions=2, **keep) as pool:
+        async with a_pool(relay, sessions=2, **limits) as pool:
             outcomes = await deliver_many(pool, 40)
 
-        most_carried = max(Counter(kept.session for kept in relay.ledger).values())
+        most_used = max(Counter(kept.session for kept in relay.ledger).values())
         assert outcomes == [Answered(ACCEPTED)] * 40
-        assert most_carried == most
-        assert (relay.most_open, relay.times("QUIT")) == (2, relay.sessions)
+        assert most_used == most_mails
+        assert (relay.most_open, relay.count_commands("QUIT")) == (2, relay.sessions)
 
 
-async def test_a_session_that_takes_leave_keeps_its_place_until_it_is_gone() -> None:
-    limits = Limits(quit=timedelta(seconds=0.1))
-    async with Relay() as relay, a_pool(relay, limits, sessions=1, mails=1) as pool:
+async def test_a_session_that_quits_keeps_its_slot_until_it_is_closed() -> None:
+    timeouts = Timeouts(quit=timedelta(seconds=0.1))
+    async with Relay() as relay, a_pool(relay, timeouts, sessions=1, mails=1) as pool:
         relay.script(At.QUIT, Hang())
 
         assert await deliver_many(pool, 3) == [Answered(ACCEPTED)] * 3
@@ -101,7 +101,7 @@ async def test_a_session_that_takes_leave_keeps_its_place_until_it_is_gone() -> 
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_a_relay_that_hangs_up_with_its_goodbye_disturbs_nobody(security: str) -> None:
+async def test_a_relay_that_hangs_up_with_its_goodbye_causes_no_error(security: str) -> None:
     async with Relay(security=security) as relay:
         relay.script(At.QUIT, Drop(after=True))
         async with a_pool(relay, sessions=4, mails=1) as pool:

@@ -1,15 +1,15 @@
-"""What one session says, and what it refuses to say, to a real relay."""
+"""Mails of one session with a real relay, and mails that it refuses to send."""
 
 import asyncio
 
 import pytest
 
-from gcsched.adapters.smtp.envelope import Parcel
+from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Answered, Stage
 from gcsched.errors import MalformedMail
-from tests.support.mails import CONTENT, Permit, a_mail
-from tests.support.relay.client import ACCEPTED, BOTH_WAYS, a_session, gone, send
+from tests.support.mails import CONTENT, GrantPermit, a_mail
+from tests.support.relay.client import ACCEPTED, BOTH_WAYS, a_session, quit_session, send
 from tests.support.relay.server import (
     At,
     Hang,
@@ -41,7 +41,7 @@ async def test_a_mail_arrives_octet_for_octet(content: bytes, offers: frozenset[
         assert outcome == Answered(ACCEPTED)
         assert kept.content == (content if content.endswith(b"\r\n") else content + b"\r\n")
         assert (kept.sender, kept.recipient) == ("team@example.org", "ada@example.org")
-        assert await gone(session)
+        assert await quit_session(session)
         assert relay.violations == []
 
 
@@ -52,12 +52,12 @@ async def test_mail_rcpt_and_data_go_in_one_write_when_offered() -> None:
         session = await a_session(relay)
 
         sending = tasks.create_task(send(session))
-        await until(lambda: relay.times("MAIL"))
+        await until(lambda: relay.count_commands("MAIL"))
 
         assert relay.unread == b"RCPT TO:<ada@example.org>\r\nDATA\r\n"
         go_on.set()
         assert await sending == Answered(ACCEPTED)
-        assert await gone(session)
+        assert await quit_session(session)
 
 
 async def test_one_command_at_a_time_when_pipelining_is_not_offered() -> None:
@@ -67,7 +67,7 @@ async def test_one_command_at_a_time_when_pipelining_is_not_offered() -> None:
         assert await send(session) == Answered(ACCEPTED)
         assert await send(session) == Answered(ACCEPTED)
 
-        assert await gone(session)
+        assert await quit_session(session)
         assert relay.violations == []
 
 
@@ -79,7 +79,7 @@ async def test_eight_bit_content_is_declared() -> None:
         assert await send(session, a_mail(content=content)) == Answered(ACCEPTED)
 
         assert relay.ledger[0].content == content
-        assert await gone(session)
+        assert await quit_session(session)
         assert relay.violations == []
 
 
@@ -91,7 +91,7 @@ async def test_an_international_address_is_declared() -> None:
         assert await send(session, mail) == Answered(ACCEPTED)
 
         assert list(relay.per_recipient) == ["zoë@example.org"]
-        assert await gone(session)
+        assert await quit_session(session)
         assert relay.violations == []
 
 
@@ -104,19 +104,21 @@ async def test_an_international_address_is_declared() -> None:
     ],
     ids=["SMTPUTF8", "8BITMIME", "SIZE"],
 )
-async def test_what_the_relay_lacks_is_refused_here(mail: Mail, code: int, enhanced: str) -> None:
+async def test_mails_that_need_a_missing_extension_are_refused_here(
+    mail: Mail, code: int, enhanced: str
+) -> None:
     async with Relay(offers=frozenset({"PIPELINING"}), size=1000) as relay:
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
 
         outcome = await send(session, mail, begin)
 
         assert isinstance(outcome, Answered)
         assert (outcome.reply.stage, outcome.reply.code) == (Stage.MAIL, code)
-        assert outcome.reply.enhanced == enhanced
-        assert (begin.asked, relay.times("MAIL")) == (0, 0)
+        assert outcome.reply.enhanced_code == enhanced
+        assert (begin.calls, relay.count_commands("MAIL")) == (0, 0)
         assert await send(session) == Answered(ACCEPTED)
-        assert await gone(session)
+        assert await quit_session(session)
 
 
 @pytest.mark.parametrize("size", [None, 0])
@@ -126,7 +128,7 @@ async def test_a_relay_without_a_limit_takes_any_size(size: int | None) -> None:
 
         assert await send(session, a_mail(content=CONTENT * 1000)) == Answered(ACCEPTED)
 
-        assert await gone(session)
+        assert await quit_session(session)
         assert relay.violations == []
 
 
@@ -137,17 +139,17 @@ FORBIDDEN = ["\r", "\n", "\r\nRCPT TO:<eve@x.org>", "\0", " ", "<", ">", "\t", "
 @pytest.mark.parametrize("field", ["sender", "recipient"])
 def test_an_address_cannot_smuggle_in_a_command(field: str, text: str) -> None:
     with pytest.raises(MalformedMail, match="forbids"):
-        Parcel.pack(a_mail(**{field: f"a{text}b@example.org"}))
+        EncodedMail.encode(a_mail(**{field: f"a{text}b@example.org"}))
 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r.\r", b"\r\n.\n"])
 def test_a_content_cannot_smuggle_in_a_second_mail(end: bytes) -> None:
     with pytest.raises(MalformedMail, match="CRLF"):
-        Parcel.pack(a_mail(content=CONTENT + end + b"MAIL FROM:<eve@x.org>\r\n"))
+        EncodedMail.encode(a_mail(content=CONTENT + end + b"MAIL FROM:<eve@x.org>\r\n"))
 
 
 def test_a_mail_without_a_recipient_or_with_a_foreign_alphabet_undeclared_is_a_mistake() -> None:
     with pytest.raises(MalformedMail, match="recipient"):
-        Parcel.pack(a_mail(recipient=""))
+        EncodedMail.encode(a_mail(recipient=""))
     with pytest.raises(MalformedMail, match="ascii"):
-        Parcel.pack(a_mail(recipient="zoë@example.org"))
+        EncodedMail.encode(a_mail(recipient="zoë@example.org"))

@@ -1,4 +1,4 @@
-"""`gcsched dev` as a newcomer runs it, on good days and on bad ones."""
+"""`gcsched dev` as a newcomer runs it, with and without problems."""
 
 import shlex
 import signal
@@ -15,21 +15,21 @@ import psutil
 import pytest
 
 from gcsched import hosting
-from gcsched.app import Surroundings
+from gcsched.app import ProcessHooks
 from gcsched.cli.main import main
 from gcsched.dev.stores import mongod as mongod_module
 from gcsched.dev.stores.machine import Machine
-from tests.support.dev_program import DevProcess, dev, environ
+from tests.support.dev_program import DevProcess, clean_environment, run_dev
 
 ANY_PORT = ["--grpc", "127.0.0.1:0"]
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone promises this")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux guarantees this")
 
 
 @pytest.fixture(autouse=True)
-def not_hosted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing end this process, in which some of these tests run the command."""
-    monkeypatch.setattr(hosting, "hosted", lambda *_: nullcontext(Surroundings()))
+def without_hosting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the command from ending this process, in which some of these tests run it."""
+    monkeypatch.setattr(hosting, "host_service", lambda *_: nullcontext(ProcessHooks()))
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +41,19 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, templates: Path) -> Iterator[DevProcess]:
-    """One that serves, for the tests that leave it as it is."""
+    """A running service, for the tests that do not change it."""
     ignored = {"GCSCHED_MONGO_URI": "mongodb://nowhere/x", "GCSCHED_SMTP_PORT": "587"}
     environment = {**ignored, "GCSCHED_TEMPLATES_DIR": str(templates)}
-    with dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
+    with run_dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
         running.wait_ready()
         yield running
 
 
-def ended_at_once(*arguments: str, **ours: str) -> subprocess.CompletedProcess[str]:
-    """Run `dev` where it must not come to serving."""
+def run_dev_to_exit(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `dev` where it ends before it serves."""
     return subprocess.run(
         [sys.executable, "-m", "gcsched", "dev", *ANY_PORT, *arguments],
-        env=environ(**ours),
+        env=clean_environment(**settings),
         capture_output=True,
         text=True,
         check=False,
@@ -61,9 +61,9 @@ def ended_at_once(*arguments: str, **ours: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_demo_shows_three_mails_and_does_so_again_on_kept_data(tmp_path: Path) -> None:
+def test_the_demo_shows_three_mails_also_on_existing_data(tmp_path: Path) -> None:
     for run in (1, 2):
-        with dev(tmp_path, "--demo") as first:
+        with run_dev(tmp_path, "--demo") as first:
             first.wait_ready()
             served = time.monotonic()
             first.wait_for("caught a mail for ada@example.org: Interview on Friday")
@@ -82,68 +82,70 @@ def test_the_demo_shows_three_mails_and_does_so_again_on_kept_data(tmp_path: Pat
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 @linux_only
-def test_what_was_accepted_before_an_end_is_sent_after_the_next_start(
+def test_a_job_accepted_before_an_exit_is_sent_after_the_next_start(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with dev(tmp_path) as first:
+    with run_dev(tmp_path) as first:
         first.wait_ready()
         first.schedule(in_seconds=-1, message="Before")
         first.wait_for("caught a mail for ada@example.org: Before")
         first.schedule(in_seconds=2, message="After")
         children = first.children()
         first.signal(number)
-        assert first.ended() == (0 if number == signal.SIGINT else -signal.SIGKILL)
+        assert first.wait_for_exit() == (0 if number == signal.SIGINT else -signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=5)
         assert alive == []
 
-    with dev(tmp_path) as second:
+    with run_dev(tmp_path) as second:
         second.wait_for("caught a mail for ada@example.org: After")
         assert len(second.mails("eml")) == 2
         assert "Before" in second.mails("eml")[0].read_text()
 
 
 @linux_only
-def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_child(tmp_path: Path) -> None:
-    with dev(tmp_path) as running:
+def test_a_second_ctrl_c_stops_it_at_once_and_leaves_no_child(tmp_path: Path) -> None:
+    with run_dev(tmp_path) as running:
         running.wait_ready()
         children = running.children()
 
         running.signal(signal.SIGINT)
-        running.wait_for("stopping: .*Ctrl-C again ends it at once")
+        running.wait_for("stopping: .*Ctrl-C again stops at once")
         running.signal(signal.SIGINT)
 
-        assert running.ended() == 128 + signal.SIGINT
+        assert running.wait_for_exit() == 128 + signal.SIGINT
         _, alive = psutil.wait_procs(children, timeout=5)
         assert alive == []
 
 
-def test_it_says_where_everything_is_and_a_command_that_works(running: DevProcess) -> None:
+def test_it_prints_addresses_folders_and_a_command_that_works(running: DevProcess) -> None:
     assert running.wait_for(rf"gRPC +127\.0\.0\.1:{running.port}")
     assert running.wait_for(rf"mails +{running.folder}/mails")
     metrics = running.wait_for(r"HTTP +127\.0\.0\.1:[1-9]\d*/metrics").split()[-1]
     with urlopen(f"http://{metrics}") as answer:
         assert b"gcsched_build_info" in answer.read()
-    assert running.wait_for("not used here: GCSCHED_MONGO_URI, GCSCHED_SMTP_PORT")
+    assert running.wait_for(r"ignored +GCSCHED_MONGO_URI, GCSCHED_SMTP_PORT")
     line = running.wait_for(r"try .* --at \+10s").partition("try")[2]
 
     command = [part.replace("+10s", "now") for part in shlex.split(line)]
-    done = subprocess.run(command, env=environ(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=clean_environment(), capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     running.wait_for("caught a mail for ada@example.org: Interview on Friday")
 
 
-def test_a_second_one_on_the_same_folder_is_told_so(running: DevProcess) -> None:
-    done = ended_at_once("--data", str(running.folder))
+def test_a_second_process_on_the_same_folder_is_refused(running: DevProcess) -> None:
+    done = run_dev_to_exit("--data", str(running.folder))
 
-    sentence = f"another gcsched dev uses {running.folder}; stop it or give --data another folder\n"
+    sentence = (
+        f"another gcsched dev uses {running.folder}: stop it, or use --data with another folder\n"
+    )
     assert (done.returncode, done.stderr) == (1, sentence)
 
 
-def test_a_port_in_use_is_told_by_the_option_that_changes_it(
-    running: DevProcess, tmp_path: Path
-) -> None:
-    done = ended_at_once("--data", str(tmp_path), "--grpc", running.target)
+def test_the_error_for_a_port_in_use_names_the_option(running: DevProcess, tmp_path: Path) -> None:
+    done = run_dev_to_exit("--data", str(tmp_path), "--grpc", running.target)
 
     assert done.returncode == 1
     assert done.stderr == (
@@ -152,27 +154,27 @@ def test_a_port_in_use_is_told_by_the_option_that_changes_it(
     )
 
 
-def caught_page(running: DevProcess, message: str) -> str:
+def read_caught_page(running: DevProcess, message: str) -> str:
     """Wait for the mail with *message*; return its HTML."""
-    heard = running.wait_for(f"caught a mail for .*: {message}$")
-    page = running.wait_after(heard, r"\.html$")
+    line = running.wait_for(f"caught a mail for .*: {message}$")
+    page = running.wait_after(line, r"\.html$")
     return Path(page.strip()).read_text("utf-8-sig").strip()
 
 
 def test_templates_follow_their_files_while_it_runs(running: DevProcess, templates: Path) -> None:
-    running.wait_for(rf"templates +{templates} +\(read again when they change\)")
+    running.wait_for(rf"templates +{templates} +\(reloaded when they change\)")
     (templates / "note.html").write_text("<p>Room {{ room }}</p>")
-    running.wait_for("templates loaded again: doc, note$")
+    running.wait_for("templates reloaded: doc, note$")
     running.schedule(
         in_seconds=-1, message="New", empid="T1", template="note", variables={"room": "4.2"}
     )
-    new = caught_page(running, "New")
+    new = read_caught_page(running, "New")
     (templates / "note.html").write_text("<p>\n{{ 1 | nothing }}</p>")
     running.wait_for(r"  template note\.html, line 2: No filter named 'nothing'\.")
     running.schedule(
         in_seconds=-1, message="Kept", empid="T2", template="note", variables={"room": "4.3"}
     )
-    kept = caught_page(running, "Kept")
+    kept = read_caught_page(running, "Kept")
 
     assert (new, kept) == ("<p>Room 4.2</p>", "<p>Room 4.3</p>")
 
@@ -182,7 +184,7 @@ def test_a_template_with_an_unknown_variable_is_named(tmp_path: Path) -> None:
     templates.mkdir()
     (templates / "doc.html").write_text("<p>Hello\n{{ usernam }}</p>")
 
-    done = ended_at_once("--data", str(tmp_path / "data"), GCSCHED_TEMPLATES_DIR=str(templates))
+    done = run_dev_to_exit("--data", str(tmp_path / "data"), GCSCHED_TEMPLATES_DIR=str(templates))
 
     assert done.returncode == 1
     assert done.stderr.startswith("template doc.html, line 2: unknown variable")
@@ -190,32 +192,32 @@ def test_a_template_with_an_unknown_variable_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_settings_of_the_service_count_and_wrong_ones_stop_it_before_anything_starts(
+def test_invalid_settings_stop_it_before_anything_starts(
     tmp_path: Path,
 ) -> None:
-    done = ended_at_once("--data", str(tmp_path / "data"), GCSCHED_DAILY_AT="noon")
+    done = run_dev_to_exit("--data", str(tmp_path / "data"), GCSCHED_DAILY_AT="noon")
 
     assert done.returncode == 2
     assert done.stderr.startswith("GCSCHED_DAILY_AT cannot be used: 'noon' is not valid: ")
     assert not (tmp_path / "data").exists()
 
 
-def test_an_address_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_address_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dev", "--grpc", "nonsense"]) == 2
 
-    sentence = "--grpc nonsense cannot be used: give host:port, e.g. 127.0.0.1:50051\n"
+    sentence = "--grpc nonsense is invalid: write host:port, e.g. 127.0.0.1:50051\n"
     assert capsys.readouterr().err == sentence
 
 
-def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    done = ended_at_once("--data", str(tmp_path / "file"))
+    done = run_dev_to_exit("--data", str(tmp_path / "file"))
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"the data folder {tmp_path}/file cannot be used (File exists); "
-        "give --data a folder that you may write to\n"
+        f"the data folder {tmp_path}/file cannot be used (File exists): "
+        "use --data with a folder that you may write to\n"
     )
 
 
@@ -238,7 +240,7 @@ GOOD = Machine(
     ],
     ids=["AVX", "glibc", "libcurl"],
 )
-def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(
+def test_the_error_for_an_unsupported_machine_says_what_to_do(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -250,9 +252,9 @@ def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(
 
     assert main(["dev", *ANY_PORT, "--data", str(tmp_path)]) == 1
 
-    told = capfd.readouterr().err
-    assert words in told
-    assert told.count("\n") == 1
+    error = capfd.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 def test_without_the_extra_it_says_what_to_install(
@@ -270,14 +272,14 @@ def test_without_the_extra_it_says_what_to_install(
     )
 
 
-def test_on_windows_a_sentence_says_what_to_do(
+def test_the_error_on_windows_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("platform.system", lambda: "Windows")
 
     assert main(["dev"]) == 1
 
-    assert "on Windows: run it in Linux (WSL will do)" in capsys.readouterr().err
+    assert "on Windows: run it on Linux (WSL works too)" in capsys.readouterr().err
 
 
 def test_its_help_imports_nothing_heavy() -> None:

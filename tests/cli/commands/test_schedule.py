@@ -7,18 +7,18 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running
-from tests.support.command import command, gcsched
-from tests.support.fake_service import ACCEPTED, Refusal, answering
+from tests.support.command import run_command, run_gcsched
+from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
+from tests.support.in_process_app import RunningApp
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
-WISH = ("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday")
+SCHEDULE = ("schedule", *("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday"))
 
 
-async def test_an_invitation_is_accepted_and_mailed_now(app: Running, relay: Relay) -> None:
-    done = await gcsched("schedule", *WISH, "--name", "Ada", GCSCHED_TARGET=app.target)
+async def test_an_invitation_is_accepted_and_mailed_now(app: RunningApp, relay: Relay) -> None:
+    done = await run_gcsched(*SCHEDULE, "--name", "Ada", GCSCHED_TARGET=app.target)
 
     await until(lambda: relay.ledger)
     accepted = re.fullmatch(r"accepted: job (\S+), due \S+\n", done.stdout)
@@ -31,37 +31,31 @@ async def test_an_invitation_is_accepted_and_mailed_now(app: Running, relay: Rel
     assert b"Ada" in mail.content
 
 
-async def test_json_is_one_line_with_job_and_due_time(app: Running) -> None:
+async def test_json_is_one_line_with_job_and_due_time(app: RunningApp) -> None:
     at = ("--at", "2030-01-05T10:00:00+01:00")
     first, again, daily = [
-        await gcsched("schedule", *WISH, *at, "--json", "--target", app.target)
+        await run_gcsched(*SCHEDULE, *at, "--json", "--target", app.target)
         for at in (at, at, ("--at", "daily"))
     ]
 
-    said, repeated = json.loads(first.stdout), json.loads(again.stdout)
-    assert said["due"] == "2030-01-05T09:00:00Z"
-    assert repeated["job_id"] == said["job_id"]
+    shown, repeated = json.loads(first.stdout), json.loads(again.stdout)
+    assert shown["due_time"] == "2030-01-05T09:00:00Z"
+    assert repeated["job_id"] == shown["job_id"]
     assert first.stdout.count("\n") == 1
-    assert json.loads(daily.stdout)["due"] is None
+    assert json.loads(daily.stdout)["due_time"] is None
 
 
-async def test_the_daily_queue_is_said_in_words(app: Running) -> None:
-    done = await gcsched("schedule", *WISH, "--at", "daily", "--target", app.target)
+async def test_the_daily_queue_is_described_in_words(app: RunningApp) -> None:
+    done = await run_gcsched(*SCHEDULE, "--at", "daily", "--target", app.target)
 
     assert done.returncode == 0
     assert done.stdout.endswith(", due with the next daily run\n")
 
 
-async def test_what_the_service_refuses_is_said_by_option_and_ends_with_2(app: Running) -> None:
-    wish = (
-        "--to=nobody",
-        "--empid=",
-        "--message=a\nb",
-        f"--name={'x' * 257}",
-        "--at=1672531200000",
-    )
-
-    done = await gcsched("schedule", *wish, "--target", app.target)
+async def test_a_refusal_names_the_options_and_exits_with_2(app: RunningApp) -> None:
+    invalid = ("--to=nobody", "--empid=", "--message=a\nb", "--at=1672531200000")
+    name = f"--name={'x' * 257}"
+    done = await run_gcsched("schedule", *invalid, name, "--target", app.target)
 
     first, *lines = done.stderr.splitlines()
     advice = dict(line.strip().split(": ", 1) for line in lines)
@@ -71,18 +65,18 @@ async def test_what_the_service_refuses_is_said_by_option_and_ends_with_2(app: R
     assert "1672531200 would be in seconds" in advice["--at"]
 
 
-async def test_a_refusal_without_fields_is_said_as_it_is(app: Running) -> None:
-    done = await gcsched("schedule", *WISH, f"--name={'x' * 70_000}", "--target", app.target)
+async def test_a_refusal_without_fields_shows_its_message(app: RunningApp) -> None:
+    done = await run_gcsched(*SCHEDULE, f"--name={'x' * 70_000}", "--target", app.target)
 
     assert done.returncode == 2
     assert "  the request has 7" in done.stderr
     assert "at most 65536 are accepted" in done.stderr
 
 
-async def test_nobody_there_ends_with_3_and_says_what_to_do() -> None:
+async def test_no_answer_exits_with_3_and_says_what_to_do() -> None:
     where = f"127.0.0.1:{free_port()}"
 
-    done = await gcsched("schedule", *WISH, "--at", "+10m", "--target", where)
+    done = await run_gcsched(*SCHEDULE, "--at", "+10m", "--target", where)
 
     unavailable, look_elsewhere, repeat = done.stderr.splitlines()
     second = re.search(r"use --at ([0-9]+)\.", repeat)
@@ -93,22 +87,22 @@ async def test_nobody_there_ends_with_3_and_says_what_to_do() -> None:
     assert 590 < int(second[1]) - time.time() <= 601
 
 
-async def test_a_repeated_command_asks_for_the_same_second() -> None:
-    async with answering(ScheduleMeet=grpc.StatusCode.UNAVAILABLE) as away:
-        first = await gcsched("schedule", *WISH, "--at", "daily", "--target", away.target)
-    async with answering(ScheduleMeet=[grpc.StatusCode.UNAVAILABLE, ACCEPTED]) as hiccup:
-        second = await gcsched("schedule", *WISH, "--at", "+1h", "--target", hiccup.target)
+async def test_a_repeated_call_has_the_same_second() -> None:
+    async with fake_scheduler(ScheduleMeet=grpc.StatusCode.UNAVAILABLE) as away:
+        first = await run_gcsched(*SCHEDULE, "--at", "daily", "--target", away.target)
+    async with fake_scheduler(ScheduleMeet=[grpc.StatusCode.UNAVAILABLE, ACCEPTED]) as hiccup:
+        second = await run_gcsched(*SCHEDULE, "--at", "+1h", "--target", hiccup.target)
 
     assert "use --at daily." in first.stderr
     assert (second.returncode, second.stderr) == (0, "")
-    assert hiccup.asked[0] == hiccup.asked[1]
+    assert hiccup.requests[0] == hiccup.requests[1]
 
 
 async def test_every_option_reaches_its_field() -> None:
-    async with answering(ScheduleMeet=ACCEPTED) as server:
-        await gcsched("schedule", *WISH, "--name=Ada", "--at=1672531200", "--target", server.target)
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
+        await run_gcsched(*SCHEDULE, "--name=Ada", "--at=1672531200", "--target", server.target)
 
-    assert server.asked == [
+    assert server.requests == [
         task_pb2.MeetRequest(
             empid="E1815",
             emailID="ada@example.org",
@@ -119,17 +113,17 @@ async def test_every_option_reaches_its_field() -> None:
     ]
 
 
-async def test_every_wish_reaches_its_field() -> None:
-    wishes = (
+async def test_every_optional_field_reaches_the_request() -> None:
+    options = (
         *("--request-id=a-uuid", "--template=reminder", "--var", "room=4.2", "--var=host=Ada"),
         *("--not-after=2023-01-01T01:00:00Z", "--reply-to=hr@example.org", "--urgent"),
         *("--label=team=hr", "--at=1672531200"),
     )
-    async with answering(ScheduleMeet=ACCEPTED) as service:
-        done = await command("schedule", *WISH, *wishes, "--target", service.target)
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as service:
+        done = await run_command(*SCHEDULE, *options, "--target", service.target)
 
     assert done.code == 0
-    assert service.asked == [
+    assert service.requests == [
         task_pb2.MeetRequest(
             empid="E1815",
             emailID="ada@example.org",
@@ -147,10 +141,10 @@ async def test_every_wish_reaches_its_field() -> None:
 
 
 DUE = datetime(2030, 1, 5, 9, tzinfo=UTC)
-HERE = DUE.astimezone().isoformat()
+DUE_TEXT = DUE.astimezone().isoformat()
 OUTCOME = task_pb2.MeetResponse.Outcome
 CREATED, REPLAYED, FOR_DAILY = (
-    task_pb2.MeetResponse(success=True, job_id="7", due=DUE, outcome=outcome, state=state)
+    task_pb2.MeetResponse(success=True, job_id="7", due_time=DUE, outcome=outcome, state=state)
     for outcome, state in (
         (OUTCOME.CREATED, task_pb2.Job.SCHEDULED),
         (OUTCOME.REPLAYED, task_pb2.Job.SENT),
@@ -160,41 +154,41 @@ CREATED, REPLAYED, FOR_DAILY = (
 
 
 @pytest.mark.parametrize(
-    ("answer", "at", "sentence", "said"),
+    ("answer", "at", "sentence", "document"),
     [
         (
             CREATED,
             "now",
-            f"accepted: job 7, due {HERE}",
-            {"due": "2030-01-05T09:00:00Z", "outcome": "CREATED", "state": "SCHEDULED"},
+            f"accepted: job 7, due {DUE_TEXT}",
+            {"due_time": "2030-01-05T09:00:00Z", "outcome": "CREATED", "state": "SCHEDULED"},
         ),
         (
             REPLAYED,
             "now",
             "accepted before: job 7, already SENT: no second mail is sent",
-            {"due": "2030-01-05T09:00:00Z", "outcome": "REPLAYED", "state": "SENT"},
+            {"due_time": "2030-01-05T09:00:00Z", "outcome": "REPLAYED", "state": "SENT"},
         ),
         (
             FOR_DAILY,
             "daily",
             "accepted: job 7, due with the next daily run",
-            {"due": None, "outcome": "QUEUED_FOR_DAILY", "state": "QUEUED"},
+            {"due_time": None, "outcome": "QUEUED_FOR_DAILY", "state": "QUEUED"},
         ),
     ],
 )
-async def test_what_became_of_the_wish_is_told(
-    answer: task_pb2.MeetResponse, at: str, sentence: str, said: dict[str, str | None]
+async def test_the_result_is_shown(
+    answer: task_pb2.MeetResponse, at: str, sentence: str, document: dict[str, str | None]
 ) -> None:
-    async with answering(ScheduleMeet=answer) as service:
-        wish = ("schedule", *WISH, "--at", at, "--target", service.target)
-        words = await command(*wish)
-        line = await command(*wish, "--json")
+    async with fake_scheduler(ScheduleMeet=answer) as service:
+        command = (*SCHEDULE, "--at", at, "--target", service.target)
+        words = await run_command(*command)
+        line = await run_command(*command, "--json")
 
     assert words.out == f"{sentence}\n"
-    assert json.loads(line.out) == {"job_id": "7", **said}
+    assert json.loads(line.out) == {"job_id": "7", **document}
 
 
-async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
+async def test_a_validated_request_shows_the_mail() -> None:
     preview = task_pb2.Preview(
         subject="Interview on Friday",
         text="Hello",
@@ -202,12 +196,12 @@ async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
         suppression=task_pb2.Suppression(email="ada@example.org", reason="bounced"),
     )
     answer = task_pb2.MeetResponse(success=True, state="SCHEDULED", preview=preview)
-    async with answering(ScheduleMeet=answer) as service:
-        wish = ("schedule", *WISH, "--validate-only", "--target", service.target)
-        done = await command(*wish)
-        line = await command(*wish, "--json")
+    async with fake_scheduler(ScheduleMeet=answer) as service:
+        command = (*SCHEDULE, "--validate-only", "--target", service.target)
+        done = await run_command(*command)
+        line = await run_command(*command, "--json")
 
-    (request, _) = service.asked
+    (request, _) = service.requests
     assert isinstance(request, task_pb2.MeetRequest)
     assert request.validate_only
     assert done.code == 0
@@ -217,87 +211,87 @@ async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
         "subject       Interview on Friday",
         "duplicate_of  7",
         "",
-        "this address gets no mail:",
+        "this address is suppressed:",
         "",
         "email   ada@example.org",
         "reason  bounced",
         "",
         "Hello",
     ]
-    told = json.loads(line.out)
-    assert (told["state"], told["preview"]["duplicate_of"]) == ("SCHEDULED", "7")
+    shown = json.loads(line.out)
+    assert (shown["state"], shown["preview"]["duplicate_of"]) == ("SCHEDULED", "7")
 
 
-async def test_what_is_in_the_way_of_a_wish_that_is_only_validated_is_shown() -> None:
+async def test_a_validated_request_shows_why_it_would_be_refused() -> None:
     refused = task_pb2.MeetResponse(
         outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE,
         preview=task_pb2.Preview(subject="Interview on Friday", duplicate_of="7"),
     )
-    async with answering(ScheduleMeet=refused) as service:
-        done = await command("schedule", *WISH, "--validate-only", "--target", service.target)
+    async with fake_scheduler(ScheduleMeet=refused) as service:
+        done = await run_command(*SCHEDULE, "--validate-only", "--target", service.target)
 
     assert done.code == 1
     assert "REFUSED_DUPLICATE" in done.out
     assert "duplicate_of  7" in done.out
 
 
-async def test_a_service_that_validates_nothing_is_found_out() -> None:
-    async with answering(ScheduleMeet=ACCEPTED) as service:
-        done = await command("schedule", *WISH, "--validate-only", "--target", service.target)
+async def test_a_service_older_than_validation_is_detected() -> None:
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as service:
+        done = await run_command(*SCHEDULE, "--validate-only", "--target", service.target)
 
     assert (done.code, done.out) == (1, "")
-    assert done.err == "this service is older than --validate-only and has accepted job 7\n"
+    assert done.err == "this service is older than --validate-only and accepted job 7\n"
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         (
-            Refusal(code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED"),
+            ErrorAnswer(code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED"),
             "  reason: REQUEST_ID_REUSED\n",
         ),
         (
             task_pb2.MeetResponse(outcome=OUTCOME.REFUSED_DUPLICATE),
-            "one notification per employee and window",
+            "one mail per employee and window",
         ),
     ],
 )
-async def test_a_second_one_that_is_not_the_first_again_is_refused(
-    answer: task_pb2.MeetResponse | Refusal, words: str
+async def test_a_conflicting_second_request_is_refused(
+    answer: task_pb2.MeetResponse | ErrorAnswer, words: str
 ) -> None:
-    async with answering(ScheduleMeet=answer) as service:
-        done = await command("schedule", *WISH, "--target", service.target)
+    async with fake_scheduler(ScheduleMeet=answer) as service:
+        done = await run_command(*SCHEDULE, "--target", service.target)
 
     assert (done.code, done.out) == (1, "")
     assert words in done.err
 
 
-async def test_an_error_of_another_kind_gives_no_false_advice() -> None:
-    async with answering(ScheduleMeet=grpc.StatusCode.UNAUTHENTICATED) as server:
-        done = await gcsched("schedule", *WISH, "--target", server.target)
+async def test_an_error_of_another_kind_has_no_false_advice() -> None:
+    async with fake_scheduler(ScheduleMeet=grpc.StatusCode.UNAUTHENTICATED) as server:
+        done = await run_gcsched(*SCHEDULE, "--target", server.target)
 
     assert done.returncode == 1
     assert done.stderr == f"{server.target} answered UNAUTHENTICATED: as the test says\n"
 
 
 @pytest.mark.parametrize("arguments", [("--at", "soon"), ("--at", "2026-01-05T09:00")])
-async def test_a_time_that_is_none_is_wrong_usage(arguments: tuple[str, str]) -> None:
-    done = await gcsched("schedule", *WISH, *arguments)
+async def test_an_invalid_time_is_wrong_usage(arguments: tuple[str, str]) -> None:
+    done = await run_gcsched(*SCHEDULE, *arguments)
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"--at: '{arguments[1]}' ")
+    assert done.stderr.startswith(f"--at: invalid time '{arguments[1]}'")
 
 
-async def test_octets_that_are_no_text_are_wrong_usage() -> None:
-    done = await gcsched("schedule", *WISH, "--name", "\udcff")
+async def test_bytes_that_are_not_utf_8_are_wrong_usage() -> None:
+    done = await run_gcsched(*SCHEDULE, "--name", "\udcff")
 
     assert done.returncode == 2
-    assert "not valid UTF-8" in done.stderr
+    assert "expected valid UTF-8" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["schedule", "health"])
-async def test_help_tells_the_exit_codes_and_imports_nothing_heavy(name: str) -> None:
-    done = await gcsched(name, "--help", PYTHONPROFILEIMPORTTIME="1")
+async def test_help_lists_the_exit_codes_and_imports_nothing_heavy(name: str) -> None:
+    done = await run_gcsched(name, "--help", PYTHONPROFILEIMPORTTIME="1")
 
     assert done.returncode == 0
     assert "exit codes:\n  0    " in done.stdout

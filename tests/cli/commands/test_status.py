@@ -10,19 +10,19 @@ import pytest
 
 from gcsched.cli.commands import status_view
 from gcsched.pb import task_pb2
-from tests.support.command import command
-from tests.support.fake_service import Answering, Refusal, answering
-from tests.support.terminal import on_a_terminal
+from tests.support.command import run_command
+from tests.support.fake_scheduler import ErrorAnswer, FakeScheduler, fake_scheduler
+from tests.support.terminal import run_on_terminal
 
 STARTED = datetime(2026, 1, 5, 9, tzinfo=UTC)
-HERE = STARTED.astimezone().isoformat()
+STARTED_TEXT = STARTED.astimezone().isoformat()
 BUSY = task_pb2.StatusReport(
     counts=[
         task_pb2.StatusReport.StateCount(state=task_pb2.Job.SCHEDULED, count=12),
         task_pb2.StatusReport.StateCount(state=task_pb2.Job.SENT),
     ],
-    counted=STARTED,
-    oldest_due=timedelta(seconds=3.2),
+    count_time=STARTED,
+    oldest_due_lateness=timedelta(seconds=3.2),
     lateness=task_pb2.StatusReport.Lateness(
         mails=1200, p50=timedelta(milliseconds=40), p99=timedelta(seconds=1.5)
     ),
@@ -38,33 +38,33 @@ BUSY = task_pb2.StatusReport(
             state_time=STARTED,
         ),
     ],
-    pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", since=STARTED),
+    pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", start_time=STARTED),
     version="1.2.3",
     python="3.11.9",
-    started=STARTED,
+    start_time=STARTED,
     stores=[
         task_pb2.StatusReport.Store(name="mongodb", state_time=STARTED),
-        task_pb2.StatusReport.Store(name="redis", trouble="no answer for 7 s", state_time=STARTED),
+        task_pb2.StatusReport.Store(name="redis", problem="no answer for 7 s", state_time=STARTED),
     ],
     report_time=STARTED + timedelta(seconds=43),
 )
-QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED)
+QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED)
 
 
-async def test_everything_is_on_one_page() -> None:
-    async with answering(GetStatus=BUSY) as service:
-        done = await command("status", "--target", service.target)
+async def test_the_report_has_everything() -> None:
+    async with fake_scheduler(GetStatus=BUSY) as service:
+        done = await run_command("status", "--target", service.target)
 
     assert done.code == 0
     assert done.out.splitlines() == [
         "version     1.2.3, Python 3.11.9",
-        f"started     {HERE}",
-        f'sending     PAUSED by "ada@desk" since {HERE}: "the relay moves"',
-        f"mongodb     ok, since {HERE}",
-        f"redis       no answer for 7 s, since {HERE}",
+        f"started     {STARTED_TEXT}",
+        f'sending     PAUSED by "ada@desk" since {STARTED_TEXT}: "the relay moves"',
+        f"mongodb     ok, since {STARTED_TEXT}",
+        f"redis       no answer for 7 s, since {STARTED_TEXT}",
         "oldest due  3.20 s late",
-        "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
-        f"counted     {HERE}, 43 s ago",
+        "lateness    p50 0.04 s, p99 1.50 s (1,200 mails, last 5 min)",
+        f"counted     {STARTED_TEXT}, 43 s ago",
         "problem     relay third: CONNECT: the connection was refused",
         "",
         "STATE      COUNT",
@@ -74,49 +74,49 @@ async def test_everything_is_on_one_page() -> None:
         "RELAY   STATE   OPEN  BUSY  RATE  EFFECTIVE  SINCE",
         "first   up      16    3     50/s  12.5/s     -",
         "second  down    0     0     -     -          -",
-        f"third   failed  0     0     -     -          {HERE}",
+        f"third   failed  0     0     -     -          {STARTED_TEXT}",
     ]
 
 
-async def test_what_is_absent_is_said() -> None:
-    async with answering(GetStatus=QUIET) as service:
-        done = await command("status", "--target", service.target)
+async def test_absent_values_are_described() -> None:
+    async with fake_scheduler(GetStatus=QUIET) as service:
+        done = await run_command("status", "--target", service.target)
 
     assert done.out.splitlines()[2:] == [
         "sending     yes",
-        "oldest due  not known",
-        "lateness    no mails in five minutes",
-        "counted     not now: MongoDB is away or too slow",
+        "oldest due  unknown",
+        "lateness    no mails in the last 5 min",
+        "counted     no counts: MongoDB is unreachable or too slow",
     ]
 
 
-def counted_at(age: timedelta | None) -> str:
+def format_counted_after(age: timedelta | None) -> str:
     report = task_pb2.StatusReport()
     report.CopyFrom(BUSY)
     if age is None:
         report.ClearField("report_time")
     else:
         report.report_time.FromDatetime(STARTED + age)
-    return dict(status_view.summary(report))["counted"]
+    return dict(status_view.format_summary(report))["counted"]
 
 
-def test_counts_have_their_age_beside_them() -> None:
-    assert counted_at(timedelta(milliseconds=900)) == f"{HERE}, now"
-    assert counted_at(timedelta(seconds=2.5)) == f"{HERE}, 2 s ago"
-    assert counted_at(timedelta(minutes=2)) == f"{HERE}, 120 s ago"
-    assert counted_at(None) == HERE, "a service that is older says no time"
+def test_counts_are_shown_with_their_age() -> None:
+    assert format_counted_after(timedelta(milliseconds=900)) == f"{STARTED_TEXT}, now"
+    assert format_counted_after(timedelta(seconds=2.5)) == f"{STARTED_TEXT}, 2 s ago"
+    assert format_counted_after(timedelta(minutes=2)) == f"{STARTED_TEXT}, 120 s ago"
+    assert format_counted_after(None) == STARTED_TEXT, "an older service reports no time"
 
 
 async def test_json_is_the_report_in_one_line() -> None:
-    async with answering(GetStatus=BUSY) as service:
-        done = await command("status", "--json", "--target", service.target)
+    async with fake_scheduler(GetStatus=BUSY) as service:
+        done = await run_command("status", "--json", "--target", service.target)
 
-    said = json.loads(done.out)
-    assert said["counts"][0] == {"state": "SCHEDULED", "count": "12"}
-    assert said["oldest_due"] == "3.200s"
+    report = json.loads(done.out)
+    assert report["counts"][0] == {"state": "SCHEDULED", "count": "12"}
+    assert report["oldest_due_lateness"] == "3.200s"
 
 
-async def watching(service: Answering, *options: str) -> asyncio.subprocess.Process:
+async def start_watching(service: FakeScheduler, *options: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gcsched", "status", "--watch", "0.01", *options),
         *("--target", service.target),
@@ -125,20 +125,24 @@ async def watching(service: Answering, *options: str) -> asyncio.subprocess.Proc
     )
 
 
-async def test_who_pauses_cannot_write_a_line_of_the_report() -> None:
-    forged = task_pb2.Pause(by='ops" since noon: "ok', reason='x"\nsending     yes', since=STARTED)
-    report = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED, pause=forged)
-    async with answering(GetStatus=report) as service:
-        done = await command("status", "--target", service.target)
+async def test_a_pause_cannot_forge_a_line_of_the_report() -> None:
+    forged = task_pb2.Pause(
+        by='ops" since noon: "ok', reason='x"\nsending     yes', start_time=STARTED
+    )
+    report = task_pb2.StatusReport(
+        version="1.2.3", python="3.11.9", start_time=STARTED, pause=forged
+    )
+    async with fake_scheduler(GetStatus=report) as service:
+        done = await run_command("status", "--target", service.target)
 
     lines = [line for line in done.out.splitlines() if line.startswith("sending")]
     words = r'PAUSED by "ops\" since noon: \"ok" since', r': "x\"\nsending yes"'
-    assert lines == [f"sending     {words[0]} {HERE}{words[1]}"]
+    assert lines == [f"sending     {words[0]} {STARTED_TEXT}{words[1]}"]
 
 
-async def test_watching_goes_on_until_it_is_interrupted_and_then_ends_quietly() -> None:
-    async with answering(GetStatus=QUIET) as service:
-        process = await watching(service, "--json")
+async def test_watching_goes_on_until_it_is_interrupted() -> None:
+    async with fake_scheduler(GetStatus=QUIET) as service:
+        process = await start_watching(service, "--json")
         assert process.stdout is not None
         lines = [json.loads(await process.stdout.readline()) for _ in range(3)]
         process.send_signal(signal.SIGINT)
@@ -149,12 +153,12 @@ async def test_watching_goes_on_until_it_is_interrupted_and_then_ends_quietly() 
 
 
 async def test_watching_goes_on_while_there_is_no_answer() -> None:
-    busy = Refusal(code=grpc.StatusCode.RESOURCE_EXHAUSTED)
-    async with answering(GetStatus=[QUIET, busy, QUIET]) as service:
-        process = await watching(service)
+    busy = ErrorAnswer(code=grpc.StatusCode.RESOURCE_EXHAUSTED)
+    async with fake_scheduler(GetStatus=[QUIET, busy, QUIET]) as service:
+        process = await start_watching(service)
         assert process.stdout is not None
-        first = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
-        second = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
+        first = await process.stdout.readuntil(b"MongoDB is unreachable or too slow\n")
+        second = await process.stdout.readuntil(b"MongoDB is unreachable or too slow\n")
         process.send_signal(signal.SIGINT)
         await process.communicate()
 
@@ -162,44 +166,46 @@ async def test_watching_goes_on_while_there_is_no_answer() -> None:
     assert b"RESOURCE_EXHAUSTED: as the test says" in second
 
 
-async def test_watching_ends_with_a_no() -> None:
-    async with answering(GetStatus=[QUIET, Refusal(code=grpc.StatusCode.INTERNAL)]) as service:
-        process = await watching(service)
+async def test_watching_ends_with_a_refusal() -> None:
+    async with fake_scheduler(
+        GetStatus=[QUIET, ErrorAnswer(code=grpc.StatusCode.INTERNAL)]
+    ) as service:
+        process = await start_watching(service)
         _, err = await process.communicate()
 
     assert process.returncode == 1
     assert b"answered INTERNAL: as the test says\n" in err
 
 
-async def test_on_a_terminal_a_report_takes_the_place_of_the_one_before() -> None:
-    no = Refusal(code=grpc.StatusCode.INTERNAL)
-    async with answering(GetStatus=[BUSY, QUIET, no]) as service:
+async def test_on_a_terminal_a_report_replaces_the_previous_one() -> None:
+    no = ErrorAnswer(code=grpc.StatusCode.INTERNAL)
+    async with fake_scheduler(GetStatus=[BUSY, QUIET, no]) as service:
         arguments = ["status", "--watch", "0.01", "--target", service.target]
-        code, shown = await on_a_terminal(arguments, columns=120)
+        code, shown = await run_on_terminal(arguments, columns=120)
 
-    first, second = shown.index('PAUSED by "ada@desk"'), shown.index("MongoDB is away")
+    first, second = shown.index('PAUSED by "ada@desk"'), shown.index("MongoDB is unreachable")
     assert code == 1
     assert "\x1b[1A" in shown[first:second]  # up a line
     assert "answered INTERNAL" in shown
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "soon"])
-async def test_an_interval_that_is_none_is_wrong_usage(every: str) -> None:
-    done = await command("status", f"--watch={every}")
+async def test_an_invalid_interval_is_wrong_usage(every: str) -> None:
+    done = await run_command("status", f"--watch={every}")
 
     assert done.code == 2
 
 
-def test_what_an_operator_must_mend_is_told_a_line_each() -> None:
+def test_each_problem_has_a_line() -> None:
     report = task_pb2.StatusReport(
         unreadable_jobs=1234, problems=["index claim of jobs is missing", "MongoDB refuses: x"]
     )
 
-    rows = status_view.summary(report)
+    rows = status_view.format_summary(report)
 
     assert [row for row in rows if row[0] in {"problem", "unreadable"}] == [
         ("problem", "index claim of jobs is missing"),
         ("problem", "MongoDB refuses: x"),
         ("unreadable", "1,234 jobs: the log names them (job unreadable)"),
     ]
-    assert not [row for row in status_view.summary(QUIET) if row[0] == "problem"]
+    assert not [row for row in status_view.format_summary(QUIET) if row[0] == "problem"]

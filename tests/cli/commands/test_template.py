@@ -7,29 +7,29 @@ from pathlib import Path
 import pytest
 
 from gcsched.cli import output_file
-from gcsched.cli.output_file import Unwritten
+from gcsched.cli.output_file import FileNotWritten
 from gcsched.pb import task_pb2
-from tests.support.command import Done, command, gcsched
-from tests.support.fake_service import answering
+from tests.support.command import CommandResult, run_command, run_gcsched
+from tests.support.fake_scheduler import fake_scheduler
 
 PREVIEW = task_pb2.Preview(
     subject="Interview", text="Hello Ada,\n\nroom 4.2\x1b[2J", html="<p>Hello</p>", size_bytes=2048
 )
 
 
-async def test_templates_are_listed_with_what_they_need() -> None:
+async def test_templates_are_listed_with_their_required_variables() -> None:
     both = task_pb2.ListTemplatesResponse(
         templates=[
             task_pb2.Template(name="doc", has_text=True),
-            task_pb2.Template(name="reminder", needs=["room", "host"]),
+            task_pb2.Template(name="reminder", required_variables=["room", "host"]),
         ]
     )
-    async with answering(ListTemplates=both) as service:
-        table = await command("template", "list", "--target", service.target)
-        lines = await command("template", "list", "--json", "--target", service.target)
+    async with fake_scheduler(ListTemplates=both) as service:
+        table = await run_command("template", "list", "--target", service.target)
+        lines = await run_command("template", "list", "--json", "--target", service.target)
 
     assert [line.split(maxsplit=2) for line in table.out.splitlines()] == [
-        ["NAME", "HAS_TEXT", "NEEDS"],
+        ["NAME", "HAS_TEXT", "REQUIRED_VARIABLES"],
         ["doc", "yes", "-"],
         ["reminder", "no", "room, host"],
     ]
@@ -37,8 +37,8 @@ async def test_templates_are_listed_with_what_they_need() -> None:
 
 
 async def test_a_preview_shows_subject_size_and_text() -> None:
-    async with answering(PreviewTemplate=PREVIEW) as service:
-        done = await command(
+    async with fake_scheduler(PreviewTemplate=PREVIEW) as service:
+        done = await run_command(
             *("template", "preview", "reminder", "--var", "room=4.2", "--var=a=b=c"),
             *("--to=ada@example.org", "--empid=E1", "--username=Ada", "--message=Interview"),
             *("--target", service.target),
@@ -52,7 +52,7 @@ async def test_a_preview_shows_subject_size_and_text() -> None:
         "",
         "room 4.2?[2J",
     ]
-    assert service.asked == [
+    assert service.requests == [
         task_pb2.PreviewTemplateRequest(
             template="reminder",
             variables={"room": "4.2", "a": "b=c"},
@@ -64,27 +64,27 @@ async def test_a_preview_shows_subject_size_and_text() -> None:
     ]
 
 
-async def test_the_parts_can_be_had_alone(tmp_path: Path) -> None:
+async def test_each_part_can_be_shown_alone(tmp_path: Path) -> None:
     file = tmp_path / "doc.html"
-    async with answering(PreviewTemplate=PREVIEW) as service:
+    async with fake_scheduler(PreviewTemplate=PREVIEW) as service:
         where = ("--target", service.target)
-        text = await command("template", "preview", "doc", "--text", *where)
-        html = await command("template", "preview", "doc", "--html", str(file), *where)
-        said = await command("template", "preview", "doc", "--json", *where)
+        text = await run_command("template", "preview", "doc", "--text", *where)
+        html = await run_command("template", "preview", "doc", "--html", str(file), *where)
+        as_json = await run_command("template", "preview", "doc", "--json", *where)
 
     assert text.out == "Hello Ada,\n\nroom 4.2?[2J\n"
     assert (html.code, html.out, file.read_text()) == (0, "", "<p>Hello</p>")
-    assert json.loads(said.out)["html"] == "<p>Hello</p>"
+    assert json.loads(as_json.out)["html"] == "<p>Hello</p>"
 
 
-async def preview_to(file: str | Path, *more: str) -> Done:
-    async with answering(PreviewTemplate=PREVIEW) as service:
+async def run_preview(file: str | Path, *more: str) -> CommandResult:
+    async with fake_scheduler(PreviewTemplate=PREVIEW) as service:
         where = ("--target", service.target)
-        return await command("template", "preview", "doc", "--html", str(file), *more, *where)
+        return await run_command("template", "preview", "doc", "--html", str(file), *more, *where)
 
 
-async def test_what_was_written_is_said_apart_from_the_output(tmp_path: Path) -> None:
-    done = await preview_to(tmp_path / "new.html")
+async def test_the_note_about_a_written_file_is_not_part_of_the_output(tmp_path: Path) -> None:
+    done = await run_preview(tmp_path / "new.html")
 
     assert (done.code, done.out) == (0, "")
     assert done.err == f"wrote {tmp_path}/new.html (12 bytes)\n"
@@ -94,25 +94,25 @@ async def test_a_file_that_exists_is_overwritten_with_force_only(tmp_path: Path)
     file = tmp_path / "doc.html"
     file.write_text("my own template, longer than the preview")
 
-    refused = await preview_to(file)
+    refused = await run_preview(file)
     kept = file.read_text()
-    forced = await preview_to(file, "--force")
+    forced = await run_preview(file, "--force")
 
     assert refused.code == 1
     assert refused.err == (
-        f"--html: {file} exists already: name another file, or add --force to overwrite it\n"
+        f"--html: {file} exists: name another file, or add --force to overwrite it\n"
     )
     assert kept == "my own template, longer than the preview"
     assert (forced.code, file.read_text()) == (0, "<p>Hello</p>")
 
 
-async def test_a_link_is_not_followed_to_a_file_that_exists_or_will(tmp_path: Path) -> None:
+async def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("mine")
     (tmp_path / "link").symlink_to("doc.html")
     (tmp_path / "dangling").symlink_to("nothing.html")
     (tmp_path / "loop").symlink_to("loop")
 
-    codes = [(await preview_to(tmp_path / name)).code for name in ("link", "dangling", "loop")]
+    codes = [(await run_preview(tmp_path / name)).code for name in ("link", "dangling", "loop")]
 
     assert codes == [1, 1, 1]
     assert (tmp_path / "doc.html").read_text() == "mine"
@@ -130,12 +130,12 @@ async def test_a_link_is_not_followed_to_a_file_that_exists_or_will(tmp_path: Pa
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--force",)], ids=["new", "force"])
-async def test_a_file_that_cannot_be_written_is_told_with_the_reason(
+async def test_a_file_that_cannot_be_written_is_reported_with_the_reason(
     tmp_path: Path, name: str, problem: str, more: tuple[str, ...]
 ) -> None:
     (tmp_path / "file").touch()
 
-    done = await preview_to(tmp_path / name, *more)
+    done = await run_preview(tmp_path / name, *more)
 
     assert done.code == 1
     assert done.err.startswith("--html: ")
@@ -153,35 +153,39 @@ def test_a_full_disk_leaves_no_half_of_a_new_file(
 
     monkeypatch.setattr("gcsched.cli.output_file.os.write", full)
 
-    with pytest.raises(Unwritten, match=r"new.html cannot be written \(No space left on device\)"):
-        output_file.write(tmp_path / "new.html", PREVIEW.html, option="--html", force=False)
+    with pytest.raises(
+        FileNotWritten, match=r"new.html cannot be written \(No space left on device\)"
+    ):
+        output_file.write_file(tmp_path / "new.html", PREVIEW.html, option="--html", force=False)
 
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_device_or_a_pipe_has_nothing_to_lose(tmp_path: Path) -> None:
+async def test_a_device_or_a_pipe_is_written_without_force(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
     reading = asyncio.create_task(asyncio.to_thread(pipe.read_text))
-    done = await preview_to(pipe)
-    null = await preview_to("/dev/null")
+    done = await run_preview(pipe)
+    null = await run_preview("/dev/null")
 
     assert (done.code, await reading, null.code) == (0, "<p>Hello</p>", 0)
 
 
 async def test_a_dash_prints_the_html_and_nothing_else() -> None:
-    async with answering(PreviewTemplate=task_pb2.Preview(html="<p>Zo\u00eb</p>\n")) as service:
-        asked = ("template", "preview", "doc", "--html", "-", "--target", service.target)
-        process = await gcsched(*asked, PYTHONIOENCODING="latin-1")
-        done = await command(*asked)
+    async with fake_scheduler(
+        PreviewTemplate=task_pb2.Preview(html="<p>Zo\u00eb</p>\n")
+    ) as service:
+        command = ("template", "preview", "doc", "--html", "-", "--target", service.target)
+        process = await run_gcsched(*command, PYTHONIOENCODING="latin-1")
+        done = await run_command(*command)
 
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout == done.out == "<p>Zo\u00eb</p>\n"
 
 
 async def test_a_variable_without_a_value_is_wrong_usage() -> None:
-    done = await command("template", "preview", "doc", "--var", "room")
+    done = await run_command("template", "preview", "doc", "--var", "room")
 
     assert done.code == 2
-    assert "'room' is not a pair; write name=value" in done.err
+    assert "invalid pair 'room': expected name=value" in done.err

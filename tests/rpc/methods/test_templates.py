@@ -1,4 +1,4 @@
-"""Which templates there are, and what a mail from each looks like."""
+"""The list of templates, and previews of their mails."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running
-from tests.support.service import Stub
+from tests.support.in_process_app import RunningApp
+from tests.support.service_process import Stub
 from tests.support.status_details import status_of, violations
 
 
@@ -27,32 +27,36 @@ async def test_all_templates_are_listed_with_what_each_needs(
 ) -> None:
     reply = await stub.ListTemplates(task_pb2.ListTemplatesRequest())
 
-    assert [(each.name, list(each.needs), each.has_text) for each in reply.templates] == [
+    assert [
+        (each.name, list(each.required_variables), each.has_text) for each in reply.templates
+    ] == [
         ("doc", [], False),
         ("room", ["count", "room"], True),
     ]
 
 
-async def test_a_preview_of_nobody_in_particular_is_full_of_examples(
-    stub: Stub, app: Running
-) -> None:
-    shown = await stub.PreviewTemplate(task_pb2.PreviewTemplateRequest())
+async def test_a_preview_without_fields_is_full_of_examples(stub: Stub, app: RunningApp) -> None:
+    preview = await stub.PreviewTemplate(task_pb2.PreviewTemplateRequest())
 
-    assert shown.subject
-    assert shown.subject in shown.text
-    assert shown.html.startswith("<p>")
-    assert shown.size_bytes > len(shown.html)
+    assert preview.subject
+    assert preview.subject in preview.text
+    assert preview.html.startswith("<p>")
+    assert preview.size_bytes > len(preview.html)
     assert await app.resources.mongo.jobs.count_documents({}) == 0
 
 
-async def test_a_preview_is_made_of_what_is_given(stub: Stub) -> None:
-    shown = await stub.PreviewTemplate(
+async def test_a_preview_uses_the_given_fields(stub: Stub) -> None:
+    preview = await stub.PreviewTemplate(
         task_pb2.PreviewTemplateRequest(
             template="room", variables={"room": "<4>", "count": "1"}, message="Come"
         )
     )
 
-    assert (shown.subject, shown.text, shown.html) == ("Come", "<4> of 1 ?", "<p>&lt;4&gt; 1</p>")
+    assert (preview.subject, preview.text, preview.html) == (
+        "Come",
+        "<4> of 1 ?",
+        "<p>&lt;4&gt; 1</p>",
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,15 +64,15 @@ async def test_a_preview_is_made_of_what_is_given(stub: Stub) -> None:
     [
         (task_pb2.PreviewTemplateRequest(template="lost"), ["template"]),
         (task_pb2.PreviewTemplateRequest(template="room"), ["variables", "variables"]),
-        (task_pb2.PreviewTemplateRequest(email="nobody", name="\n"), ["email", "name"]),
+        (task_pb2.PreviewTemplateRequest(email="no-at-sign", name="\n"), ["email", "name"]),
         (
             task_pb2.PreviewTemplateRequest(template="room", variables={"room": "4", "count": "0"}),
             ["variables"],
         ),
     ],
-    ids=["unknown", "needy", "nobody", "unsuitable"],
+    ids=["unknown", "missing", "no address", "unsuitable"],
 )
-async def test_what_is_wrong_is_told_by_the_names_of_this_request(
+async def test_violations_use_the_field_names_of_this_request(
     stub: Stub,
     request_: task_pb2.PreviewTemplateRequest,
     fields: list[str],

@@ -1,4 +1,4 @@
-"""A session or a pool of them with the relay of the tests, and ways to send through it."""
+"""A session or a pool of them with the tests' relay, and helpers to send through it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,26 +7,28 @@ from typing import Any
 
 import pytest
 
-from gcsched.adapters.smtp.connect import Connector, trust_in
-from gcsched.adapters.smtp.envelope import Parcel
-from gcsched.adapters.smtp.options import Keep, Limits
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.connect import Connector, make_tls_context
+from gcsched.adapters.smtp.envelope import EncodedMail
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import PoolLimits, Timeouts
 from gcsched.adapters.smtp.session import Session, Stale
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Reply, Stage, Transmission
 from gcsched.usecases.ports import Begin, Mailer
-from tests.support.mails import Permit, a_mail
+from tests.support.mails import GrantPermit, a_mail
 from tests.support.relay.server import Relay
 
-ACCEPTED = Reply(stage=Stage.BODY, code=250, enhanced="2.0.0", text="kept")
+ACCEPTED = Reply(stage=Stage.BODY, code=250, enhanced_code="2.0.0", text="kept")
 BOTH_WAYS = pytest.mark.parametrize(
     "offers", [frozenset({"PIPELINING", "8BITMIME"}), frozenset({"8BITMIME"})], ids=["group", "one"]
 )
 
 
-async def a_session(relay: Relay, limits: Limits | None = None) -> Session:
+async def a_session(relay: Relay, timeouts: Timeouts | None = None) -> Session:
     settings = relay.settings()
-    connector = Connector(relay=settings, limits=limits or Limits(), trust=trust_in(settings))
+    connector = Connector(
+        relay=settings, timeouts=timeouts or Timeouts(), tls_context=make_tls_context(settings)
+    )
     session = await connector.open()
     assert isinstance(session, Session)
     return session
@@ -37,10 +39,10 @@ async def send(
     mail: Mail | None = None,
     begin: Begin | None = None,
 ) -> Transmission | Stale:
-    return await session.send(Parcel.pack(mail or a_mail()), begin or Permit())
+    return await session.send(EncodedMail.encode(mail or a_mail()), begin or GrantPermit())
 
 
-async def gone(session: Session) -> bool:
+async def quit_session(session: Session) -> bool:
     session.quit()
     await session.closed
     return True
@@ -48,15 +50,20 @@ async def gone(session: Session) -> bool:
 
 @asynccontextmanager
 async def a_pool(
-    relay: Relay, limits: Limits | None = None, login: dict[str, Any] | None = None, **keep: Any
-) -> AsyncIterator[Pool]:
+    relay: Relay,
+    timeouts: Timeouts | None = None,
+    login: dict[str, Any] | None = None,
+    **limits: Any,
+) -> AsyncIterator[SmtpSessionPool]:
     settings = relay.settings(**(login or {}))
-    async with Pool(relay=settings, limits=limits or Limits(), keep=Keep(**keep)) as pool:
+    async with SmtpSessionPool(
+        relay=settings, timeouts=timeouts or Timeouts(), pool_limits=PoolLimits(**limits)
+    ) as pool:
         yield pool
 
 
 async def deliver(pool: Mailer, mail: Mail | None = None) -> Transmission:
-    return await pool.send(mail or a_mail(), Permit())
+    return await pool.send(mail or a_mail(), GrantPermit())
 
 
 async def deliver_many(pool: Mailer, count: int) -> list[Transmission]:

@@ -1,13 +1,13 @@
-"""Sessions that are opened to a relay, and a mail over one."""
+"""Opening sessions with a relay, and sending one mail."""
 
 from datetime import timedelta
 from typing import Any
 
-from gcsched.adapters.smtp.connect import Connector, trust_in
-from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.connect import Connector, make_tls_context
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.adapters.smtp.session import Session
 from gcsched.domain.smtp_reply import Answered, Broken
-from tests.support.relay.client import ACCEPTED, gone, send
+from tests.support.relay.client import ACCEPTED, quit_session, send
 from tests.support.relay.server import Relay
 
 SOON = timedelta(seconds=0.2)
@@ -16,14 +16,14 @@ SOON = timedelta(seconds=0.2)
 PASSWORD = "correct horse"
 
 
-async def opening(relay: Relay, **others: Any) -> Session | Answered | Broken:
-    limits = Limits(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Limits()
+async def open_session(relay: Relay, **others: Any) -> Session | Answered | Broken:
+    timeouts = Timeouts(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Timeouts()
     settings = relay.settings(**others)
-    trust = trust_in(settings)
-    return await Connector(relay=settings, limits=limits, trust=trust).open()
+    context = make_tls_context(settings)
+    return await Connector(relay=settings, timeouts=timeouts, tls_context=context).open()
 
 
-async def carries_a_mail(session: Session | Answered | Broken) -> bool:
+async def can_send_mail(session: Session | Answered | Broken) -> bool:
     assert isinstance(session, Session), session
     accepted = await send(session) == Answered(ACCEPTED)
-    return accepted and await gone(session)
+    return accepted and await quit_session(session)

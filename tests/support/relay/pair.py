@@ -1,4 +1,4 @@
-"""Two relays, one preferred, as a mail that is to leave finds them."""
+"""Two relays, the preferred one and its fallback, behind a transport."""
 
 import asyncio
 import time
@@ -8,79 +8,84 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from gcsched.adapters.smtp.options import Limits
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.circuit_breaker import BreakerPolicy
-from gcsched.domain.silence_limit import Patience
+from gcsched.domain.silence_limit import SilenceLimit
 from gcsched.domain.smtp_reply import Answered
-from gcsched.usecases.ports import Carried, Mailer
-from gcsched.usecases.relays.failover import Relays
-from gcsched.usecases.relays.protected_relay import GuardedRelay
-from gcsched.usecases.relays.rate_allowance import OwnAllowance
-from gcsched.usecases.relays.rate_limiter import Pacer
-from tests.support.mails import Permit, a_mail
+from gcsched.usecases.ports import Mailer, SendResult
+from gcsched.usecases.relays.failover import FailoverTransport
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
+from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
+from gcsched.usecases.relays.rate_limiter import RateLimiter
+from tests.support.mails import GrantPermit, a_mail
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Relay
 
-PATIENCE = 0.4
-SOON = 5.0  # the limits of the RFC are minutes
+MIN_SILENCE = 0.4
+SOON = 5.0  # seconds; the limits of the RFC are minutes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Two relays, what chooses between them, and the pool of the first."""
+class RelayPair:
+    """Two relays, the transport that chooses between them, and the pool of the first."""
 
     first: Relay
     second: Relay
-    relays: Relays
-    pool: Pool
+    relays: FailoverTransport
+    pool: SmtpSessionPool
 
-    async def carry(self, count: int = 1) -> list[Carried]:
+    async def send(self, count: int = 1) -> list[SendResult]:
         mails = [a_mail(recipient=f"r{number}@example.org") for number in range(count)]
-        return await asyncio.gather(*[self.relays.carry(mail, Permit()) for mail in mails])
+        return await asyncio.gather(*[self.relays.send(mail, GrantPermit()) for mail in mails])
 
-    async def carry_timed(self, count: int = 1) -> float:
-        """Carry mails that are all taken; give the seconds of the slowest."""
-        begun = time.monotonic()
-        carried = await self.carry(count)
-        assert {code_of(each) for each in carried} == {250}
-        return time.monotonic() - begun
+    async def send_timed(self, count: int = 1) -> float:
+        """Send mails, assert that all are accepted, and return the seconds of the slowest."""
+        start = time.monotonic()
+        results = await self.send(count)
+        assert {code_of(each) for each in results} == {250}
+        return time.monotonic() - start
 
 
-def code_of(carried: Carried) -> int:
-    """Give the code of the relay's decision; 0 when there was none."""
-    transmission = carried.transmission
+def code_of(result: SendResult) -> int:
+    """Return the code of the relay's decision; 0 when there was none."""
+    transmission = result.transmission
     return transmission.reply.code if isinstance(transmission, Answered) else 0
 
 
-def a_guard(pool: Mailer, *, least: float = PATIENCE) -> GuardedRelay:
-    allowance = OwnAllowance()
-    pacer = Pacer(relay=pool.name, per_second=0, burst=10, allowance=allowance)
-    policy = BreakerPolicy(first_wait=timedelta(seconds=0.1), longest_wait=timedelta(seconds=0.1))
-    return GuardedRelay(
+def a_protected_relay(pool: Mailer, *, min_silence: float = MIN_SILENCE) -> ProtectedRelay:
+    allowance = LocalRateAllowance()
+    rate_limiter = RateLimiter(relay=pool.name, per_second=0, burst=10, allowance=allowance)
+    policy = BreakerPolicy(initial_wait=timedelta(seconds=0.1), max_wait=timedelta(seconds=0.1))
+    return ProtectedRelay(
         mailer=pool,
-        pacer=pacer,
-        login="",
-        meanwhile="the fallback takes over",
+        rate_limiter=rate_limiter,
+        password_variable="",
+        while_down="the fallback takes over",
         policy=policy,
-        patience=Patience(least=least, most=20.0),
+        silence_limit=SilenceLimit(min_seconds=min_silence, max_seconds=20.0),
     )
 
 
 @asynccontextmanager
 async def a_pair(
-    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
     *,
     first: Relay | None = None,
     login: dict[str, Any] | None = None,
-    least: float = PATIENCE,
+    min_silence: float = MIN_SILENCE,
     sessions: int = 16,
-) -> AsyncIterator[Pair]:
+) -> AsyncIterator[RelayPair]:
     async with (
         first or Relay() as one,
         Relay() as two,
-        a_pool(one, limits, login, sessions=sessions) as pool,
+        a_pool(one, timeouts, login, sessions=sessions) as pool,
         a_pool(two) as other,
     ):
-        relays = Relays([a_guard(pool, least=least), a_guard(other, least=least)])
-        yield Pair(first=one, second=two, relays=relays, pool=pool)
+        relays = FailoverTransport(
+            [
+                a_protected_relay(pool, min_silence=min_silence),
+                a_protected_relay(other, min_silence=min_silence),
+            ]
+        )
+        yield RelayPair(first=one, second=two, relays=relays, pool=pool)

@@ -1,4 +1,4 @@
-"""What the relay of the tests can be told to do: actions, rules, and the mails it kept."""
+"""The script of the tests' relay: actions, rules, and the mails that it kept."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from functools import cached_property
 
 
 class At(StrEnum):
-    """Where a rule can step in; equal to the Stage of the same name."""
+    """Where a rule can apply; equal to the Stage of the same name."""
 
     CONNECT = "CONNECT"  # the greeting
     EHLO = "EHLO"
@@ -30,7 +30,7 @@ class At(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Say this instead; a text of several lines becomes a reply of several lines."""
+    """Reply this instead; a text of several lines becomes a reply of several lines."""
 
     code: int
     text: str = "scripted"
@@ -45,48 +45,48 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Say nothing; with an event, give the ordinary reply once it is set."""
+    """Send nothing; with an event, send the ordinary reply once it is set."""
 
     until: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trickle:
-    """Give the ordinary reply octet by octet."""
+    """Send the ordinary reply octet by octet."""
 
     every: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Give the ordinary reply after so many seconds."""
+    """Send the ordinary reply after *seconds*."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class GoDeaf:
-    """Give the ordinary reply, then read nothing more."""
+class StopReading:
+    """Send the ordinary reply, then read nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Hang up before the ordinary reply, with nothing done; or right after it."""
+    """Hang up before the command has an effect, or right *after* the ordinary reply."""
 
     after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LoseReply:
-    """Do what was asked (at BODY: keep the mail), then hang up without a reply."""
+    """Carry out the command (at BODY: keep the mail), then hang up without a reply."""
 
 
-Action = Answer | Raw | Hang | Late | Trickle | GoDeaf | Drop | LoseReply
+Action = Answer | Raw | Hang | Late | Trickle | StopReading | Drop | LoseReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What a rule may look at: `nth` counts how often this relay came to `at`, from 1."""
+    """The input of a rule: `nth` counts from 1 how often this relay came to `at`."""
 
     at: str
     nth: int
@@ -98,8 +98,8 @@ Rule = Callable[[Moment], Action | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Only:
-    """Do `action` the `nth` time at this stage, or every time; `to`: only for this recipient."""
+class ScriptedRule:
+    """Do `action` the `nth` time at this stage, or every time; only for recipient `to`, if set."""
 
     at: str
     action: Action
@@ -107,8 +107,8 @@ class Only:
     to: str = ""
 
     def __call__(self, moment: Moment) -> Action | None:
-        meant = self.at == moment.at and self.to.lower() in {"", moment.recipient}
-        return self.action if meant and self.nth in {None, moment.nth} else None
+        applies = self.at == moment.at and self.to.lower() in {"", moment.recipient}
+        return self.action if applies and self.nth in {None, moment.nth} else None
 
 
 @dataclass
@@ -180,7 +180,7 @@ def repeatable(seed: int | str) -> random.Random:
 
 
 class Faults:
-    """Every fault that ends soon, in a share of all moments; the same for the same seed."""
+    """Random faults that end soon, in a share of all moments; the same for the same seed."""
 
     def __init__(self, *, seed: int, share: float = 0.1) -> None:
         self._random = repeatable(seed)
@@ -192,8 +192,8 @@ class Faults:
         return self._random.choice(FAULTS[moment.at])
 
 
-class Slow:
-    """Let each recipient, DATA and final dot wait, up to *longest* seconds each."""
+class SlowReplies:
+    """Delays the replies to RCPT, DATA and the final dot by up to *longest* seconds each."""
 
     def __init__(self, *, seed: int, longest: float) -> None:
         self._random = repeatable(f"slow {seed}")
@@ -206,8 +206,8 @@ class Slow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """The first octets of a body came, at *time* by `time.monotonic()`."""
+class BodyStart:
+    """The arrival of the first octets of a body, at *time* by `time.monotonic()`."""
 
     recipient: str
     time: float
@@ -217,8 +217,8 @@ class Body:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """One mail for one recipient, taken over by the relay."""
+class KeptMail:
+    """One mail for one recipient that the relay accepted."""
 
     sender: str
     recipient: str
@@ -246,7 +246,7 @@ class Kept:
 
 
 def code_of(action: Action | None, ordinary: int) -> int:
-    """Tell which code that action amounts to; 0 when the command is not carried out."""
+    """Return the code that *action* amounts to; 0 when the command is not carried out."""
     match action:
         case Answer(code):
             return code
@@ -258,15 +258,15 @@ def code_of(action: Action | None, ordinary: int) -> int:
 
 
 def hangs_up(action: Action | None) -> bool:
-    """Tell whether the session is over after *action*; real relays hang up after a 421."""
+    """Return whether the session ends after *action*; real relays hang up after a 421."""
     match action:
         case Drop() | LoseReply() | Hang(None) | Answer(421):
             return True
     return False
 
 
-def problems_in(content: bytes, parameters: dict[str, str]) -> list[str]:
-    """List what a client must not send as the content of a mail."""
+def find_problems(content: bytes, parameters: dict[str, str]) -> list[str]:
+    """Return the problems of a content that a client must not send."""
     lines = content.split(b"\r\n")
     inside = b"".join(lines)
     found = {
@@ -277,4 +277,4 @@ def problems_in(content: bytes, parameters: dict[str, str]) -> list[str]:
         and parameters.get("BODY") != "8BITMIME",
         "SIZE is not the size": int(parameters.get("SIZE", len(content))) != len(content),
     }
-    return [problem for problem, is_there in found.items() if is_there]
+    return [problem for problem, is_present in found.items() if is_present]

@@ -1,4 +1,4 @@
-"""Relays whose mailers are scripted, on a clock that only goes when told to."""
+"""Relays with scripted mailers, on a clock that a test advances."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,77 +7,77 @@ from dataclasses import dataclass, field
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
 from gcsched.usecases.ports import Begin
-from gcsched.usecases.relays.failover import Relays
+from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.usecases.relays.protected_relay import GuardedRelay
-from gcsched.usecases.relays.rate_allowance import OwnAllowance
-from gcsched.usecases.relays.rate_limiter import Pacer
-from gcsched.usecases.relays.refusals import Acceptance
-from gcsched.usecases.relays.trouble import nobody_listens
-from tests.support.clocks import Seconds
+from gcsched.usecases.relays.problem_reporter import ignore_observation
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
+from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
+from gcsched.usecases.relays.rate_limiter import RateLimiter
+from gcsched.usecases.relays.refusal_tracker import LastAcceptance
+from tests.support.clocks import FakeMonotonicClock
 
-TAKEN = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
+ACCEPTED = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
 
 
 @dataclass
 class ScriptedMailer:
-    """A relay that says the same to all, but for the domains in *but*; *asked*: of whom.
+    """A mailer with one outcome for all mails, except for the domains in *outcomes_by_domain*.
 
-    It hangs until *answers* is set.
+    It records the *recipients*, and hangs until *may_answer* is set.
     """
 
     name: str = "first:25"
-    says: Transmission = TAKEN
-    but: dict[str, Answered] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    outcome: Transmission = ACCEPTED
+    outcomes_by_domain: dict[str, Answered] = field(default_factory=dict)
+    recipients: list[str] = field(default_factory=list)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.answers.set()
+        self.may_answer.set()
 
-    def drop_idle(self) -> None:
-        """Keep no sessions."""
+    def close_idle(self) -> None:
+        """Do nothing, as there are no sessions."""
 
     async def send(
-        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+        self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
         del begin
-        if on_place is not None:
-            on_place()
-        self.asked.append(mail.recipient)
-        await asyncio.sleep(0)  # others come between, as on a wire
-        await self.answers.wait()
-        return self.but.get(mail.recipient.partition("@")[2], self.says)
+        if on_session is not None:
+            on_session()
+        self.recipients.append(mail.recipient)
+        await asyncio.sleep(0)  # other tasks run in between, as with a real connection
+        await self.may_answer.wait()
+        return self.outcomes_by_domain.get(mail.recipient.partition("@")[2], self.outcome)
 
 
-def a_pacer(
+def a_rate_limiter(
     clock: Callable[[], float], *, relay: str = "first:25", per_second: float = 0.0
-) -> Pacer:
-    return Pacer(
+) -> RateLimiter:
+    return RateLimiter(
         relay=relay,
         per_second=per_second,
         burst=10,
-        allowance=OwnAllowance(clock=clock),
+        allowance=LocalRateAllowance(clock=clock),
         clock=clock,
     )
 
 
-def relays_over(
-    clock: Seconds, *mailers: ScriptedMailer, healths: Sequence[RelayHealth] = ()
-) -> Relays:
-    accepted = Acceptance()
-    listeners = {each.relay: each.note for each in healths}
-    guards = [
-        GuardedRelay(
+def make_relays(
+    clock: FakeMonotonicClock, *mailers: ScriptedMailer, healths: Sequence[RelayHealth] = ()
+) -> FailoverTransport:
+    accepted = LastAcceptance()
+    listeners = {each.relay: each.record for each in healths}
+    relays = [
+        ProtectedRelay(
             mailer=mailer,
-            pacer=a_pacer(clock, relay=mailer.name),
-            login="GCSCHED_SMTP_PASSWORD",
-            meanwhile="sending waits",
+            rate_limiter=a_rate_limiter(clock, relay=mailer.name),
+            password_variable="GCSCHED_SMTP_PASSWORD",
+            while_down="sending waits",
             clock=clock,
             chance=lambda: 1.0,
-            accepted=accepted,
-            on_heard=listeners.get(mailer.name, nobody_listens),
+            last_acceptance=accepted,
+            on_observation=listeners.get(mailer.name, ignore_observation),
         )
         for mailer in mailers
     ]
-    return Relays(guards, clock=clock)
+    return FailoverTransport(relays, clock=clock)

@@ -1,10 +1,10 @@
-"""A real SMTP server that does what its script says, and keeps a ledger of every mail it took.
+"""A real SMTP server that follows a script, and keeps a ledger of all mails that it accepted.
 
 In a test:     async with Relay() as relay:
                    relay.script(At.RCPT, Answer(450, "4.2.0 later"), nth=3)
 As a process:  python -m tests.support.relay.server --port 2525 --ledger kept.jsonl
                [--seed 7 --share 0.1]
-It reads strictly: whatever a client must not do ends up in `violations`.
+It parses strictly: each violation of the protocol by a client is in `violations`.
 """
 
 import argparse
@@ -21,29 +21,29 @@ from typing import Any, Self
 import trustme
 import uvloop
 
-from gcsched.adapters.smtp.options import RelaySettings, Security
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security
 from tests.support.relay.script import (
     Action,
     Answer,
     At,
-    Body,
+    BodyStart,
     Drop,
     Faults,
-    GoDeaf,
     Greylist,
     Hang,
-    Kept,
+    KeptMail,
     Late,
     LoseReply,
     Moment,
-    Only,
     Raw,
     Rule,
-    Slow,
+    ScriptedRule,
+    SlowReplies,
+    StopReading,
     Throttle,
     Trickle,
 )
-from tests.support.relay.session import Guest
+from tests.support.relay.session import ServerSession
 from tests.support.relay.wire import Wire
 
 __all__ = [
@@ -52,26 +52,26 @@ __all__ = [
     "At",
     "Drop",
     "Faults",
-    "GoDeaf",
     "Greylist",
     "Hang",
-    "Kept",
+    "KeptMail",
     "Late",
     "LoseReply",
     "Moment",
-    "Only",
     "Raw",
     "Relay",
     "Rule",
+    "ScriptedRule",
+    "StopReading",
     "Throttle",
     "Trickle",
-    "command",
+    "relay_command",
 ]
 
 
 @dataclass(kw_only=True, eq=False)
 class Relay:
-    """Listens on 127.0.0.1 and treats every session alike."""
+    """Listens on 127.0.0.1; all sessions share one script."""
 
     port: int = 0
     security: str = "none"  # none, starttls, tls
@@ -80,19 +80,19 @@ class Relay:
     users: Mapping[str, str] = field(default_factory=dict)  # with users, MAIL needs a login
     mechanisms: str = "PLAIN LOGIN"
     certificate_for: str = "127.0.0.1"
-    loses_pipelined: bool = False  # throws away what came together with a command
-    refuses_groups: bool = False  # answers 503 to what came together with a command before it
-    unforgiving: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
+    loses_pipelined: bool = False  # discards octets that arrive together with a command
+    refuses_groups: bool = False  # answers 503 to commands in a group, except the first
+    requires_rset: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
     always_354: bool = False  # accepts DATA even without a recipient
-    refuses_literals: int | None = None  # with this code, who names itself by an address
+    refuses_literals: int | None = None  # with this code, in EHLO and HELO
     ledger_file: Path | None = None
     bodies_file: Path | None = None
-    ledger: list[Kept] = field(default_factory=list, init=False)
-    bodies: list[Body] = field(default_factory=list, init=False)  # begun, kept or not
+    ledger: list[KeptMail] = field(default_factory=list, init=False)
+    bodies: list[BodyStart] = field(default_factory=list, init=False)  # of kept mails and others
     violations: list[str] = field(default_factory=list, init=False)
-    heard: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
-    greeted: list[str] = field(default_factory=list, init=False)  # names, as EHLO or HELO gave them
-    acted: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
+    commands: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
+    ehlo_names: list[str] = field(default_factory=list, init=False)  # of EHLO and HELO
+    applied_actions: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
     sessions: int = field(default=0, init=False)  # ever opened
     most_open: int = field(default=0, init=False)  # at the same time
 
@@ -104,13 +104,13 @@ class Relay:
         self._folder = tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True)
         self.ca_file = Path(self._folder.name, "ca.pem")
         self.tls = None if self.security == "none" else self._certificate()
-        # By lines: a relay that is killed has written all it kept.
+        # Line by line, so that a killed relay has written all mails that it kept.
         self._file = self.ledger_file.open("a", buffering=1) if self.ledger_file else None
         self._bodies = self.bodies_file.open("a", buffering=1) if self.bodies_file else None
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(
-            self._wire,
+            self._make_wire,
             "127.0.0.1",
             self.port,
             ssl=self.tls if self.security == "tls" else None,
@@ -133,23 +133,23 @@ class Relay:
         self._folder.cleanup()
 
     def settings(self, **others: Any) -> RelaySettings:
-        """Give what a client has to know to use this relay; *others* replace some of it."""
+        """Return the settings of a client of this relay; *others* replace some of them."""
         ca_file = None if self.tls is None else self.ca_file
-        known = {"host": "127.0.0.1", "port": self.port, "ca_file": ca_file}
-        return RelaySettings(**{**known, "security": Security(self.security), **others})
+        defaults = {"host": "127.0.0.1", "port": self.port, "ca_file": ca_file}
+        return RelaySettings(**{**defaults, "security": Security(self.security), **others})
 
     # Scripting
 
     def script(self, at: str, action: Action, *, nth: int | None = None, to: str = "") -> None:
-        """Do *action* the *nth* time at this stage, or each time; *to*: only for this recipient."""
-        self.rule(Only(at=at, action=action, nth=nth, to=to))
+        """Do *action* the *nth* time at this stage, or each time; *to*: for this recipient only."""
+        self.add_rule(ScriptedRule(at=at, action=action, nth=nth, to=to))
 
-    def rule(self, rule: Rule) -> None:
-        """Ask *rule* at every stage; the first rule with an action wins."""
+    def add_rule(self, rule: Rule) -> None:
+        """Call *rule* at every stage; the first rule that returns an action wins."""
         self._rules.append(rule)
 
-    def forgive(self) -> None:
-        """Forget all rules."""
+    def clear_rules(self) -> None:
+        """Remove all rules."""
         self._rules.clear()
 
     def drop_all(self) -> None:
@@ -157,10 +157,10 @@ class Relay:
         for wire in self._wires:
             wire.transport.abort()
 
-    def tell_all(self, octets: bytes) -> None:
-        """Say something to every session without being asked."""
+    def send_to_all(self, octets: bytes) -> None:
+        """Send *octets* to every client, without a command."""
         for wire in self._wires:
-            wire.say(octets)
+            wire.write(octets)
 
     # Reading
 
@@ -169,60 +169,60 @@ class Relay:
         return len(self._wires)
 
     @property
-    def per_recipient(self) -> dict[str, list[Kept]]:
-        found: dict[str, list[Kept]] = defaultdict(list)
+    def per_recipient(self) -> dict[str, list[KeptMail]]:
+        found: dict[str, list[KeptMail]] = defaultdict(list)
         for kept in self.ledger:
             found[kept.recipient].append(kept)
         return dict(found)
 
     @property
     def unread(self) -> bytes:
-        """Give what came in and waits behind the command that is being answered."""
+        """Return the octets that wait behind the command that is being answered."""
         return b"".join(bytes(wire.buffer) for wire in self._wires)
 
-    def times(self, verb: str) -> int:
-        """Count how often clients said *verb*."""
-        return sum(said == verb for _, said in self.heard)
+    def count_commands(self, verb: str) -> int:
+        """Return how often clients sent *verb*."""
+        return sum(sent == verb for _, sent in self.commands)
 
-    # What its sessions tell it
+    # Called by the sessions
 
     def decide(self, at: str, session: int, recipient: str) -> Action | None:
         self._counts[at] += 1
         moment = Moment(at=at, nth=self._counts[at], session=session, recipient=recipient)
         for rule in self._rules:
             if (action := rule(moment)) is not None:
-                self.acted.append((moment, action))
+                self.applied_actions.append((moment, action))
                 return action
         return None
 
-    def begin(self, body: Body) -> None:
+    def record_body(self, body: BodyStart) -> None:
         self.bodies.append(body)
         if self._bodies is not None:
             self._bodies.write(body.as_json() + "\n")
 
-    def keep(self, kept: Kept) -> None:
+    def record_mail(self, kept: KeptMail) -> None:
         self.ledger.append(kept)
         if self._file is not None:
             self._file.write(kept.as_json() + "\n")
 
-    def _welcome(self, wire: Wire) -> None:
+    def _on_open(self, wire: Wire) -> None:
         self._wires.add(wire)
         self.most_open = max(self.most_open, len(self._wires))
-        task = asyncio.get_running_loop().create_task(Guest(wire, self).stay())
+        task = asyncio.get_running_loop().create_task(ServerSession(wire, self).serve())
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
 
-    def _forget(self, wire: Wire) -> None:
+    def _on_close(self, wire: Wire) -> None:
         self._wires.discard(wire)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.violations.append(f"the relay itself failed: {error!r}")
 
-    def _wire(self) -> Wire:
+    def _make_wire(self) -> Wire:
         self.sessions += 1
-        return Wire(self.sessions, welcome=self._welcome, forget=self._forget)
+        return Wire(self.sessions, on_open=self._on_open, on_close=self._on_close)
 
     def _certificate(self) -> ssl.SSLContext:
         authority = trustme.CA()
@@ -232,8 +232,8 @@ class Relay:
         return context
 
 
-def command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
-    """Give the command line of a relay as a process; start it in the repository's root."""
+def relay_command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
+    """Return the command line of a relay as a process; start it in the repository's root."""
     options = ["--port", str(port), "--ledger", str(ledger), *others]
     return [sys.executable, "-m", "tests.support.relay.server", *options]
 
@@ -243,9 +243,9 @@ async def serve(options: argparse.Namespace) -> None:
         port=options.port, ledger_file=options.ledger, bodies_file=options.bodies
     ) as relay:
         if options.slow:
-            relay.rule(Slow(seed=options.seed or 0, longest=options.slow))
+            relay.add_rule(SlowReplies(seed=options.seed or 0, longest=options.slow))
         elif options.seed is not None:
-            relay.rule(Faults(seed=options.seed, share=options.share))
+            relay.add_rule(Faults(seed=options.seed, share=options.share))
         sys.stdout.write(f"listening on {relay.port}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
@@ -255,7 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--bodies", type=Path, help="where to note when bodies began")
+    parser.add_argument("--bodies", type=Path, help="file for the start times of bodies")
     parser.add_argument("--slow", type=float, default=0.0, help="seconds that a reply may take")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, default=0.1)

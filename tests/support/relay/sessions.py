@@ -1,10 +1,10 @@
-"""What a relay's sessions say of themselves, without a relay."""
+"""Fake figures of a relay's sessions, without a relay."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ToySessions:
+class FakeSessions:
     name: str
     connections: int = 0
     busy: int = 0

@@ -1,4 +1,4 @@
-"""The relay of the tests, seen by the standard library's client and by plain octets."""
+"""The tests' relay, used by the standard library's client and by raw octets."""
 
 import asyncio
 import json
@@ -23,25 +23,25 @@ from tests.support.relay.server import (
     Relay,
     Throttle,
     Trickle,
-    command,
+    relay_command,
 )
 
 ROOT = Path(__file__).parents[3]
 SENDER, RECIPIENT = "team@example.org", "ada@example.org"
 
 
-async def visit(relay: Relay, *works: Callable[[smtplib.SMTP], object]) -> list[object]:
-    """Do *works* in one session of the standard library's client; an SMTP error is a result."""
+async def run_session(relay: Relay, *steps: Callable[[smtplib.SMTP], object]) -> list[object]:
+    """Run *steps* in one session of the standard library's client; an SMTP error is a result."""
 
-    def tried(work: Callable[[smtplib.SMTP], object], smtp: smtplib.SMTP) -> object:
+    def run_step(step: Callable[[smtplib.SMTP], object], smtp: smtplib.SMTP) -> object:
         try:
-            return work(smtp)
+            return step(smtp)
         except smtplib.SMTPException as error:
             return error
 
     def run() -> list[object]:
         with smtplib.SMTP("127.0.0.1", relay.port, "client.test", timeout=10) as smtp:
-            return [tried(work, smtp) for work in works]
+            return [run_step(step, smtp) for step in steps]
 
     return await asyncio.to_thread(run)
 
@@ -50,21 +50,23 @@ def send(smtp: smtplib.SMTP) -> object:
     return smtp.sendmail(SENDER, [RECIPIENT], CONTENT)
 
 
-async def shout(relay: Relay, octets: bytes) -> bytes:
-    """Write *octets* at once, whatever the relay says, and read until it hangs up."""
+async def send_raw(relay: Relay, octets: bytes) -> bytes:
+    """Write *octets* in one piece, and read until the relay hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
     await reader.readline()
     writer.write(octets)
-    said = await asyncio.wait_for(reader.read(), 10)
+    replies = await asyncio.wait_for(reader.read(), 10)
     writer.close()
     await writer.wait_closed()
-    return said
+    return replies
 
 
 async def test_a_mail_is_kept_as_it_was_sent() -> None:
     dotted = CONTENT + b".\r\n..two\r\n.three\r\n"
     async with Relay() as relay:
-        await visit(relay, lambda smtp: smtp.sendmail(SENDER, [RECIPIENT, "bob@x.org"], dotted))
+        await run_session(
+            relay, lambda smtp: smtp.sendmail(SENDER, [RECIPIENT, "bob@x.org"], dotted)
+        )
 
         assert [kept.content for kept in relay.ledger] == [dotted, dotted]
         assert set(relay.per_recipient) == {RECIPIENT, "bob@x.org"}
@@ -73,11 +75,11 @@ async def test_a_mail_is_kept_as_it_was_sent() -> None:
 
 
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA, At.BODY])
-async def test_the_second_mail_is_refused_where_the_script_says(at: At) -> None:
+async def test_the_second_mail_is_refused_at_the_stage_of_the_script(at: At) -> None:
     async with Relay() as relay:
         relay.script(at, Answer(450, "4.2.0 later"), nth=2)
 
-        first, second, _, third = await visit(relay, send, send, smtplib.SMTP.rset, send)
+        first, second, _, third = await run_session(relay, send, send, smtplib.SMTP.rset, send)
 
         assert (first, third) == ({}, {})
         assert isinstance(second, smtplib.SMTPException)
@@ -88,7 +90,7 @@ async def test_a_reply_to_the_dot_is_lost_after_the_mail_was_kept() -> None:
     async with Relay() as relay:
         relay.script(At.BODY, LoseReply())
 
-        (outcome,) = await visit(relay, send)
+        (outcome,) = await run_session(relay, send)
 
         assert isinstance(outcome, smtplib.SMTPServerDisconnected)
         assert len(relay.ledger) == 1
@@ -99,7 +101,7 @@ async def test_it_hangs_up_before_or_after_the_reply(action: Action, kept: int) 
     async with Relay() as relay:
         relay.script(At.BODY, action)
 
-        await visit(relay, send)
+        await run_session(relay, send)
 
         assert len(relay.ledger) == kept
 
@@ -108,35 +110,35 @@ async def test_a_trickled_reply_is_the_ordinary_reply() -> None:
     async with Relay() as relay:
         relay.script(At.RCPT, Trickle(0.001))
 
-        assert await visit(relay, send) == [{}]
+        assert await run_session(relay, send) == [{}]
 
 
 async def test_each_recipient_is_greylisted_once() -> None:
     async with Relay() as relay:
-        relay.rule(Greylist())
+        relay.add_rule(Greylist())
 
-        first, second = await visit(relay, send, send)
+        first, second = await run_session(relay, send, send)
 
         assert isinstance(first, smtplib.SMTPRecipientsRefused)
         assert second == {}
 
 
-async def test_what_comes_too_fast_is_throttled() -> None:
+async def test_mails_that_come_too_fast_are_throttled() -> None:
     throttle = Throttle(per_second=0)
     async with Relay() as relay:
-        relay.rule(throttle)
+        relay.add_rule(throttle)
 
-        (outcome,) = await visit(relay, send)
+        (outcome,) = await run_session(relay, send)
 
         assert isinstance(outcome, smtplib.SMTPSenderRefused)
         assert outcome.smtp_code == 421
 
 
-async def test_an_unforgiving_relay_wants_rset_after_a_refusal() -> None:
-    async with Relay(unforgiving=True) as relay:
+async def test_a_relay_that_requires_rset_refuses_other_commands_until_then() -> None:
+    async with Relay(requires_rset=True) as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=1)
 
-        said = await visit(
+        replies = await run_session(
             relay,
             lambda smtp: smtp.docmd("EHLO", "client.test")[0],
             lambda smtp: smtp.mail(SENDER)[0],
@@ -146,12 +148,12 @@ async def test_an_unforgiving_relay_wants_rset_after_a_refusal() -> None:
             lambda smtp: smtp.mail(SENDER)[0],
         )
 
-        assert said == [250, 250, 550, 503, 250, 250]
+        assert replies == [250, 250, 550, 503, 250, 250]
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 @pytest.mark.parametrize(("password", "code"), [("right", 235), ("wrong", 535)])
-async def test_it_knows_its_users(mechanism: str, password: str, code: int) -> None:
+async def test_it_accepts_only_its_users(mechanism: str, password: str, code: int) -> None:
     async with Relay(users={"ada": "right"}, mechanisms=mechanism) as relay:
 
         def login(smtp: smtplib.SMTP) -> int:
@@ -160,12 +162,12 @@ async def test_it_knows_its_users(mechanism: str, password: str, code: int) -> N
             except smtplib.SMTPAuthenticationError as error:
                 return error.smtp_code
 
-        assert await visit(relay, login) == [code]
+        assert await run_session(relay, login) == [code]
 
 
 async def test_without_login_it_takes_nothing() -> None:
     async with Relay(users={"ada": "right"}) as relay:
-        (outcome,) = await visit(relay, send)
+        (outcome,) = await run_session(relay, send)
 
         assert isinstance(outcome, smtplib.SMTPSenderRefused)
         assert outcome.smtp_code == 530
@@ -175,7 +177,9 @@ async def test_it_speaks_starttls() -> None:
     async with Relay(security="starttls", certificate_for="127.0.0.1") as relay:
         trust = ssl.create_default_context(cafile=relay.ca_file)
 
-        upgraded, sent = await visit(relay, lambda smtp: smtp.starttls(context=trust)[0], send)
+        upgraded, sent = await run_session(
+            relay, lambda smtp: smtp.starttls(context=trust)[0], send
+        )
 
         assert (upgraded, sent) == (220, {})
         assert relay.violations == []
@@ -195,7 +199,7 @@ EHLO, MAIL, RCPT = b"EHLO me\r\n", b"MAIL FROM:<a@x.org>\r\n", b"RCPT TO:<b@x.or
 )
 async def test_it_notices_forbidden_content(content: bytes, violation: str) -> None:
     async with Relay() as relay:
-        await shout(relay, EHLO + MAIL + RCPT + b"DATA\r\n" + content + b".\r\nQUIT\r\n")
+        await send_raw(relay, EHLO + MAIL + RCPT + b"DATA\r\n" + content + b".\r\nQUIT\r\n")
 
         assert violation in relay.violations
 
@@ -203,7 +207,7 @@ async def test_it_notices_forbidden_content(content: bytes, violation: str) -> N
 @pytest.mark.parametrize(
     ("octets", "violation"),
     [
-        (EHLO + MAIL + b"QUIT\r\n", "spoke on before the reply to EHLO"),
+        (EHLO + MAIL + b"QUIT\r\n", "sent more before the reply to EHLO"),
         (
             EHLO + b"MAIL FROM:<a@x.org> AUTH=x\r\nQUIT\r\n",
             "MAIL with a wrong or unoffered parameter",
@@ -217,16 +221,16 @@ async def test_it_notices_forbidden_content(content: bytes, violation: str) -> N
 )
 async def test_it_notices_forbidden_commands(octets: bytes, violation: str) -> None:
     async with Relay() as relay:
-        await shout(relay, octets)
+        await send_raw(relay, octets)
 
         assert violation in relay.violations
 
 
-async def test_it_notices_a_group_that_it_did_not_offer() -> None:
+async def test_it_notices_pipelining_that_it_did_not_announce() -> None:
     async with Relay(offers=frozenset()) as relay:
-        await shout(relay, EHLO + MAIL + RCPT + b"QUIT\r\n")
+        await send_raw(relay, EHLO + MAIL + RCPT + b"QUIT\r\n")
 
-        assert "spoke on before the reply to MAIL" in relay.violations
+        assert "sent more before the reply to MAIL" in relay.violations
 
 
 def test_faults_are_the_same_for_the_same_seed() -> None:
@@ -242,7 +246,7 @@ def test_faults_are_the_same_for_the_same_seed() -> None:
 
 def test_as_a_process_it_writes_down_each_mail_before_it_replies(tmp_path: Path) -> None:
     ledger = tmp_path / "kept.jsonl"
-    line = command(port=0, ledger=ledger)
+    line = relay_command(port=0, ledger=ledger)
     with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().split()[-1])

@@ -6,14 +6,14 @@ import pytest
 
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.admission.recipient_writer import RecipientNotes
+from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from tests.support.background import in_background
 from tests.support.builders import a_job
 from tests.support.wait import until
 
 
-class ToyRecipients:
-    """Keeps whose details were saved, group by group; can be away after some groups."""
+class FakeRecipients:
+    """Records the jobs whose details were saved, by batch; can be away after some batches."""
 
     def __init__(self) -> None:
         self.groups: list[list[str]] = []
@@ -23,152 +23,156 @@ class ToyRecipients:
     async def save(self, jobs: Sequence[Job]) -> None:
         self.tries += 1
         if self.takes is not None and len(self.groups) >= self.takes:
-            raise StoreUnavailable("keeping user details")
+            raise StoreUnavailable("storing user details")
         self.groups.append([job.id for job in jobs])
 
     @property
-    def saved(self) -> list[str]:
+    def job_ids(self) -> list[str]:
         return [job_id for group in self.groups for job_id in group]
 
 
 @pytest.fixture
-def store() -> ToyRecipients:
-    return ToyRecipients()
+def store() -> FakeRecipients:
+    return FakeRecipients()
 
 
 @pytest.fixture
-def notes(store: ToyRecipients) -> RecipientNotes:
-    return RecipientNotes(store=store, every=timedelta(milliseconds=5))
+def writer(store: FakeRecipients) -> RecipientWriter:
+    return RecipientWriter(store=store, interval=timedelta(milliseconds=5))
 
 
-def note(notes: RecipientNotes, count: int, *, first: int = 0) -> list[str]:
+def add_jobs(writer: RecipientWriter, count: int, *, first: int = 0) -> list[str]:
     ids = [f"job-{number}" for number in range(first, first + count)]
     for job_id in ids:
-        notes.note(a_job(id=job_id))
+        writer.add(a_job(id=job_id))
     return ids
 
 
-async def test_what_was_noted_is_saved_in_bulk(store: ToyRecipients, notes: RecipientNotes) -> None:
-    ids = note(notes, 1201)
+async def test_added_details_are_saved_in_batches(
+    store: FakeRecipients, writer: RecipientWriter
+) -> None:
+    ids = add_jobs(writer, 1201)
 
-    await notes.save()
+    await writer.flush()
 
     assert [len(group) for group in store.groups] == [500, 500, 201]
-    assert store.saved == ids
+    assert store.job_ids == ids
 
 
-async def test_what_was_saved_is_not_saved_again(
-    store: ToyRecipients, notes: RecipientNotes
+async def test_saved_details_are_not_saved_again(
+    store: FakeRecipients, writer: RecipientWriter
 ) -> None:
-    note(notes, 1)
+    add_jobs(writer, 1)
 
-    await notes.save()
-    await notes.save()
+    await writer.flush()
+    await writer.flush()
 
     assert store.groups == [["job-0"]]
 
 
-async def test_nothing_noted_is_no_write(store: ToyRecipients, notes: RecipientNotes) -> None:
-    await notes.save()
+async def test_nothing_is_written_if_nothing_was_added(
+    store: FakeRecipients, writer: RecipientWriter
+) -> None:
+    await writer.flush()
 
     assert store.tries == 0
 
 
-async def test_what_the_store_does_not_take_waits_for_the_next_time(
-    store: ToyRecipients, notes: RecipientNotes
+async def test_details_that_the_store_does_not_take_wait_for_the_next_time(
+    store: FakeRecipients, writer: RecipientWriter
 ) -> None:
-    ids = note(notes, 1201)
+    ids = add_jobs(writer, 1201)
     store.takes = 1
 
-    await notes.save()
-    saved_before = list(store.saved)
+    await writer.flush()
+    saved_before = list(store.job_ids)
     store.takes = None
-    await notes.save()
+    await writer.flush()
 
     assert saved_before == ids[:500]
-    assert store.saved == ids
+    assert store.job_ids == ids
 
 
-async def test_details_are_saved_every_now_and_then(
-    store: ToyRecipients, notes: RecipientNotes
+async def test_details_are_saved_periodically(
+    store: FakeRecipients, writer: RecipientWriter
 ) -> None:
-    async with in_background(notes.run):
-        note(notes, 1, first=1)
+    async with in_background(writer.run):
+        add_jobs(writer, 1, first=1)
         await until(lambda: store.groups == [["job-1"]])
-        note(notes, 1, first=2)
+        add_jobs(writer, 1, first=2)
         await until(lambda: store.groups == [["job-1"], ["job-2"]])
 
-    assert store.saved == ["job-1", "job-2"]
+    assert store.job_ids == ["job-1", "job-2"]
 
 
-async def test_what_waits_at_the_stop_is_saved_at_once(store: ToyRecipients) -> None:
-    notes = RecipientNotes(store=store, every=timedelta(hours=1))
+async def test_waiting_details_are_saved_at_the_stop(store: FakeRecipients) -> None:
+    writer = RecipientWriter(store=store, interval=timedelta(hours=1))
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with in_background(notes.run):
-        note(notes, 1)
+    async with in_background(writer.run):
+        add_jobs(writer, 1)
 
-    assert store.saved == ["job-0"]
+    assert store.job_ids == ["job-0"]
     assert loop.time() - started < 1
 
 
-async def test_a_store_that_is_away_does_not_hold_up_the_stop(store: ToyRecipients) -> None:
-    notes = RecipientNotes(store=store, every=timedelta(hours=1))
+async def test_a_store_that_is_away_does_not_delay_the_stop(store: FakeRecipients) -> None:
+    writer = RecipientWriter(store=store, interval=timedelta(hours=1))
     store.takes = 0
 
-    async with in_background(notes.run):
-        note(notes, 1)
+    async with in_background(writer.run):
+        add_jobs(writer, 1)
 
     assert store.tries == 1
 
 
-async def test_a_flood_is_bounded(
-    store: ToyRecipients, notes: RecipientNotes, monkeypatch: pytest.MonkeyPatch
+async def test_the_number_of_waiting_details_is_bounded(
+    store: FakeRecipients, writer: RecipientWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MOST_WAITING", 3)
-    note(notes, 10)
+    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MAX_WAITING", 3)
+    add_jobs(writer, 10)
 
-    await notes.save()
+    await writer.flush()
 
-    assert len(store.saved) == 3
+    assert len(store.job_ids) == 3
 
 
-async def test_in_a_flood_the_newest_are_not_noted(
-    store: ToyRecipients, notes: RecipientNotes, monkeypatch: pytest.MonkeyPatch
+async def test_above_the_limit_the_newest_details_are_dropped(
+    store: FakeRecipients, writer: RecipientWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MOST_WAITING", 3)
-    note(notes, 10)
+    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MAX_WAITING", 3)
+    add_jobs(writer, 10)
 
-    await notes.save()
+    await writer.flush()
 
-    assert store.saved == ["job-0", "job-1", "job-2"]
+    assert store.job_ids == ["job-0", "job-1", "job-2"]
 
 
-async def test_the_pause_after_failures_grows_and_ends_with_them(store: ToyRecipients) -> None:
-    notes, pauses = RecipientNotes(store=store), []
+async def test_the_pause_after_failures_grows_and_ends_with_them(store: FakeRecipients) -> None:
+    writer, pauses = RecipientWriter(store=store), []
     store.takes = 0
 
     for number in range(8):
-        note(notes, 1, first=number)
-        await notes.save()
-        pauses.append(notes.pause.total_seconds())
+        add_jobs(writer, 1, first=number)
+        await writer.flush()
+        pauses.append(writer.delay.total_seconds())
     store.takes = None
-    await notes.save()
+    await writer.flush()
 
     assert pauses == [0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5]
-    assert notes.pause == timedelta(milliseconds=200)
+    assert writer.delay == timedelta(milliseconds=200)
 
 
-async def test_a_batch_that_failed_is_tried_again_as_it_was(store: ToyRecipients) -> None:
-    """The store knows it by that, and counts it once."""
-    notes = RecipientNotes(store=store)
+async def test_a_failed_batch_is_retried_unchanged(store: FakeRecipients) -> None:
+    """The store recognizes a repeated batch, and counts it once."""
+    writer = RecipientWriter(store=store)
     store.takes = 0
-    note(notes, 2)
-    await notes.save()
-    note(notes, 2, first=2)
+    add_jobs(writer, 2)
+    await writer.flush()
+    add_jobs(writer, 2, first=2)
     store.takes = None
 
-    await notes.save()
+    await writer.flush()
 
     assert store.groups == [["job-0", "job-1"], ["job-2", "job-3"]]

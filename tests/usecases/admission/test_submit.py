@@ -1,4 +1,4 @@
-"""Accept requests on real stores: what is answered is stored, whatever Redis does."""
+"""Admission on real stores: the job of an answer is stored, whatever Redis does."""
 
 import asyncio
 import time
@@ -20,18 +20,18 @@ from pymongo.database import Database
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
-from gcsched.adapters.redis.arq import ArqBell
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.adapters.redis.arq_client import open_arq
-from gcsched.domain.dedup import AdmissionResult, Dedup, DedupRule, Outcome
+from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, Dedup, DedupRule
 from gcsched.errors import InvalidRequest, Overloaded, RequestIdReused, StoreUnavailable
 from gcsched.usecases.admission.job_factory import Submission
-from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
-from gcsched.usecases.batching import Group
+from gcsched.usecases.admission.recipient_writer import RecipientWriter
+from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.ports import AdmissionError, Clock, Unobserved
-from gcsched.usecases.wakeups import Ringer
-from gcsched.web.metric_definitions import admission_label
+from gcsched.usecases.ports import AdmissionError, Clock, NullObserver
+from gcsched.usecases.wakeups import WakeUps
+from gcsched.web.metric_definitions import find_admission_label
 from tests.support.background import in_background
 from tests.support.builders import (
     NOON,
@@ -50,24 +50,32 @@ from tests.support.stores import OwnServer, own_mongod, own_valkey
 from tests.support.wait import until
 
 SOON = timedelta(milliseconds=300)
-NOBODY_WAITS_LONGER = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
+MAX_REPLY_SECONDS = 0.05 + 0.15  # for the wake-up, and for the write on a busy machine
 
 
 @asynccontextmanager
-async def submitting(
+async def run_submit(
     mongo: Mongo, redis_url: str, *, now: Clock, nudges: list[None] | None = None
 ) -> AsyncIterator[Submit]:
-    """Run what accepts requests, as the service does."""
-    heard = [] if nudges is None else nudges
+    """Run admission as the service does."""
+    received = [] if nudges is None else nudges
     client = open_arq(redis_url)
-    bell = ArqBell(redis=client, now=now)
-    ringer = Ringer(bell=bell, nudge=lambda: heard.append(None), now=now)
-    notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
-    write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
-    group = Group[Submission, Stored](write, linger=timedelta(milliseconds=2))
+    queue = ArqWakeUpQueue(redis=client, now=now)
+    wake_ups = WakeUps(queue=queue, nudge=lambda: received.append(None), now=now)
+    recipients = RecipientWriter(
+        store=MongoRecipients(mongo=mongo), interval=timedelta(milliseconds=20)
+    )
+    write = AdmissionWriter(
+        admissions=MongoAdmissions(mongo=mongo), wake_ups=wake_ups, recipients=recipients
+    )
+    group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:
-        async with in_background(ringer.run), in_background(notes.run), in_background(group.run):
-            yield Submit(make_job=a_job_factory(), group=group, now=now)
+        async with (
+            in_background(wake_ups.run),
+            in_background(recipients.run),
+            in_background(group.run),
+        ):
+            yield Submit(job_factory=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -81,22 +89,22 @@ def nudges() -> list[None]:
 async def submit(
     mongo: Mongo, redis_url: str, clock: FixedClock, nudges: list[None]
 ) -> AsyncIterator[Submit]:
-    async with submitting(mongo, redis_url, now=clock, nudges=nudges) as submit:
+    async with run_submit(mongo, redis_url, now=clock, nudges=nudges) as submit:
         yield submit
 
 
-def rung(redis_url: str) -> set[str]:
+def read_wake_ups(redis_url: str) -> set[str]:
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         return set(client.zrange("gcsched:queue", 0, -1))
 
 
-async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row]) -> None:
-    raw_request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
+async def test_the_job_of_an_answer_is_stored(submit: Submit, jobs: Collection[Row]) -> None:
+    request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
 
-    answer = await submit(raw_request, within=SECOND)
+    answer = await submit.submit(request, within=SECOND)
 
     [row] = jobs.find()
-    assert answer == an_admitted(a_job(id=row["_id"], due=NOW + timedelta(hours=1)))
+    assert answer == an_admitted(a_job(id=row["_id"], due_time=NOW + timedelta(hours=1)))
     assert (row["state"], row["created"]) == ("SCHEDULED", NOW)
     assert row["due"] == row["due_at"] == NOW + timedelta(hours=1)
     assert row["not_after"] == NOW + timedelta(hours=7)
@@ -104,13 +112,13 @@ async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row])
     assert row["message_id"] == f"{row['_id']}@example.org"
 
 
-async def test_the_same_wish_again_is_the_same_job(
+async def test_the_same_request_again_is_the_same_job(
     submit: Submit, jobs: Collection[Row], clock: FixedClock
 ) -> None:
-    first = await submit(a_request(), within=SECOND)
-    clock.forward(SECOND)
+    first = await submit.submit(a_request(), within=SECOND)
+    clock.advance(SECOND)
 
-    again = await submit(a_request(name="Ada King"), within=SECOND)
+    again = await submit.submit(a_request(name="Ada King"), within=SECOND)
 
     assert again == an_admitted(a_job(id=first.job_id), is_new=False)
     assert jobs.count_documents({}) == 1
@@ -121,9 +129,9 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
 ) -> None:
     async with (
         open_mongo(mongo_uri) as another,
-        submitting(another, redis_url, now=clock) as other,
+        run_submit(another, redis_url, now=clock) as other,
     ):
-        calls = [(submit, other)[n % 2](a_request(), within=5 * SECOND) for n in range(200)]
+        calls = [(submit, other)[n % 2].submit(a_request(), within=5 * SECOND) for n in range(200)]
         answers = await asyncio.gather(*calls)
 
     [row] = jobs.find()
@@ -131,29 +139,29 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
     assert [is_new(answer) for answer in answers].count(True) == 1
 
 
-async def test_what_breaks_a_rule_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
+async def test_an_invalid_request_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        await submit(a_request(empid="", email="nobody"), within=SECOND)
+        await submit.submit(a_request(empid="", email="nobody"), within=SECOND)
 
     assert [violation.field for violation in raised.value.violations] == ["empid", "emailID"]
     assert jobs.count_documents({}) == 0
 
 
 @pytest.mark.parametrize("timestamp", [1, 1_672_531_200, NOON - 1, NOON], ids=str)
-async def test_a_time_that_is_over_means_now(
+async def test_a_past_time_means_now(
     submit: Submit,
     jobs: Collection[Row],
     nudges: list[None],
     redis_url: str,
     timestamp: int,
 ) -> None:
-    await submit(a_request(timestamp=timestamp), within=SECOND)
+    await submit.submit(a_request(timestamp=timestamp), within=SECOND)
 
     [row] = jobs.find()
     assert (row["state"], row["due"], row["due_at"]) == ("SCHEDULED", NOW, NOW)
     assert row["not_after"] == NOW + timedelta(hours=6)
     assert len(nudges) == 1
-    assert rung(redis_url) == {f"gcsched:wake:{NOON}"}
+    assert read_wake_ups(redis_url) == {f"gcsched:wake:{NOON}"}
 
 
 @pytest.mark.parametrize(
@@ -165,13 +173,13 @@ async def test_a_time_that_is_over_means_now(
     ],
     ids=["before today's run", "from its time on", "over a clock change"],
 )
-async def test_without_a_time_it_joins_the_next_daily_run(
+async def test_a_request_without_a_time_joins_the_next_daily_run(
     submit: Submit, jobs: Collection[Row], clock: FixedClock, now: datetime, day: date
 ) -> None:
     clock.now = now
 
-    first = await submit(a_request(timestamp=0), within=SECOND)
-    again = await submit(a_request(timestamp=0), within=SECOND)
+    first = await submit.submit(a_request(timestamp=0), within=SECOND)
+    again = await submit.submit(a_request(timestamp=0), within=SECOND)
 
     [row] = jobs.find()
     ten = datetime.combine(day, time_of_day(10), tzinfo=ZoneInfo("Europe/Berlin"))
@@ -180,38 +188,40 @@ async def test_without_a_time_it_joins_the_next_daily_run(
     assert first.job_id == again.job_id
 
 
-async def test_what_waits_for_the_daily_run_rings_nothing(
+async def test_a_job_for_the_daily_run_schedules_no_wake_up(
     submit: Submit, nudges: list[None], redis_url: str
 ) -> None:
-    await submit(a_request(timestamp=0), within=SECOND)
+    await submit.submit(a_request(timestamp=0), within=SECOND)
 
-    assert (nudges, rung(redis_url)) == ([], set())
+    assert (nudges, read_wake_ups(redis_url)) == ([], set())
 
 
-async def test_tomorrows_daily_wish_is_a_new_job(
+async def test_the_same_daily_request_tomorrow_is_a_new_job(
     submit: Submit, jobs: Collection[Row], clock: FixedClock
 ) -> None:
-    await submit(a_request(timestamp=0), within=SECOND)
-    clock.forward(timedelta(days=1))
+    await submit.submit(a_request(timestamp=0), within=SECOND)
+    clock.advance(timedelta(days=1))
 
-    answer = await submit(a_request(timestamp=0), within=SECOND)
+    answer = await submit.submit(a_request(timestamp=0), within=SECOND)
 
     assert is_new(answer)
     assert jobs.count_documents({"state": "QUEUED"}) == 2
 
 
-@pytest.mark.parametrize(("ahead", "rings"), [(1, True), (60, True), (61, False), (86_400, False)])
-async def test_only_what_is_due_within_a_minute_is_rung(
-    submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, rings: bool
+@pytest.mark.parametrize(
+    ("ahead", "is_scheduled"), [(1, True), (60, True), (61, False), (86_400, False)]
+)
+async def test_only_jobs_due_within_a_minute_schedule_a_wake_up(
+    submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, is_scheduled: bool
 ) -> None:
-    await submit(a_request(timestamp=NOON + ahead), within=SECOND)
+    await submit.submit(a_request(timestamp=NOON + ahead), within=SECOND)
 
-    assert rung(redis_url) == ({f"gcsched:wake:{NOON + ahead}"} if rings else set())
+    assert read_wake_ups(redis_url) == ({f"gcsched:wake:{NOON + ahead}"} if is_scheduled else set())
     assert nudges == []
 
 
-async def test_user_details_follow_after_the_reply(submit: Submit, raw: Database[Row]) -> None:
-    await submit(a_request(), within=SECOND)
+async def test_user_details_are_written_after_the_reply(submit: Submit, raw: Database[Row]) -> None:
+    await submit.submit(a_request(), within=SECOND)
 
     await until(lambda: raw["recipients"].count_documents({}))
 
@@ -219,11 +229,11 @@ async def test_user_details_follow_after_the_reply(submit: Submit, raw: Database
     assert (kept["_id"], kept["name"], kept["email"]) == ("E1", "Ada", "ada@example.org")
 
 
-async def test_a_caller_who_hangs_up_loses_only_his_answer(
+async def test_a_caller_that_hangs_up_loses_only_its_answer(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
     calls = [
-        asyncio.create_task(submit(a_request(empid=f"E{number}"), within=5 * SECOND))
+        asyncio.create_task(submit.submit(a_request(empid=f"E{number}"), within=5 * SECOND))
         for number in range(20)
     ]
     await asyncio.sleep(0)
@@ -238,54 +248,54 @@ async def test_a_caller_who_hangs_up_loses_only_his_answer(
     assert answered <= {row["_id"] for row in jobs.find()}
 
 
-def take_away(server: OwnServer, how: str) -> None:
+def disable_server(server: OwnServer, how: str) -> None:
     if how == "silent":
-        server.stop_signal()
+        server.freeze()
     else:
         server.kill()
 
 
 @pytest.mark.parametrize("how", ["silent", "dead"])
-async def test_a_bell_that_is_away_delays_a_reply_by_50_ms_at_most_and_fails_none(
+async def test_a_redis_that_is_away_delays_a_reply_by_50_ms_at_most_and_fails_none(
     mongo: Mongo, jobs: Collection[Row], clock: FixedClock, tmp_path: Path, how: str
 ) -> None:
     async with own_valkey(tmp_path) as server:
-        async with submitting(mongo, server.uri, now=clock) as submit:
-            await submit(a_request(empid="first"), within=SECOND)
-            take_away(server, how)
+        async with run_submit(mongo, server.uri, now=clock) as submit:
+            await submit.submit(a_request(empid="first"), within=SECOND)
+            disable_server(server, how)
 
             took = []
             for number in range(10):
                 begun = time.monotonic()
                 request = a_request(empid=f"E{number}", timestamp=NOON + number)
-                await submit(request, within=SECOND)
+                await submit.submit(request, within=SECOND)
                 took.append(time.monotonic() - begun)
 
-        server.cont()
-    assert max(took) < NOBODY_WAITS_LONGER
+        server.resume()
+    assert max(took) < MAX_REPLY_SECONDS
     assert jobs.count_documents({}) == 11
 
 
-async def test_a_store_that_is_silent_is_told_in_time_and_the_same_call_later_gives_one_job(
+async def test_a_silent_store_fails_calls_in_time_and_repeating_them_makes_one_job(
     redis_url: str, clock: FixedClock, tmp_path: Path
 ) -> None:
     async with (
         own_mongod(tmp_path) as server,
         open_mongo(server.uri) as mongo,
-        submitting(mongo, redis_url, now=clock) as submit,
+        run_submit(mongo, redis_url, now=clock) as submit,
     ):
         await mongo.prepare()
-        await submit(a_request(empid="before"), within=SECOND)
-        server.stop_signal()
+        await submit.submit(a_request(empid="before"), within=SECOND)
+        server.freeze()
 
         took = []
         for _ in range(3):
             begun = time.monotonic()
             with pytest.raises(StoreUnavailable):
-                await submit(a_request(), within=SOON)
+                await submit.submit(a_request(), within=SOON)
             took.append(time.monotonic() - begun)
-        server.cont()
-        answers = [await submit(a_request(), within=5 * SECOND) for _ in range(2)]
+        server.resume()
+        answers = [await submit.submit(a_request(), within=5 * SECOND) for _ in range(2)]
 
         with MongoClient[Row](server.uri) as client:
             rows = list(client["gcsched"]["jobs"].find({"empid": "E1"}))
@@ -294,57 +304,57 @@ async def test_a_store_that_is_silent_is_told_in_time_and_the_same_call_later_gi
     assert answers[1] == an_admitted(a_job(id=answers[0].job_id), is_new=False)
 
 
-async def test_a_store_that_nobody_answers_at_is_told_within_the_callers_time(
+async def test_an_unreachable_store_fails_a_call_within_the_callers_time(
     redis_url: str, clock: FixedClock, unused_tcp_port: int
 ) -> None:
     away = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=500"
     async with (
         open_mongo(away) as mongo,
-        submitting(mongo, redis_url, now=clock) as submit,
+        run_submit(mongo, redis_url, now=clock) as submit,
     ):
         begun = time.monotonic()
         with pytest.raises(StoreUnavailable):
-            await submit(a_request(), within=SOON)
+            await submit.submit(a_request(), within=SOON)
 
         assert time.monotonic() - begun < SOON.total_seconds() + 0.2
 
 
-@pytest.mark.parametrize("in_company_of", [[], [SOON]], ids=["alone", "beside one in a hurry"])
-async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for_him(
-    redis_url: str, clock: FixedClock, tmp_path: Path, in_company_of: list[timedelta]
+@pytest.mark.parametrize("other_limits", [[], [SOON]], ids=["alone", "beside a short limit"])
+async def test_a_store_that_comes_back_within_the_callers_time_does_not_fail_the_call(
+    redis_url: str, clock: FixedClock, tmp_path: Path, other_limits: list[timedelta]
 ) -> None:
     async with (
         own_mongod(tmp_path) as server,
         open_mongo(f"{server.uri}&serverSelectionTimeoutMS=100") as mongo,
-        submitting(mongo, redis_url, now=clock) as submit,
+        run_submit(mongo, redis_url, now=clock) as submit,
     ):
         await mongo.prepare()
         server.kill()
 
-        patient = asyncio.create_task(submit(a_request(), within=15 * SECOND))
-        others = [submit(a_request(empid="other"), within=within) for within in in_company_of]
-        told = await asyncio.gather(*others, return_exceptions=True)
+        long_call = asyncio.create_task(submit.submit(a_request(), within=15 * SECOND))
+        others = [submit.submit(a_request(empid="other"), within=within) for within in other_limits]
+        reported = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 
-        assert is_new(await patient)
-    assert {type(answer) for answer in told} <= {StoreUnavailable}
+        assert is_new(await long_call)
+    assert {type(answer) for answer in reported} <= {StoreUnavailable}
 
 
-class Counting(Unobserved):
-    """Count by the labels that operators see."""
+class CountingObserver(NullObserver):
+    """Counts results by the labels that operators see."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
 
-    def admission(self, came_to: Outcome | AdmissionError) -> None:
-        self.outcomes[admission_label(came_to)] += 1
+    def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
+        self.outcomes[find_admission_label(result)] += 1
 
 
-async def test_of_many_each_is_answered_and_counted_for_itself(
+async def test_each_of_many_requests_is_answered_and_counted(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
-    counting = Counting()
-    wishes = [
+    counting = CountingObserver()
+    requests = [
         a_request(request_id="R"),
         a_request(empid="E2", email="nobody"),
         a_request(empid="E3", request_id="R"),
@@ -352,20 +362,20 @@ async def test_of_many_each_is_answered_and_counted_for_itself(
         a_request(request_id="R"),
     ]
 
-    answers = await replace(submit, observer=counting).all(wishes, within=SECOND)
+    answers = await replace(submit, observer=counting).submit_all(requests, within=SECOND)
 
     accepted = AdmissionResult
     kinds = [accepted, InvalidRequest, RequestIdReused, accepted, accepted]
     assert [type(answer) for answer in answers] == kinds
     assert isinstance(answers[0], AdmissionResult)
     assert answers[0].is_accepted
-    assert answers[4] == replace(answers[0], outcome=Outcome.REPLAYED)
+    assert answers[4] == replace(answers[0], outcome=AdmissionOutcome.REPLAYED)
     assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
     assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
 
 
-class NeverOurTurn(LoopShare):
-    """The share of a loop that others use up for ever."""
+class UsedUpShare(LoopShare):
+    """A share of the event loop that other requests always use up."""
 
     async def wait(self) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -373,30 +383,30 @@ class NeverOurTurn(LoopShare):
         await turn
 
 
-async def test_who_gets_no_turn_in_time_hears_of_load_and_not_of_the_store(
+async def test_a_request_without_a_turn_in_time_is_overloaded_not_unavailable(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
-    counting = Counting()
-    submit = replace(submit, share=NeverOurTurn(), share_of_many=NeverOurTurn(), observer=counting)
+    counting = CountingObserver()
+    submit = replace(submit, share=UsedUpShare(), bulk_share=UsedUpShare(), observer=counting)
 
     with pytest.raises(Overloaded, match="1 requests are waiting"):
-        await submit(a_request(), within=SOON)
+        await submit.submit(a_request(), within=SOON)
     with pytest.raises(Overloaded, match="1 requests are waiting"):
-        await submit.all([a_request(), a_request(empid="E2")], within=SOON)
+        await submit.submit_all([a_request(), a_request(empid="E2")], within=SOON)
 
     assert jobs.count_documents({}) == 0
     assert counting.outcomes == {"overloaded": 3}
 
 
-async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
+async def test_a_request_within_the_window_of_its_employee_is_refused_not_an_error(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
-    counting = Counting()
+    counting = CountingObserver()
     rule = DedupRule(by=Dedup.EMPLOYEE, window=timedelta(hours=24))
-    submit = replace(submit, make_job=a_job_factory(dedup=rule), observer=counting)
+    submit = replace(submit, job_factory=a_job_factory(dedup=rule), observer=counting)
 
-    first = await submit(a_request(), within=SECOND)
-    second = await submit(a_request(message="Lunch"), within=SECOND)
+    first = await submit.submit(a_request(), within=SECOND)
+    second = await submit.submit(a_request(message="Lunch"), within=SECOND)
 
     [row] = jobs.find()
     assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
@@ -405,35 +415,35 @@ async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
 
 
 @pytest.mark.parametrize("request_id", ["", "R"], ids=["by content", "by request id"])
-async def test_a_repeated_request_is_the_same_job_when_its_time_is_over_too(
+async def test_a_repeated_request_is_the_same_job_after_its_not_after_too(
     submit: Submit, clock: FixedClock, jobs: Collection[Row], request_id: str
 ) -> None:
     due = int(NOW.timestamp())
-    wish = a_request(timestamp=due, not_after=due + 2, request_id=request_id)
-    first = await submit(wish, within=10 * SECOND)
-    clock.forward(3 * SECOND)
+    request = a_request(timestamp=due, not_after=due + 2, request_id=request_id)
+    first = await submit.submit(request, within=10 * SECOND)
+    clock.advance(3 * SECOND)
 
-    again = await submit(wish, within=10 * SECOND)
+    again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
-    assert again == replace(first, outcome=Outcome.REPLAYED)
-    with pytest.raises(InvalidRequest) as caught:
-        await submit(replace(wish, message="another", request_id=""), within=10 * SECOND)
-    assert [each.field for each in caught.value.violations] == ["not_after"]
+    assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
+    with pytest.raises(InvalidRequest) as raised:
+        await submit.submit(replace(request, message="another", request_id=""), within=10 * SECOND)
+    assert [each.field for each in raised.value.violations] == ["not_after"]
     assert jobs.count_documents({}) == 1
 
 
-async def test_a_repeated_daily_request_is_the_same_job_when_its_time_is_over_too(
+async def test_a_repeated_daily_request_is_the_same_job_after_its_not_after_too(
     submit: Submit, clock: FixedClock, jobs: Collection[Row]
 ) -> None:
-    run = a_job_factory().offer.daily
-    at = run.instant(run.next_day(NOW))
-    wish = a_request(timestamp=0, not_after=int(at.timestamp()) + 60)
-    first = await submit(wish, within=10 * SECOND)
+    run = a_job_factory().context.daily_plan
+    at = run.run_time(run.next_run_day(NOW))
+    request = a_request(timestamp=0, not_after=int(at.timestamp()) + 60)
+    first = await submit.submit(request, within=10 * SECOND)
     clock.now = at + timedelta(hours=1)
 
-    again = await submit(wish, within=10 * SECOND)
+    again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
-    assert again == replace(first, outcome=Outcome.REPLAYED)
+    assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
     assert jobs.count_documents({}) == 1

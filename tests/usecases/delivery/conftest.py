@@ -2,27 +2,27 @@
 
 import pytest
 
-from gcsched.usecases.delivery.outcomes import Recorder
+from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 from gcsched.usecases.ports import Conclusion
-from tests.support.engines import ToyStore
-from tests.support.outcomes import ToyOutcomes
+from tests.support.engines import FakeStore
+from tests.support.outcomes import FakeOutcomes
 
 
 @pytest.fixture
-def store() -> ToyStore:
-    return ToyStore()
+def store() -> FakeStore:
+    return FakeStore()
 
 
 @pytest.fixture
-async def outcomes() -> ToyOutcomes:
-    return ToyOutcomes()
+async def outcomes() -> FakeOutcomes:
+    return FakeOutcomes()
 
 
 @pytest.fixture
-def settled() -> list[Conclusion]:
+def conclusion_log() -> list[Conclusion]:
     return []
 
 
 @pytest.fixture
-def recorder(outcomes: ToyOutcomes, settled: list[Conclusion]) -> Recorder:
-    return Recorder(outcomes, on_recorded=settled.append)
+def recorder(outcomes: FakeOutcomes, conclusion_log: list[Conclusion]) -> OutcomeRecorder:
+    return OutcomeRecorder(outcomes, on_recorded=conclusion_log.append)

@@ -1,4 +1,4 @@
-"""The last look before a body: only what is still ours, for a time that was told cautiously."""
+"""The fence before a body: only claims that still hold get a permit, for a cautious time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,111 +14,113 @@ from gcsched.domain.permit import Permit
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage, Withheld
 from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
-from gcsched.usecases.batching import Group
-from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
-from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Clock, Composer
+from gcsched.usecases.batching import GroupCommit
+from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
+from gcsched.usecases.ports import Begin, Claims, Clock, MailComposer, SendResult, Transport
 from tests.support.background import in_background
 from tests.support.builders import NOW, FixedClock, a_claimed_job
 from tests.support.clocks import SECOND
-from tests.support.engines import ToyComposer
+from tests.support.engines import FakeComposer
 
 
 @dataclass
-class Ours:
-    """What the store has under each claim; *asked* is what it was asked to begin."""
+class FakeClaims:
+    """The jobs that each claim holds; *requests* records what should begin."""
 
     claims: dict[str, set[str]]
-    asked: list[tuple[str, set[str]]] = field(default_factory=list)
+    requests: list[tuple[str, set[str]]] = field(default_factory=list)
     dates: dict[str, datetime] = field(default_factory=dict)
 
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
-        self.asked.append((token, set(ids)))
+        self.requests.append((token, set(ids)))
         self.dates |= dict.fromkeys(ids, date)
         return self.claims[token] & set(ids)
 
 
 @dataclass
-class SlowRelay:
-    """Takes *seconds* to come to the body, and accepts what it may have."""
+class SlowTransport:
+    """Takes *seconds* to come to the body, and accepts the mail if it gets a permit."""
 
     clock: FixedClock
     seconds: float
     bodies: list[str] = field(default_factory=list)
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
-        self.clock.forward(timedelta(seconds=self.seconds))
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
+        self.clock.advance(timedelta(seconds=self.seconds))
         if await begin() is None:
-            return Carried(relay="", transmission=Withheld("no permit"))
+            return SendResult(relay="", transmission=Withheld("no permit"))
         self.bodies.append(mail.recipient)
-        return Carried(relay="r", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
+        return SendResult(relay="r", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 
 
-def fence(ours: Ours, now: Clock | None = None) -> Fence:
+def a_fence(ours: FakeClaims, now: Clock | None = None) -> Fence:
     return Fence(claims=cast("Claims", ours), now=now or FixedClock())
 
 
-async def test_only_what_is_still_ours_gets_a_permit() -> None:
-    ours = Ours({"t1": {"a", "b"}, "t2": {"c"}})
+async def test_only_a_claim_that_still_holds_gets_a_permit() -> None:
+    ours = FakeClaims({"t1": {"a", "b"}, "t2": {"c"}})
     asking = [
-        Claimed(job=a_claimed_job(id=job_id), token=token)
+        ClaimedJob(job=a_claimed_job(id=job_id), token=token)
         for token, job_id in [("t1", "a"), ("t2", "b"), ("t1", "x"), ("t2", "c"), ("t1", "b")]
     ]
 
-    permits = await fence(ours)(asking)
+    permits = await a_fence(ours).begin(asking)
 
     assert [permit is not None for permit in permits] == [True, False, False, True, True]
-    assert sorted(ours.asked) == [("t1", {"a", "b", "x"}), ("t2", {"b", "c"})]
+    assert sorted(ours.requests) == [("t1", {"a", "b", "x"}), ("t2", {"b", "c"})]
 
 
 async def test_mails_get_the_present_second_in_one_write_and_keep_a_stored_date() -> None:
-    ours = Ours({"t": {"a", "b"}})
+    ours = FakeClaims({"t": {"a", "b"}})
     stored = NOW - timedelta(days=1)
     asking = [
-        Claimed(job=a_claimed_job(id="a"), token="t"),
-        Claimed(job=a_claimed_job(id="b", date=stored), token="t"),
+        ClaimedJob(job=a_claimed_job(id="a"), token="t"),
+        ClaimedJob(job=a_claimed_job(id="b", date=stored), token="t"),
     ]
 
-    permits = await fence(ours, FixedClock(NOW + 0.7 * SECOND))(asking)
+    permits = await a_fence(ours, FixedClock(NOW + 0.7 * SECOND)).begin(asking)
 
     assert [permit.date for permit in permits if permit is not None] == [NOW, stored]
-    assert ours.asked == [("t", {"a", "b"})]
+    assert ours.requests == [("t", {"a", "b"})]
     assert ours.dates == {"a": NOW, "b": NOW}
 
 
-async def test_a_mail_that_asks_again_proposes_the_date_that_it_has_proposed_before() -> None:
-    clock, ours = FixedClock(), Ours({"t": {"a", "b"}})
-    first, other = (Claimed(job=a_claimed_job(id=name), token="t") for name in ("a", "b"))
-    ask = fence(ours, clock)
-    await ask([first])
-    clock.forward(SECOND)
+async def test_a_mail_that_passes_the_fence_again_proposes_the_same_date() -> None:
+    clock, ours = FixedClock(), FakeClaims({"t": {"a", "b"}})
+    first, other = (ClaimedJob(job=a_claimed_job(id=name), token="t") for name in ("a", "b"))
+    ask = a_fence(ours, clock)
+    await ask.begin([first])
+    clock.advance(SECOND)
 
-    permits = await ask([first, other])
+    permits = await ask.begin([first, other])
 
     assert [permit.date for permit in permits if permit is not None] == [NOW, NOW + SECOND]
     assert ours.dates == {"a": NOW, "b": NOW + SECOND}
 
 
-async def test_a_delivery_that_is_cut_off_has_the_date_of_its_permit_once_it_has_begun() -> None:
+async def test_an_interrupted_delivery_has_the_date_of_its_permit_once_it_has_begun() -> None:
     clock, group = FixedClock(), a_group()
-    deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
-    claimed, waiting = (Claimed(job=a_claimed_job(), token="t") for _ in range(2))
+    deliver = a_deliver(group, clock, transport=Failing(ValueError("no"), begun=True))
+    claimed, waiting = (ClaimedJob(job=a_claimed_job(), token="t") for _ in range(2))
     async with in_background(group.run):
         with pytest.raises(ValueError, match="no"):
-            await deliver(claimed)
+            await deliver.deliver(claimed)
 
-    assert deliver.interrupted(claimed).job.date == NOW
-    assert deliver.broken(claimed, ValueError("no")).job.date == NOW
-    assert deliver.interrupted(waiting).job.date is None
+    assert deliver.conclude_interrupted(claimed).job.date == NOW
+    assert deliver.conclude_crashed(claimed, ValueError("no")).job.date == NOW
+    assert deliver.conclude_interrupted(waiting).job.date is None
 
 
-async def test_a_permit_counts_from_before_the_store_was_asked(
+async def test_a_permit_counts_from_before_the_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moments = iter([100.0, 120.0])
     fake = SimpleNamespace(monotonic=lambda: next(moments))
     monkeypatch.setattr("gcsched.usecases.delivery.deliver.time", fake)
 
-    [permit] = await fence(Ours({"t": {"job-1"}}))([Claimed(job=a_claimed_job(), token="t")])
+    [permit] = await a_fence(FakeClaims({"t": {"job-1"}})).begin(
+        [ClaimedJob(job=a_claimed_job(), token="t")]
+    )
 
     assert permit is not None
     assert permit.until == 100.0 + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
@@ -127,24 +129,26 @@ async def test_a_permit_counts_from_before_the_store_was_asked(
 @pytest.mark.parametrize(
     ("seconds", "state", "bodies"), [(5, State.SENT, 1), (15, State.SCHEDULED, 0)]
 )
-async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
+async def test_a_mail_that_expires_before_its_body_is_not_sent(
     seconds: float, state: State, bodies: int
 ) -> None:
     clock = FixedClock()
-    relay = SlowRelay(clock=clock, seconds=seconds)
-    group: Group[Claimed, Permit | None] = Group(fence(Ours({"t": {"job-1"}})))
+    relay = SlowTransport(clock=clock, seconds=seconds)
+    group: GroupCommit[ClaimedJob, Permit | None] = GroupCommit(
+        a_fence(FakeClaims({"t": {"job-1"}})).begin
+    )
     deliver = Deliver(
-        composer=ToyComposer(),
-        carrier=relay,
+        composer=FakeComposer(),
+        transport=relay,
         fence=group,
         policy=RetryPolicy(),
         now=clock,
         chance=lambda: 0.5,
     )
-    job = a_claimed_job(not_after=NOW + 10 * SECOND)
+    job = a_claimed_job(expire_time=NOW + 10 * SECOND)
 
     async with in_background(group.run):
-        conclusion = await deliver(Claimed(job=job, token="t"))
+        conclusion = await deliver.deliver(ClaimedJob(job=job, token="t"))
 
     assert conclusion.job.state is state
     assert (len(relay.bodies), conclusion.job.attempt) == (bodies, bodies)
@@ -152,7 +156,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
 
 @dataclass
 class Failing:
-    """A composer and a relay that raise *error*, the relay after it has *begun*."""
+    """A composer and a transport that raise *error*; the transport after it has *begun*."""
 
     error: Exception
     begun: bool = False
@@ -160,22 +164,22 @@ class Failing:
     def compose(self, _: Job) -> Mail:
         raise self.error
 
-    async def carry(self, _: Mail, begin: Begin) -> Carried:
+    async def send(self, _: Mail, begin: Begin) -> SendResult:
         if self.begun:
             await begin()
         raise self.error
 
 
 def a_deliver(
-    group: Group[Claimed, Permit | None],
+    group: GroupCommit[ClaimedJob, Permit | None],
     clock: FixedClock,
     *,
-    composer: Composer | None = None,
-    carrier: Carrier | None = None,
+    composer: MailComposer | None = None,
+    transport: Transport | None = None,
 ) -> Deliver:
     return Deliver(
-        composer=composer or ToyComposer(),
-        carrier=carrier or SlowRelay(clock=clock, seconds=0),
+        composer=composer or FakeComposer(),
+        transport=transport or SlowTransport(clock=clock, seconds=0),
         fence=group,
         policy=RetryPolicy(),
         now=clock,
@@ -183,56 +187,56 @@ def a_deliver(
     )
 
 
-def a_group() -> Group[Claimed, Permit | None]:
-    return Group(fence(Ours({"t": {"job-1"}})))
+def a_group() -> GroupCommit[ClaimedJob, Permit | None]:
+    return GroupCommit(a_fence(FakeClaims({"t": {"job-1"}})).begin)
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("an odd value"), TemplateProblem("doc.html", 1, "no such variable")]
 )
-async def test_what_cannot_be_composed_fails_with_its_reason(error: Exception) -> None:
+async def test_a_mail_that_cannot_be_composed_fails_with_its_reason(error: Exception) -> None:
     deliver = a_deliver(a_group(), FixedClock(), composer=Failing(error))
 
-    job = (await deliver(Claimed(job=a_claimed_job(), token="t"))).job
+    job = (await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))).job
 
     assert (job.state, job.reason) == (State.FAILED, str(error))
 
 
 async def test_a_malformed_mail_fails_with_its_reason() -> None:
     problem = MalformedMail("the envelope names no recipient")
-    deliver = a_deliver(a_group(), FixedClock(), carrier=Failing(problem))
+    deliver = a_deliver(a_group(), FixedClock(), transport=Failing(problem))
 
-    job = (await deliver(Claimed(job=a_claimed_job(), token="t"))).job
+    job = (await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))).job
 
     assert (job.state, job.reason) == (State.FAILED, "the envelope names no recipient")
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("beginning"), Stopping(), Overloaded(9)])
-async def test_what_is_away_or_full_gives_the_job_back(error: Exception) -> None:
-    deliver = a_deliver(a_group(), FixedClock(), carrier=Failing(error))
+async def test_a_fence_that_is_away_or_full_gives_the_job_back(error: Exception) -> None:
+    deliver = a_deliver(a_group(), FixedClock(), transport=Failing(error))
 
-    job = (await deliver(Claimed(job=a_claimed_job(), token="t"))).job
+    job = (await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))).job
 
     assert (job.state, job.attempt, job.attempts) == (State.SCHEDULED, 0, ())
 
 
 @pytest.mark.parametrize("error", [ValueError("invalid literal"), TypeError(), LookupError()])
-async def test_a_defect_in_carrying_is_no_fault_of_the_mail(error: Exception) -> None:
-    deliver = a_deliver(a_group(), FixedClock(), carrier=Failing(error))
+async def test_a_defect_in_sending_is_not_charged_to_the_mail(error: Exception) -> None:
+    deliver = a_deliver(a_group(), FixedClock(), transport=Failing(error))
 
     with pytest.raises(type(error)):
-        await deliver(Claimed(job=a_claimed_job(), token="t"))
+        await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))
 
 
-async def test_a_defect_before_the_body_uses_up_no_attempt_however_often_it_comes() -> None:
+async def test_repeated_defects_before_the_body_use_up_no_attempt() -> None:
     clock, waits = FixedClock(), []
     deliver = a_deliver(a_group(), clock)
     job = a_claimed_job()
 
     for _ in range(20):
-        job = deliver.broken(Claimed(job=job, token="t"), ValueError("no")).job
-        waits.append((job.due - clock()).total_seconds())
-        clock.now = job.due
+        job = deliver.conclude_crashed(ClaimedJob(job=job, token="t"), ValueError("no")).job
+        waits.append((job.due_time - clock()).total_seconds())
+        clock.now = job.due_time
         job = replace(job, state=State.SENDING)
 
     assert (job.attempt, job.reason) == (0, "internal error: ValueError")
@@ -243,13 +247,13 @@ async def test_a_defect_before_the_body_uses_up_no_attempt_however_often_it_come
 async def test_a_defect_after_the_body_began_leaves_the_mail_uncertain() -> None:
     clock = FixedClock()
     group = a_group()
-    deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
-    claimed = Claimed(job=a_claimed_job(), token="t")
+    deliver = a_deliver(group, clock, transport=Failing(ValueError("no"), begun=True))
+    claimed = ClaimedJob(job=a_claimed_job(), token="t")
     async with in_background(group.run):
         with pytest.raises(ValueError, match="no"):
-            await deliver(claimed)
+            await deliver.deliver(claimed)
 
-    job = deliver.broken(claimed, ValueError("no")).job
+    job = deliver.conclude_crashed(claimed, ValueError("no")).job
 
     assert [attempt.kind for attempt in job.attempts] == [Kind.UNCERTAIN]
     assert job.attempt == 1

@@ -1,4 +1,4 @@
-"""From a claim to its conversations: blocked addresses, full domains, what goes wrong."""
+"""From a claim to its deliveries: suppressed addresses, full domains, and failures."""
 
 import asyncio
 
@@ -15,9 +15,9 @@ from tests.support.builders import (
 )
 from tests.support.engines import (
     CountingGate,
+    FakeMailer,
+    FakeStore,
     SlowGate,
-    ToyMailer,
-    ToyStore,
     an_engine,
 )
 from tests.support.wait import until
@@ -30,123 +30,123 @@ def jobs_for(*addresses: str) -> list[Job]:
     ]
 
 
-async def test_a_blocked_address_is_passed_over_without_a_conversation(store: ToyStore) -> None:
-    mailer = ToyMailer()
-    store.kept = {"gone@example.org": a_suppression(address="gone@example.org")}
+async def test_a_suppressed_address_is_skipped_without_an_attempt(store: FakeStore) -> None:
+    mailer = FakeMailer()
+    store.suppressions = {"gone@example.org": a_suppression(address="gone@example.org")}
     store.due = jobs_for("gone@example.org", "ada@example.org")
 
     async with an_engine(store, mailer) as engine:
-        await engine.claim_what_is_due()
+        await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
 
     gone, ada = store.concluded["job-1"], store.concluded["job-2"]
     assert (gone.state, gone.attempts, gone.dedup_key) == (State.SUPPRESSED, (), None)
     assert ada.state is State.SENT
-    assert mailer.talked_to == ["ada@example.org"]
+    assert mailer.recipients == ["ada@example.org"]
 
 
-async def test_what_is_too_much_for_a_domain_goes_back_and_so_does_its_grant(
-    store: ToyStore,
+async def test_jobs_above_the_limit_of_a_domain_are_given_back_with_their_grant(
+    store: FakeStore,
 ) -> None:
-    mailer, gate = ToyMailer(), CountingGate()
+    mailer, gate = FakeMailer(), CountingGate()
     store.due = jobs_for(*[f"{n}@example.org" for n in range(8)], "ada@example.com")
 
-    async with an_engine(store, mailer, places=1, gate=gate) as engine:
-        await engine.claim_what_is_due()
+    async with an_engine(store, mailer, slots_per_domain=1, gate=gate) as engine:
+        await engine.claim_due()
         await until(lambda: len(store.concluded) == 9)
 
-    put_off = [job for job in store.concluded.values() if job.due > NOW]
+    put_off = [job for job in store.concluded.values() if job.due_time > NOW]
     assert [job.state for job in put_off] == [State.SCHEDULED] * 3
-    assert (len(mailer.talked_to), gate.used) == (6, 6)
-    assert "ada@example.com" in mailer.talked_to
+    assert (len(mailer.recipients), gate.granted) == (6, 6)
+    assert "ada@example.com" in mailer.recipients
 
 
-async def test_what_is_not_to_be_sent_ends_however_many_wait_for_its_domain(
-    store: ToyStore,
+async def test_a_job_that_must_not_be_sent_ends_however_many_wait_for_its_domain(
+    store: FakeStore,
 ) -> None:
-    store.kept = {"gone@example.org": a_suppression(address="gone@example.org")}
+    store.suppressions = {"gone@example.org": a_suppression(address="gone@example.org")}
     store.due = jobs_for(*[f"{n}@example.org" for n in range(8)], "gone@example.org")
 
-    async with an_engine(store, ToyMailer(), places=1) as engine:
-        await engine.claim_what_is_due()
+    async with an_engine(store, FakeMailer(), slots_per_domain=1) as engine:
+        await engine.claim_due()
         await until(lambda: len(store.concluded) == 9)
 
     assert store.concluded["job-9"].state is State.SUPPRESSED
 
 
-async def test_a_batch_is_one_look_after_its_claim(store: ToyStore) -> None:
+async def test_suppressions_are_read_once_per_batch_after_its_claim(store: FakeStore) -> None:
     addresses = [f"{n % 40}@example.org" for n in range(80)]
     store.due = jobs_for(*addresses)
 
-    async with an_engine(store, ToyMailer()) as engine:
-        await engine.claim_what_is_due()
+    async with an_engine(store, FakeMailer()) as engine:
+        await engine.claim_due()
         await until(lambda: len(store.concluded) == 80)
 
-    asked = [what for what in store.told if what != "conclude"]
-    assert asked == ["claim", "among", "claim", "among", "claim"]
-    assert store.looked_for == [set(addresses[:50]), set(addresses[50:])]
+    requested = [what for what in store.calls if what != "conclude"]
+    assert requested == ["claim", "find_active", "claim", "find_active", "claim"]
+    assert store.looked_up == [set(addresses[:50]), set(addresses[50:])]
 
 
-async def test_when_nobody_can_say_who_is_blocked_the_batch_is_given_back(store: ToyStore) -> None:
-    mailer = ToyMailer()
+async def test_without_the_suppressions_the_batch_is_given_back(store: FakeStore) -> None:
+    mailer = FakeMailer()
     store.due = jobs_for("ada@example.org", "bob@example.org")
-    store.hiccups["among"] = 1
+    store.failures["find_active"] = 1
 
     async with an_engine(store, mailer) as engine:
         with pytest.raises(StoreUnavailable):
-            await engine.claim_what_is_due()
+            await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
 
-        assert engine.leases.held == 0
+        assert engine.leases.job_count == 0
     assert {job.state for job in store.concluded.values()} == {State.SCHEDULED}
-    assert mailer.talked_to == []
+    assert mailer.recipients == []
 
 
-async def test_whatever_goes_wrong_in_that_look_the_batch_is_given_back(store: ToyStore) -> None:
+async def test_any_failure_of_that_read_gives_the_batch_back(store: FakeStore) -> None:
     store.due = jobs_for("ada@example.org")
-    store.defects["among"] = KeyError("reason")
+    store.defects["find_active"] = KeyError("reason")
 
-    async with an_engine(store, ToyMailer()) as engine:
+    async with an_engine(store, FakeMailer()) as engine:
         with pytest.raises(KeyError):
-            await engine.claim_what_is_due()
+            await engine.claim_due()
         await until(lambda: store.concluded)
 
     assert store.concluded["job-1"].state is State.SCHEDULED
 
 
-async def test_where_the_room_went_while_the_gate_was_shut_nothing_is_claimed(
-    store: ToyStore,
+async def test_nothing_is_claimed_if_the_room_went_while_the_gate_was_shut(
+    store: FakeStore,
 ) -> None:
     store.due = jobs_for("ada@example.org")
     others = [a_claimed_job(id=f"other-{n}") for n in range(110)]
     gate = SlowGate()
 
-    async with an_engine(store, ToyMailer(), gate=gate) as engine:
-        gate.meanwhile = lambda: engine.leases.hold(a_batch(*others, claim="others"))
+    async with an_engine(store, FakeMailer(), gate=gate) as engine:
+        gate.while_closed = lambda: engine.leases.add(a_batch(*others, claim="others"))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(engine.claim_what_is_due())
-            await until(lambda: gate.opened)
+            tasks.create_task(engine.claim_due())
+            await until(lambda: gate.open_count)
             assert engine.leases.room < 0
             for _ in others:
-                engine.leases.settle(a_conclusion(claim="others"))
+                engine.leases.release(a_conclusion(claim="others"))
         await until(lambda: store.concluded)
 
-    assert min(gate.asked) > 0
+    assert min(gate.requested) > 0
     assert store.concluded["job-1"].state is State.SENT
 
 
-async def test_what_a_claim_may_have_taken_unheard_is_released_before_the_next(
-    store: ToyStore,
+async def test_jobs_of_a_claim_without_an_answer_are_released_before_the_next(
+    store: FakeStore,
 ) -> None:
-    store.hiccups = {"claim": 1, "release": 1}
+    store.failures = {"claim": 1, "release": 1}
     store.due = jobs_for("ada@example.org")
 
-    async with an_engine(store, ToyMailer()) as engine:
+    async with an_engine(store, FakeMailer()) as engine:
         for _ in ("claim", "release"):
             with pytest.raises(StoreUnavailable):
-                await engine.claim_what_is_due()
-        await engine.claim_what_is_due()
+                await engine.claim_due()
+        await engine.claim_due()
         await until(lambda: store.concluded)
 
     assert store.released == store.tokens[:1]
-    assert store.told[:2] == ["release", "claim"]
+    assert store.calls[:2] == ["release", "claim"]

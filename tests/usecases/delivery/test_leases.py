@@ -6,14 +6,14 @@ import pytest
 
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.leases import Leases
-from gcsched.usecases.ports import Batch
+from gcsched.usecases.ports import ClaimedBatch
 from tests.support.background import in_background
 from tests.support.builders import a_batch, a_claimed_job, a_conclusion
 from tests.support.wait import until
 
 
-class ToyClaims:
-    """Keeps which tokens were renewed; can be away."""
+class FakeClaims:
+    """Records which tokens were renewed; can be away."""
 
     def __init__(self) -> None:
         self.renewed: list[list[str]] = []
@@ -21,7 +21,7 @@ class ToyClaims:
 
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
-    ) -> Batch:
+    ) -> ClaimedBatch:
         raise NotImplementedError
 
     async def release(self, tokens: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ class ToyClaims:
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         raise NotImplementedError
 
-    async def next_due(self, *, now: datetime) -> bool:
+    async def has_due_jobs(self, *, now: datetime) -> bool:
         raise NotImplementedError
 
     async def renew(self, tokens: Sequence[str]) -> None:
@@ -40,39 +40,39 @@ class ToyClaims:
 
 
 @pytest.fixture
-def claims() -> ToyClaims:
-    return ToyClaims()
+def claims() -> FakeClaims:
+    return FakeClaims()
 
 
-def batch(count: int, claim: str = "claim-1") -> Batch:
+def a_claimed_batch(count: int, claim: str = "claim-1") -> ClaimedBatch:
     return a_batch(*[a_claimed_job(id=f"job-{n}") for n in range(count)], claim=claim)
 
 
-def test_room_is_what_is_not_held(claims: ToyClaims) -> None:
+def test_room_is_the_capacity_that_is_not_used(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
 
-    leases.hold(batch(4, claim="claim-1"))
-    leases.hold(batch(3, claim="claim-2"))
-    leases.settle(a_conclusion(claim="claim-1"))
+    leases.add(a_claimed_batch(4, claim="claim-1"))
+    leases.add(a_claimed_batch(3, claim="claim-2"))
+    leases.release(a_conclusion(claim="claim-1"))
 
-    assert (leases.held, leases.room) == (6, 4)
+    assert (leases.job_count, leases.room) == (6, 4)
 
 
-async def test_what_is_parked_takes_no_room(claims: ToyClaims) -> None:
-    parked = 7
-    leases = Leases(claims, capacity=10, parked=lambda: parked)
-    leases.hold(batch(9))
+async def test_jobs_that_wait_for_a_slot_take_no_room(claims: FakeClaims) -> None:
+    waiting = 7
+    leases = Leases(claims, capacity=10, exempt_count=lambda: waiting)
+    leases.add(a_claimed_batch(9))
 
-    assert (leases.held, leases.room) == (9, 8)
+    assert (leases.job_count, leases.room) == (9, 8)
     await leases.wait_for_room()
 
 
-async def test_every_claim_with_a_job_left_is_renewed(claims: ToyClaims) -> None:
+async def test_every_claim_with_a_job_left_is_renewed(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
-    leases.hold(batch(2, claim="claim-1"))
-    leases.hold(batch(1, claim="claim-2"))
-    leases.settle(a_conclusion(claim="claim-1"))
-    leases.settle(a_conclusion(claim="claim-2"))
+    leases.add(a_claimed_batch(2, claim="claim-1"))
+    leases.add(a_claimed_batch(1, claim="claim-2"))
+    leases.release(a_conclusion(claim="claim-1"))
+    leases.release(a_conclusion(claim="claim-2"))
 
     was_renewed = await leases.renew()
 
@@ -80,10 +80,10 @@ async def test_every_claim_with_a_job_left_is_renewed(claims: ToyClaims) -> None
     assert claims.renewed == [["claim-1"]]
 
 
-async def test_the_store_is_not_asked_when_nothing_is_held(claims: ToyClaims) -> None:
+async def test_nothing_is_renewed_when_no_job_is_held(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
-    leases.hold(batch(1))
-    leases.settle(a_conclusion())
+    leases.add(a_claimed_batch(1))
+    leases.release(a_conclusion())
 
     was_renewed = await leases.renew()
 
@@ -91,44 +91,44 @@ async def test_the_store_is_not_asked_when_nothing_is_held(claims: ToyClaims) ->
     assert claims.renewed == []
 
 
-async def test_an_empty_claim_leaves_nothing_to_renew(claims: ToyClaims) -> None:
+async def test_an_empty_claim_leaves_nothing_to_renew(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
 
-    leases.hold(batch(0, claim="claim-1"))
+    leases.add(a_claimed_batch(0, claim="claim-1"))
     await leases.renew()
 
     assert claims.renewed == []
 
 
-async def test_a_store_that_is_away_is_told_as_false(claims: ToyClaims) -> None:
+async def test_a_failed_renewal_returns_false(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
-    leases.hold(batch(1))
+    leases.add(a_claimed_batch(1))
     claims.is_away = True
 
     assert not await leases.renew()
 
 
-@pytest.mark.parametrize(("capacity", "settled_until_room"), [(10, 5), (7, 4), (1, 1)])
+@pytest.mark.parametrize(("capacity", "released_until_room"), [(10, 5), (7, 4), (1, 1)])
 async def test_room_means_half_of_the_capacity(
-    claims: ToyClaims, capacity: int, settled_until_room: int
+    claims: FakeClaims, capacity: int, released_until_room: int
 ) -> None:
     leases = Leases(claims, capacity=capacity)
-    leases.hold(batch(capacity))
+    leases.add(a_claimed_batch(capacity))
     waiting = asyncio.create_task(leases.wait_for_room())
 
-    settled = 0
+    conclusions = 0
     while not waiting.done():
-        leases.settle(a_conclusion())
-        settled += 1
+        leases.release(a_conclusion())
+        conclusions += 1
         for _ in range(3):
             await asyncio.sleep(0)
 
-    assert settled == settled_until_room
+    assert conclusions == released_until_room
 
 
-async def test_who_finds_room_does_not_wait(claims: ToyClaims) -> None:
+async def test_a_caller_that_finds_room_does_not_wait(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
-    leases.hold(batch(5))
+    leases.add(a_claimed_batch(5))
 
     async with asyncio.timeout(1):
         await leases.wait_for_room()
@@ -136,12 +136,12 @@ async def test_who_finds_room_does_not_wait(claims: ToyClaims) -> None:
     assert leases.room == 5
 
 
-async def test_leases_are_renewed_again_and_again_until_the_stop(
-    claims: ToyClaims, monkeypatch: pytest.MonkeyPatch
+async def test_leases_are_renewed_repeatedly_until_the_stop(
+    claims: FakeClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.leases.RENEW_EVERY", timedelta(milliseconds=5))
     leases = Leases(claims, capacity=10)
-    leases.hold(batch(1))
+    leases.add(a_claimed_batch(1))
 
     async with in_background(leases.run):
         await until(lambda: len(claims.renewed) >= 3)
@@ -149,14 +149,14 @@ async def test_leases_are_renewed_again_and_again_until_the_stop(
     assert claims.renewed[:3] == [["claim-1"]] * 3
 
 
-async def test_a_renewal_that_failed_is_tried_again_soon(
-    claims: ToyClaims, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_renewal_is_retried_soon(
+    claims: FakeClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.leases.RENEW_EVERY", timedelta(milliseconds=5))
     monkeypatch.setattr("gcsched.usecases.delivery.leases.AFTER_FAILURE", timedelta(milliseconds=1))
     claims.is_away = True
     leases = Leases(claims, capacity=10)
-    leases.hold(batch(1))
+    leases.add(a_claimed_batch(1))
 
     async with in_background(leases.run):
         monkeypatch.setattr("gcsched.usecases.delivery.leases.RENEW_EVERY", timedelta(hours=1))
@@ -165,7 +165,7 @@ async def test_a_renewal_that_failed_is_tried_again_soon(
     assert claims.renewed[:3] == [["claim-1"]] * 3
 
 
-async def test_a_stop_does_not_wait_for_the_next_renewal(claims: ToyClaims) -> None:
+async def test_a_stop_does_not_wait_for_the_next_renewal(claims: FakeClaims) -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
 

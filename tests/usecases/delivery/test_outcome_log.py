@@ -4,7 +4,7 @@ import pytest
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.delivery.outcomes import Recorder
+from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 from gcsched.usecases.ports import Conclusion
 from tests.support.background import in_background
 from tests.support.builders import (
@@ -55,7 +55,7 @@ from tests.support.wait import until
             },
         ),
         (
-            a_claimed_job().passed_over(State.SUPPRESSED, NOW, reason="no such user"),
+            a_claimed_job().skipped(State.SUPPRESSED, NOW, reason="no such user"),
             {
                 "event": "job suppressed",
                 "log_level": "warning",
@@ -68,7 +68,7 @@ from tests.support.wait import until
             {"event": "job held uncertain", "log_level": "warning", "reason": "reply lost"},
         ),
         (
-            a_claimed_job().retried(an_attempt(), due=LATER, charged=True),
+            a_claimed_job().retried(an_attempt(), due_time=LATER, charged=True),
             {
                 "event": "job postponed",
                 "log_level": "warning",
@@ -78,11 +78,11 @@ from tests.support.wait import until
             },
         ),
         (
-            a_claimed_job().given_back(NOW),
+            a_claimed_job().unclaimed(NOW),
             {"event": "job given back", "log_level": "debug"},
         ),
         (
-            a_claimed_job().retried(an_attempt(kind=Kind.OURS), due=LATER, charged=False),
+            a_claimed_job().retried(an_attempt(kind=Kind.RELAY), due_time=LATER, charged=False),
             {
                 "event": "job postponed",
                 "log_level": "info",
@@ -95,21 +95,21 @@ from tests.support.wait import until
     ids=lambda value: value.state if isinstance(value, Job) else "",
 )
 async def test_each_outcome_is_one_event(
-    recorder: Recorder,
-    settled: list[Conclusion],
+    recorder: OutcomeRecorder,
+    conclusion_log: list[Conclusion],
     events: Events,
     job: Job,
     expected: dict[str, object],
 ) -> None:
     async with in_background(recorder.run):
         recorder.record(a_conclusion(job))
-        await until(lambda: settled)
+        await until(lambda: conclusion_log)
 
     assert events == [{"job_id": "job-1", **expected}]
 
 
 @pytest.mark.parametrize(
-    ("said", "logged"),
+    ("reason", "logged"),
     [
         (
             "550 5.1.1 at RCPT: <Ada@example.org>: unknown",
@@ -125,46 +125,50 @@ async def test_each_outcome_is_one_event(
         ("550 at RCPT: ada... unknown", "550 at RCPT: (hidden)... unknown"),
     ],
 )
-async def test_what_a_relay_repeats_of_the_mail_is_not_logged(
-    recorder: Recorder, settled: list[Conclusion], events: Events, said: str, logged: str
+async def test_text_of_the_mail_in_a_relays_reply_is_not_logged(
+    recorder: OutcomeRecorder,
+    conclusion_log: list[Conclusion],
+    events: Events,
+    reason: str,
+    logged: str,
 ) -> None:
-    failed = a_claimed_job().failed(an_attempt(), reason=said)
+    failed = a_claimed_job().failed(an_attempt(), reason=reason)
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(failed))
-        await until(lambda: settled)
+        await until(lambda: conclusion_log)
 
     assert events[0]["reason"] == logged
 
 
 @pytest.mark.parametrize("state", [State.UNCERTAIN, State.RETRYING, State.EXPIRED])
-async def test_every_outcome_is_logged_without_the_words_of_the_mail(
-    recorder: Recorder, settled: list[Conclusion], events: Events, state: State
+async def test_every_outcome_is_logged_without_the_text_of_the_mail(
+    recorder: OutcomeRecorder, conclusion_log: list[Conclusion], events: Events, state: State
 ) -> None:
     attempt = an_attempt(text="451 at BODY: 'Stand-up' waits")
     ends = {
         State.UNCERTAIN: a_claimed_job().held(attempt, reason=attempt.text),
-        State.RETRYING: a_claimed_job().retried(attempt, due=LATER, charged=True),
+        State.RETRYING: a_claimed_job().retried(attempt, due_time=LATER, charged=True),
         State.EXPIRED: a_claimed_job().expired(attempt, reason=attempt.text, charged=True),
     }
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(ends[state]))
-        await until(lambda: settled)
+        await until(lambda: conclusion_log)
 
     assert events[0]["reason"] == "451 at BODY: '(hidden)' waits"
     assert ends[state].attempts[-1].text == attempt.text
 
 
-async def test_what_blocked_an_address_is_not_logged_with_each_mail_to_it(
-    recorder: Recorder, settled: list[Conclusion], events: Events
+async def test_the_reason_of_a_suppression_is_not_logged_with_each_mail(
+    recorder: OutcomeRecorder, conclusion_log: list[Conclusion], events: Events
 ) -> None:
-    """It may be a relay's words on another mail, or a caller's."""
+    """It may be a relay's reply to another mail, or the text of a caller."""
     blocked = a_suppression(reason="550 5.7.1 at BODY: 'Another subject' is spam")
-    suppressed = a_claimed_job().passed_over(State.SUPPRESSED, NOW, reason=str(blocked))
+    suppressed = a_claimed_job().skipped(State.SUPPRESSED, NOW, reason=str(blocked))
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(suppressed))
-        await until(lambda: settled)
+        await until(lambda: conclusion_log)
 
-    assert events[0]["reason"] == "the address is blocked until 2026-07-31, since job job-0"
+    assert events[0]["reason"] == "the address is suppressed until 2026-07-31, since job job-0"

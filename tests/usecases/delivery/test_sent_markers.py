@@ -3,8 +3,8 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from gcsched.errors import BellUnavailable
-from gcsched.usecases.delivery.sent_markers import AcceptedMarks
+from gcsched.errors import RedisUnavailable
+from gcsched.usecases.delivery.sent_markers import SentMarkers
 from gcsched.usecases.ports import Conclusion
 from tests.support.background import in_background
 from tests.support.builders import a_claimed_job, a_conclusion, an_attempt
@@ -13,8 +13,8 @@ from tests.support.wait import until
 Mark = tuple[str, str]
 
 
-class ToyMarks:
-    """Keeps marks as Redis does; can be away, and can be slow."""
+class FakeSentMarkerStore:
+    """Stores markers as Redis does; can be away or slow."""
 
     def __init__(self) -> None:
         self.kept: set[Mark] = set()
@@ -23,32 +23,32 @@ class ToyMarks:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def note(self, marks: Sequence[Mark]) -> None:
-        await self._write("note", marks)
-        self.kept |= set(marks)
+    async def add(self, markers: Sequence[Mark]) -> None:
+        await self._write("note", markers)
+        self.kept |= set(markers)
 
-    async def forget(self, marks: Sequence[Mark]) -> None:
-        await self._write("forget", marks)
-        self.kept -= set(marks)
+    async def remove(self, markers: Sequence[Mark]) -> None:
+        await self._write("forget", markers)
+        self.kept -= set(markers)
 
-    async def noted(self, marks: Sequence[Mark]) -> Collection[Mark]:
-        return self.kept & set(marks)
+    async def find(self, markers: Sequence[Mark]) -> Collection[Mark]:
+        return self.kept & set(markers)
 
-    async def _write(self, what: str, marks: Sequence[Mark]) -> None:
-        self.writes.append((what, list(marks)))
+    async def _write(self, what: str, markers: Sequence[Mark]) -> None:
+        self.writes.append((what, list(markers)))
         await self.gate.wait()
         if self.is_away:
-            raise BellUnavailable("noting accepted mails", "no answer")
+            raise RedisUnavailable("noting accepted mails", "no answer")
 
 
 @pytest.fixture
-async def store() -> ToyMarks:
-    return ToyMarks()
+async def store() -> FakeSentMarkerStore:
+    return FakeSentMarkerStore()
 
 
 @pytest.fixture
-def marks(store: ToyMarks) -> AcceptedMarks:
-    return AcceptedMarks(store)
+def markers(store: FakeSentMarkerStore) -> SentMarkers:
+    return SentMarkers(store)
 
 
 def conclusion(number: int) -> Conclusion:
@@ -56,78 +56,78 @@ def conclusion(number: int) -> Conclusion:
     return a_conclusion(job, claim=f"claim-{number}")
 
 
-async def test_what_the_relay_accepted_is_noted_under_job_and_claim(
-    store: ToyMarks, marks: AcceptedMarks
+async def test_a_marker_is_stored_under_job_and_claim(
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
-    async with in_background(marks.run):
-        marks.note(conclusion(1))
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
         await until(lambda: store.kept)
 
     assert store.kept == {("job-1", "claim-1")}
 
 
-async def test_marks_that_come_together_are_one_write(
-    store: ToyMarks, marks: AcceptedMarks
+async def test_markers_that_arrive_together_share_a_write(
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
-    async with in_background(marks.run):
+    async with in_background(markers.run):
         for number in range(3):
-            marks.note(conclusion(number))
+            markers.add(conclusion(number))
         await until(lambda: store.kept)
 
     noted = [("job-0", "claim-0"), ("job-1", "claim-1"), ("job-2", "claim-2")]
     assert store.writes == [("note", noted)]
 
 
-async def test_a_mark_is_forgotten_once_the_database_knows(
-    store: ToyMarks, marks: AcceptedMarks
+async def test_a_marker_is_removed_once_the_outcome_is_stored(
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
-    async with in_background(marks.run):
-        marks.note(conclusion(1))
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
         await until(lambda: store.kept)
-        marks.forget(conclusion(1))
+        markers.remove(conclusion(1))
         await until(lambda: not store.kept)
 
     assert [what for what, _ in store.writes] == ["note", "forget"]
 
 
-async def test_a_mark_forgotten_before_it_was_written_never_is(
-    store: ToyMarks, marks: AcceptedMarks
+async def test_a_marker_removed_before_its_write_is_never_written(
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
-    marks.note(conclusion(1))
-    marks.note(conclusion(2))
-    marks.forget(conclusion(1))
+    markers.add(conclusion(1))
+    markers.add(conclusion(2))
+    markers.remove(conclusion(1))
 
-    async with in_background(marks.run):
+    async with in_background(markers.run):
         await until(lambda: store.kept)
 
     assert store.writes == [("note", [("job-2", "claim-2")])]
 
 
-async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
-    store: ToyMarks, marks: AcceptedMarks
+async def test_a_marker_removed_during_its_write_is_removed_afterwards(
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     store.gate.clear()
 
-    async with in_background(marks.run):
-        marks.note(conclusion(1))
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
         await until(lambda: store.writes)
-        marks.forget(conclusion(1))
+        markers.remove(conclusion(1))
         store.gate.set()
         await until(lambda: len(store.writes) == 2 and not store.kept)
 
     assert [what for what, _ in store.writes] == ["note", "forget"]
 
 
-async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
-    store: ToyMarks, marks: AcceptedMarks, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_write_of_markers_is_not_retried(
+    store: FakeSentMarkerStore, markers: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.QUIET_SECONDS", 0.02)
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.BACK_OFF_SECONDS", 0.02)
     store.is_away = True
 
-    async with in_background(marks.run):
-        marks.note(conclusion(1))
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
         await until(lambda: store.writes)
-        marks.note(conclusion(2))
+        markers.add(conclusion(2))
         store.is_away = False
         await until(lambda: store.kept)
 
@@ -136,29 +136,29 @@ async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
 
 
 async def test_a_stop_does_not_wait_for_a_store_that_is_away(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     store.is_away = True
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with in_background(marks.run):
-        marks.note(conclusion(1))
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
         await until(lambda: store.writes)
 
     assert loop.time() - started < 0.9
 
 
-async def test_no_more_marks_wait_than_the_limit(
-    store: ToyMarks, marks: AcceptedMarks, monkeypatch: pytest.MonkeyPatch
+async def test_no_more_markers_wait_than_the_limit(
+    store: FakeSentMarkerStore, markers: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MOST_WAITING", 2)
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MAX_WAITING", 2)
     for number in range(4):
-        marks.note(conclusion(number))
+        markers.add(conclusion(number))
     for number in range(10, 14):
-        marks.forget(conclusion(number))
+        markers.remove(conclusion(number))
 
-    async with in_background(marks.run):
+    async with in_background(markers.run):
         await until(lambda: len(store.writes) == 2)
 
     assert store.writes == [
@@ -167,10 +167,10 @@ async def test_no_more_marks_wait_than_the_limit(
     ]
 
 
-async def test_what_waits_at_the_stop_is_still_written(
-    store: ToyMarks, marks: AcceptedMarks
+async def test_markers_that_wait_at_the_stop_are_written(
+    store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
-    async with in_background(marks.run):
-        marks.note(conclusion(1))
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
 
     assert store.kept == {("job-1", "claim-1")}

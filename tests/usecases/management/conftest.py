@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.usecases.management.change_jobs import ChangeJobs
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.management.bulk_change import ApplyBulkChange
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock
 from tests.support.bulk_changes import LATER
-from tests.support.wakeups import SilentBell
+from tests.support.wakeups import NoWakeUpQueue
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def nudges() -> list[str]:
 
 
 @pytest.fixture
-def change(mongo: Mongo, nudges: list[str]) -> ChangeJobs:
+def bulk_change(mongo: Mongo, nudges: list[str]) -> ApplyBulkChange:
     clock = FixedClock(LATER)
-    return ChangeJobs(
-        list=MongoJobList(mongo=mongo),
-        certain=MongoJobList(mongo=mongo, is_certain=True),
-        store=MongoSteering(mongo=mongo, retention=timedelta(days=36500)),
+    return ApplyBulkChange(
+        job_list=MongoJobList(mongo=mongo),
+        majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
+        store=MongoJobChanges(mongo=mongo, retention=timedelta(days=36500)),
         suppressions=MongoSuppressions(mongo=mongo),
-        ringer=Ringer(bell=SilentBell(), nudge=lambda: nudges.append("now"), now=clock),
+        wake_ups=WakeUps(queue=NoWakeUpQueue(), nudge=lambda: nudges.append("now"), now=clock),
         now=clock,
     )

@@ -1,4 +1,4 @@
-"""Steer one job on a real store, with others who change it at the same moment."""
+"""Change one job on a real store while others change it at the same moment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -11,24 +11,24 @@ import pytest
 
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.domain import commands as wishes
-from gcsched.domain.checks import checked
-from gcsched.domain.commands import Cancel, Reopen, Wish
+from gcsched.domain import commands
+from gcsched.domain.checks import require_valid
+from gcsched.domain.commands import Cancel, JobCommand, Resolve, Retry
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job, State
 from gcsched.errors import (
-    Contended,
     EtagMismatch,
     IllegalTransition,
+    JobContended,
     StoreUnavailable,
     UnknownJob,
 )
-from gcsched.usecases.management.change_job import Steer
-from gcsched.usecases.ports import Steering
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.management.change_job import ChangeJob
+from gcsched.usecases.ports import JobChanges
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import (
     NOON,
     NOW,
@@ -39,6 +39,7 @@ from tests.support.builders import (
     an_attempt,
 )
 from tests.support.clocks import DAY
+from tests.support.log_events import Events, find_events
 from tests.support.rows import Rows
 
 LATER = NOW + timedelta(minutes=1)
@@ -48,50 +49,50 @@ PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 
 @dataclass
-class Bell:
-    """Remembers the seconds that were rung."""
+class RecordingQueue:
+    """Records the seconds that were enqueued."""
 
-    rung: list[int] = field(default_factory=list)
+    enqueued: list[int] = field(default_factory=list)
 
-    async def ring(self, second: int) -> None:
-        self.rung.append(second)
+    async def enqueue(self, second: int) -> None:
+        self.enqueued.append(second)
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
         return seconds
 
 
 @dataclass
-class Meddled:
-    """A store in which *meddle* comes between looking and changing."""
+class InterferingStore:
+    """A store; *interfere* is called between the read and the change."""
 
-    store: Steering
-    meddle: Callable[[Job], Awaitable[None]]
+    store: JobChanges
+    interfere: Callable[[Job], Awaitable[None]]
 
     async def find(self, job_id: str) -> Job | None:
         job = await self.store.find(job_id)
         if job is not None:
-            await self.meddle(job)
+            await self.interfere(job)
         return job
 
-    async def is_settled(self, job: Job) -> bool:
-        return await self.store.is_settled(job)
+    async def is_committed(self, job: Job) -> bool:
+        return await self.store.is_committed(job)
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         return await self.store.change(seen, changed, within=within)
 
 
 @dataclass
-class LosesAnswers:
-    """A store that changes what it is asked to, and says for *count* times that it did not."""
+class LosesReplies:
+    """A store that makes changes but raises an error instead of the reply, *count* times."""
 
-    store: Steering
+    store: JobChanges
     count: int
 
     async def find(self, job_id: str) -> Job | None:
         return await self.store.find(job_id)
 
-    async def is_settled(self, job: Job) -> bool:
-        return await self.store.is_settled(job)
+    async def is_committed(self, job: Job) -> bool:
+        return await self.store.is_committed(job)
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         is_changed = await self.store.change(seen, changed, within=within)
@@ -102,50 +103,57 @@ class LosesAnswers:
 
 
 @dataclass
-class Unsettled:
-    """A store whose majority is away for so many looks."""
+class NotYetCommitted:
+    """A store whose majority is away for a number of reads."""
 
-    store: Steering
-    looks: int
+    store: JobChanges
+    failures: int
 
     async def find(self, job_id: str) -> Job | None:
         return await self.store.find(job_id)
 
-    async def is_settled(self, job: Job) -> bool:
-        self.looks -= 1
-        return self.looks < 0 and await self.store.is_settled(job)
+    async def is_committed(self, job: Job) -> bool:
+        self.failures -= 1
+        return self.failures < 0 and await self.store.is_committed(job)
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         return await self.store.change(seen, changed, within=within)
 
 
 @pytest.fixture
-def store(mongo: Mongo) -> MongoSteering:
-    return MongoSteering(mongo=mongo, retention=timedelta(days=36500))
+def store(mongo: Mongo) -> MongoJobChanges:
+    return MongoJobChanges(mongo=mongo, retention=timedelta(days=36500))
 
 
 @pytest.fixture
-def bell() -> Bell:
-    return Bell()
+def queue() -> RecordingQueue:
+    return RecordingQueue()
 
 
 @pytest.fixture
-async def ringer(bell: Bell) -> AsyncIterator[Ringer]:
-    ringer, stop = Ringer(bell=bell, nudge=lambda: None, now=FixedClock(LATER)), asyncio.Event()
+async def wake_ups(queue: RecordingQueue) -> AsyncIterator[WakeUps]:
+    wake_ups, stop = (
+        WakeUps(queue=queue, nudge=lambda: None, now=FixedClock(LATER)),
+        asyncio.Event(),
+    )
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(ringer.run(stop))
-        yield ringer
+        tasks.create_task(wake_ups.run(stop))
+        yield wake_ups
         stop.set()
 
 
 @pytest.fixture
-def steer(store: MongoSteering, mongo: Mongo, ringer: Ringer) -> Steer:
+def change_job(store: MongoJobChanges, mongo: Mongo, wake_ups: WakeUps) -> ChangeJob:
     suppressions = MongoSuppressions(mongo=mongo)
-    return Steer(store=store, suppressions=suppressions, ringer=ringer, now=FixedClock(LATER))
+    return ChangeJob(
+        store=store, suppressions=suppressions, wake_ups=wake_ups, now=FixedClock(LATER)
+    )
 
 
-def at(timestamp: int) -> Wish:
-    return checked(wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=LATER))
+def a_reschedule(timestamp: int) -> JobCommand:
+    return require_valid(
+        commands.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=LATER)
+    )
 
 
 def the_job(jobs: Rows) -> Job:
@@ -153,103 +161,140 @@ def the_job(jobs: Rows) -> Job:
     return decode(row)
 
 
-async def test_a_job_that_nobody_knows_is_not_found(steer: Steer) -> None:
+async def test_an_unknown_job_is_not_found(change_job: ChangeJob) -> None:
     with pytest.raises(UnknownJob):
-        await steer("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
 
-async def test_what_is_answered_is_what_is_stored(steer: Steer, jobs: Rows) -> None:
+async def test_the_returned_job_is_the_stored_one(change_job: ChangeJob, jobs: Rows) -> None:
     jobs.insert_one(encode(a_job()))
 
-    answered = await steer("job-1", Cancel(reason="moved"), etag="", within=SOON)
+    answered = await change_job.change("job-1", Cancel(reason="moved"), etag="", within=SOON)
 
     assert answered == the_job(jobs)
     assert (answered.state, answered.reason, answered.version) == ("CANCELLED", "moved", 1)
 
 
-async def test_to_cancel_again_changes_nothing(steer: Steer, jobs: Rows) -> None:
+@pytest.mark.parametrize(
+    "case",
+    [
+        (State.SCHEDULED, Cancel(), "job cancelled"),
+        (State.SCHEDULED, a_reschedule(0), "job rescheduled"),
+        (State.FAILED, Retry(keep_trying=DAY, window=DAY), "job retried"),
+        (State.UNCERTAIN, Resolve(state=State.SENT, reason="seen"), "job resolved"),
+    ],
+    ids=lambda case: case[2],
+)
+async def test_a_change_is_logged_under_the_verb_of_its_command(
+    change_job: ChangeJob, jobs: Rows, events: Events, case: tuple[State, JobCommand, str]
+) -> None:
+    state, command, event = case
+    jobs.insert_one(encode(a_job(state=state)))
+
+    await change_job.change("job-1", command, etag="", within=SOON)
+
+    assert find_events(events, event) == [
+        {"event": event, "log_level": "info", "job_id": "job-1", "previous_state": state.value}
+    ]
+
+
+async def test_cancelling_again_changes_nothing(change_job: ChangeJob, jobs: Rows) -> None:
     jobs.insert_one(encode(a_job()))
     before = a_job()
-    first = await steer("job-1", Cancel(reason="moved"), etag=etag_of(before), within=SOON)
+    first = await change_job.change(
+        "job-1", Cancel(reason="moved"), etag=etag_of(before), within=SOON
+    )
 
-    again = await steer("job-1", Cancel(reason="else"), etag=etag_of(before), within=SOON)
+    again = await change_job.change(
+        "job-1", Cancel(reason="else"), etag=etag_of(before), within=SOON
+    )
 
     assert again == first == the_job(jobs)
 
 
-async def test_with_an_etag_only_the_job_that_was_read_is_changed(steer: Steer, jobs: Rows) -> None:
+async def test_with_an_etag_only_the_job_that_was_read_is_changed(
+    change_job: ChangeJob, jobs: Rows
+) -> None:
     jobs.insert_one(encode(a_job(version=4)))
 
     with pytest.raises(EtagMismatch):
-        await steer("job-1", Cancel(), etag=etag_of(a_job(version=3)), within=SOON)
+        await change_job.change("job-1", Cancel(), etag=etag_of(a_job(version=3)), within=SOON)
 
     assert the_job(jobs) == a_job(version=4)
-    changed = await steer("job-1", Cancel(), etag=etag_of(a_job(version=4)), within=SOON)
+    changed = await change_job.change(
+        "job-1", Cancel(), etag=etag_of(a_job(version=4)), within=SOON
+    )
     assert changed.state is State.CANCELLED
 
 
-async def test_a_changed_job_is_told_before_an_illegal_move(steer: Steer, jobs: Rows) -> None:
+async def test_an_etag_mismatch_is_reported_before_an_illegal_move(
+    change_job: ChangeJob, jobs: Rows
+) -> None:
     jobs.insert_one(encode(a_job(state=State.SENT, version=5)))
 
     with pytest.raises(EtagMismatch):
-        await steer("job-1", Cancel(), etag=etag_of(a_job()), within=SOON)
+        await change_job.change("job-1", Cancel(), etag=etag_of(a_job()), within=SOON)
     with pytest.raises(IllegalTransition):
-        await steer("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
 
-def touched(jobs: Rows, times: int, **change: Any) -> Callable[[Job], Awaitable[None]]:
-    """Give a meddler that makes another version of the job, so many *times*."""
+def bump_version(jobs: Rows, times: int, **change: Any) -> Callable[[Job], Awaitable[None]]:
+    """Return a function that makes another version of the job, *times* times."""
     left = iter(range(times))
 
-    async def meddle(job: Job) -> None:
+    async def bump(job: Job) -> None:
         if next(left, None) is not None:
             jobs.update_one({"_id": job.id}, {"$set": change, "$inc": {"version": 1}})
 
-    return meddle
+    return bump
 
 
-async def test_whoever_loses_the_race_looks_again(
-    steer: Steer, store: MongoSteering, jobs: Rows
+async def test_a_lost_race_is_retried(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    steer = replace(steer, store=Meddled(store, touched(jobs, 4)))
+    change_job = replace(change_job, store=InterferingStore(store, bump_version(jobs, 4)))
 
-    changed = await steer("job-1", Cancel(), etag="", within=SOON)
+    changed = await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
     assert (changed.state, changed.version) == ("CANCELLED", 5)
 
 
-async def test_but_five_times_at_most(steer: Steer, store: MongoSteering, jobs: Rows) -> None:
+async def test_a_lost_race_is_retried_five_times_at_most(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
+) -> None:
     jobs.insert_one(encode(a_job()))
-    steer = replace(steer, store=Meddled(store, touched(jobs, 100)))
+    change_job = replace(change_job, store=InterferingStore(store, bump_version(jobs, 100)))
 
-    with pytest.raises(Contended):
-        await steer("job-1", Cancel(), etag="", within=SOON)
+    with pytest.raises(JobContended):
+        await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
     assert (the_job(jobs).state, the_job(jobs).version) == ("SCHEDULED", 5)
 
 
-async def test_whoever_has_an_etag_does_not_try_again(
-    steer: Steer, store: MongoSteering, jobs: Rows
+async def test_a_caller_with_an_etag_does_not_retry(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    steer = replace(steer, store=Meddled(store, touched(jobs, 1)))
+    change_job = replace(change_job, store=InterferingStore(store, bump_version(jobs, 1)))
 
     with pytest.raises(EtagMismatch):
-        await steer("job-1", Cancel(), etag=etag_of(a_job()), within=SOON)
+        await change_job.change("job-1", Cancel(), etag=etag_of(a_job()), within=SOON)
 
     assert the_job(jobs) == a_job(version=1)
 
 
-@pytest.mark.parametrize("wish", [Cancel(), at(NOON + 90), at(0)], ids=["cancel", "time", "daily"])
-async def test_a_job_that_is_claimed_in_that_moment_loses_its_claim(
-    steer: Steer, store: MongoSteering, jobs: Rows, wish: Wish
+@pytest.mark.parametrize(
+    "command", [Cancel(), a_reschedule(NOON + 90), a_reschedule(0)], ids=["cancel", "time", "daily"]
+)
+async def test_a_job_that_is_claimed_at_that_moment_loses_its_claim(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows, command: JobCommand
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    claim = touched(jobs, 1, state="SENDING", since=LATER, claim="claim-1", lease=LATER + DAY)
-    steer = replace(steer, store=Meddled(store, claim))
+    claim = bump_version(jobs, 1, state="SENDING", since=LATER, claim="claim-1", lease=LATER + DAY)
+    change_job = replace(change_job, store=InterferingStore(store, claim))
 
-    changed = await steer("job-1", wish, etag="", within=SOON)
+    changed = await change_job.change("job-1", command, etag="", within=SOON)
 
     assert changed == the_job(jobs)
     assert changed.state in {"CANCELLED", "SCHEDULED", "QUEUED"}
@@ -257,122 +302,126 @@ async def test_a_job_that_is_claimed_in_that_moment_loses_its_claim(
     assert {"claim", "lease", "begun"}.isdisjoint(row)
 
 
-async def test_a_job_whose_body_begins_in_that_moment_is_not_changed(
-    steer: Steer, store: MongoSteering, jobs: Rows
+async def test_a_job_whose_body_begins_at_that_moment_is_not_changed(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
-    """The fence leaves the version as it was: the guard must look at its mark."""
+    """The fence does not change the version, so the guard must check the begun mark."""
     jobs.insert_one(encode(a_claimed_job()))
 
     async def begin(job: Job) -> None:
         jobs.update_one({"_id": job.id}, {"$set": {"begun": LATER}})
 
-    steer = replace(steer, store=Meddled(store, begin))
+    change_job = replace(change_job, store=InterferingStore(store, begin))
 
     with pytest.raises(IllegalTransition):
-        await steer("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
     assert the_job(jobs) == a_claimed_job(begun=LATER)
 
 
 async def test_a_job_whose_body_has_begun_cannot_be_cancelled(
-    steer: Steer, store: MongoSteering, jobs: Rows
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    claim = touched(jobs, 1, state="SENDING", since=LATER, claim="claim-1", begun=LATER)
-    steer = replace(steer, store=Meddled(store, claim))
+    claim = bump_version(jobs, 1, state="SENDING", since=LATER, claim="claim-1", begun=LATER)
+    change_job = replace(change_job, store=InterferingStore(store, claim))
 
-    with pytest.raises(IllegalTransition) as caught:
-        await steer("job-1", Cancel(), etag="", within=SOON)
+    with pytest.raises(IllegalTransition) as raised:
+        await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
-    assert caught.value.metadata == {
+    assert raised.value.metadata == {
         "job_id": "job-1",
         "state": "SENDING",
-        "since": "2026-07-01T12:01:00+00:00",
+        "state_time": "2026-07-01T12:01:00+00:00",
     }
 
 
 @pytest.mark.parametrize("etag", ["", etag_of(a_job())], ids=["no etag", "etag"])
-async def test_a_change_whose_answer_was_lost_is_found_to_be_done(
-    steer: Steer, store: MongoSteering, jobs: Rows, etag: str
+async def test_a_change_whose_answer_was_lost_is_recognized(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows, etag: str
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    steer = replace(steer, store=LosesAnswers(store, 1))
+    change_job = replace(change_job, store=LosesReplies(store, 1))
 
-    changed = await steer("job-1", Cancel(reason="moved"), etag=etag, within=SOON)
+    changed = await change_job.change("job-1", Cancel(reason="moved"), etag=etag, within=SOON)
 
     assert changed == the_job(jobs)
     assert changed.version == 1
 
 
-async def test_what_only_the_primary_has_is_no_answer(
-    steer: Steer, store: MongoSteering, jobs: Rows
+async def test_a_job_that_only_the_primary_has_is_not_confirmed(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.CANCELLED)))
-    soon_back = replace(steer, store=Unsettled(store, 2))
-    for_long = replace(steer, store=Unsettled(store, 1000))
+    back_soon = replace(change_job, store=NotYetCommitted(store, 2))
+    for_long = replace(change_job, store=NotYetCommitted(store, 1000))
 
-    assert await soon_back("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
+    assert await back_soon.change("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
     with pytest.raises(StoreUnavailable):
-        await for_long("job-1", Cancel(), etag="", within=timedelta(seconds=0.3))
+        await for_long.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.3))
 
 
-async def test_a_store_that_stays_silent_is_told_in_time(
-    steer: Steer, store: MongoSteering, jobs: Rows
+async def test_a_store_that_stays_silent_fails_the_call_in_time(
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
 
     async def for_ever(_: Job) -> None:
         await asyncio.Event().wait()
 
-    steer = replace(steer, store=Meddled(store, for_ever))
+    change_job = replace(change_job, store=InterferingStore(store, for_ever))
 
     with pytest.raises(StoreUnavailable):
-        await steer("job-1", Cancel(), etag="", within=timedelta(seconds=0.2))
+        await change_job.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.2))
 
 
-async def test_the_bell_is_rung_for_what_is_due_soon(steer: Steer, jobs: Rows, bell: Bell) -> None:
-    jobs.insert_one(encode(a_job(due=NOW + DAY)))
+async def test_a_wake_up_is_scheduled_for_a_job_due_soon(
+    change_job: ChangeJob, jobs: Rows, queue: RecordingQueue
+) -> None:
+    jobs.insert_one(encode(a_job(due_time=NOW + DAY)))
     soon = NOON + 90
 
-    await steer("job-1", at(soon), etag="", within=SOON)
+    await change_job.change("job-1", a_reschedule(soon), etag="", within=SOON)
 
-    assert bell.rung == [soon]
+    assert queue.enqueued == [soon]
 
 
-async def test_the_bell_is_rung_now_for_what_is_opened_again(
-    steer: Steer, jobs: Rows, bell: Bell
+async def test_a_wake_up_is_scheduled_now_for_a_retried_job(
+    change_job: ChangeJob, jobs: Rows, queue: RecordingQueue
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.EXPIRED, attempts=(an_attempt(),))))
 
-    reopened = await steer("job-1", Reopen(keep_trying=DAY, window=DAY), etag="", within=SOON)
+    retried = await change_job.change(
+        "job-1", Retry(keep_trying=DAY, window=DAY), etag="", within=SOON
+    )
 
-    assert (reopened.state, reopened.due) == ("RETRYING", LATER)
-    assert bell.rung == [NOON + 60]
+    assert (retried.state, retried.due_time) == ("RETRYING", LATER)
+    assert queue.enqueued == [NOON + 60]
 
 
-async def test_the_bell_is_silent_for_what_waits_for_the_daily_run(
-    steer: Steer, jobs: Rows, bell: Bell
+async def test_no_wake_up_is_scheduled_for_a_job_of_the_daily_run(
+    change_job: ChangeJob, jobs: Rows, queue: RecordingQueue
 ) -> None:
     jobs.insert_one(encode(a_job()))
 
-    queued = await steer("job-1", at(0), etag="", within=SOON)
+    queued = await change_job.change("job-1", a_reschedule(0), etag="", within=SOON)
 
-    assert (queued.state, queued.due) == ("QUEUED", datetime(2026, 7, 2, 10, tzinfo=UTC))
-    assert bell.rung == []
+    assert (queued.state, queued.due_time) == ("QUEUED", datetime(2026, 7, 2, 10, tzinfo=UTC))
+    assert queue.enqueued == []
 
 
-async def test_a_suppressed_job_is_opened_again_once_its_address_is_free(
-    steer: Steer, mongo: Mongo, jobs: Rows
+async def test_a_suppressed_job_can_be_retried_once_its_suppression_is_removed(
+    change_job: ChangeJob, mongo: Mongo, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.SUPPRESSED)))
     suppressions = MongoSuppressions(mongo=mongo)
-    # Far: the server itself deletes what is over by its own clock.
-    await suppressions.add([a_suppression(until=LATER + 36_500 * DAY)])
-    retry = Reopen(keep_trying=DAY, window=DAY)
+    # Far: the server deletes expired documents by its own clock.
+    await suppressions.add([a_suppression(expire_time=LATER + 36_500 * DAY)])
+    retry = Retry(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition):
-        await steer("job-1", retry, etag="", within=SOON)
-    await suppressions.add([a_suppression(until=LATER)])
-    reopened = await steer("job-1", retry, etag="", within=SOON)
+        await change_job.change("job-1", retry, etag="", within=SOON)
+    await suppressions.add([a_suppression(expire_time=LATER)])
+    retried = await change_job.change("job-1", retry, etag="", within=SOON)
 
-    assert reopened.state is State.RETRYING
+    assert retried.state is State.RETRYING

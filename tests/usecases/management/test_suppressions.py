@@ -6,84 +6,94 @@ import pytest
 from gcsched.domain.job import Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import UnknownSuppression
-from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.usecases.management.suppressions import ManageSuppressions
 from tests.support.builders import NOW, FixedClock, a_job, a_suppression
 
 MONTH = timedelta(days=30)
 
 
-class ToyStore:
-    """Blocked addresses in a mapping; says what it was asked for."""
+class FakeSuppressionStore:
+    """Suppressions in a mapping; records the calls."""
 
     def __init__(self, *addresses: str) -> None:
-        self.blocked = {each: a_suppression(address=each) for each in addresses}
+        self.suppressions = {each: a_suppression(address=each) for each in addresses}
 
-    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+    async def read_page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         assert now == NOW
-        return [self.blocked[each] for each in sorted(self.blocked) if each > after][:most]
+        return [self.suppressions[each] for each in sorted(self.suppressions) if each > after][
+            :most
+        ]
 
-    async def among(
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
         assert now == NOW
-        return {each: self.blocked[each] for each in addresses if each in self.blocked}
+        return {each: self.suppressions[each] for each in addresses if each in self.suppressions}
 
-    async def block(self, wanted: Suppression) -> Suppression:
-        self.blocked[wanted.address] = wanted
-        return wanted
+    async def add_one(self, suppression: Suppression) -> Suppression:
+        self.suppressions[suppression.address] = suppression
+        return suppression
 
-    async def free(self, address: str, *, now: datetime) -> Suppression | None:
+    async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         assert now == NOW
-        return self.blocked.pop(address, None)
+        return self.suppressions.pop(address, None)
 
 
 class NoJobs:
-    """Nothing is being sent."""
+    """A store in which no job is being sent."""
 
-    async def claimed(self, address: str) -> Sequence[Job]:
+    async def find_claimed(self, address: str) -> Sequence[Job]:
         return [] if address else [a_job()]
 
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+    async def find_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
         raise AssertionError(f"nothing has begun, and yet {ids} are looked at")
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         raise AssertionError(f"nothing is claimed, and yet {pairs} is to be changed")
 
 
-def a_blocklist(store: ToyStore) -> Blocklist:
-    return Blocklist(store=store, jobs=NoJobs(), lasting=MONTH, now=FixedClock())
+def a_use_case(store: FakeSuppressionStore) -> ManageSuppressions:
+    return ManageSuppressions(store=store, jobs=NoJobs(), default_duration=MONTH, now=FixedClock())
 
 
-async def test_an_address_is_blocked_from_now_on_for_as_long_as_the_operator_has_set() -> None:
-    blocked = await a_blocklist(ToyStore()).block("a@x.org", reason="asked for it", until=None)
+async def test_an_address_is_suppressed_for_the_configured_time() -> None:
+    suppression = await a_use_case(FakeSuppressionStore()).add(
+        "a@x.org", reason="asked for it", until=None
+    )
 
-    assert blocked == Suppression(
-        address="a@x.org", reason="asked for it", job_id="", since=NOW, until=NOW + MONTH
+    assert suppression == Suppression(
+        address="a@x.org",
+        reason="asked for it",
+        job_id="",
+        create_time=NOW,
+        expire_time=NOW + MONTH,
     )
 
 
-async def test_an_end_that_was_said_counts() -> None:
+async def test_a_given_expire_time_is_used() -> None:
     end = NOW + timedelta(days=1)
 
-    blocked = await a_blocklist(ToyStore()).block("a@x.org", reason="asked for it", until=end)
+    suppression = await a_use_case(FakeSuppressionStore()).add(
+        "a@x.org", reason="asked for it", until=end
+    )
 
-    assert blocked.until == end
+    assert suppression.expire_time == end
 
 
-async def test_freeing_tells_what_blocked() -> None:
-    blocklist = a_blocklist(ToyStore("a@x.org"))
+async def test_removing_returns_the_suppression() -> None:
+    suppressions = a_use_case(FakeSuppressionStore("a@x.org"))
 
-    assert (await blocklist.free("a@x.org")).job_id == "job-0"
+    assert (await suppressions.remove("a@x.org")).job_id == "job-0"
     with pytest.raises(UnknownSuppression):
-        await blocklist.free("a@x.org")
+        await suppressions.remove("a@x.org")
 
 
-async def test_the_last_page_leads_nowhere_even_when_it_is_full() -> None:
-    blocklist = a_blocklist(ToyStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
+async def test_a_full_last_page_has_no_next_address() -> None:
+    suppressions = a_use_case(FakeSuppressionStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
 
-    first = await blocklist.page("", most=2)
-    last = await blocklist.page(first.following, most=2)
+    first = await suppressions.read_page("", most=2)
+    last = await suppressions.read_page(first.next_address, most=2)
 
-    assert first.following == "b@x.org"
+    assert first.next_address == "b@x.org"
     assert [each.address for each in last.suppressions] == ["c@x.org", "d@x.org"]
-    assert last.following == ""
+    assert last.next_address == ""

@@ -1,4 +1,4 @@
-"""Block an address whose jobs are claimed, on a real store; oracle: what the driver finds there."""
+"""Suppress an address whose jobs are claimed, on a real store; oracle: what the driver finds."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -9,73 +9,75 @@ import pytest
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.management.suppressions import Blocklist
-from gcsched.usecases.ports import ClaimedJobs
+from gcsched.usecases.management.suppressions import ManageSuppressions
+from gcsched.usecases.ports import InFlightJobs
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
-from tests.support.bulk_changes import states
+from tests.support.bulk_changes import read_states
 from tests.support.rows import Rows
 
-FAR = timedelta(days=36_500)  # the server itself deletes what is over by its own clock
+FAR = timedelta(days=36_500)  # the server deletes expired documents by its own clock
 ADDRESS = "ada@example.org"
 
 
 @dataclass
-class Meddled:
-    """A store in which *meddle* comes before each change, and *looked* before each look."""
+class InterferingStore:
+    """A store; *interfere* is called before each change, *on_read* before each read."""
 
-    store: ClaimedJobs
-    meddle: Callable[[], object] = lambda: None
-    looked: Callable[[int], object] = lambda _: None
-    looks: int = 0
+    store: InFlightJobs
+    interfere: Callable[[], object] = lambda: None
+    on_read: Callable[[int], object] = lambda _: None
+    read_count: int = 0
 
-    async def claimed(self, address: str) -> Sequence[Job]:
-        self._look()
-        return await self.store.claimed(address)
+    async def find_claimed(self, address: str) -> Sequence[Job]:
+        self._count_read()
+        return await self.store.find_claimed(address)
 
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
-        self._look()
-        return await self.store.still_begun(ids)
+    async def find_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        self._count_read()
+        return await self.store.find_begun(ids)
 
-    def _look(self) -> None:
-        self.looks += 1
-        self.looked(self.looks)
+    def _count_read(self) -> None:
+        self.read_count += 1
+        self.on_read(self.read_count)
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
-        self.meddle()
+        self.interfere()
         return await self.store.change_all(pairs)
 
 
 @pytest.fixture
-def blocklist(mongo: Mongo) -> Blocklist:
-    steering = MongoSteering(mongo=mongo, retention=FAR)
+def suppressions(mongo: Mongo) -> ManageSuppressions:
+    job_changes = MongoJobChanges(mongo=mongo, retention=FAR)
     store = MongoSuppressions(mongo=mongo)
-    return Blocklist(store=store, jobs=steering, lasting=FAR, now=FixedClock())
+    return ManageSuppressions(store=store, jobs=job_changes, default_duration=FAR, now=FixedClock())
 
 
-def store(jobs: Rows, *some: Job) -> None:
+def insert_jobs(jobs: Rows, *some: Job) -> None:
     jobs.insert_many([encode(replace(job, dedup_key=f"key of {job.id}")) for job in some])
 
 
-async def test_claims_on_the_address_end_and_no_others(blocklist: Blocklist, jobs: Rows) -> None:
+async def test_claims_on_the_address_are_withdrawn_and_no_others(
+    suppressions: ManageSuppressions, jobs: Rows
+) -> None:
     waiting = a_job(id="waiting")
-    late = a_claimed_job(id="late", not_after=NOW - timedelta(seconds=1))
-    spelled = a_claimed_job(id="spelled", email="ADA@example.org")
+    late = a_claimed_job(id="late", expire_time=NOW - timedelta(seconds=1))
+    other_spelling = a_claimed_job(id="spelled", email="ADA@example.org")
     other = a_claimed_job(id="other", email="adam@example.org")
     begun = a_claimed_job(id="begun", email="bob@example.org", begun=NOW)
-    store(jobs, a_claimed_job(id="claimed"), spelled, waiting, late, other, begun)
+    insert_jobs(jobs, a_claimed_job(id="claimed"), other_spelling, waiting, late, other, begun)
     jobs.update_many({"state": "SENDING"}, {"$set": {"lease": NOW + FAR}})
 
-    await blocklist.block(ADDRESS, reason="asked us to", until=None)
+    await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
-    assert states(jobs) == {
+    assert read_states(jobs) == {
         "claimed": "SUPPRESSED",
         "spelled": "SUPPRESSED",
         "late": "EXPIRED",
-        "waiting": "SCHEDULED",  # it meets the suppression when it is claimed
+        "waiting": "SCHEDULED",  # the suppression is read when it is claimed
         "other": "SENDING",
         "begun": "SENDING",
     }
@@ -87,27 +89,27 @@ async def test_claims_on_the_address_end_and_no_others(blocklist: Blocklist, job
 
 
 async def test_a_body_that_has_begun_is_waited_for_and_stays(
-    blocklist: Blocklist, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
-    store(jobs, a_claimed_job(begun=NOW))
+    insert_jobs(jobs, a_claimed_job(begun=NOW))
 
     def end_at_third(look: int) -> None:
         if look == 3:
             jobs.update_one({}, {"$set": {"state": "SENT"}})
 
-    meddled = Meddled(blocklist.jobs, looked=end_at_third)
+    interfering = InterferingStore(suppressions.jobs, on_read=end_at_third)
 
-    await replace(blocklist, jobs=meddled).block(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
 
-    assert meddled.looks == 3
-    assert states(jobs) == {"job-1": "SENT"}
+    assert interfering.read_count == 3
+    assert read_states(jobs) == {"job-1": "SENT"}
 
 
-async def test_a_body_that_begins_in_that_moment_is_waited_for_and_stays(
-    blocklist: Blocklist, jobs: Rows
+async def test_a_body_that_begins_at_that_moment_is_waited_for_and_stays(
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
-    """The fence leaves the version as it was: the guard must look at its mark."""
-    store(jobs, a_claimed_job(), a_claimed_job(id="job-2"))
+    """The fence does not change the version, so the guard must check the begun mark."""
+    insert_jobs(jobs, a_claimed_job(), a_claimed_job(id="job-2"))
 
     def end_at_third(look: int) -> None:
         if look == 3:
@@ -116,48 +118,48 @@ async def test_a_body_that_begins_in_that_moment_is_waited_for_and_stays(
     def begin() -> None:
         jobs.update_one({"_id": "job-1"}, {"$set": {"begun": NOW}})
 
-    meddled = Meddled(blocklist.jobs, meddle=begin, looked=end_at_third)
+    interfering = InterferingStore(suppressions.jobs, interfere=begin, on_read=end_at_third)
 
-    await replace(blocklist, jobs=meddled).block(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
 
-    assert meddled.looks == 3
-    assert states(jobs) == {"job-1": "SENT", "job-2": "SUPPRESSED"}
+    assert interfering.read_count == 3
+    assert read_states(jobs) == {"job-1": "SENT", "job-2": "SUPPRESSED"}
 
 
 async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
-    blocklist: Blocklist, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
-    store(jobs, a_claimed_job(begun=NOW))
+    insert_jobs(jobs, a_claimed_job(begun=NOW))
 
     began = time.monotonic()
 
-    blocked = await blocklist.block(ADDRESS, reason="asked us to", until=None)
+    suppression = await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
-    assert blocked.address == ADDRESS
-    assert states(jobs) == {"job-1": "SENDING"}
-    # A slot of the rate is waited for 2.25 s at most, after Redis had 0.25 s to answer.
+    assert suppression.address == ADDRESS
+    assert read_states(jobs) == {"job-1": "SENDING"}
+    # The wait for a slot is at most 2.25 s, after Redis had 0.25 s to answer.
     assert time.monotonic() - began > 2.5
 
 
-async def test_claims_that_could_not_be_withdrawn_are_no_success_and_the_call_may_be_repeated(
-    blocklist: Blocklist, jobs: Rows
+async def test_claims_that_cannot_be_withdrawn_fail_the_call_which_may_be_repeated(
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
-    store(jobs, a_claimed_job())
+    insert_jobs(jobs, a_claimed_job())
     left = iter([1])
 
     def be_away() -> None:
         if next(left, None):
             raise StoreUnavailable("changing jobs")
 
-    unlucky = replace(blocklist, jobs=Meddled(blocklist.jobs, meddle=be_away))
+    interrupted = replace(suppressions, jobs=InterferingStore(suppressions.jobs, interfere=be_away))
 
     with pytest.raises(StoreUnavailable):
-        await unlucky.block(ADDRESS, reason="asked us to", until=None)
-    assert states(jobs) == {"job-1": State.SENDING}
+        await interrupted.add(ADDRESS, reason="asked us to", until=None)
+    assert read_states(jobs) == {"job-1": State.SENDING}
     first, again = [
-        await unlucky.block(ADDRESS, reason="asked us to", until=None) for _ in range(2)
+        await interrupted.add(ADDRESS, reason="asked us to", until=None) for _ in range(2)
     ]
 
     assert first == again
-    assert states(jobs) == {"job-1": State.SUPPRESSED}
+    assert read_states(jobs) == {"job-1": State.SUPPRESSED}
     assert jobs.find_one({}, {"version": 1}) == {"_id": "job-1", "version": 2}

@@ -1,4 +1,4 @@
-"""Lateness by size. Oracle: the quantiles of all the values, sorted."""
+"""Lateness by buckets. Oracle: the quantiles of all values, sorted."""
 
 import math
 from datetime import timedelta
@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from gcsched.domain.lateness import lateness_of
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.monitoring.lateness import Figures, Lateness
+from gcsched.usecases.monitoring.lateness import Lateness, LatenessQuantiles
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
-from tests.support.clocks import SECOND, Seconds
+from tests.support.clocks import SECOND, FakeMonotonicClock
 
 LATE = st.timedeltas(timedelta(0), timedelta(days=2))
-NOTHING = Figures(mails=0, p50=timedelta(0), p99=timedelta(0))
+NOTHING = LatenessQuantiles(mails=0, p50=timedelta(0), p99=timedelta(0))
 
 
-def noted(*values: timedelta) -> Lateness:
-    lateness = Lateness(clock=Seconds(1000.0))
+def a_lateness(*values: timedelta) -> Lateness:
+    lateness = Lateness(clock=FakeMonotonicClock(1000.0))
     for value in values:
-        lateness.note(value)
+        lateness.record(value)
     return lateness
 
 
@@ -27,59 +27,63 @@ def true_quantile(values: list[timedelta], share: float) -> timedelta:
     return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
-def test_nothing_was_sent() -> None:
-    assert noted().latest() == NOTHING
+def test_without_mails_quantiles_are_zero() -> None:
+    assert a_lateness().summarize() == NOTHING
 
 
 @given(values=st.lists(LATE, min_size=1, max_size=300))
-def test_each_figure_is_true_or_at_most_five_percent_too_high(values: list[timedelta]) -> None:
-    figures = noted(*values).latest()
+def test_each_quantile_is_exact_or_at_most_five_percent_too_high(values: list[timedelta]) -> None:
+    figures = a_lateness(*values).summarize()
 
     assert figures.mails == len(values)
-    for share, told in ((0.5, figures.p50), (0.99, figures.p99)):
+    for share, reported in ((0.5, figures.p50), (0.99, figures.p99)):
         true = max(true_quantile(values, share), timedelta(milliseconds=1))
-        assert true - timedelta(microseconds=2) <= told
-        assert told <= true * 1.0501 + timedelta(microseconds=2)
+        assert true - timedelta(microseconds=2) <= reported
+        assert reported <= true * 1.0501 + timedelta(microseconds=2)
 
 
-def test_less_than_a_millisecond_is_told_as_one() -> None:
-    assert noted(timedelta(0)).latest().p99 == timedelta(milliseconds=1)
+def test_less_than_a_millisecond_is_reported_as_one() -> None:
+    assert a_lateness(timedelta(0)).summarize().p99 == timedelta(milliseconds=1)
 
 
-def test_what_is_older_than_five_minutes_does_not_count() -> None:
-    clock = Seconds(0)
+def test_mails_older_than_five_minutes_do_not_count() -> None:
+    clock = FakeMonotonicClock(0)
     lateness = Lateness(clock=clock)
-    lateness.note(timedelta(seconds=9))
+    lateness.record(timedelta(seconds=9))
     clock.now = 200
-    lateness.note(timedelta(seconds=1))
+    lateness.record(timedelta(seconds=1))
 
     clock.now = 299
-    assert lateness.latest().mails == 2
+    assert lateness.summarize().mails == 2
     clock.now = 300
-    assert lateness.latest().mails == 1
-    assert lateness.latest().p99 < timedelta(seconds=1.1)
+    assert lateness.summarize().mails == 1
+    assert lateness.summarize().p99 < timedelta(seconds=1.1)
     clock.now = 10_000
-    assert lateness.latest() == NOTHING
+    assert lateness.summarize() == NOTHING
 
 
-def test_what_it_remembers_does_not_grow_with_the_mails() -> None:
-    clock = Seconds(0)
+def test_its_memory_does_not_grow_with_the_mails() -> None:
+    clock = FakeMonotonicClock(0)
     lateness = Lateness(clock=clock)
     sizes = []
     for second in range(0, 3000, 10):
         clock.now = second
         for number in range(100):
-            lateness.note(timedelta(milliseconds=number % 7))
+            lateness.record(timedelta(milliseconds=number % 7))
         sizes.append(len(repr(lateness)))
 
     assert max(sizes[40:]) < max(sizes[:40]) * 1.1
 
 
-def test_lateness_is_that_of_an_accepted_mail_from_when_it_was_due_or_asked_for() -> None:
-    day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, ended=NOW + 3 * SECOND)
+def test_lateness_counts_from_the_due_time_or_the_request_of_an_accepted_mail() -> None:
+    day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, end_time=NOW + 3 * SECOND)
 
-    assert lateness_of(a_claimed_job(created=NOW - day, due=NOW).sent(accepted)) == 3 * SECOND
-    assert lateness_of(a_claimed_job(created=NOW, due=NOW - day).sent(accepted)) == 3 * SECOND
-    assert lateness_of(a_claimed_job(due=NOW + day).sent(accepted)) == timedelta(0)
-    assert lateness_of(a_claimed_job().retried(an_attempt(), due=NOW, charged=True)) is None
+    assert (
+        lateness_of(a_claimed_job(create_time=NOW - day, due_time=NOW).sent(accepted)) == 3 * SECOND
+    )
+    assert (
+        lateness_of(a_claimed_job(create_time=NOW, due_time=NOW - day).sent(accepted)) == 3 * SECOND
+    )
+    assert lateness_of(a_claimed_job(due_time=NOW + day).sent(accepted)) == timedelta(0)
+    assert lateness_of(a_claimed_job().retried(an_attempt(), due_time=NOW, charged=True)) is None
     assert lateness_of(a_job()) is None

@@ -6,80 +6,84 @@ from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.domain.smtp_reply import Transmission
-from gcsched.usecases.monitoring.job_counts import Census
+from gcsched.usecases.monitoring.job_counts import CachedJobCounts
 from gcsched.usecases.monitoring.lateness import Lateness
-from gcsched.usecases.monitoring.status import About, RelayReport, Status
+from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, ServiceInfo
 from gcsched.usecases.ports import Begin
-from gcsched.usecases.relays.protected_relay import GuardedRelay
-from gcsched.usecases.relays.rate_allowance import OwnAllowance
-from gcsched.usecases.relays.rate_limiter import Pacer
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
+from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
+from gcsched.usecases.relays.rate_limiter import RateLimiter
 from tests.support.builders import NOW, FixedClock
-from tests.support.relay.sessions import ToySessions
-from tests.support.tally import COUNTS, ToyTally
+from tests.support.job_counts import COUNTS, FakeJobCounter
+from tests.support.relay.sessions import FakeSessions
 
-ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
+ABOUT = ServiceInfo(version="1.2.3", python="3.11.9", start_time=NOW)
 
 
 @dataclass(frozen=True)
 class IdleMailer:
     name: str
 
-    def drop_idle(self) -> None:
+    def close_idle(self) -> None:
         """Keep no sessions."""
 
     async def send(
-        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+        self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
-        raise NotImplementedError(mail, begin, on_place)
+        raise NotImplementedError(mail, begin, on_session)
 
 
-def a_relay(name: str, *, per_second: float = 0.0) -> GuardedRelay:
-    pacer = Pacer(relay=name, per_second=per_second, burst=10, allowance=OwnAllowance())
-    return GuardedRelay(mailer=IdleMailer(name), pacer=pacer, login="", meanwhile="")
+def a_relay(name: str, *, per_second: float = 0.0) -> ProtectedRelay:
+    rate_limiter = RateLimiter(
+        relay=name, per_second=per_second, burst=10, allowance=LocalRateAllowance()
+    )
+    return ProtectedRelay(
+        mailer=IdleMailer(name), rate_limiter=rate_limiter, password_variable="", while_down=""
+    )
 
 
 def a_status(
-    *relays: GuardedRelay, is_store_away: bool = False, sessions: Sequence[ToySessions] = ()
-) -> Status:
-    tally = ToyTally()
-    tally.is_away = is_store_away
+    *relays: ProtectedRelay, is_store_away: bool = False, sessions: Sequence[FakeSessions] = ()
+) -> ReadStatus:
+    counter = FakeJobCounter()
+    counter.is_away = is_store_away
     known = {each.name for each in sessions}
-    others = [ToySessions(relay.name) for relay in relays if relay.name not in known]
-    return Status(
-        census=Census(tally=tally, now=FixedClock()),
+    others = [FakeSessions(relay.name) for relay in relays if relay.name not in known]
+    return ReadStatus(
+        job_counts=CachedJobCounts(counter=counter, now=FixedClock()),
         lateness=Lateness(),
         relays=relays,
         sessions=[*sessions, *others],
-        about=ABOUT,
+        service=ABOUT,
         now=FixedClock(),
     )
 
 
-async def test_counts_are_told_with_the_time_they_were_made_at() -> None:
+async def test_counts_are_reported_with_their_time() -> None:
     status = a_status()
-    before = status()
+    before = status.read()
 
-    await status.census.count()
+    await status.job_counts.count()
 
-    assert (before.counts, before.counted) == (None, None)
-    assert (status().counts, status().counted) == (COUNTS, NOW)
+    assert (before.counts, before.count_time) == (None, None)
+    assert (status.read().counts, status.read().count_time) == (COUNTS, NOW)
 
 
-async def test_counts_that_are_unknown_have_no_time() -> None:
+async def test_unknown_counts_have_no_time() -> None:
     status = a_status(is_store_away=True)
-    await status.census.count()
+    await status.job_counts.count()
 
-    assert (status().counts, status().counted) == (None, None)
+    assert (status.read().counts, status.read().count_time) == (None, None)
 
 
-def test_each_relay_has_its_own_sessions_and_speed() -> None:
+def test_each_relay_has_its_own_sessions_and_rate() -> None:
     status = a_status(
         a_relay("first:25", per_second=50),
         a_relay("second:25"),
-        sessions=[ToySessions("second:25"), ToySessions("first:25", connections=3, busy=2)],
+        sessions=[FakeSessions("second:25"), FakeSessions("first:25", connections=3, busy=2)],
     )
 
-    assert status().relays == [
+    assert status.read().relays == [
         RelayReport(
             name="first:25",
             is_down=False,
@@ -99,35 +103,37 @@ def test_each_relay_has_its_own_sessions_and_speed() -> None:
     ]
 
 
-def test_what_is_known_of_a_relay_is_told_beside_its_name() -> None:
+def test_the_health_of_each_relay_is_reported_with_its_name() -> None:
     plain = a_status(a_relay("first:25"), a_relay("second:25"))
     failed = HealthReport(state=RelayState.FAILED, error="CONNECT: refused", state_time=NOW)
-    status = replace(plain, health={"first:25": HealthReport(), "second:25": failed}.__getitem__)
+    status = replace(
+        plain, relay_health={"first:25": HealthReport(), "second:25": failed}.__getitem__
+    )
 
-    assert [each.health for each in plain().relays] == [HealthReport()] * 2
-    assert [each.health for each in status().relays] == [HealthReport(), failed]
+    assert [each.health for each in plain.read().relays] == [HealthReport()] * 2
+    assert [each.health for each in status.read().relays] == [HealthReport(), failed]
 
 
-def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
-    pause = Pause(by="Bob", reason="wrong template", since=NOW)
+def test_the_known_pause_is_reported() -> None:
+    pause = Pause(by="Bob", reason="wrong template", start_time=NOW)
     plain = a_status()
-    paused = Status(
-        census=plain.census,
+    paused = ReadStatus(
+        job_counts=plain.job_counts,
         lateness=plain.lateness,
         relays=plain.relays,
         sessions=(),
-        about=ABOUT,
+        service=ABOUT,
         now=FixedClock(),
         pause=lambda: pause,
     )
 
-    assert plain().pause is None
-    assert paused().pause is pause
+    assert plain.read().pause is None
+    assert paused.read().pause is pause
 
 
-def test_it_tells_what_runs_and_how_late_mails_were() -> None:
+def test_versions_and_lateness_are_reported() -> None:
     status = a_status()
-    status.lateness.note(timedelta(seconds=1))
+    status.lateness.record(timedelta(seconds=1))
 
-    assert status().about == ABOUT
-    assert status().lateness.mails == 1
+    assert status.read().service == ABOUT
+    assert status.read().lateness.mails == 1

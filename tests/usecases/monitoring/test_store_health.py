@@ -6,58 +6,58 @@ from tests.support.builders import NOW, FixedClock
 from tests.support.wait import until
 
 
-class Troubles:
-    """What is wrong by one way to look, as a test says."""
+class FakeProblem:
+    """The result of one problem check, as a test sets it."""
 
     def __init__(self, text: str | None = None) -> None:
         self.text = text
-        self.asked = 0
+        self.call_count = 0
 
     def __call__(self) -> str | None:
-        self.asked += 1
+        self.call_count += 1
         return self.text
 
 
-def a_report(trouble: str | None, *, minutes: int = 0) -> StoreReport:
+def a_report(failure: str | None, *, minutes: int = 0) -> StoreReport:
     since = NOW + timedelta(minutes=minutes)
-    return StoreReport(name="redis", trouble=trouble, state_time=since)
+    return StoreReport(name="redis", problem=failure, state_time=since)
 
 
-def test_the_time_is_that_of_the_change_not_of_the_words() -> None:
-    clock, trouble = FixedClock(), Troubles()
-    health = StoreHealth(name="redis", troubles=[trouble], now=clock)
+def test_the_time_is_that_of_the_change_not_of_the_text() -> None:
+    clock, failure = FixedClock(), FakeProblem()
+    health = StoreHealth(name="redis", problem_checks=[failure], now=clock)
     assert health.report() == a_report(None)
 
-    clock.forward(timedelta(minutes=1))
-    trouble.text = "no answer for 2 s"
+    clock.advance(timedelta(minutes=1))
+    failure.text = "no answer for 2 s"
     assert health.report() == a_report("no answer for 2 s", minutes=1)
 
-    clock.forward(timedelta(minutes=1))
-    trouble.text = "no answer for 62 s"
+    clock.advance(timedelta(minutes=1))
+    failure.text = "no answer for 62 s"
     assert health.report() == a_report("no answer for 62 s", minutes=1)
 
-    clock.forward(timedelta(minutes=1))
-    trouble.text = None
+    clock.advance(timedelta(minutes=1))
+    failure.text = None
     assert health.report() == a_report(None, minutes=3)
 
 
-def test_the_first_trouble_counts_and_one_is_enough() -> None:
-    first, second = Troubles(), Troubles("full")
-    health = StoreHealth(name="redis", troubles=[first, second], now=FixedClock())
-    assert health.trouble == "full"
+def test_the_first_problem_counts_and_one_is_enough() -> None:
+    first, second = FakeProblem(), FakeProblem("full")
+    health = StoreHealth(name="redis", problem_checks=[first, second], now=FixedClock())
+    assert health.problem == "full"
 
     first.text = "away"
-    assert health.trouble == "away"
+    assert health.problem == "away"
 
 
-async def test_the_time_is_right_also_when_nobody_asked_meanwhile() -> None:
-    clock, trouble = FixedClock(), Troubles("away")
-    health = StoreHealth(name="redis", troubles=[trouble], now=clock)
+async def test_the_time_is_right_without_a_request_meanwhile() -> None:
+    clock, failure = FixedClock(), FakeProblem("away")
+    health = StoreHealth(name="redis", problem_checks=[failure], now=clock)
     async with in_background(health.run):
-        await until(lambda: trouble.asked)
-        clock.forward(timedelta(minutes=1))
-        trouble.text, trouble.asked = None, 0
-        await until(lambda: trouble.asked)
-        clock.forward(timedelta(minutes=1))
+        await until(lambda: failure.call_count)
+        clock.advance(timedelta(minutes=1))
+        failure.text, failure.call_count = None, 0
+        await until(lambda: failure.call_count)
+        clock.advance(timedelta(minutes=1))
 
     assert health.report() == a_report(None, minutes=1)

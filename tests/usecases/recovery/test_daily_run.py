@@ -1,4 +1,4 @@
-"""The daily run on a real store: once a day, everything queued for it, made up when missed."""
+"""The daily run on a real store: once a day, for all jobs queued for it, and later if missed."""
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
@@ -13,11 +13,11 @@ from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import State
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock, a_job
 from tests.support.clocks import DAY, SECOND
 from tests.support.rows import Row
-from tests.support.wakeups import Nudges, SilentBell
+from tests.support.wakeups import NoWakeUpQueue, Nudges
 
 AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin"))
 TEN = datetime(2026, 7, 1, 8, tzinfo=UTC)
@@ -29,9 +29,9 @@ def clock() -> FixedClock:
 
 
 def a_run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
-    ringer = Ringer(bell=SilentBell(), nudge=nudges, now=clock)
+    wake_ups = WakeUps(queue=NoWakeUpQueue(), nudge=nudges, now=clock)
     runs = MongoRuns(mongo=mongo)
-    return DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, keep_trying=DAY, now=clock)
+    return DailyRun(runs=runs, plan=AT_TEN, wake_ups=wake_ups, keep_trying=DAY, now=clock)
 
 
 @pytest.fixture
@@ -39,27 +39,27 @@ def run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
     return a_run(mongo, clock, nudges)
 
 
-def queue(raw: Database[Row], *names: str, due: datetime = TEN) -> None:
+def insert_queued(raw: Database[Row], *names: str, due: datetime = TEN) -> None:
     raw["jobs"].insert_many(
-        encode(a_job(id=name, dedup_key=name, state=State.QUEUED, due_at=due, due=due))
+        encode(a_job(id=name, dedup_key=name, state=State.QUEUED, schedule_time=due, due_time=due))
         for name in names
     )
 
 
-def states(raw: Database[Row]) -> dict[str, tuple[str, datetime]]:
+def read_states(raw: Database[Row]) -> dict[str, tuple[str, datetime]]:
     return {row["_id"]: (row["state"], row["due"]) for row in raw["jobs"].find()}
 
 
 async def test_at_its_time_the_whole_queue_becomes_due(
     run: DailyRun, raw: Database[Row], clock: FixedClock, nudges: Nudges
 ) -> None:
-    queue(raw, "a", "b")
-    queue(raw, "tomorrow", due=TEN + DAY)
-    clock.forward(timedelta(milliseconds=300))
+    insert_queued(raw, "a", "b")
+    insert_queued(raw, "tomorrow", due=TEN + DAY)
+    clock.advance(timedelta(milliseconds=300))
 
-    assert await run() == 2
+    assert await run.run() == 2
 
-    assert states(raw) == {
+    assert read_states(raw) == {
         "a": ("SCHEDULED", TEN),
         "b": ("SCHEDULED", TEN),
         "tomorrow": ("QUEUED", TEN + DAY),
@@ -73,69 +73,69 @@ async def test_at_its_time_the_whole_queue_becomes_due(
 async def test_before_its_time_nothing_moves(
     run: DailyRun, raw: Database[Row], clock: FixedClock, nudges: Nudges
 ) -> None:
-    queue(raw, "a")
+    insert_queued(raw, "a")
     clock.now = TEN - SECOND
 
-    assert await run() == 0
-    assert await run.make_up() == 0
+    assert await run.run() == 0
+    assert await run.catch_up() == 0
 
-    assert states(raw) == {"a": ("QUEUED", TEN)}
+    assert read_states(raw) == {"a": ("QUEUED", TEN)}
     assert nudges.count == 0
 
 
-async def test_it_runs_once_a_day_and_a_straggler_is_made_up(
+async def test_it_runs_once_a_day_and_catches_up_on_a_late_job(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    """A job that was accepted just before ten and stored just after."""
-    assert await run() == 0
-    queue(raw, "straggler")
-    clock.forward(3 * SECOND)
+    """The job was accepted just before ten and stored just after."""
+    assert await run.run() == 0
+    insert_queued(raw, "straggler")
+    clock.advance(3 * SECOND)
 
-    assert await run() == 0
-    assert states(raw) == {"straggler": ("QUEUED", TEN)}
-    assert await run.make_up() == 1
+    assert await run.run() == 0
+    assert read_states(raw) == {"straggler": ("QUEUED", TEN)}
+    assert await run.catch_up() == 1
 
-    assert states(raw) == {"straggler": ("SCHEDULED", TEN + 3 * SECOND)}
+    assert read_states(raw) == {"straggler": ("SCHEDULED", TEN + 3 * SECOND)}
     [note] = raw["runs"].find()
     assert (note["moved"], note["finished"]) == (1, TEN + 3 * SECOND)
 
 
-async def test_a_run_that_was_missed_is_made_up_once(
+async def test_a_missed_run_is_caught_up_once(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    queue(raw, "two days ago", due=TEN - 2 * DAY)
-    queue(raw, "today")
-    clock.forward(timedelta(hours=5))
+    insert_queued(raw, "two days ago", due=TEN - 2 * DAY)
+    insert_queued(raw, "today")
+    clock.advance(timedelta(hours=5))
 
-    assert [await run.make_up() for _ in range(3)] == [2, 0, 0]
-    assert await run() == 0
+    assert [await run.catch_up() for _ in range(3)] == [2, 0, 0]
+    assert await run.run() == 0
 
-    assert set(states(raw).values()) == {("SCHEDULED", TEN + timedelta(hours=5))}
+    assert set(read_states(raw).values()) == {("SCHEDULED", TEN + timedelta(hours=5))}
     assert [note["_id"] for note in raw["runs"].find()] == ["daily:2026-07-01"]
 
 
-async def test_a_run_that_is_made_up_late_leaves_its_jobs_all_their_time(
+async def test_a_late_run_leaves_its_jobs_their_full_time(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    queue(raw, "a")
-    clock.forward(timedelta(hours=20))
+    insert_queued(raw, "a")
+    clock.advance(timedelta(hours=20))
 
-    assert await run.make_up() == 1
+    assert await run.catch_up() == 1
 
     [row] = raw["jobs"].find()
     assert row["not_after"] == TEN + timedelta(hours=20) + DAY
 
 
-async def test_a_run_that_was_broken_off_is_finished(
+async def test_an_interrupted_run_is_finished(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    """Its process noted the begin and died."""
-    queue(raw, "a")
+    """Its process recorded the start and died."""
+    insert_queued(raw, "a")
     raw["runs"].insert_one({"_id": "daily:2026-07-01", "started": TEN, "moved": 0})
-    clock.forward(10 * SECOND)
+    clock.advance(10 * SECOND)
 
-    assert await run() == 0
-    assert await run.make_up() == 1
+    assert await run.run() == 0
+    assert await run.catch_up() == 1
 
     [note] = raw["runs"].find()
     assert note == {
@@ -146,15 +146,15 @@ async def test_a_run_that_was_broken_off_is_finished(
     }
 
 
-async def test_replicas_that_run_and_make_up_at_once_move_each_job_once(
+async def test_replicas_that_run_and_catch_up_at_once_move_each_job_once(
     run: DailyRun, mongo_uri: str, raw: Database[Row], clock: FixedClock
 ) -> None:
-    queue(raw, *[f"job-{number}" for number in range(100)])
+    insert_queued(raw, *[f"job-{number}" for number in range(100)])
 
     async with open_mongo(mongo_uri) as another:
         other = a_run(another, clock, Nudges())
         moved = await asyncio.gather(
-            run(), other(), run.make_up(), other.make_up(), other(), run.make_up()
+            run.run(), other.run(), run.catch_up(), other.catch_up(), other.run(), run.catch_up()
         )
 
     assert sum(moved) == 100
@@ -166,42 +166,42 @@ async def test_replicas_that_run_and_make_up_at_once_move_each_job_once(
 async def test_the_next_day_is_a_new_run(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    await run()
-    queue(raw, "tomorrow", due=TEN + DAY)
+    await run.run()
+    insert_queued(raw, "tomorrow", due=TEN + DAY)
 
-    clock.forward(DAY)
+    clock.advance(DAY)
 
-    assert await run() == 1
+    assert await run.run() == 1
     assert {note["_id"] for note in raw["runs"].find()} == {"daily:2026-07-01", "daily:2026-07-02"}
 
 
-async def test_by_hand_everything_queued_becomes_due_now_and_is_dated_now(
+async def test_a_manual_run_makes_all_queued_jobs_due_now(
     run: DailyRun, raw: Database[Row], clock: FixedClock, nudges: Nudges
 ) -> None:
-    queue(raw, "tomorrow", due=TEN + DAY)
-    queue(raw, "in a week", due=TEN + 7 * DAY)
-    queue(raw, "missed yesterday", due=TEN - DAY)
-    clock.forward(timedelta(hours=1, milliseconds=300))
+    insert_queued(raw, "tomorrow", due=TEN + DAY)
+    insert_queued(raw, "in a week", due=TEN + 7 * DAY)
+    insert_queued(raw, "missed yesterday", due=TEN - DAY)
+    clock.advance(timedelta(hours=1, milliseconds=300))
 
     assert await run.run_now() == 3
 
     now = TEN + timedelta(hours=1)
-    assert set(states(raw).values()) == {("SCHEDULED", now)}
+    assert set(read_states(raw).values()) == {("SCHEDULED", now)}
     dated = {row["_id"]: row["due_at"] for row in raw["jobs"].find()}
     assert dated == {"tomorrow": now, "in a week": now, "missed yesterday": TEN - DAY}
     assert nudges.count == 1
 
 
-async def test_a_run_by_hand_leaves_the_day_its_own_run(
+async def test_a_manual_run_does_not_replace_the_run_of_the_day(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
     clock.now = TEN - SECOND
-    queue(raw, "by hand")
+    insert_queued(raw, "by hand")
     assert await run.run_now() == 1
-    queue(raw, "at ten")
+    insert_queued(raw, "at ten")
     clock.now = TEN
 
-    assert await run() == 1
+    assert await run.run() == 1
 
     notes = {note["_id"]: (note["started"], note["moved"]) for note in raw["runs"].find()}
     assert notes == {
@@ -210,7 +210,7 @@ async def test_a_run_by_hand_leaves_the_day_its_own_run(
     }
 
 
-async def test_by_hand_with_nothing_queued_nobody_is_woken(
+async def test_a_manual_run_with_nothing_queued_schedules_no_wake_up(
     run: DailyRun, raw: Database[Row], nudges: Nudges
 ) -> None:
     assert await run.run_now() == 0
@@ -219,10 +219,8 @@ async def test_by_hand_with_nothing_queued_nobody_is_woken(
     assert [note["moved"] for note in raw["runs"].find()] == [0]
 
 
-async def test_runs_by_hand_at_the_same_time_move_each_job_once(
-    run: DailyRun, raw: Database[Row]
-) -> None:
-    queue(raw, *[f"job-{number}" for number in range(100)], due=TEN + DAY)
+async def test_concurrent_manual_runs_move_each_job_once(run: DailyRun, raw: Database[Row]) -> None:
+    insert_queued(raw, *[f"job-{number}" for number in range(100)], due=TEN + DAY)
 
     moved = await asyncio.gather(run.run_now(), run.run_now(), run.run_now())
 
@@ -231,18 +229,20 @@ async def test_runs_by_hand_at_the_same_time_move_each_job_once(
     assert sum(note["moved"] for note in raw["runs"].find()) == 100
 
 
-async def test_more_than_one_statement_moves_is_moved_to_the_last(
+async def test_more_jobs_than_one_statement_moves_are_all_moved(
     mongo: Mongo,
     raw: Database[Row],
     clock: FixedClock,
     nudges: Nudges,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.daily_run.MOVED_AT_ONCE", 3)
-    queued = [a_job(id=f"{n}", dedup_key=f"{n}", state=State.QUEUED, due=TEN) for n in range(7)]
+    monkeypatch.setattr("gcsched.usecases.recovery.daily_run.BATCH_SIZE", 3)
+    queued = [
+        a_job(id=f"{n}", dedup_key=f"{n}", state=State.QUEUED, due_time=TEN) for n in range(7)
+    ]
     raw["jobs"].insert_many([encode(job) for job in queued])
 
-    assert await a_run(mongo, clock, nudges)() == 7
+    assert await a_run(mongo, clock, nudges).run() == 7
 
     assert raw["jobs"].count_documents({"state": "SCHEDULED"}) == 7
     assert nudges.count == 3

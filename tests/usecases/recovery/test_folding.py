@@ -1,4 +1,4 @@
-"""When addresses are folded, and what is told of it; the store only counts."""
+"""When addresses are folded, and what is logged of it; the store only counts."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery import folding
 from gcsched.usecases.recovery.folding import Folding
-from tests.support.background import LONGEST_TEST_SECONDS
+from tests.support.background import MAX_TEST_SECONDS
 
-NOTHING = FoldedPage(count=0, left=0, last=None)
+NOTHING = FoldedPage(count=0, failed=0, last=None)
 
 
 @dataclass
 class CountingStore:
-    """Has pages of jobs to fill, and writes down what it is asked for."""
+    """Pages of jobs to fill; records the calls."""
 
     pages: list[FoldedPage] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
@@ -30,7 +30,7 @@ class CountingStore:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("folding addresses")
-        assert most == folding.MOST_AT_ONCE
+        assert most == folding.MAX_BATCH_SIZE
         if not self.has_index:
             return None
         return self.pages.pop(0) if kind is AddressStore.JOBS and self.pages else NOTHING
@@ -46,13 +46,13 @@ class CountingStore:
         self.calls.clear()
         return made
 
-    async def empty_erased(self, *, most: int) -> int:
+    async def clear_erased(self, *, most: int) -> int:
         self.calls.append("erased")
         return min(most, self.erased.pop(0)) if self.erased else 0
 
 
-async def test_suppressions_come_first_and_each_page_follows_the_one_before() -> None:
-    pages = [FoldedPage(count=500, left=0, last="b"), FoldedPage(count=3, left=0, last=None)]
+async def test_suppressions_are_folded_first_and_pages_in_order() -> None:
+    pages = [FoldedPage(count=500, failed=0, last="b"), FoldedPage(count=3, failed=0, last=None)]
     store = CountingStore(pages=pages)
 
     await Folding(store=store).fold()
@@ -66,31 +66,31 @@ async def test_suppressions_come_first_and_each_page_follows_the_one_before() ->
     ]
 
 
-async def test_it_rests_as_long_as_a_page_took_but_not_for_ever() -> None:
+async def test_it_rests_as_long_as_a_page_took_up_to_a_limit() -> None:
     of_others, of_jobs = [0.0, 0.0], [0.0, 0.25, 10.0, 70.0, 80.0]
     moments, rests = iter([*of_others, *of_jobs]), list[float]()
 
     async def rest(seconds: float) -> None:
         rests.append(seconds)
 
-    pages = [FoldedPage(count=500, left=0, last=each) for each in "ab"]
+    pages = [FoldedPage(count=500, failed=0, last=each) for each in "ab"]
     store = CountingStore(pages=pages)
 
     await Folding(store=store, rest=rest, clock=lambda: next(moments)).fold()
 
-    assert rests == [0.25, folding.LONGEST_REST_SECONDS]
+    assert rests == [0.25, folding.MAX_REST_SECONDS]
 
 
-async def test_what_was_filled_is_told_once() -> None:
-    store = CountingStore(pages=[FoldedPage(count=7, left=2, last=None)] * 2)
+async def test_folded_addresses_are_logged_once() -> None:
+    store = CountingStore(pages=[FoldedPage(count=7, failed=2, last=None)] * 2)
     going = Folding(store=store)
 
     with capture_logs() as logs:
         await going.fold()
         await going.fold()
 
-    [told] = logs
-    assert told == {
+    [reported] = logs
+    assert reported == {
         "event": "addresses folded",
         "collection": "jobs",
         "count": 7,
@@ -99,7 +99,7 @@ async def test_what_was_filled_is_told_once() -> None:
     }
 
 
-async def test_nothing_is_told_where_nothing_was_missing() -> None:
+async def test_nothing_is_logged_where_nothing_was_missing() -> None:
     with capture_logs() as logs:
         await Folding(store=CountingStore()).fold()
 
@@ -107,15 +107,15 @@ async def test_nothing_is_told_where_nothing_was_missing() -> None:
 
 
 async def test_erased_jobs_are_emptied_until_none_is_left() -> None:
-    store = CountingStore(erased=[folding.MOST_AT_ONCE, folding.MOST_AT_ONCE, 3])
+    store = CountingStore(erased=[folding.MAX_BATCH_SIZE, folding.MAX_BATCH_SIZE, 3])
 
     await Folding(store=store).fold()
 
     assert store.calls.count("erased") == 3
 
 
-async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
-    store = CountingStore(checked=[FoldedPage(count=1, left=0, last="E500"), NOTHING])
+async def test_wrong_values_are_looked_for_once() -> None:
+    store = CountingStore(checked=[FoldedPage(count=1, failed=0, last="E500"), NOTHING])
     going = Folding(store=store)
     rounds = []
 
@@ -131,8 +131,11 @@ async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
     ]
 
 
-async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut_short() -> None:
-    filled, more = FoldedPage(count=1, left=0, last=None), FoldedPage(count=0, left=0, last="E500")
+async def test_values_are_checked_once_more_after_one_was_missing() -> None:
+    filled, more = (
+        FoldedPage(count=1, failed=0, last=None),
+        FoldedPage(count=0, failed=0, last="E500"),
+    )
     store = CountingStore(pages=[filled, filled], checked=[more, more])
     going = Folding(store=store)
     rounds = []
@@ -150,8 +153,8 @@ async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut
     ]
 
 
-async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
-    unreadable = FoldedPage(count=0, left=3, last=None)
+async def test_a_document_that_cannot_be_filled_causes_no_further_check() -> None:
+    unreadable = FoldedPage(count=0, failed=3, last=None)
     store = CountingStore(pages=[unreadable] * 3)
     going = Folding(store=store)
 
@@ -162,8 +165,8 @@ async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
     assert store.checks() == []
 
 
-async def test_what_is_filled_once_the_index_is_there_is_told() -> None:
-    store = CountingStore(pages=[FoldedPage(count=7, left=0, last=None)], has_index=False)
+async def test_addresses_folded_once_the_index_exists_are_logged() -> None:
+    store = CountingStore(pages=[FoldedPage(count=7, failed=0, last=None)], has_index=False)
     going = Folding(store=store)
 
     with capture_logs() as logs:
@@ -176,19 +179,19 @@ async def test_what_is_filled_once_the_index_is_there_is_told() -> None:
     assert [(each["event"], each["count"]) for each in logs] == [("addresses folded", 7)]
 
 
-async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:
+async def test_a_store_that_is_away_is_logged_once_and_tried_again() -> None:
     store, stop = CountingStore(failures=3), asyncio.Event()
     going = Folding(store=store)
 
     with capture_logs() as logs:
         for _ in range(4):
-            await going.guarded()
+            await going.try_fold()
         stop.set()
-        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+        async with asyncio.timeout(MAX_TEST_SECONDS):
             await going.run(stop)
 
     assert [each["event"] for each in logs] == [
-        "folding addresses waits",
-        "folding addresses resumed",
+        "address folding failed, retrying",
+        "address folding resumed",
     ]
     assert "fill jobs after ''" in store.calls

@@ -1,4 +1,4 @@
-"""The sweep on real stores: what was left behind is repaired, counted, and nothing else touched."""
+"""The sweep on real stores: jobs left behind are repaired and counted, and no other is touched."""
 
 import socket
 from datetime import datetime, timedelta
@@ -19,12 +19,12 @@ from tests.support.sweeps import (
     AHEAD,
     LONG_AGO,
     Replicas,
-    counted,
-    orphan,
+    an_orphan,
+    without_zeros,
 )
 from tests.support.wait import until
 
-CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
+INTERRUPTED = "interrupted after the body had begun: the relay may have taken the mail"
 
 
 async def test_where_nothing_is_wrong_nothing_is_repaired(
@@ -32,59 +32,59 @@ async def test_where_nothing_is_wrong_nothing_is_repaired(
 ) -> None:
     fine = [
         encode(a_claimed_job(id="held", dedup_key="held")) | {"lease": AHEAD},
-        encode(a_job(id="ahead", dedup_key="ahead", due=NOW + timedelta(hours=1))),
+        encode(a_job(id="ahead", dedup_key="ahead", due_time=NOW + timedelta(hours=1))),
         encode(a_job(id="sent", dedup_key="sent", state=State.SENT)),
-        encode(a_job(id="later", dedup_key="later", state=State.QUEUED, due=NOW + SECOND)),
+        encode(a_job(id="later", dedup_key="later", state=State.QUEUED, due_time=NOW + SECOND)),
     ]
     raw["jobs"].insert_many(fine)
-    here = await replicas.open()
+    replica = await replicas.open()
 
     with capture_logs() as logs:
-        report = await here.sweep()
+        report = await replica.sweep.sweep()
 
-    assert counted(report) == {}
+    assert without_zeros(report) == {}
     assert list(raw["jobs"].find()) == fine
-    assert (here.nudges, logs) == ([], [])
+    assert (replica.nudges, logs) == ([], [])
 
 
-async def test_what_had_not_begun_is_given_back_uncharged_and_due_again(
+async def test_an_orphan_that_had_not_begun_is_due_again_without_a_charge(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(orphan(takebacks=3))
-    here = await replicas.open()
+    raw["jobs"].insert_one(an_orphan(lease_expirations=3))
+    replica = await replicas.open()
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["due"], row["takebacks"]) == ("SCHEDULED", NOW, 4)
     assert (row["attempt"], row["attempts"]) == (0, [])
     assert {"claim", "lease", "begun"}.isdisjoint(row)
-    assert counted(report) == {Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
-    assert here.nudges
+    assert without_zeros(report) == {Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+    assert replica.nudges
 
 
-async def test_what_redis_says_was_accepted_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
-    raw["jobs"].insert_one(orphan(begun=LONG_AGO))
-    here = await replicas.open()
-    await here.marks.note([("job-1", "claim-1")])
+async def test_an_orphan_with_a_sent_marker_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
+    raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
+    replica = await replicas.open()
+    await replica.sent_markers.add([("job-1", "claim-1")])
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["dedup_key"]) == ("SENT", "key-1")
     assert [(a["kind"], a["begun"]) for a in row["attempts"]] == [("ACCEPTED", LONG_AGO)]
     assert "delete_after" in row
-    assert counted(report) == {Repair.ACCEPTED: 1}
+    assert without_zeros(report) == {Repair.ACCEPTED: 1}
 
 
-async def test_a_mark_of_an_earlier_claim_proves_nothing(
+async def test_a_marker_of_an_earlier_claim_proves_nothing(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(orphan(begun=LONG_AGO))
-    here = await replicas.open()
-    await here.marks.note([("job-1", "claim-0"), ("job-2", "claim-1")])
+    raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
+    replica = await replicas.open()
+    await replica.sent_markers.add([("job-1", "claim-0"), ("job-2", "claim-1")])
 
-    await here.sweep()
+    await replica.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert row["state"] == "RETRYING"
@@ -95,47 +95,51 @@ async def test_a_mark_of_an_earlier_claim_proves_nothing(
     [(OnUncertain.RESEND, "RETRYING"), (OnUncertain.HOLD, "UNCERTAIN")],
     ids=["resend", "hold"],
 )
-async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
+async def test_an_orphan_that_had_begun_is_uncertain(
     replicas: Replicas, raw: Database[Row], on_uncertain: OnUncertain, state: str
 ) -> None:
-    raw["jobs"].insert_one(orphan(begun=LONG_AGO, attempt=2))
-    here = await replicas.open(on_uncertain=on_uncertain)
+    raw["jobs"].insert_one(an_orphan(begun=LONG_AGO, attempt=2))
+    replica = await replicas.open(on_uncertain=on_uncertain)
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["due"], row["attempt"], row["takebacks"]) == (state, NOW, 2, 1)
     [attempt] = row["attempts"]
-    assert (attempt["kind"], attempt["begun"], attempt["text"]) == ("UNCERTAIN", LONG_AGO, CUT_OFF)
+    assert (attempt["kind"], attempt["begun"], attempt["text"]) == (
+        "UNCERTAIN",
+        LONG_AGO,
+        INTERRUPTED,
+    )
     assert report[Repair.UNCERTAIN] == 1
 
 
-async def test_without_redis_what_had_begun_is_uncertain_too(
+async def test_an_orphan_that_had_begun_is_uncertain_without_redis_too(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_many([orphan(1, begun=LONG_AGO), orphan(2)])
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        away = f"redis://127.0.0.1:{nobody.getsockname()[1]}"
-        here = await replicas.open(redis_url=away)
+    raw["jobs"].insert_many([an_orphan(1, begun=LONG_AGO), an_orphan(2)])
+    with socket.socket() as unused_socket:
+        unused_socket.bind(("127.0.0.1", 0))
+        away = f"redis://127.0.0.1:{unused_socket.getsockname()[1]}"
+        replica = await replicas.open(redis_url=away)
 
-        report = await here.sweep()
+        report = await replica.sweep.sweep()
 
     assert {row["_id"]: row["state"] for row in raw["jobs"].find()} == {
         "job-1": "RETRYING",
         "job-2": "SCHEDULED",
     }
-    assert counted(report) == {Repair.UNCERTAIN: 1, Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+    assert without_zeros(report) == {Repair.UNCERTAIN: 1, Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
 
 
 @pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
-async def test_the_tenth_take_back_is_the_last(
+async def test_the_tenth_lease_expiration_is_the_last(
     replicas: Replicas, raw: Database[Row], begun: datetime | None
 ) -> None:
-    raw["jobs"].insert_one(orphan(begun=begun, takebacks=9))
-    here = await replicas.open()
+    raw["jobs"].insert_one(an_orphan(begun=begun, lease_expirations=9))
+    replica = await replicas.open()
 
-    await here.sweep()
+    await replica.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["reason"]) == ("FAILED", "its worker died ten times")
@@ -145,76 +149,80 @@ async def test_the_tenth_take_back_is_the_last(
 async def test_more_orphans_than_fit_in_one_write_are_repaired_in_one_pass(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
-    raw["jobs"].insert_many([orphan(number) for number in range(35)])
-    here = await replicas.open()
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
+    raw["jobs"].insert_many([an_orphan(number) for number in range(35)])
+    replica = await replicas.open()
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
     assert {(row["state"], row["takebacks"]) for row in raw["jobs"].find()} == {("SCHEDULED", 1)}
     assert report[Repair.NOT_BEGUN] == 35
 
 
-async def test_overdue_work_and_seconds_coming_near_are_rung(
+async def test_overdue_jobs_and_near_seconds_schedule_wake_ups(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     due = {"overdue": -5, "soon": 20, "soon too": 20, "at the horizon": 60, "beyond": 61}
     raw["jobs"].insert_many(
-        encode(a_job(id=name, dedup_key=name, due=NOW + seconds * SECOND))
+        encode(a_job(id=name, dedup_key=name, due_time=NOW + seconds * SECOND))
         for name, seconds in due.items()
     )
-    here = await replicas.open()
+    replica = await replicas.open()
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
-    async with in_background(here.ringer.run):
-        await until(lambda: len(here.bell.rung) == 3)
-    assert sorted(here.bell.rung) == [NOON, NOON + 20, NOON + 60]
-    assert len(here.nudges) == 1
-    assert counted(report) == {Repair.OVERDUE: 1, Repair.NOT_RUNG: 1}
+    async with in_background(replica.wake_ups.run):
+        await until(lambda: len(replica.queue.enqueued) == 3)
+    assert sorted(replica.queue.enqueued) == [NOON, NOON + 20, NOON + 60]
+    assert len(replica.nudges) == 1
+    assert without_zeros(report) == {Repair.OVERDUE: 1, Repair.WAKE_UP_LOST: 1}
 
 
-async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
+async def test_a_lost_wake_up_is_scheduled_again_and_counted_once(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(encode(a_job(due=NOW + 30 * SECOND)))
-    here = await replicas.open()
+    raw["jobs"].insert_one(encode(a_job(due_time=NOW + 30 * SECOND)))
+    replica = await replicas.open()
 
-    async with in_background(here.ringer.run):
-        await here.ringer.ring(NOW + 30 * SECOND)
-        before = await here.sweep()
-        here.bell.rung.clear()  # as FLUSHALL does
-        lost = await here.sweep()
-        await until(lambda: here.bell.rung)
-        after = await here.sweep()
+    async with in_background(replica.wake_ups.run):
+        await replica.wake_ups.schedule_and_wait(NOW + 30 * SECOND)
+        before = await replica.sweep.sweep()
+        replica.queue.enqueued.clear()  # as FLUSHALL does
+        lost = await replica.sweep.sweep()
+        await until(lambda: replica.queue.enqueued)
+        after = await replica.sweep.sweep()
 
-    assert here.bell.rung == [NOON + 30]
-    assert [counted(report) for report in (before, lost, after)] == [{}, {Repair.NOT_RUNG: 1}, {}]
+    assert replica.queue.enqueued == [NOON + 30]
+    assert [without_zeros(report) for report in (before, lost, after)] == [
+        {},
+        {Repair.WAKE_UP_LOST: 1},
+        {},
+    ]
 
 
-async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
+async def test_a_second_that_comes_within_the_horizon_is_not_a_repair(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(encode(a_job(due=NOW + 41 * SECOND)))
-    here = await replicas.open()
+    raw["jobs"].insert_one(encode(a_job(due_time=NOW + 41 * SECOND)))
+    replica = await replicas.open()
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
-    assert counted(report) == {}
+    assert without_zeros(report) == {}
 
 
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.RETRYING])
-async def test_what_waits_beyond_its_time_expires_without_a_claim(
+async def test_a_job_that_waits_past_its_expire_time_expires_without_a_claim(
     replicas: Replicas, raw: Database[Row], state: State
 ) -> None:
     """As while the relay is away for days."""
     tried = {"attempt": 1, "attempts": (an_attempt(),), "reason": "450 at RCPT: busy"}
-    late = a_job(state=state, due=NOW - SECOND, not_after=NOW - SECOND, version=4, **tried)
-    in_time = a_job(id="in time", dedup_key="in time", due=NOW - SECOND, not_after=NOW)
+    late = a_job(state=state, due_time=NOW - SECOND, expire_time=NOW - SECOND, version=4, **tried)
+    in_time = a_job(id="in time", dedup_key="in time", due_time=NOW - SECOND, expire_time=NOW)
     raw["jobs"].insert_many([encode(late), encode(in_time)])
-    here = await replicas.open()
+    replica = await replicas.open()
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
     row, other = raw["jobs"].find().sort("_id", -1)
     assert (row["state"], row["since"], row["version"]) == ("EXPIRED", NOW, 5)
@@ -224,42 +232,42 @@ async def test_what_waits_beyond_its_time_expires_without_a_claim(
     assert ("dedup_key" in row, row["attempt"], len(row["attempts"])) == (False, 1, 1)
     assert row["delete_after"] == NOW + timedelta(days=36500)
     assert other == encode(in_time)
-    assert counted(report) == {Repair.EXPIRED: 1, Repair.OVERDUE: 1}
+    assert without_zeros(report) == {Repair.EXPIRED: 1, Repair.OVERDUE: 1}
 
 
-async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Database[Row]) -> None:
-    raw["jobs"].insert_one(encode(a_job(not_after=NOW - SECOND)))
-    here = await replicas.open()
+async def test_an_expired_job_schedules_no_wake_up(replicas: Replicas, raw: Database[Row]) -> None:
+    raw["jobs"].insert_one(encode(a_job(expire_time=NOW - SECOND)))
+    replica = await replicas.open()
 
-    await here.sweep()
+    await replica.sweep.sweep()
 
-    assert here.nudges == []
+    assert replica.nudges == []
 
 
-async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
+async def test_a_sweep_expires_one_batch_and_the_next_sweep_the_next(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
     raw["jobs"].insert_many(
-        encode(a_job(id=f"{n}", dedup_key=f"{n}", not_after=NOW - SECOND)) for n in range(25)
+        encode(a_job(id=f"{n}", dedup_key=f"{n}", expire_time=NOW - SECOND)) for n in range(25)
     )
-    here = await replicas.open()
+    replica = await replicas.open()
 
-    ended = [(await here.sweep())[Repair.EXPIRED] for _ in range(4)]
+    ended = [(await replica.sweep.sweep())[Repair.EXPIRED] for _ in range(4)]
 
     assert ended == [10, 10, 5, 0]
 
 
-async def test_a_missed_daily_run_is_made_up(replicas: Replicas, raw: Database[Row]) -> None:
+async def test_a_missed_daily_run_is_caught_up(replicas: Replicas, raw: Database[Row]) -> None:
     due = NOW - timedelta(hours=2)
     raw["jobs"].insert_many(
-        encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due=due))
+        encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due_time=due))
         for n in range(3)
     )
-    here = await replicas.open()
+    replica = await replicas.open()
 
-    report = await here.sweep()
+    report = await replica.sweep.sweep()
 
     assert {(row["state"], row["due"]) for row in raw["jobs"].find()} == {("SCHEDULED", NOW)}
-    assert counted(report) == {Repair.DAILY: 3, Repair.OVERDUE: 1}
-    assert here.nudges
+    assert without_zeros(report) == {Repair.DAILY: 3, Repair.OVERDUE: 1}
+    assert replica.nudges

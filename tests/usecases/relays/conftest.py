@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.clocks import Seconds
+from tests.support.clocks import FakeMonotonicClock
 
 
 @pytest.fixture
-def clock() -> Seconds:
-    return Seconds()
+def clock() -> FakeMonotonicClock:
+    return FakeMonotonicClock()

@@ -1,4 +1,4 @@
-"""A busy relay before another one: waiting for a session with it is not its silence."""
+"""A busy relay before another one: the wait for a session with it is not its silence."""
 
 import asyncio
 import time
@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain import permit
 from tests.support.builders import NOW
 from tests.support.log_events import Events
-from tests.support.mails import Permit, a_mail
-from tests.support.relay.pair import PATIENCE, SOON, Pair, a_pair, code_of
+from tests.support.mails import GrantPermit, a_mail
+from tests.support.relay.pair import MIN_SILENCE, SOON, RelayPair, a_pair, code_of
 from tests.support.relay.server import At, Hang, Late
 from tests.support.wait import until
 
-LATE = 1.5 * PATIENCE
-SILENT_BODIES = 4 * PATIENCE  # how long all bodies may be unanswered
+LATE = 1.5 * MIN_SILENCE
+SILENT_BODIES = 4 * MIN_SILENCE  # how long all bodies may go without a reply
 SESSIONS = 2
 
 
@@ -26,54 +26,54 @@ async def test_mails_that_wait_for_a_session_do_not_make_a_busy_relay_a_silent_o
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(At.BODY, Late(LATE))
 
-        took = await pair.carry_timed(10)
+        took = await pair.send_timed(10)
 
-        assert took >= 5 * LATE  # the last waited for a session for longer than any patience
+        assert took >= 5 * LATE  # the last one waited for a session for longer than any limit
         assert len(pair.first.ledger) == 10
         assert pair.second.ledger == []
         assert pair.first.most_open == SESSIONS
     assert events == []
 
 
-async def test_the_patience_is_not_learned_from_the_wait_for_a_session() -> None:
+async def test_the_silence_limit_is_not_learned_from_the_wait_for_a_session() -> None:
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(At.BODY, Late(LATE))
-        await pair.carry_timed(10)
-        pair.first.forgive()
+        await pair.send_timed(10)
+        pair.first.clear_rules()
         pair.first.script(At.MAIL, Hang())
 
-        took = await pair.carry_timed()
+        took = await pair.send_timed()
 
-        assert PATIENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
+        assert MIN_SILENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
         assert len(pair.second.ledger) == 1
 
 
 @pytest.mark.parametrize("at", [At.CONNECT, At.MAIL, At.DATA])
-async def test_when_silence_is_noticed_the_mails_without_a_session_are_given_up_too(
+async def test_when_silence_is_detected_mails_without_a_session_are_given_up_too(
     at: At, events: Events
 ) -> None:
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(at, Hang())
 
-        took = await pair.carry_timed(16)
+        took = await pair.send_timed(16)
 
-        assert PATIENCE <= took < SOON
+        assert MIN_SILENCE <= took < SOON
         assert len(pair.second.per_recipient) == len(pair.second.ledger) == 16
-        assert pair.first.sessions == SESSIONS  # none had a try of its own
+        assert pair.first.sessions == SESSIONS  # none was tried by itself
     assert [each["event"] for each in events] == ["relay is down"]
 
 
-async def test_a_probe_that_finds_no_session_lets_its_mail_go_elsewhere(events: Events) -> None:
-    limits = Limits(dot=timedelta(seconds=4 * SOON))
+async def test_the_mail_of_a_probe_without_a_session_goes_to_another_relay(events: Events) -> None:
+    limits = Timeouts(dot=timedelta(seconds=4 * SOON))
     async with a_pair(limits, sessions=SESSIONS) as pair:
         stuck = await fill_with_bodies(pair)
 
-        took = await pair.carry_timed(4)
-        await until(lambda: pair.relays.all[0].seconds_until_try() == 0)
-        took_probe = await pair.carry_timed()
+        took = await pair.send_timed(4)
+        await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
+        took_probe = await pair.send_timed()
 
         assert SILENT_BODIES / 2 <= took < SOON
-        assert 2 * PATIENCE <= took_probe < SOON
+        assert 2 * MIN_SILENCE <= took_probe < SOON
         assert len(pair.second.ledger) == 5
         assert not any(each.done() for each in stuck)  # a mail is not sent twice
         assert len(pair.first.bodies) == SESSIONS
@@ -81,27 +81,27 @@ async def test_a_probe_that_finds_no_session_lets_its_mail_go_elsewhere(events: 
     assert [each["event"] for each in events] == ["relay is down"]
 
 
-async def fill_with_bodies(pair: Pair) -> list[asyncio.Task[object]]:
-    """Let each session of the first relay carry a body that it never answers."""
+async def fill_with_bodies(pair: RelayPair) -> list[asyncio.Task[object]]:
+    """Make each session of the first relay send a body that it never answers."""
     pair.first.script(At.BODY, Hang())
-    carrying = [asyncio.ensure_future(pair.carry()) for _ in range(SESSIONS)]
+    carrying = [asyncio.ensure_future(pair.send()) for _ in range(SESSIONS)]
     await until(lambda: len(pair.first.bodies) == SESSIONS)
     return [*carrying]
 
 
-async def test_a_relay_known_to_need_long_for_bodies_is_given_that_time(events: Events) -> None:
+async def test_a_relay_that_needs_long_for_bodies_gets_that_time(events: Events) -> None:
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(At.BODY, Late(0.75 * SILENT_BODIES), nth=1)
         pair.first.script(At.BODY, Late(1.25 * SILENT_BODIES))
-        await pair.carry_timed()
+        await pair.send_timed()
 
-        await pair.carry_timed(4)
+        await pair.send_timed(4)
 
         assert len(pair.first.ledger) == 5
     assert events == []
 
 
-async def test_sessions_that_wait_for_our_own_fence_do_not_make_the_relay_silent(
+async def test_sessions_that_wait_for_the_fence_do_not_make_the_relay_silent(
     events: Events,
 ) -> None:
     opened = asyncio.Event()
@@ -112,31 +112,31 @@ async def test_sessions_that_wait_for_our_own_fence_do_not_make_the_relay_silent
 
     async with a_pair(sessions=SESSIONS) as pair:
         mails = [a_mail(recipient=f"r{number}@example.org") for number in range(6)]
-        carrying = asyncio.gather(*[pair.relays.carry(mail, slow_fence) for mail in mails])
+        carrying = asyncio.gather(*[pair.relays.send(mail, slow_fence) for mail in mails])
         asyncio.get_running_loop().call_later(1.5 * SILENT_BODIES, opened.set)
-        carried = await carrying
+        result = await carrying
 
-        assert {code_of(each) for each in carried} == {250}
+        assert {code_of(each) for each in result} == {250}
         assert len(pair.first.ledger) == 6
     assert events == []
 
 
-async def test_a_mail_has_its_place_when_no_other_mail_keeps_it_from_a_session() -> None:
+async def test_a_mail_is_reported_to_have_a_session_when_no_other_mail_blocks_it() -> None:
     async with a_pair(sessions=1) as pair:
         stuck = asyncio.Event()
         pair.first.script(At.BODY, Hang(until=stuck), nth=1)
-        placed: list[str] = []
+        has_session: list[str] = []
         first = asyncio.create_task(
-            pair.pool.send(a_mail(), Permit(), on_place=lambda: placed.append("first"))
+            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: has_session.append("first"))
         )
         await until(lambda: pair.first.bodies)
         second = asyncio.create_task(
-            pair.pool.send(a_mail(), Permit(), on_place=lambda: placed.append("second"))
+            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: has_session.append("second"))
         )
-        await asyncio.wait({second}, timeout=PATIENCE)
-        before = [*placed]
+        await asyncio.wait({second}, timeout=MIN_SILENCE)
+        before = [*has_session]
         stuck.set()
         await asyncio.gather(first, second)
 
     assert before == ["first"]
-    assert placed == ["first", "second"]
+    assert has_session == ["first", "second"]

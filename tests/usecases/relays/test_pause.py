@@ -1,4 +1,4 @@
-"""A pause shuts the gate before the claiming, and the way to the relay for what has not begun."""
+"""A pause shuts the gate to claims, and the transport to bodies that have not begun."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,57 +7,57 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from gcsched.domain.checks import checked
+from gcsched.domain.checks import require_valid
 from gcsched.domain.mail import Mail
-from gcsched.domain.pause import Pause, a_pause, who
+from gcsched.domain.pause import Pause, parse_optional_by, parse_pause
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Withheld
 from gcsched.errors import InvalidRequest, StoreUnavailable
-from gcsched.usecases.ports import Begin, Carried
-from gcsched.usecases.relays.pause import Pausing
+from gcsched.usecases.ports import Begin, SendResult
+from gcsched.usecases.relays.sending_pause import PausableTransport
 from tests.support.background import in_background
 from tests.support.builders import NOW
-from tests.support.mails import Permit, a_mail
+from tests.support.mails import GrantPermit, a_mail
 from tests.support.wait import until
 
-PAUSE = Pause(by="ada", reason="the relay moves", since=NOW)
-WITHHELD = Carried(relay="", transmission=Withheld("sending is paused"))
-NOT_OURS = Carried(relay="first:25", transmission=Withheld("the job is not ours any more"))
-TAKEN = Carried(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
+PAUSE = Pause(by="ada", reason="the relay moves", start_time=NOW)
+WITHHELD = SendResult(relay="", transmission=Withheld("sending is paused"))
+CLAIM_LOST = SendResult(relay="first:25", transmission=Withheld("the claim was lost"))
+TAKEN = SendResult(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 SOON = timedelta(seconds=5)
 
 
 @dataclass
-class Shared:
-    """What all processes see; *is_away*: nobody sees anything."""
+class FakePauseStore:
+    """The store that all processes share; *is_away* makes it fail."""
 
     pause: Pause | None = None
     is_away: bool = False
-    looks: int = 0
+    read_count: int = 0
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.answers.set()
 
     async def get(self) -> Pause | None:
-        self.looks += 1
+        self.read_count += 1
         if self.is_away:
             raise StoreUnavailable("looking for a pause")
         seen = self.pause
         await self.answers.wait()
         return seen
 
-    async def note(self, pause: Pause) -> Pause:
+    async def save(self, pause: Pause) -> Pause:
         self.pause = pause
         return pause
 
-    async def end(self) -> Pause | None:
+    async def delete(self) -> Pause | None:
         ended, self.pause = self.pause, None
         return ended
 
 
 @dataclass
-class OpenRoad:
-    """A carrier that takes all that it may, and whose gate is open; *busy* while it is not."""
+class FakeTransport:
+    """A transport that sends every mail with a permit, and whose gate is open unless *busy*."""
 
     refunded: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,11 +66,11 @@ class OpenRoad:
     def __post_init__(self) -> None:
         self.goes_on.set()
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
         del mail
         self.reached.set()
         await self.goes_on.wait()
-        return NOT_OURS if await begin() is None else TAKEN
+        return CLAIM_LOST if await begin() is None else TAKEN
 
     async def wait_open(self) -> None:
         self.reached.set()
@@ -84,22 +84,22 @@ class OpenRoad:
 
 
 @pytest.fixture
-def shared() -> Shared:
-    return Shared()
+def store() -> FakePauseStore:
+    return FakePauseStore()
 
 
 @pytest.fixture
-def road() -> OpenRoad:
-    return OpenRoad()
+def transport() -> FakeTransport:
+    return FakeTransport()
 
 
 @pytest.fixture
-def pausing(shared: Shared, road: OpenRoad) -> Pausing:
-    return Pausing(road, shared)
+def pausable(store: FakePauseStore, transport: FakeTransport) -> PausableTransport:
+    return PausableTransport(transport, store)
 
 
-async def is_open(pausing: Pausing) -> bool:
-    waiting = asyncio.ensure_future(pausing.wait_open())
+async def is_open(pausable: PausableTransport) -> bool:
+    waiting = asyncio.ensure_future(pausable.wait_open())
     for _ in range(5):
         await asyncio.sleep(0)
     try:
@@ -108,148 +108,157 @@ async def is_open(pausing: Pausing) -> bool:
         waiting.cancel()
 
 
-async def test_nothing_is_claimed_before_anybody_knows(pausing: Pausing, shared: Shared) -> None:
-    shared.is_away = True
-    await pausing.look()
-
-    assert not await is_open(pausing)
-    assert await pausing.grant(5) == 0
-    assert pausing.is_paused is None
-
-
-async def test_without_a_pause_all_pass(pausing: Pausing, road: OpenRoad) -> None:
-    await pausing.look()
-
-    assert await is_open(pausing)
-    assert await pausing.grant(5) == 5
-    assert await pausing.carry(a_mail(), Permit()) == TAKEN
-    await pausing.refund(3)
-    assert road.refunded == 3
-    assert pausing.is_paused is False
-
-
-async def test_a_pause_shuts_gate_and_road(pausing: Pausing, road: OpenRoad) -> None:
-    await pausing.look()
-
-    assert await pausing.pause_sending(PAUSE, within=SOON) == PAUSE
-
-    assert not await is_open(pausing)
-    assert await pausing.grant(5) == 0
-    assert await pausing.carry(a_mail(), Permit()) == WITHHELD
-    assert not road.reached.is_set()
-    assert (pausing.is_paused, pausing.pause) == (True, PAUSE)
-
-
-async def test_what_has_not_begun_when_the_pause_comes_does_not_begin(
-    pausing: Pausing, road: OpenRoad
+async def test_nothing_is_claimed_before_the_pause_was_read(
+    pausable: PausableTransport, store: FakePauseStore
 ) -> None:
-    await pausing.look()
-    road.goes_on.clear()
-    permit = Permit()
-    carrying = asyncio.ensure_future(pausing.carry(a_mail(), permit))
-    await road.reached.wait()
+    store.is_away = True
+    await pausable.refresh()
 
-    await pausing.pause_sending(PAUSE, within=SOON)
-    road.goes_on.set()
-
-    assert await carrying == NOT_OURS
-    assert permit.asked == 0
+    assert not await is_open(pausable)
+    assert await pausable.grant(5) == 0
+    assert pausable.is_paused is None
 
 
-async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
-    pausing: Pausing, road: OpenRoad
+async def test_without_a_pause_all_mails_pass(
+    pausable: PausableTransport, transport: FakeTransport
 ) -> None:
-    await pausing.look()
-    road.goes_on.clear()
-    waiting = asyncio.ensure_future(pausing.wait_open())
-    await road.reached.wait()
-    await pausing.pause_sending(PAUSE, within=SOON)
+    await pausable.refresh()
 
-    road.goes_on.set()
+    assert await is_open(pausable)
+    assert await pausable.grant(5) == 5
+    assert await pausable.send(a_mail(), GrantPermit()) == TAKEN
+    await pausable.refund(3)
+    assert transport.refunded == 3
+    assert pausable.is_paused is False
+
+
+async def test_a_pause_shuts_gate_and_transport(
+    pausable: PausableTransport, transport: FakeTransport
+) -> None:
+    await pausable.refresh()
+
+    assert await pausable.pause_sending(PAUSE, within=SOON) == PAUSE
+
+    assert not await is_open(pausable)
+    assert await pausable.grant(5) == 0
+    assert await pausable.send(a_mail(), GrantPermit()) == WITHHELD
+    assert not transport.reached.is_set()
+    assert (pausable.is_paused, pausable.pause) == (True, PAUSE)
+
+
+async def test_a_body_that_has_not_begun_when_the_pause_comes_does_not_begin(
+    pausable: PausableTransport, transport: FakeTransport
+) -> None:
+    await pausable.refresh()
+    transport.goes_on.clear()
+    permit = GrantPermit()
+    carrying = asyncio.ensure_future(pausable.send(a_mail(), permit))
+    await transport.reached.wait()
+
+    await pausable.pause_sending(PAUSE, within=SOON)
+    transport.goes_on.set()
+
+    assert await carrying == CLAIM_LOST
+    assert permit.calls == 0
+
+
+async def test_a_claim_that_waits_for_the_relay_waits_for_the_pause_too(
+    pausable: PausableTransport, transport: FakeTransport
+) -> None:
+    await pausable.refresh()
+    transport.goes_on.clear()
+    waiting = asyncio.ensure_future(pausable.wait_open())
+    await transport.reached.wait()
+    await pausable.pause_sending(PAUSE, within=SOON)
+
+    transport.goes_on.set()
     for _ in range(5):
         await asyncio.sleep(0)
     assert not waiting.done()
-    await pausing.resume_sending("ada", within=SOON)
+    await pausable.resume_sending("ada", within=SOON)
 
     await asyncio.wait_for(waiting, 5)
 
 
-async def test_other_processes_hear_of_it_and_of_its_end(
-    pausing: Pausing, shared: Shared, road: OpenRoad
+async def test_other_processes_read_the_pause_and_its_end(
+    pausable: PausableTransport, store: FakePauseStore, transport: FakeTransport
 ) -> None:
-    other = Pausing(road, shared)
+    other = PausableTransport(transport, store)
     async with in_background(other.run):
         await until(lambda: other.is_paused is False)
 
-        await pausing.pause_sending(PAUSE, within=SOON)
+        await pausable.pause_sending(PAUSE, within=SOON)
         await until(lambda: other.pause == PAUSE, within=3)
-        await pausing.resume_sending("bob", within=SOON)
+        await pausable.resume_sending("bob", within=SOON)
 
         await until(lambda: other.is_paused is False, within=3)
 
 
 @pytest.mark.parametrize("pause", [PAUSE, None])
-async def test_a_store_that_goes_away_leaves_it_as_it_was(
-    pausing: Pausing, shared: Shared, pause: Pause | None
+async def test_a_store_that_goes_away_leaves_the_pause_as_it_was(
+    pausable: PausableTransport, store: FakePauseStore, pause: Pause | None
 ) -> None:
-    shared.pause = pause
-    await pausing.look()
+    store.pause = pause
+    await pausable.refresh()
 
-    shared.is_away, shared.pause = True, None
-    await pausing.look()
+    store.is_away, store.pause = True, None
+    await pausable.refresh()
 
-    assert pausing.pause == pause
-    assert await is_open(pausing) is (pause is None)
+    assert pausable.pause == pause
+    assert await is_open(pausable) is (pause is None)
 
 
-async def test_a_look_that_began_before_the_pause_does_not_undo_it(
-    pausing: Pausing, shared: Shared
+async def test_a_read_that_began_before_the_pause_does_not_undo_it(
+    pausable: PausableTransport, store: FakePauseStore
 ) -> None:
-    shared.answers.clear()
-    looking = asyncio.ensure_future(pausing.look())
-    await until(lambda: shared.looks)
+    store.answers.clear()
+    looking = asyncio.ensure_future(pausable.refresh())
+    await until(lambda: store.read_count)
 
-    await pausing.pause_sending(PAUSE, within=SOON)
-    shared.answers.set()
+    await pausable.pause_sending(PAUSE, within=SOON)
+    store.answers.set()
     await looking
 
-    assert pausing.pause == PAUSE
+    assert pausable.pause == PAUSE
 
 
-async def test_to_resume_what_is_not_paused_is_no_error(pausing: Pausing) -> None:
-    assert await pausing.resume_sending("ada", within=SOON) is None
-    assert await is_open(pausing)
+async def test_resuming_without_a_pause_is_not_an_error(pausable: PausableTransport) -> None:
+    assert await pausable.resume_sending("ada", within=SOON) is None
+    assert await is_open(pausable)
 
 
-async def test_who_and_why_are_told_once(pausing: Pausing) -> None:
+async def test_the_caller_and_the_reason_are_logged_once(pausable: PausableTransport) -> None:
     with capture_logs() as logs:
-        await pausing.pause_sending(PAUSE, within=SOON)
-        await pausing.look()
-        await pausing.resume_sending("bob", within=SOON)
-        await pausing.look()
+        await pausable.pause_sending(PAUSE, within=SOON)
+        await pausable.refresh()
+        await pausable.resume_sending("bob", within=SOON)
+        await pausable.refresh()
 
-    told = [{key: event[key] for key in event if key != "log_level"} for event in logs]
-    why = "the relay moves"
-    assert told == [
-        {"event": "sending paused", "caller_by": "ada", "caller_reason": why},
+    reported = [{key: event[key] for key in event if key != "log_level"} for event in logs]
+    reason = "the relay moves"
+    assert reported == [
+        {"event": "sending paused", "caller_by": "ada", "caller_reason": reason},
         {
             "event": "sending resumed",
             "caller_by": "ada",
-            "caller_reason": why,
+            "caller_reason": reason,
             "caller_resumed_by": "bob",
         },
     ]
 
 
-def test_a_pause_says_who_and_why() -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        checked(a_pause("", "x" * 257, since=NOW))
+def test_a_pause_has_a_caller_and_a_reason() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        require_valid(parse_pause("", "x" * 257, start_time=NOW))
 
-    assert [each.field for each in caught.value.violations] == ["by", "reason"]
-    assert checked(a_pause("ada", "the relay moves", since=NOW)) == PAUSE
+    assert [each.field for each in raised.value.violations] == ["by", "reason"]
+    assert require_valid(parse_pause("ada", "the relay moves", start_time=NOW)) == PAUSE
 
 
-def test_who_resumes_need_not_say_so() -> None:
-    assert (checked(who("")), checked(who("ada"))) == ("", "ada")
+def test_the_caller_of_resume_is_optional() -> None:
+    assert (require_valid(parse_optional_by("")), require_valid(parse_optional_by("ada"))) == (
+        "",
+        "ada",
+    )
     with pytest.raises(InvalidRequest):
-        checked(who("x" * 129))
+        require_valid(parse_optional_by("x" * 129))

@@ -1,4 +1,4 @@
-"""Pace and allowance with a clock that stands still; the shared bucket can be away."""
+"""Rate limiter and allowance with a clock that stands still; the shared bucket can be away."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -6,103 +6,117 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
-from gcsched.domain.token_bucket import Grant, Speed
-from gcsched.errors import BellUnavailable
-from gcsched.usecases.ports import Allowance
-from gcsched.usecases.relays.rate_allowance import OwnAllowance, SharedAllowance
-from gcsched.usecases.relays.rate_limiter import Pacer
+from gcsched.domain.token_bucket import RateGrant, RateLimit
+from gcsched.errors import RedisUnavailable
+from gcsched.usecases.ports import RateAllowance
+from gcsched.usecases.relays.rate_allowance import LocalRateAllowance, SharedRateAllowance
+from gcsched.usecases.relays.rate_limiter import RateLimiter
 from tests.support.builders import a_job
-from tests.support.clocks import Seconds
+from tests.support.clocks import FakeMonotonicClock
 from tests.support.log_events import Events
 
 TAKEN = Answered(Reply(stage=Stage.BODY, code=250))
-TOO_FAST = Answered(Reply(stage=Stage.MAIL, code=421, enhanced="4.7.0", text="slow down"))
+TOO_FAST = Answered(Reply(stage=Stage.MAIL, code=421, enhanced_code="4.7.0", text="slow down"))
 
 
 @dataclass
-class OthersToo:
+class FakeSharedAllowance:
     """A shared bucket: real, in memory; can be away."""
 
     clock: Callable[[], float]
     is_away: bool = False
-    asked: int = 0
-    bucket: OwnAllowance = field(init=False)
+    call_count: int = 0
+    bucket: LocalRateAllowance = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bucket = OwnAllowance(clock=self.clock)
+        self.bucket = LocalRateAllowance(clock=self.clock)
 
-    async def reserve(self, most: int, speed: Speed) -> Grant:
-        self.answer()
-        return await self.bucket.reserve(most, speed)
+    async def reserve(self, most: int, limit: RateLimit) -> RateGrant:
+        self.record_call()
+        return await self.bucket.reserve(most, limit)
 
-    async def refund(self, count: int, speed: Speed) -> None:
-        self.answer()
-        await self.bucket.refund(count, speed)
+    async def refund(self, count: int, limit: RateLimit) -> None:
+        self.record_call()
+        await self.bucket.refund(count, limit)
 
-    async def slot(self, speed: Speed, *, patience: float) -> float | None:
-        self.answer()
-        return await self.bucket.slot(speed, patience=patience)
+    async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
+        self.record_call()
+        return await self.bucket.reserve_slot(limit, max_wait=max_wait)
 
-    def answer(self) -> None:
-        self.asked += 1
+    def record_call(self) -> None:
+        self.call_count += 1
         if self.is_away:
-            raise BellUnavailable("asking for the rate", "no answer")
+            raise RedisUnavailable("asking for the rate", "no answer")
 
 
 @pytest.fixture
-def others(clock: Seconds) -> OthersToo:
-    return OthersToo(clock)
+def a_shared_bucket(clock: FakeMonotonicClock) -> FakeSharedAllowance:
+    return FakeSharedAllowance(clock)
 
 
-def a_pacer(clock: Seconds, allowance: Allowance, per_second: float = 0.0) -> Pacer:
-    return Pacer(
+def a_rate_limiter(
+    clock: FakeMonotonicClock, allowance: RateAllowance, per_second: float = 0.0
+) -> RateLimiter:
+    return RateLimiter(
         relay="first:25", per_second=per_second, burst=10, allowance=allowance, clock=clock
     )
 
 
-def limited(clock: Seconds, others: OthersToo) -> Pacer:
-    return a_pacer(clock, SharedAllowance(shared=others, clock=clock), per_second=40)
+def a_shared_rate_limiter(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
+) -> RateLimiter:
+    return a_rate_limiter(
+        clock, SharedRateAllowance(shared=a_shared_bucket, clock=clock), per_second=40
+    )
 
 
-async def test_without_a_limit_everything_is_granted_and_nobody_is_asked(
-    clock: Seconds, others: OthersToo
+async def test_without_a_limit_all_is_granted_without_the_allowance(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    pacer = a_pacer(clock, others)
+    rate_limiter = a_rate_limiter(clock, a_shared_bucket)
 
-    granted = await pacer.reserve(5000)
-    await pacer.refund(5000)
+    granted = await rate_limiter.reserve(5000)
+    await rate_limiter.refund(5000)
 
-    assert (granted, pacer.seconds_until_next(), others.asked) == (5000, 0.0, 0)
+    assert (granted, rate_limiter.seconds_until_next(), a_shared_bucket.call_count) == (
+        5000,
+        0.0,
+        0,
+    )
 
 
-async def test_under_a_limit_a_burst_is_granted_and_then_the_wait_is_worth_a_claim(
-    clock: Seconds, others: OthersToo
+async def test_under_a_limit_a_burst_is_granted_and_then_a_wait_for_several_mails(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    pacer = limited(clock, others)
+    rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
 
-    first = await pacer.reserve(64)
-    wait = pacer.seconds_until_next()
+    first = await rate_limiter.reserve(64)
+    wait = rate_limiter.seconds_until_next()
     clock.now += wait
-    second = await pacer.reserve(64)
+    second = await rate_limiter.reserve(64)
 
     assert (first, second) == (10, 2)
     assert wait == pytest.approx(0.05)
 
 
-async def test_what_was_not_used_is_refunded(clock: Seconds, others: OthersToo) -> None:
-    pacer = limited(clock, others)
-    await pacer.reserve(10)
-
-    await pacer.refund(6)
-    await pacer.refund(0)
-
-    assert await pacer.reserve(64) == 6
-
-
-async def test_a_mail_without_a_slot_in_time_says_that_the_line_is_full_for_a_moment(
-    clock: Seconds, others: OthersToo
+async def test_unused_mails_are_refunded(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    slow = a_pacer(clock, SharedAllowance(shared=others, clock=clock), per_second=0.4)
+    rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
+    await rate_limiter.reserve(10)
+
+    await rate_limiter.refund(6)
+    await rate_limiter.refund(0)
+
+    assert await rate_limiter.reserve(64) == 6
+
+
+async def test_a_mail_without_a_slot_in_time_marks_the_limiter_as_full_for_a_moment(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
+) -> None:
+    slow = a_rate_limiter(
+        clock, SharedRateAllowance(shared=a_shared_bucket, clock=clock), per_second=0.4
+    )
 
     slots = [await slow.wait_for_slot() for _ in range(11)]
     was_full = slow.is_full
@@ -113,89 +127,91 @@ async def test_a_mail_without_a_slot_in_time_says_that_the_line_is_full_for_a_mo
     assert await slow.wait_for_slot()
 
 
-async def test_without_a_limit_no_mail_waits_for_a_slot(clock: Seconds, others: OthersToo) -> None:
-    pacer = a_pacer(clock, others)
-
-    assert await pacer.wait_for_slot()
-    assert (pacer.is_full, others.asked) == (False, 0)
-
-
-async def test_while_redis_is_away_slots_are_those_of_a_quarter(
-    clock: Seconds, others: OthersToo
+async def test_without_a_limit_no_mail_waits_for_a_slot(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    allowance = SharedAllowance(shared=others, clock=clock)
-    others.is_away = True
-    speed = Speed(per_second=40, burst=8)
+    rate_limiter = a_rate_limiter(clock, a_shared_bucket)
 
-    waits = [await allowance.slot(speed, patience=0.25) for _ in range(5)]
+    assert await rate_limiter.wait_for_slot()
+    assert (rate_limiter.is_full, a_shared_bucket.call_count) == (False, 0)
+
+
+async def test_while_redis_is_away_slots_are_at_a_quarter_of_the_rate(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
+) -> None:
+    allowance = SharedRateAllowance(shared=a_shared_bucket, clock=clock)
+    a_shared_bucket.is_away = True
+    limit = RateLimit(per_second=40, burst=8)
+
+    waits = [await allowance.reserve_slot(limit, max_wait=0.25) for _ in range(5)]
 
     assert waits == [0, 0, pytest.approx(0.1), pytest.approx(0.2), None]
-    assert others.asked == 1
+    assert a_shared_bucket.call_count == 1
 
 
-async def test_while_redis_is_away_a_quarter_is_granted_from_a_bucket_of_our_own(
-    clock: Seconds, others: OthersToo
+async def test_while_redis_is_away_a_quarter_is_granted_from_a_local_bucket(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    pacer = limited(clock, others)
-    others.is_away = True
+    rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
+    a_shared_bucket.is_away = True
 
-    burst = await pacer.reserve(64)
-    await pacer.refund(1)
-    refunded = await pacer.reserve(64)
+    burst = await rate_limiter.reserve(64)
+    await rate_limiter.refund(1)
+    refunded = await rate_limiter.reserve(64)
     later = []
     for _ in range(10):
         clock.now += 0.1
-        later.append(await pacer.reserve(64))
+        later.append(await rate_limiter.reserve(64))
 
     assert (burst, refunded) == (2, 1)
     assert sum(later) == 10
-    assert others.asked == 1  # not before each claim
+    assert a_shared_bucket.call_count == 1  # not before each claim
 
 
-async def test_a_redis_that_is_back_is_used_again_and_each_change_is_told_once(
-    clock: Seconds, others: OthersToo, events: Events
+async def test_a_redis_that_is_back_is_used_again_and_each_change_is_logged_once(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance, events: Events
 ) -> None:
-    pacer = limited(clock, others)
-    others.is_away = True
+    rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
+    a_shared_bucket.is_away = True
     for _ in range(5):
-        await pacer.reserve(64)
+        await rate_limiter.reserve(64)
         clock.now += 1.0
-    others.is_away = False
+    a_shared_bucket.is_away = False
     clock.now += 2.0
 
-    granted = await pacer.reserve(64)
+    granted = await rate_limiter.reserve(64)
 
     assert granted == 10
     assert [(each["event"], each["log_level"]) for each in events] == [
-        ("rate limit kept without the others", "warning"),
+        ("rate limit no longer shared", "warning"),
         ("rate limit shared again", "info"),
     ]
 
 
-async def test_a_refund_that_redis_does_not_take_is_let_go(
-    clock: Seconds, others: OthersToo
+async def test_a_refund_that_redis_does_not_take_is_dropped(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    pacer = limited(clock, others)
-    await pacer.reserve(10)
-    others.is_away = True
+    rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
+    await rate_limiter.reserve(10)
+    a_shared_bucket.is_away = True
 
-    await pacer.refund(10)
+    await rate_limiter.refund(10)
 
-    assert await pacer.reserve(64) == 2
+    assert await rate_limiter.reserve(64) == 2
 
 
-async def test_a_relay_that_complains_gets_half_of_what_it_took(
-    clock: Seconds, events: Events
+async def test_a_relay_that_throttles_gets_half_of_what_it_accepted(
+    clock: FakeMonotonicClock, events: Events
 ) -> None:
-    pacer = a_pacer(clock, OwnAllowance(clock=clock))
+    rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
     for _ in range(40):
-        pacer.learn(TAKEN)
+        rate_limiter.record(TAKEN)
 
-    pacer.learn(TOO_FAST)
-    pacer.learn(TOO_FAST)
-    burst = await pacer.reserve(64)
+    rate_limiter.record(TOO_FAST)
+    rate_limiter.record(TOO_FAST)
+    burst = await rate_limiter.reserve(64)
     clock.now += 0.26
-    after = await pacer.reserve(64)
+    after = await rate_limiter.reserve(64)
 
     assert (burst, after) == (10, 5)
     assert events == [
@@ -209,59 +225,61 @@ async def test_a_relay_that_complains_gets_half_of_what_it_took(
     ]
 
 
-async def test_a_relay_that_took_nothing_is_not_slowed_down(clock: Seconds) -> None:
-    pacer = a_pacer(clock, OwnAllowance(clock=clock))
+async def test_a_relay_that_accepted_nothing_is_not_slowed_down(clock: FakeMonotonicClock) -> None:
+    rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
 
-    pacer.learn(TOO_FAST)
-    pacer.learn(Broken(Stage.CONNECT, "refused"))
-    pacer.learn(Answered(Reply(stage=Stage.RCPT, code=550)))
+    rate_limiter.record(TOO_FAST)
+    rate_limiter.record(Broken(Stage.CONNECT, "refused"))
+    rate_limiter.record(Answered(Reply(stage=Stage.RCPT, code=550)))
 
-    assert await pacer.reserve(64) == 64
+    assert await rate_limiter.reserve(64) == 64
 
 
-async def test_a_small_burst_is_not_waited_away(clock: Seconds) -> None:
-    pacer = Pacer(
-        relay="", per_second=100, burst=2, allowance=OwnAllowance(clock=clock), clock=clock
+async def test_a_small_burst_is_not_lost_by_waiting(clock: FakeMonotonicClock) -> None:
+    rate_limiter = RateLimiter(
+        relay="", per_second=100, burst=2, allowance=LocalRateAllowance(clock=clock), clock=clock
     )
 
-    await pacer.reserve(64)
+    await rate_limiter.reserve(64)
 
-    assert pacer.seconds_until_next() == pytest.approx(0.01)
+    assert rate_limiter.seconds_until_next() == pytest.approx(0.01)
 
 
-async def test_the_effective_speed_is_ours_alone_while_nobody_knows_of_the_others(
-    clock: Seconds, others: OthersToo
+async def test_the_effective_rate_is_the_local_one_while_redis_is_away(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    allowance = SharedAllowance(shared=others, clock=clock)
-    pacer = replace(limited(clock, others), allowance=allowance, share=allowance.share)
+    allowance = SharedRateAllowance(shared=a_shared_bucket, clock=clock)
+    rate_limiter = replace(
+        a_shared_rate_limiter(clock, a_shared_bucket), allowance=allowance, share=allowance.share
+    )
 
-    together = pacer.effective_per_second
-    others.is_away = True
-    await pacer.reserve(1)
+    together = rate_limiter.effective_per_second
+    a_shared_bucket.is_away = True
+    await rate_limiter.reserve(1)
 
-    assert (together, pacer.effective_per_second) == (40, 10)
+    assert (together, rate_limiter.effective_per_second) == (40, 10)
 
 
-async def test_the_effective_speed_is_lower_after_a_complaint(
-    clock: Seconds, others: OthersToo
+async def test_the_effective_rate_is_lower_after_throttling(
+    clock: FakeMonotonicClock, a_shared_bucket: FakeSharedAllowance
 ) -> None:
-    pacer = limited(clock, others)
+    rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
     for _ in range(20):
-        pacer.learn(TAKEN)
+        rate_limiter.record(TAKEN)
 
-    pacer.learn(TOO_FAST)
+    rate_limiter.record(TOO_FAST)
 
-    assert (pacer.per_second, pacer.effective_per_second) == (40, 20)
+    assert (rate_limiter.per_second, rate_limiter.effective_per_second) == (40, 20)
 
 
-async def test_a_complaint_is_logged_without_the_words_of_the_mail(
-    clock: Seconds, events: Events
+async def test_throttling_is_logged_without_the_text_of_the_mail(
+    clock: FakeMonotonicClock, events: Events
 ) -> None:
-    pacer = a_pacer(clock, OwnAllowance(clock=clock))
-    complaint = Reply(stage=Stage.BODY, code=421, text="'Stand-up' for Ada comes too soon")
+    rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
+    reply = Reply(stage=Stage.BODY, code=421, text="'Stand-up' for Ada comes too soon")
     for _ in range(40):
-        pacer.learn(TAKEN)
+        rate_limiter.record(TAKEN)
 
-    pacer.learn(Answered(complaint), a_job())
+    rate_limiter.record(Answered(reply), a_job())
 
     assert events[0]["error"] == "421 at BODY: '(hidden)' for (hidden) comes too soon"

@@ -1,4 +1,4 @@
-"""A relay that refuses one recipient after the other: what is lost, what waits, what probes it."""
+"""A relay that refuses one recipient after the other: what fails, what waits, what probes it."""
 
 import asyncio
 
@@ -8,44 +8,47 @@ from gcsched.domain.relay_health import RelayState
 from gcsched.domain.smtp_reply import Answered, Kind, Stage
 from gcsched.usecases.relays.health import RelayHealth
 from tests.support.builders import FixedClock
-from tests.support.clocks import Seconds
+from tests.support.clocks import FakeMonotonicClock
 from tests.support.log_events import Events
 from tests.support.relay.refusals import (
     MINUTE,
     OUR_SENDER,
     UNKNOWN,
     WORDLESS,
-    carry,
-    kinds,
-    of_domains,
-    says,
+    addresses_in_domains,
+    kinds_of,
+    parse_refusal,
+    send_to,
 )
-from tests.support.relay.scripted import TAKEN, ScriptedMailer, relays_over
+from tests.support.relay.scripted import ACCEPTED, ScriptedMailer, make_relays
 
 
 @pytest.mark.parametrize("line", ["452 4.3.1 no storage", "450 4.3.2 shutting down"])
-async def test_a_relay_in_trouble_of_its_own_is_left_alone_and_no_mail_is_charged(
-    clock: Seconds, line: str
+async def test_a_relay_with_a_failure_of_its_own_is_left_alone_and_no_mail_is_charged(
+    clock: FakeMonotonicClock, line: str
 ) -> None:
-    mailer = ScriptedMailer(says=says(Stage.RCPT, line))
-    relays = relays_over(clock, mailer)
+    mailer = ScriptedMailer(outcome=parse_refusal(Stage.RCPT, line))
+    relays = make_relays(clock, mailer)
 
-    carried = await carry(relays, *of_domains(20))
+    result = await send_to(relays, *addresses_in_domains(20))
 
-    assert kinds(carried[:5]) == [Kind.OURS] * 5
-    assert len(mailer.asked) == 5
+    assert kinds_of(result[:5]) == [Kind.RELAY] * 5
+    assert len(mailer.recipients) == 5
     assert await relays.grant(64) == 0
 
 
-async def test_mails_of_others_go_on_while_one_relay_has_no_storage_for_one_recipient(
-    clock: Seconds,
+async def test_mails_to_others_go_on_while_the_relay_has_no_storage_for_one_recipient(
+    clock: FakeMonotonicClock,
 ) -> None:
-    mailer = ScriptedMailer(says=TAKEN, but={"full.org": says(Stage.RCPT, "452 4.3.1 no storage")})
-    relays = relays_over(clock, mailer)
+    mailer = ScriptedMailer(
+        outcome=ACCEPTED,
+        outcomes_by_domain={"full.org": parse_refusal(Stage.RCPT, "452 4.3.1 no storage")},
+    )
+    relays = make_relays(clock, mailer)
 
-    carried = await carry(relays, *["ada@full.org", *of_domains(3)] * 10)
+    result = await send_to(relays, *["ada@full.org", *addresses_in_domains(3)] * 10)
 
-    assert kinds(carried).count(Kind.ACCEPTED) == 30
+    assert kinds_of(result).count(Kind.ACCEPTED) == 30
 
 
 @pytest.mark.parametrize(
@@ -58,67 +61,69 @@ async def test_mails_of_others_go_on_while_one_relay_has_no_storage_for_one_reci
         "451 Temporary local problem",
     ],
 )
-async def test_what_a_relay_puts_off_recipient_by_recipient_holds_no_other_mail_back(
-    clock: Seconds, line: str
+async def test_temporary_refusals_of_recipients_hold_back_no_other_mail(
+    clock: FakeMonotonicClock, line: str
 ) -> None:
-    mailer = ScriptedMailer(says=says(Stage.RCPT, line))
-    relays = relays_over(clock, mailer)
+    mailer = ScriptedMailer(outcome=parse_refusal(Stage.RCPT, line))
+    relays = make_relays(clock, mailer)
 
-    carried = await carry(relays, *of_domains(20))
+    result = await send_to(relays, *addresses_in_domains(20))
 
-    assert kinds(carried) == [Kind.LATER] * 20
+    assert kinds_of(result) == [Kind.DEFERRED] * 20
     assert await relays.grant(64) == 64
 
 
-@pytest.mark.parametrize("refusal", [WORDLESS, UNKNOWN, says(Stage.BODY, "554 no")])
-async def test_at_most_five_fail_before_the_queue_is_held_whatever_the_words(
-    clock: Seconds, refusal: Answered
+@pytest.mark.parametrize("refusal", [WORDLESS, UNKNOWN, parse_refusal(Stage.BODY, "554 no")])
+async def test_at_most_five_mails_fail_before_the_relay_is_held(
+    clock: FakeMonotonicClock, refusal: Answered
 ) -> None:
-    mailer = ScriptedMailer(says=refusal)
-    relays = relays_over(clock, mailer)
+    mailer = ScriptedMailer(outcome=refusal)
+    relays = make_relays(clock, mailer)
 
-    carried = await carry(relays, *of_domains(100))
+    result = await send_to(relays, *addresses_in_domains(100))
 
-    assert kinds(carried) == [refusal.kind] * 5 + [None] * 95
-    assert len(mailer.asked) == 5
+    assert kinds_of(result) == [refusal.kind] * 5 + [None] * 95
+    assert len(mailer.recipients) == 5
     assert await relays.grant(64) == 0
 
 
-async def test_of_many_under_way_at_once_no_more_than_five_fail(clock: Seconds) -> None:
-    relays = relays_over(clock, ScriptedMailer(says=UNKNOWN))
+async def test_of_many_concurrent_mails_no_more_than_five_fail(clock: FakeMonotonicClock) -> None:
+    relays = make_relays(clock, ScriptedMailer(outcome=UNKNOWN))
 
-    carried = await asyncio.gather(*(carry(relays, each) for each in of_domains(64)))
+    result = await asyncio.gather(*(send_to(relays, each) for each in addresses_in_domains(64)))
 
-    assert sorted(kinds([each for [each] in carried]), key=str) == sorted(
-        [Kind.RECIPIENT] * 5 + [Kind.OURS] * 59, key=str
+    assert sorted(kinds_of([each for [each] in result]), key=str) == sorted(
+        [Kind.RECIPIENT] * 5 + [Kind.RELAY] * 59, key=str
     )
 
 
-async def test_one_bad_recipient_among_good_ones_fails_alone(clock: Seconds) -> None:
-    relays = relays_over(clock, ScriptedMailer(says=TAKEN, but={"d7.org": UNKNOWN}))
+async def test_one_bad_recipient_among_good_ones_fails_alone(clock: FakeMonotonicClock) -> None:
+    relays = make_relays(
+        clock, ScriptedMailer(outcome=ACCEPTED, outcomes_by_domain={"d7.org": UNKNOWN})
+    )
 
-    carried = await carry(relays, *of_domains(100))
+    result = await send_to(relays, *addresses_in_domains(100))
 
-    assert kinds(carried) == [Kind.ACCEPTED] * 7 + [Kind.RECIPIENT] + [Kind.ACCEPTED] * 92
-
-
-async def test_a_whole_domain_that_refuses_holds_nothing(clock: Seconds) -> None:
-    relays = relays_over(clock, ScriptedMailer(says=UNKNOWN))
-
-    carried = await carry(relays, *[f"r{number}@gone.org" for number in range(50)])
-
-    assert kinds(carried) == [Kind.RECIPIENT] * 50
+    assert kinds_of(result) == [Kind.ACCEPTED] * 7 + [Kind.RECIPIENT] + [Kind.ACCEPTED] * 92
 
 
-async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
-    clock: Seconds, events: Events
+async def test_a_whole_domain_that_refuses_holds_nothing(clock: FakeMonotonicClock) -> None:
+    relays = make_relays(clock, ScriptedMailer(outcome=UNKNOWN))
+
+    result = await send_to(relays, *[f"r{number}@gone.org" for number in range(50)])
+
+    assert kinds_of(result) == [Kind.RECIPIENT] * 50
+
+
+async def test_a_refusal_of_the_client_at_rcpt_loses_nothing_and_opens_the_breaker(
+    clock: FakeMonotonicClock, events: Events
 ) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
-    relays = relays_over(clock, ScriptedMailer(says=OUR_SENDER), healths=[health])
+    relays = make_relays(clock, ScriptedMailer(outcome=OUR_SENDER), healths=[health])
 
-    carried = await carry(relays, *of_domains(20))
+    result = await send_to(relays, *addresses_in_domains(20))
 
-    assert kinds(carried) == [Kind.OURS] * 5 + [None] * 15
+    assert kinds_of(result) == [Kind.RELAY] * 5 + [None] * 15
     [down] = events
     assert down["event"] == "relay is down"
     assert "GCSCHED_SENDER_EMAIL" in down["advice"]
@@ -128,35 +133,41 @@ async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
     )
 
 
-async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(clock: Seconds) -> None:
-    mailer = ScriptedMailer(says=TAKEN, but={"odd.org": OUR_SENDER})
-    relays = relays_over(clock, mailer)
+async def test_one_mail_that_is_refused_so_repeatedly_stops_no_other(
+    clock: FakeMonotonicClock,
+) -> None:
+    mailer = ScriptedMailer(outcome=ACCEPTED, outcomes_by_domain={"odd.org": OUR_SENDER})
+    relays = make_relays(clock, mailer)
 
-    carried = []
+    result = []
     for number in range(50):
         clock.now += MINUTE
-        carried += await carry(relays, *["ada@odd.org"] * 5, f"bob@d{number}.org")
+        result += await send_to(relays, *["ada@odd.org"] * 5, f"bob@d{number}.org")
 
-    assert kinds(carried) == ([Kind.OURS] * 5 + [Kind.ACCEPTED]) * 50
+    assert kinds_of(result) == ([Kind.RELAY] * 5 + [Kind.ACCEPTED]) * 50
     assert relays.down == {"first:25": False}
 
 
-@pytest.mark.parametrize("between", [None, UNKNOWN, says(Stage.RCPT, "450 4.2.0 greylisted")])
+@pytest.mark.parametrize(
+    "between", [None, UNKNOWN, parse_refusal(Stage.RCPT, "450 4.2.0 greylisted")]
+)
 @pytest.mark.parametrize("recipients", [1, 4])
-async def test_few_recipients_that_are_refused_so_again_and_again_are_told(
-    clock: Seconds, events: Events, recipients: int, between: Answered | None
+async def test_few_recipients_that_are_refused_so_repeatedly_open_the_breaker(
+    clock: FakeMonotonicClock, events: Events, recipients: int, between: Answered | None
 ) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
     but = {} if between is None else {"odd.org": between}
-    relays = relays_over(clock, ScriptedMailer(says=OUR_SENDER, but=but), healths=[health])
+    relays = make_relays(
+        clock, ScriptedMailer(outcome=OUR_SENDER, outcomes_by_domain=but), healths=[health]
+    )
 
     for _ in range(10):
-        await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
+        await send_to(relays, *addresses_in_domains(recipients), *["eve@odd.org"] * len(but))
         clock.now += 5.0
     assert events == []
 
     for _ in range(20):
-        await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
+        await send_to(relays, *addresses_in_domains(recipients), *["eve@odd.org"] * len(but))
         clock.now += 5.0
 
     assert events[0]["event"] == "relay is down"

@@ -1,5 +1,0 @@
-"""A setting that does not fit: to another one, or to what it is for."""
-
-
-class Contradiction(ValueError):
-    """A setting does not fit to another one; the text continues after the variable's name."""

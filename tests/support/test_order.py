@@ -1,8 +1,0 @@
-import pytest
-
-from tests.support.order import LONGEST, ROOT
-
-
-@pytest.mark.parametrize("name", LONGEST)
-def test_the_files_that_come_first_are_there(name: str) -> None:
-    assert (ROOT / name).is_file()
