@@ -1,6 +1,6 @@
 """The composition root: open resources, assemble the service, run it, stop it. Read this first.
 
-`start_order` in wiring/assembly.py explains the order of the background tasks; they stop in
+`start_order` in wiring/start_order.py explains the order of the background tasks; they stop in
 reverse.
 """
 
@@ -35,7 +35,7 @@ from gcsched.rpc.server import (
     QUIET_SECONDS,
     RpcServer,
     ServerLimits,
-    serving_grpc,
+    serve_grpc,
 )
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.usecases.loops import cancel_until_done, log_unexpected_failure, sleep_unless
@@ -81,13 +81,13 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessHooks:
-    """What the hosting process provides to the service; by default nothing, as in a test."""
+    """The hooks of the hosting process; by default they do nothing, as in a test."""
 
     watchdog: WatchdogProtocol = field(default_factory=NoWatchdog)
     log_lines_dropped: Callable[[], int] = lambda: 0
     before_exit: Callable[[], object] = lambda: None
     close_seconds: float = 0.0
-    """How long the process needs to close what it runs beside the service."""
+    """The time that the process needs to close what it runs beside the service."""
 
     def arm_watchdog(self, why: str) -> None:
         """Have the watchdog abort the process unless it ends in time after a failure."""
@@ -113,10 +113,10 @@ async def serve(settings: Settings, hooks: ProcessHooks) -> int:
     must be configured before.
     """
     stop = asyncio.Event()
-    to_stop = settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
-    hurry = partial(hooks.watchdog.arm, to_stop, "it did not stop in time")
+    stop_seconds = settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
+    arm_for_stop = partial(hooks.watchdog.arm, stop_seconds, "it did not stop in time")
     with (
-        stop_on_signals(stop, on_signal=hurry, before_exit=hooks.before_exit),
+        stop_on_signals(stop, on_signal=arm_for_stop, before_exit=hooks.before_exit),
         hooks.arm_on_failure(),
     ):
         # Before any wait, so that the operator sees it at once; the server checks again later.
@@ -233,10 +233,10 @@ async def run(
     def on_failure(failure: BackgroundTaskEnded) -> None:
         resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
         if not stop.is_set():
-            process.arm_watchdog(str(failure))
+            process_hooks.arm_watchdog(str(failure))
         stop.set()
 
-    process = hooks or ProcessHooks()
+    process_hooks = hooks or ProcessHooks()
     tasks = BackgroundTasks(on_failure)
     # The port first: if it is taken, no task has started work that would be interrupted.
     async with (
@@ -244,7 +244,7 @@ async def run(
         tasks,
         AsyncExitStack() as innermost,
     ):
-        innermost.enter_context(process.arm_on_failure())
+        innermost.enter_context(process_hooks.arm_on_failure())
         for name, loop in service.loops:
             tasks.start(name, loop)
         resources.readiness.set_tasks(lambda: tasks.states)
@@ -266,7 +266,7 @@ def build_grpc_server(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
     )
-    return serving_grpc(
+    return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,

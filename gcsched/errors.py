@@ -189,7 +189,7 @@ class IllegalTransition(GcschedError):
     ) -> None:
         second = state_time.isoformat(timespec="seconds")
         super().__init__(
-            f"job {job_id} is {state} since {second} and cannot become {target}: {why}"
+            f"job {job_id} has been {state} since {second} and cannot become {target}: {why}"
         )
         self.metadata = {"job_id": job_id, "state": state, "state_time": state_time.isoformat()}
 
@@ -216,8 +216,8 @@ class EtagMismatch(GcschedError):
 class JobContended(GcschedError):
     """The job was changed by others at every try. Call again."""
 
-    def __init__(self, job_id: str, looks: int) -> None:
-        super().__init__(f"job {job_id} was changed by others {looks} times in a row; call again")
+    def __init__(self, job_id: str, tries: int) -> None:
+        super().__init__(f"job {job_id} was changed by others {tries} times in a row; call again")
         self.metadata = {"job_id": job_id}
 
 
@@ -289,11 +289,11 @@ class EmbeddedStoreProblem(GcschedError):
 
 
 class BackgroundTaskEnded(GcschedError):
-    """A part of the service ended unexpectedly; the whole process ends then."""
+    """A background task ended unexpectedly; the whole process ends then."""
 
     def __init__(self, task: str, how: str) -> None:
         super().__init__(
-            f"the part {task!r} of the service {how}; the process stops and its log says why:"
+            f"the background task {task!r} {how}; the process stops and its log says why:"
             " start it again, and report it if it recurs"
         )
         self.task = task

@@ -60,7 +60,7 @@ def log_ignored_settings(settings: Settings, environ: Mapping[str, str]) -> None
             used=effective_values(settings, links),
             why="Kubernetes sets these variables for a Service whose name begins with gcsched;"
             " a setting with a value of that form counts as not set",
-            remedy="set enableServiceLinks: false in the pod's spec",
+            advice="set enableServiceLinks: false in the pod's spec",
         )
 
 

@@ -1,4 +1,4 @@
-"""Decide whether calls may use the HTTP proxy that the environment names."""
+"""Decides whether calls may use the HTTP proxy that the environment names."""
 
 import socket
 from collections.abc import Iterator, Mapping

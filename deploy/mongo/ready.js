@@ -1,5 +1,5 @@
-// Healthy means: primary, and gcsched can log in. The first time, this is what makes it so; asking
-// again changes nothing. Run by mongosh on the database `admin`.
+// The health check of mongod: it is the primary, and gcsched can log in. The first run initiates the
+// replica set and creates the user; later runs change nothing. mongosh runs it on the database `admin`.
 
 const MAY = ["readWrite"];
 

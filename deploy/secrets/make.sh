@@ -22,8 +22,8 @@ fi
 password() { od -An -N 24 -t x1 /dev/urandom | tr -d ' \n'; }
 
 root=$(password) mongo=$(password) redis=$(password)
-# Containers get single files of this folder and must read them as users of their own; on this
-# machine nobody but the owner gets into the folder.
+# Containers get single files of this folder and read them as other users, so the files are readable
+# for all; on this machine only the owner can enter the folder.
 umask 077
 chmod 700 .
 for name in $missing; do

@@ -11,7 +11,7 @@ from gcsched.cli.exit_codes import DONE
 
 SHELLS = ("bash", "zsh", "fish")
 INSTALL_HELP = """\
-To enable it in every new shell:
+To enable it in every new shell (the folder of the file must exist):
   bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
   zsh   gcsched completion zsh > "${fpath[1]}/_gcsched"
   fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish"""
@@ -38,9 +38,8 @@ def run(chosen: Namespace) -> int:
 
 def walk_actions(parser: ArgumentParser) -> Iterator[Any]:
     """Yield the options and arguments of *parser* and of all commands below it."""
-    for action in vars(parser)[
-        "_actions"
-    ]:  # argparse has no public list of them; shtab reads this one too
+    # argparse has no public list of them; shtab reads this one too.
+    for action in vars(parser)["_actions"]:
         yield action
         if isinstance(action.choices, Mapping):
             for subparser in action.choices.values():

@@ -17,7 +17,7 @@ MAX_LOOKUP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryBlockers:
-    """What blocks delivery now; None: nothing does, or the service did not answer."""
+    """The blockers of a mail now; None: there is none, or the service did not answer."""
 
     suppression: "task_pb2.Suppression | None" = None
     pause: "task_pb2.Pause | None" = None

@@ -48,7 +48,7 @@ class WrongUsage(CommandFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureReport:
-    """What is known of a failure. *code* is its gRPC status code; empty: it was found here."""
+    """A failure to report. *code* is its gRPC status code; empty: it was found here."""
 
     message: str
     exit_code: int

@@ -87,7 +87,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--state", type=parse_state, metavar="STATE", help=", ".join(STATES).lower())
     add("--empid", type=arguments.parse_text, metavar="ID", help="jobs of this employee")
     add("--email", type=arguments.parse_text, metavar="ADDRESS", help="jobs for this address")
-    add("--request-id", type=arguments.parse_text, metavar="ID", help="the job of this request id")
+    add("--request-id", type=arguments.parse_text, metavar="ID", help="jobs of this request id")
     add(
         "--due-time-from",
         type=arguments.parse_second,

@@ -153,7 +153,10 @@ class ConnectionSettings(BaseSettings):
     @classmethod
     def _check_rate(cls, value: float) -> float:
         if 0 < value < MIN_RATE:
-            raise InvalidSetting(f"is less than a mail in {1 / MIN_RATE:g} s: give 0 for no limit")
+            raise InvalidSetting(
+                f"is less than one mail in {1 / MIN_RATE:g} s: "
+                f"give at least {MIN_RATE:g}, or 0 for no limit"
+            )
         return value
 
     @field_validator("smtp_password", "fallback_smtp_password")
@@ -193,7 +196,8 @@ class ConnectionSettings(BaseSettings):
         security = sibling_field(info, "security")
         if value is not None and info.data.get(security) == "none":
             raise InvalidSetting(
-                f"is given, but with {variable_name(security)}=none nothing is checked"
+                f"is given, but with {variable_name(security)}=none nothing is checked: "
+                "give starttls or tls, or no file"
             )
         if value is not None and (problem := find_ca_problem(value)):
             raise InvalidSetting(f"cannot be used: {problem}")

@@ -217,7 +217,7 @@ class Settings(ConnectionSettings):
             )
         return days
 
-    def note_environment(self, given: Collection[str]) -> Self:
+    def remember_environment(self, given: Collection[str]) -> Self:
         """Remember the fields from the environment: only secrets from a file are read again."""
         self._from_environment = frozenset(given)
         return self
@@ -259,15 +259,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     if folder and Path(folder).is_dir():
         values["_secrets_dir"] = folder
     try:
-        return Settings(**values).note_environment(given=values)
+        return Settings(**values).remember_environment(given=values)
     except ValidationError as error:
         problems = [
             describe_error(each, Settings, values) for each in error.errors(include_url=False)
         ]
     except (OSError, SettingsError):
-        problems = [
-            f"{variable_name('secrets_dir')} holds a file that cannot be read as UTF-8 text"
-        ]
+        problem = "holds a file that cannot be read as UTF-8 text: correct its rights or encoding"
+        problems = [f"{variable_name('secrets_dir')} {problem}"]
     raise SettingsProblems(problems)
 
 

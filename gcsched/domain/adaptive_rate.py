@@ -15,7 +15,7 @@ UNLIMITED_FACTOR = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateMeter:
-    """How many mails a relay took in this second and the one before."""
+    """The number of mails that a relay took in this second and in the one before."""
 
     second: int = 0
     count: int = 0

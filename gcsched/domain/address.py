@@ -79,7 +79,8 @@ def find_length_problem(email: str) -> str | None:
         return f"It has {octets} bytes in UTF-8, at most {MAX_EMAIL_LENGTH} are accepted."
     domain = email.rpartition("@")[2]
     if (longest := max(map(len, domain.split(".")))) > MAX_LABEL_LENGTH:
-        return f"A part of its domain has {longest} characters, at most {MAX_LABEL_LENGTH} may be."
+        problem = f"A part of its domain has {longest} characters"
+        return f"{problem}, at most {MAX_LABEL_LENGTH} are accepted."
     return None
 
 

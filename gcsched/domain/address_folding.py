@@ -1,4 +1,4 @@
-"""Compare e-mail addresses without regard to case, as mail servers do in practice. Pure."""
+"""Compares e-mail addresses without regard to case, as mail servers do in practice. Pure."""
 
 import unicodedata
 

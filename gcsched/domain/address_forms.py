@@ -1,4 +1,4 @@
-"""Find e-mail addresses in foreign text, in every form in which a relay may repeat them. Pure.
+"""Finds e-mail addresses in foreign text, in every form in which a relay may repeat them. Pure.
 
 Beyond `ada@example.org`: quoted local parts, comments, address literals, SRS and VERP (RFC 3834 and
 Postfix's), SMTPUTF8 and IDN, the wide forms of `@`, `%40`, `=40`, `&#64;`, `ada (at) example.org`,

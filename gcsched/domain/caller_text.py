@@ -1,4 +1,4 @@
-"""Quote text of callers and relays safely, so that it cannot pass for our own. Pure."""
+"""Quotes text of callers and relays safely, so that it cannot pass for our own. Pure."""
 
 MAX_LENGTH = 256  # characters; a text that an older version or a person stored may be longer
 

@@ -1,4 +1,4 @@
-"""Collect the violations of a request, so that a caller gets all of them at once. Pure.
+"""Collects the violations of a request, so that a caller gets all of them at once. Pure.
 
 Every rule is a generator of the same type, so that `yield from` composes rules.
 """

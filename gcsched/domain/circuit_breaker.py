@@ -24,14 +24,14 @@ BEFORE_DATA_ANSWERED = BEFORE_DATA | {Stage.RCPT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
-    """How many failures in a row open a breaker, and how long the waits between probes are."""
+    """The number of failures in a row that open a breaker, and the waits between probes."""
 
     failure_threshold: int = 5
     initial_wait: timedelta = timedelta(seconds=1)
     max_wait: timedelta = timedelta(seconds=60)
 
     def wait_seconds(self, probes: int, chance: float) -> float:
-        """Return the wait after *probes*: doubled with each, with jitter to spread the replicas."""
+        """Return the wait after *probes* probes: it doubles, with jitter to spread replicas."""
         doubled = self.initial_wait.total_seconds() * (1 << min(probes, 30))
         return min(doubled, self.max_wait.total_seconds()) * (0.5 + chance / 2)
 

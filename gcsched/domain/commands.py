@@ -22,14 +22,14 @@ ID_PREFIX_REFUSED = Violation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Do not send the job; *reason* is the caller's, for the job's history."""
+    """The command not to send the job; *reason* is the caller's, for the job's history."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reschedule:
-    """Send the job at *schedule_time*, at once if that is past, or with that daily run.
+    """The command to send the job at *schedule_time*: at once if past, or with that daily run.
 
     It may be sent for *keep_trying* after that at least.
     """
@@ -41,7 +41,10 @@ class Reschedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Try again now, for *keep_trying*; in *employee* mode the dedup window starts again."""
+    """The command to try again now, for *keep_trying*.
+
+    In *employee* mode the dedup window starts again, for *window*.
+    """
 
     keep_trying: timedelta
     window: timedelta
@@ -49,7 +52,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve:
-    """Settle an UNCERTAIN job: an operator found out that it is SENT or FAILED."""
+    """The command to settle an UNCERTAIN job, which an operator knows to be SENT or FAILED."""
 
     state: State
     reason: str

@@ -1,4 +1,4 @@
-"""Which requests are the same one, and the answer to a repeated request. Pure."""
+"""Deduplication: the keys of equal requests, and the answer to a repeated request. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gcsched.errors import RequestIdReused
 
 
 class Dedup(StrEnum):
-    """What makes two requests without a request id the same one."""
+    """The rule by which two requests without a request id are the same one."""
 
     CONTENT = "content"
     EMPLOYEE = "employee"
@@ -56,7 +56,7 @@ def digest(version: bytes, *parts: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupRule:
-    """How keys are made; in *employee* mode an employee gets no second mail for *window*."""
+    """The rule for dedup keys; in *employee* mode an employee gets no second mail for *window*."""
 
     by: Dedup = Dedup.CONTENT
     window: timedelta = timedelta(hours=24)

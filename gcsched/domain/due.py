@@ -1,4 +1,4 @@
-"""When a job is due: in whole seconds, now if that is past, or with a daily run. Pure."""
+"""The due time of a job: in whole seconds, now if that is past, or with a daily run. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Decode a piece of a relay's reply in every encoding that it may use for a header. Pure."""
+"""Decodes a piece of a relay's reply in every encoding that it may use for a header. Pure."""
 
 import binascii
 import html
@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 MAX_CHUNK_LENGTH = 1024
-ENCODED_WORD = re.compile(
-    r"=\?[^?\s]{1,75}\?[bq]\?", re.IGNORECASE
-)  # RFC 2047, or the start of one
+# RFC 2047, or the start of one
+ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[bq]\?", re.IGNORECASE)
 HEX = re.compile(r"[%=+][0-9A-F]{2}", re.IGNORECASE)
 XTEXT = re.compile(r"\+([0-9A-F]{2})", re.IGNORECASE)  # RFC 3461, section 4
 ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))", re.IGNORECASE)

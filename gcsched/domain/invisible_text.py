@@ -1,4 +1,4 @@
-"""Refuse invisible and replacement characters in texts that identify something. Pure.
+"""Refuses invisible and replacement characters in texts that identify something. Pure.
 
 Names, subjects and the values of variables and labels are not identifiers: U+200D may join an emoji
 in them.

@@ -18,7 +18,7 @@ from gcsched.errors import IllegalTransition
 
 
 class State(StrEnum):
-    """Where a job is in its life. `NEXT` has every move between states."""
+    """The state of a job. `NEXT` has every move between states."""
 
     QUEUED = "QUEUED"  #: Waits for the daily run, which sets its due time and makes it SCHEDULED.
     SCHEDULED = "SCHEDULED"  #: Waits for its due time; no attempt was made yet.
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 class Priority(StrEnum):
-    """Which of the jobs that are due is sent first."""
+    """The order in which due jobs are sent: urgent ones first."""
 
     NORMAL = "NORMAL"
     URGENT = "URGENT"
@@ -97,6 +97,7 @@ REFUSAL_REASONS: Mapping[State, str] = {
     State.CANCELLED: "a cancelled job stays cancelled; send a new request",
     **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; retry it"),
 }
+RECIPIENT_FORGOTTEN = "its recipient was forgotten; send a new request"
 BODY_HAS_BEGUN = "its body has begun, so the relay may have it; try again in a minute"
 
 LEASE = timedelta(seconds=30)
@@ -122,7 +123,7 @@ class Job:
     state_time: datetime  #: When `state` was entered.
     message_id: str  #: The Message-ID header, the same in every attempt.
     dedup_key: str | None  #: Unique in the store: at most one job has it. None once released.
-    released_key: str | None = None  #: The key it gave up, ended or replaced; a retry takes it.
+    released_key: str | None = None  #: The key it gave up; a retry takes it back.
     template: str = "doc"  #: The name of the template that composes the mail.
     variables: Mapping[str, str] = field(default_factory=dict)  #: The caller's template values.
     labels: Mapping[str, str] = field(default_factory=dict)  #: The caller's marks; not mailed.
@@ -237,7 +238,7 @@ class Job:
         """
         self._require_state(RETRYABLE, State.RETRYING)
         if self.is_erased:
-            raise self.transition_error(State.RETRYING, why="its recipient was forgotten")
+            raise self.transition_error(State.RETRYING, why=RECIPIENT_FORGOTTEN)
         keeps_own = self.has_own_expire_time and now <= self.expire_time
         return self._transition(
             State.RETRYING,

@@ -87,7 +87,7 @@ class JobFilter:
     def __str__(self) -> str:
         moments = [each and each.isoformat() for each in (self.due_time_from, self.due_time_before)]
         # Page tokens are made of this text. Fields that were added later must not change it while
-        # they are unset: else tokens of the version before would be refused during an upgrade.
+        # they are unset: else tokens of the previous version would be refused during an upgrade.
         added = {"request_id": self.request_id, "id_prefix": self.id_prefix}
         named = [f"{name}={value}" for name, value in added.items() if value]
         return json.dumps([self.state, *moments, self.empid, self.email, *named])

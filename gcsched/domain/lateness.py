@@ -1,4 +1,4 @@
-"""How late a mail was. Pure."""
+"""The lateness of a mail. Pure."""
 
 from datetime import timedelta
 

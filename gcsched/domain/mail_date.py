@@ -37,5 +37,5 @@ def find_date_to_keep(job: Dated) -> datetime | None:
     """
     if not any(attempt.kind is Kind.UNCERTAIN for attempt in job.attempts):
         return None
-    # The version before stored no date and wrote the due second: a resend must do the same.
+    # The previous version stored no date and wrote the due second: a resend must do the same.
     return job.date or max(job.schedule_time, job.create_time).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""Mask personal texts of a mail in a relay's reply, so that it can be logged. Pure.
+"""Masks personal texts of a mail in a relay's reply, so that it can be logged. Pure.
 
 A relay may repeat a name or a subject in part, folded, or encoded. So each word of the mail is
 searched for by itself, and encoded pieces are decoded first. Too much is masked rather than too

@@ -1,4 +1,4 @@
-"""Turn the outcome of an attempt into the next state of the job. Pure."""
+"""Turns the outcome of an attempt into the next state of the job. Pure."""
 
 from dataclasses import replace
 from datetime import datetime

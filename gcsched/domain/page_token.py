@@ -31,7 +31,7 @@ def encode_page_token(query: str, place: Sequence[str]) -> str:
 
 
 def parse_page_token(query: str, token: str, *, parts: int) -> Checked[Sequence[str]]:
-    """Return the place in *token*, which has so many *parts*; none for the first page."""
+    """Return the place in *token*, of as many texts as *parts* says; () for the first page."""
     if not token:
         return ()
     place = decode_page_token(query, token)

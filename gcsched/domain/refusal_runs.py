@@ -1,4 +1,4 @@
-"""Detect a relay that refuses every recipient. Pure: time is an argument, in seconds."""
+"""Detects a relay that refuses every recipient. Pure: time is an argument, in seconds."""
 
 from dataclasses import dataclass, replace
 

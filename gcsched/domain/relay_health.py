@@ -36,14 +36,14 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The end of a check: *failure* is why no session could be opened; None: one answers."""
+    """The end of a check: *failure* is why no session could be opened; None: one could."""
 
     failure: Answered | Broken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayObservation:
-    """What a mail or a check showed about its relay; *error* is "" if nothing is wrong.
+    """The finding of a mail or a check about its relay; *error* is "" if nothing is wrong.
 
     *clears_error* is False for a check that passed while mails were refused: only an accepted mail
     disproves that. *is_down* is whether the breaker is open after it.
@@ -69,7 +69,7 @@ def next_state(state: RelayState, observation: RelayObservation) -> RelayState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSchedule:
-    """When a relay is checked: at once, then while it is idle, and sooner while it fails.
+    """The schedule of a relay's checks: at once, then while it is idle, and sooner while it fails.
 
     *failed_checks* counts the failed checks in a row; *is_suspect*: a mail or a check has failed.
     """

@@ -1,4 +1,4 @@
-"""Decide what follows an attempt. Pure: time and chance are arguments."""
+"""Decides what follows an attempt. Pure: time and chance are arguments."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from gcsched.domain.smtp_reply import Kind
 
 
 class OnUncertain(StrEnum):
-    """What to do with a mail if the relay's reply to its body was lost."""
+    """The choice for a mail if the relay's reply to its body was lost."""
 
     RESEND = "resend"
     HOLD = "hold"
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """Deliver again at *at*; *charged* says whether this uses up an attempt."""
+    """The job is delivered again at *at*; *charged* says whether this uses up an attempt."""
 
     at: datetime
     charged: bool = True
@@ -34,7 +34,7 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """End as FAILED; *kind* replaces the kind of the last attempt; None keeps it."""
+    """The job ends as FAILED; *kind* replaces the kind of the last attempt; None keeps it."""
 
     reason: str
     kind: Kind | None = None
@@ -42,7 +42,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """End as EXPIRED: the next attempt would be too late."""
+    """The job ends as EXPIRED: the next attempt would be too late."""
 
     reason: str
     charged: bool = True
@@ -50,7 +50,7 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Stay UNCERTAIN until an operator decides."""
+    """The job is held as UNCERTAIN until an operator decides."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Parse how long a relay asks us to wait before the next attempt. Pure.
+"""Parses how long a relay asks us to wait before the next attempt. Pure.
 
     hint     = cue {filler} (duration | clock)                  try again in 5 minutes
              | holding ["of"] duration                          greylisted 5 minutes

@@ -29,11 +29,11 @@ class SilenceLimit:
         needed = max(self.slowest, self.slowest_before)
         return min(self.max_seconds, max(self.min_seconds, MARGIN * needed))
 
-    def learned(self, took: float, *, now: float) -> "SilenceLimit":
-        """Record that the relay needed *took* seconds until it took a body or refused the mail."""
+    def learned(self, duration: float, *, now: float) -> "SilenceLimit":
+        """Record that the relay took *duration* seconds to accept a body or to refuse the mail."""
         if now - self.period_start >= PERIOD_SECONDS:
-            return replace(self, slowest=took, slowest_before=self.slowest, period_start=now)
-        return replace(self, slowest=took) if took > self.slowest else self
+            return replace(self, slowest=duration, slowest_before=self.slowest, period_start=now)
+        return replace(self, slowest=duration) if duration > self.slowest else self
 
     def for_body(self) -> "SilenceLimit":
         """Return the initial limit for the reply to a body while mails wait for a session."""

@@ -1,4 +1,4 @@
-"""Classify a relay's reply: what it means for the job. Pure tables over codes and phrases.
+"""Classifies a relay's reply: what it means for the job. Pure tables over codes and phrases.
 
 The stage says little: Postfix refuses our sender at RCPT, and Exchange after the final dot.
 """

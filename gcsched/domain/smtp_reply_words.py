@@ -23,9 +23,8 @@ def either_order_pattern(one: str, other: str) -> str:
 def strip_addresses(text: str) -> str:
     """Return *text* without the addresses and commands that it repeats: callers choose those."""
     if len(text) > MAX_TEXT_LENGTH:
-        text = text[:MAX_TEXT_LENGTH].rpartition(" ")[
-            0
-        ]  # drops a word that the cut may have halved
+        # The last word goes as well: the cut may have halved it.
+        text = text[:MAX_TEXT_LENGTH].rpartition(" ")[0]
     return " ".join(word for word in IN_BRACKETS.sub(" ", text).split() if "@" not in word)
 
 

@@ -30,7 +30,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateGrant:
-    """How many mails may leave now, and how long until the next one may."""
+    """The number of mails that may leave now, and the wait until the next one may."""
 
     count: int
     wait_seconds: float
@@ -52,7 +52,7 @@ class Bucket:
         return Bucket(paid_until=paid_until), RateGrant(count=count, wait_seconds=wait)
 
     def give_back(self, count: int, limit: RateLimit) -> "Bucket":
-        """Return the slots of *count* mails that did not leave."""
+        """Put back the slots of *count* mails that did not leave."""
         return Bucket(paid_until=self.paid_until - count * limit.seconds_per_mail)
 
     def reserve_slot(

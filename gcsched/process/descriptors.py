@@ -38,7 +38,7 @@ class ConnectionLimits:
 
 
 def divide_descriptors(limit: int, *, needed: int) -> ConnectionLimits:
-    """Divide among callers what stores and relays, which have *needed*, leave of *limit*."""
+    """Divide *limit* among callers, after the *needed* descriptors of stores and relays."""
     left = limit - RESERVED - needed
     http = max(MIN_HTTP, min(MAX_HTTP, left // 4))
     grpc = max(MIN_GRPC, min(MAX_GRPC, left - http))

@@ -15,7 +15,7 @@ MAX_BYTES = 8 * 1024 * 1024
 BATCH_SECONDS = 0.03
 RETRY_SECONDS = 0.5
 MAX_DRAIN_SECONDS = 1.0
-ATOMIC_BYTES = 4096  # PIPE_BUF: a pipe takes so much in one piece, also with other writers
+ATOMIC_BYTES = 4096  # PIPE_BUF: a pipe takes this many in one piece, also with other writers
 
 Token = Event | None
 
@@ -32,15 +32,15 @@ class LogSink:
         self,
         output: int,
         *,
-        most_lines: int = MAX_LINES,
-        most_bytes: int = MAX_BYTES,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
         format_dropped: Callable[[int], str] = "{} log lines dropped\n".format,
     ) -> None:
         self.format_dropped = format_dropped
         self.dropped = 0
         """How many lines were dropped so far."""
         self._output = output
-        self._most_lines, self._most_bytes = most_lines, most_bytes
+        self._max_lines, self._max_bytes = max_lines, max_bytes
         self._lines: list[bytes] = []
         self._bytes = 0
         # Reentrant: a destructor or a signal handler may log while its own thread holds the lock.
@@ -66,8 +66,8 @@ class LogSink:
         """Queue *text*, which ends with a line break; lone surrogates are escaped."""
         line = text.encode(errors="backslashreplace")
         with self._lock:
-            has_room = self._bytes + len(line) <= self._most_bytes
-            if has_room and len(self._lines) < self._most_lines:
+            has_room = self._bytes + len(line) <= self._max_bytes
+            if has_room and len(self._lines) < self._max_lines:
                 self._lines.append(line)
                 self._bytes += len(line)
             else:
@@ -86,7 +86,7 @@ class LogSink:
     def drain(self, within: float = MAX_DRAIN_SECONDS) -> bool:
         """Wait until all queued lines are written, *within* seconds; return whether they are.
 
-        After `__exit__` the calling thread writes them; *output* must still be open then.
+        After `__exit__` the calling thread writes them; the descriptor must still be open then.
         """
         written = Event()
         if self._writer.is_alive():

@@ -28,7 +28,7 @@ def stop_on_signals(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle_signal, number)
-        # Replaces the loop's own handler, which does nothing: it learns of signals by a pipe.
+        # Replaces the loop's own handler, which does nothing: the loop reads signals from a pipe.
         signal.signal(number, lambda *_: on_signal())
     try:
         yield

@@ -30,9 +30,9 @@ class BatchRequests(Protocol):
 
     def __len__(self) -> int: ...
 
-    def size_of(self, number: int) -> int: ...
+    def size_of(self, index: int) -> int: ...
 
-    def read(self, number: int) -> task_pb2.MeetRequest: ...
+    def read(self, index: int) -> task_pb2.MeetRequest: ...
 
 
 class ParsedBatch:
@@ -44,11 +44,11 @@ class ParsedBatch:
     def __len__(self) -> int:
         return len(self._requests)
 
-    def size_of(self, number: int) -> int:
-        return self._requests[number].ByteSize()
+    def size_of(self, index: int) -> int:
+        return self._requests[index].ByteSize()
 
-    def read(self, number: int) -> task_pb2.MeetRequest:
-        return self._requests[number]
+    def read(self, index: int) -> task_pb2.MeetRequest:
+        return self._requests[index]
 
 
 class UnparsedBatch:
@@ -60,36 +60,36 @@ class UnparsedBatch:
     def __len__(self) -> int:
         return len(self._raws)
 
-    def size_of(self, number: int) -> int:
-        return len(self._raws[number])
+    def size_of(self, index: int) -> int:
+        return len(self._raws[index])
 
-    def read(self, number: int) -> task_pb2.MeetRequest:
+    def read(self, index: int) -> task_pb2.MeetRequest:
         """Parse a request. Raises MalformedMessage."""
         try:
-            return task_pb2.MeetRequest.FromString(bytes(self._raws[number]))
+            return task_pb2.MeetRequest.FromString(bytes(self._raws[index]))
         except DecodeError as error:
             problem = replace_internal_names(str(error))
-            raise MalformedMessage(f"requests[{number}] cannot be parsed: {problem}") from None
+            raise MalformedMessage(f"requests[{index}] cannot be parsed: {problem}") from None
 
 
 class ConvertedRequests(Sequence[MeetRequest]):
     """Some of *requests*, each converted at its access, so that not all are held at once."""
 
-    def __init__(self, requests: BatchRequests, numbers: Sequence[int]) -> None:
+    def __init__(self, requests: BatchRequests, indexes: Sequence[int]) -> None:
         self._requests = requests
-        self._numbers = numbers
+        self._indexes = indexes
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._indexes)
 
     @overload
-    def __getitem__(self, place: int) -> MeetRequest: ...
+    def __getitem__(self, index: int) -> MeetRequest: ...
     @overload
-    def __getitem__(self, place: slice) -> "ConvertedRequests": ...
-    def __getitem__(self, place: int | slice) -> "MeetRequest | ConvertedRequests":
-        if isinstance(place, slice):
-            return ConvertedRequests(self._requests, self._numbers[place])
-        return request_from(self._requests.read(self._numbers[place]))
+    def __getitem__(self, index: slice) -> "ConvertedRequests": ...
+    def __getitem__(self, index: int | slice) -> "MeetRequest | ConvertedRequests":
+        if isinstance(index, slice):
+            return ConvertedRequests(self._requests, self._indexes[index])
+        return request_from(self._requests.read(self._indexes[index]))
 
 
 BatchMessage = task_pb2.BatchScheduleMeetsRequest | UnparsedBatch

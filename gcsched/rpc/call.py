@@ -18,7 +18,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 MAX_REQUEST = 64 * 1024
 MAX_CALL = timedelta(seconds=10)
 MAX_BULK_CALL = timedelta(seconds=60)  # where a call may change or count all jobs
-REPLY_MARGIN = timedelta(milliseconds=100)  # for the way of an error back to the caller
+REPLY_MARGIN = timedelta(milliseconds=100)  # for the error to reach the caller
 
 
 def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:

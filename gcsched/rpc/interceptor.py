@@ -17,7 +17,7 @@ OnCall = Callable[[str, str, float], None]
 """Called with the method's full name, the name of the status code, and the seconds."""
 
 DEADLINE_ROUNDING = 0.02
-"""How much later than the client's the deadline may be here, as a share of its time."""
+"""By how much a deadline may be later here than at the client, as a share of the call's time."""
 
 CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 

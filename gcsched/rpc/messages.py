@@ -80,10 +80,10 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
 
 
 def dry_run_response(dry_run: DryRunResult) -> task_pb2.MeetResponse:
-    """Convert what a request would come to, with a preview of its mail."""
+    """Convert the result that a request would have, with a preview of its mail."""
     result = dry_run.result
     preview = preview_message(dry_run.draft)
-    # The result then names the job that the request would repeat.
+    # The result of a repeated request names the job that exists.
     if not result.is_new:
         preview.duplicate_of = result.job_id
     if dry_run.suppression is not None:

@@ -38,9 +38,8 @@ class PendingRead:
 
     def has_arrived(self) -> bool:
         """Return whether the message is there, and only the task that awaits it has yet to run."""
-        waiter = getattr(
-            self.task, "_fut_waiter", None
-        )  # private, but asyncio needs it in all tasks
+        # Private, but asyncio needs it in all tasks.
+        waiter = getattr(self.task, "_fut_waiter", None)
         return waiter is not None and waiter.done()
 
 
@@ -159,5 +158,5 @@ class ReadLimiter:
 
 
 def create_health_read_limiter() -> ReadLimiter:
-    """Return a limiter for calls about health, so that they wait for no flood of other calls."""
+    """Return a limiter for calls about health, which a flood of other calls must not delay."""
     return ReadLimiter(max_reads=8, max_slow=4, longest=timedelta(seconds=2))

@@ -94,7 +94,7 @@ class Receiver:
         return octets
 
     def with_reads(self, reads: ReadLimiter) -> "Receiver":
-        """Return a receiver with the same memory budget and its own limit of *reads*."""
+        """Return a receiver with the same memory budget, whose limiter of reads is *reads*."""
         return Receiver(self._memory, reads)
 
     async def _reserve_for_request(

@@ -136,7 +136,7 @@ def add_port(server: grpc.aio.Server, listen: str, *, reuse_port: bool) -> int:
 
 
 @asynccontextmanager
-async def serving_grpc(
+async def serve_grpc(
     servicer: SchedulerServicer,
     *,
     listen: str,

@@ -1,7 +1,7 @@
 """Limit the streams: watches of health, and server reflection.
 
 A stream holds memory for as long as its caller likes, and gRPC would read 4 MiB of each before a
-handler starts. So streams are counted, and their messages are read as those of other calls.
+handler starts. So streams are counted, and a limiter reads their messages, as those of other calls.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ WATCH_EVICTED = "too many health watches, so the oldest one was closed; open the
 class StreamLimitInterceptor(grpc.aio.ServerInterceptor):
     """Counts the open streams and refuses or closes excess ones.
 
-    An excess bidirectional stream is RESOURCE_EXHAUSTED at once, and so is an excess watch of one
-    connection. If all connections together have too many watches, the oldest is closed.
+    An excess bidirectional stream gets RESOURCE_EXHAUSTED at once, and so does an excess watch of
+    one connection. If all connections together have too many watches, the oldest is closed.
     """
 
     def __init__(self, watches: WatchLimiter | None = None) -> None:

@@ -41,9 +41,8 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
-        call: Any = (
-            handler.stream_stream
-        )  # StreamLimitInterceptor, the next one, makes all of them so
+        # StreamLimitInterceptor, the next one, returns only handlers of this kind.
+        call: Any = handler.stream_stream
         return grpc.stream_stream_rpc_method_handler(
             partial(self._answer, call),
             response_serializer=handler.response_serializer,
@@ -55,9 +54,8 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
         task = asyncio.create_task(write_responses(call(request, context), context))
         self._open.add(task)
-        task.add_done_callback(
-            retrieve_exception
-        )  # this coroutine may be cancelled before it reads it
+        # This coroutine may be cancelled before it reads the exception of the task.
+        task.add_done_callback(retrieve_exception)
         try:
             await asyncio.wait({task})
         finally:

@@ -27,7 +27,7 @@ class LoopShare:
         return len(self._waiting)
 
     def is_used_up(self) -> bool:
-        """Return whether the caller has to *wait* before more work; cheaper than a wait."""
+        """Return whether the caller has to `wait` before more work; cheaper than `wait`."""
         return time.perf_counter() >= self._until
 
     async def wait(self) -> None:

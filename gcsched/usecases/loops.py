@@ -43,7 +43,7 @@ async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None], *, n
         await cancel_until_done({task})
 
 
-def nothing_left() -> bool:
+def is_never_left() -> bool:
     """Return False: the *is_left* of a loop that may drop unflushed items at the stop."""
     return False
 
@@ -53,7 +53,7 @@ async def flush_until(
     flush: Callable[[], Awaitable[None]],
     *,
     requested: asyncio.Event,
-    is_left: Callable[[], bool] = nothing_left,
+    is_left: Callable[[], bool] = is_never_left,
 ) -> None:
     """Call *flush* each time *requested* is set, until *stop* is set and *is_left* returns False.
 

@@ -85,9 +85,8 @@ class LimitedProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.protocol.connection_made(transport)
-        self._transport = cast(
-            "asyncio.Transport", transport
-        )  # uvloop's transports do not inherit from it
+        # A cast, because uvloop's transports do not inherit from asyncio.Transport.
+        self._transport = cast("asyncio.Transport", transport)
         self.limiter.add(self._transport)
 
     def data_received(self, data: bytes) -> None:

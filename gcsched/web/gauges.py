@@ -86,7 +86,7 @@ def make_job_gauges(counts: JobCounts) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "gcsched_unreadable_jobs",
-        "Jobs that are quarantined because their document is invalid, or in unknown states.",
+        "Jobs in quarantine, because their document is invalid, and jobs in unknown states.",
         value=counts.unreadable,
     )
 

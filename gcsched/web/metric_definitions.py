@@ -38,7 +38,7 @@ ADMISSION_LABELS: Mapping[object, str] = {
 BATCH_JOBS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def build_info(registry: CollectorRegistry, version: str) -> None:
+def create_build_info(registry: CollectorRegistry, version: str) -> None:
     Gauge(
         "gcsched_build_info",
         "1, labelled with the versions that run.",
@@ -47,14 +47,14 @@ def build_info(registry: CollectorRegistry, version: str) -> None:
     ).labels(version, platform.python_version()).set(1)
 
 
-def admissions(registry: CollectorRegistry) -> Mapping[str, Counter]:
+def create_admissions(registry: CollectorRegistry) -> Mapping[str, Counter]:
     family = Counter(
         "gcsched_admissions", "Requests for jobs by their outcome.", ["outcome"], registry=registry
     )
     return {label: family.labels(label) for label in ADMISSION_LABELS.values()}
 
 
-def admission_label(result: AdmissionOutcome | AdmissionError) -> str:
+def find_admission_label(result: AdmissionOutcome | AdmissionError) -> str:
     """Return the label of an outcome, or of an error by the nearest class that has one."""
     if isinstance(result, AdmissionOutcome):
         return ADMISSION_LABELS[result]
@@ -62,7 +62,7 @@ def admission_label(result: AdmissionOutcome | AdmissionError) -> str:
     return next(labels, "invalid")
 
 
-def attempts(
+def create_attempts(
     registry: CollectorRegistry, relays: Iterable[str]
 ) -> Mapping[tuple[Kind, str], Counter]:
     family = Counter(
@@ -78,14 +78,14 @@ def attempts(
     }
 
 
-def repairs(registry: CollectorRegistry) -> Mapping[str, Counter]:
+def create_repairs(registry: CollectorRegistry) -> Mapping[str, Counter]:
     family = Counter(
         "gcsched_repairs", "Repairs by sweeps, by reason.", ["reason"], registry=registry
     )
     return {reason.value: family.labels(reason.value) for reason in Repair}
 
 
-def batch_jobs(registry: CollectorRegistry) -> Mapping[BatchStep, Histogram]:
+def create_batch_jobs(registry: CollectorRegistry) -> Mapping[BatchStep, Histogram]:
     family = Histogram(
         "gcsched_batch_jobs",
         "Jobs that a step handled together.",
@@ -96,7 +96,7 @@ def batch_jobs(registry: CollectorRegistry) -> Mapping[BatchStep, Histogram]:
     return {step: family.labels(step.value) for step in BatchStep}
 
 
-def lateness(registry: CollectorRegistry) -> Histogram:
+def create_lateness(registry: CollectorRegistry) -> Histogram:
     return Histogram(
         "gcsched_lateness_seconds",
         "Time from when a mail was due until the relay accepted it.",
@@ -105,13 +105,13 @@ def lateness(registry: CollectorRegistry) -> Histogram:
     )
 
 
-def rpc_calls(registry: CollectorRegistry) -> Counter:
+def create_rpc_calls(registry: CollectorRegistry) -> Counter:
     return Counter(
         "gcsched_rpc_calls", "Unary calls by status code.", ["method", "code"], registry=registry
     )
 
 
-def rpc_call_seconds(registry: CollectorRegistry) -> Histogram:
+def create_rpc_call_seconds(registry: CollectorRegistry) -> Histogram:
     return Histogram(
         "gcsched_rpc_call_seconds",
         "Duration of unary calls.",
@@ -121,7 +121,7 @@ def rpc_call_seconds(registry: CollectorRegistry) -> Histogram:
     )
 
 
-def event_loop_lag(registry: CollectorRegistry) -> Histogram:
+def create_event_loop_lag(registry: CollectorRegistry) -> Histogram:
     return Histogram(
         "gcsched_event_loop_lag_seconds",
         "How late the event loop resumed a task after a sleep.",

@@ -23,19 +23,19 @@ class Metrics:
         disable_created_metrics()  # they double the series; process_start_time_seconds exists
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        metric_definitions.build_info(registry, version)
-        self._admissions = metric_definitions.admissions(registry)
-        self._attempts = metric_definitions.attempts(registry, relays)
-        self._repairs = metric_definitions.repairs(registry)
-        self._batch_jobs = metric_definitions.batch_jobs(registry)
-        self._lateness = metric_definitions.lateness(registry)
+        metric_definitions.create_build_info(registry, version)
+        self._admissions = metric_definitions.create_admissions(registry)
+        self._attempts = metric_definitions.create_attempts(registry, relays)
+        self._repairs = metric_definitions.create_repairs(registry)
+        self._batch_jobs = metric_definitions.create_batch_jobs(registry)
+        self._lateness = metric_definitions.create_lateness(registry)
         # Finding the labels takes longer than counting: each pair is looked up once.
-        self._calls = cache(metric_definitions.rpc_calls(registry).labels)
-        self._call_seconds = cache(metric_definitions.rpc_call_seconds(registry).labels)
-        self._event_loop_lag = metric_definitions.event_loop_lag(registry)
+        self._calls = cache(metric_definitions.create_rpc_calls(registry).labels)
+        self._call_seconds = cache(metric_definitions.create_rpc_call_seconds(registry).labels)
+        self._event_loop_lag = metric_definitions.create_event_loop_lag(registry)
 
     def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
-        self._admissions[metric_definitions.admission_label(result)].inc()
+        self._admissions[metric_definitions.find_admission_label(result)].inc()
 
     def on_batch(self, step: BatchStep, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)

@@ -108,9 +108,8 @@ async def serve_http(
 async def start_listening(factory: ProtocolFactory, listen: str) -> asyncio.Server:
     """Listen on ``host:port``. Raises CannotListen."""
     address = urlsplit(f"//{listen}")
-    host = (
-        None if address.hostname == ALL_ADDRESSES else address.hostname
-    )  # all addresses include IPv4, as in gRPC
+    # For all addresses None, which includes IPv4, as in gRPC.
+    host = None if address.hostname == ALL_ADDRESSES else address.hostname
     try:
         return await asyncio.get_running_loop().create_server(factory, host, address.port or 0)
     except (OSError, UnicodeError) as error:
@@ -121,7 +120,7 @@ def track_answers(limiter: ConnectionLimiter) -> Middleware:
     """Return a middleware that reports to *limiter* each complete request that was answered."""
 
     @web.middleware
-    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def track(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         finally:
@@ -129,7 +128,7 @@ def track_answers(limiter: ConnectionLimiter) -> Middleware:
             if request.content.is_eof():
                 limiter.mark_answered(request.transport)
 
-    return note
+    return track
 
 
 @web.middleware

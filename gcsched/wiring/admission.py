@@ -46,14 +46,14 @@ def build_admission(
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
-    write = AdmissionWriter(
+    writer = AdmissionWriter(
         admissions=admissions,
         wake_ups=wake_ups,
         recipients=recipients,
         check_admission=check_admission,
     )
     group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
-        write.write,
+        writer.write,
         max_batch_size=MAX_BATCH_SIZE,
         linger=LINGER,
         max_waiting=settings.admission_waiting,
@@ -81,7 +81,9 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
     )
 
 
-def schedule_methods(settings: Settings, resources: Resources, submit: Submit) -> ScheduleMethods:
+def build_schedule_methods(
+    settings: Settings, resources: Resources, submit: Submit
+) -> ScheduleMethods:
     dry_run = DryRun(
         job_factory=submit.job_factory,
         drafter=build_composer(settings, resources.templates),
@@ -92,7 +94,9 @@ def schedule_methods(settings: Settings, resources: Resources, submit: Submit) -
     return ScheduleMethods(submit=submit, dry_run=dry_run)
 
 
-def template_methods(settings: Settings, resources: Resources, submit: Submit) -> TemplateMethods:
+def build_template_methods(
+    settings: Settings, resources: Resources, submit: Submit
+) -> TemplateMethods:
     preview = PreviewTemplate(
         job_factory=submit.job_factory,
         drafter=build_composer(settings, resources.templates),

@@ -1,4 +1,4 @@
-"""How many connections callers may open, so that those to stores and relays always have room."""
+"""The limits on callers' connections, so that those to stores and relays always have room."""
 
 import structlog
 
@@ -31,6 +31,6 @@ def share_descriptors(settings: Settings) -> ConnectionLimits:
             needed_by_stores_and_relays=count_connections(settings),
             grpc_connections=found.grpc,
             http_connections=found.http,
-            hint="raise the limit (ulimit -n, LimitNOFILE=) to 4096 at least",
+            advice="raise the limit (ulimit -n, LimitNOFILE=) to 4096 at least",
         )
     return found

@@ -19,12 +19,12 @@ from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources
 
 
-def read_job_methods(resources: Resources) -> ReadJobMethods:
+def build_read_job_methods(resources: Resources) -> ReadJobMethods:
     reader, jobs = MongoJobReader(), MongoJobList(mongo=resources.mongo)
     return ReadJobMethods(read=ReadJobs(reader=reader, job_list=jobs))
 
 
-def change_job_methods(
+def build_change_job_methods(
     settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
 ) -> ChangeJobMethods:
     mongo, now = resources.mongo, resources.clock
@@ -54,7 +54,7 @@ def change_job_methods(
     )
 
 
-def suppression_methods(settings: Settings, resources: Resources) -> SuppressionMethods:
+def build_suppression_methods(settings: Settings, resources: Resources) -> SuppressionMethods:
     suppressions = ManageSuppressions(
         store=MongoSuppressions(mongo=resources.mongo),
         jobs=MongoJobChanges(mongo=resources.mongo, retention=policies.retention(settings)),
@@ -66,6 +66,6 @@ def suppression_methods(settings: Settings, resources: Resources) -> Suppression
     )
 
 
-def recipient_methods(resources: Resources) -> RecipientMethods:
+def build_recipient_methods(resources: Resources) -> RecipientMethods:
     data = MongoPersonalData(mongo=resources.mongo)
     return RecipientMethods(recipients=ManageRecipients(data=data, now=resources.clock))

@@ -74,7 +74,7 @@ def find_relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
     return {name: is_up for name, each in healths.items() if (is_up := each.is_up) is not None}
 
 
-def status_methods(
+def build_status_methods(
     resources: Resources,
     delivery: Delivery,
     relays: RelaySubsystem,

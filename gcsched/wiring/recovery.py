@@ -1,4 +1,4 @@
-"""Builds what runs by itself: the sweep, the daily run, the ARQ workers, the clock check."""
+"""Builds recovery: the sweep, the daily run, the ARQ workers, the clock check."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -82,14 +82,14 @@ def build_sweep(
 def build_tasks(
     resources: Resources, wake_ups: WakeUps, sweep: Sweep, claims: MongoClaims
 ) -> ArqTasks:
-    async def after_wake() -> None:
+    async def after_wake_up() -> None:
         # One process took the wake-up; if it left due jobs, another one is woken for them.
         if await claims.has_due_jobs(now=resources.clock()):
             wake_ups.wake_others()
 
     return ArqTasks(
         on_wake_up=wake_ups.receive,
-        after_wake_up=after_wake,
+        after_wake_up=after_wake_up,
         # Half of the interval: two processes sweep once per interval, and jitter skips none.
         sweep=partial(sweep.sweep_if_due, EVERY / 2),
         daily_run=sweep.daily_run.run,

@@ -8,7 +8,7 @@ from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import PoolLimits, RelaySettings, Security
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Security
 from gcsched.config.fields import variable_name
 from gcsched.config.helo import find_machine_name
 from gcsched.config.settings import Settings
@@ -83,16 +83,16 @@ def build_relays(settings: Settings, resources: Resources) -> RelaySubsystem:
         redis=resources.redis,
         healths=healths,
     )
-    relays = factory.build_failover(mailers)
+    failover = factory.build_failover(mailers)
     return RelaySubsystem(
-        failover=relays,
-        transport=PausableTransport(relays, MongoPauses(mongo=resources.mongo)),
+        failover=failover,
+        transport=PausableTransport(failover, MongoPauses(mongo=resources.mongo)),
         healths=healths,
         checks={
             mailer.name: RelayChecks(
-                sessions=mailer, relay=relay, health=healths[mailer.name], on_up=relays.notify_up
+                sessions=mailer, relay=relay, health=healths[mailer.name], on_up=failover.notify_up
             )
-            for relay, mailer in zip(relays.relays, mailers, strict=True)
+            for relay, mailer in zip(failover.relays, mailers, strict=True)
         },
     )
 
@@ -109,10 +109,10 @@ class RelayFactory:
 
     def build_failover(self, mailers: Sequence[Mailer]) -> FailoverTransport:
         first, *others = mailers
-        after_first = "the fallback takes over" if others else "sending waits"
+        while_first_is_down = "the fallback takes over" if others else "sending waits"
         return FailoverTransport(
             [
-                self.build_relay(first, "smtp_password", while_down=after_first),
+                self.build_relay(first, "smtp_password", while_down=while_first_is_down),
                 *[
                     self.build_relay(
                         mailer,

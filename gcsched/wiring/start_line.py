@@ -1,8 +1,8 @@
 """The first line of a service's log: where it listens, and what it is connected to."""
 
 from gcsched import __version__
-from gcsched.adapters.mongo.uri import mongo_location
-from gcsched.adapters.redis.url import format_redis_place
+from gcsched.adapters.mongo.uri import format_mongo_location
+from gcsched.adapters.redis.url import format_redis_location
 from gcsched.config.settings import Settings
 from gcsched.wiring.relays import fallback_settings, primary_settings
 from gcsched.wiring.resources import Resources
@@ -19,8 +19,8 @@ def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> 
         "version": __version__,
         "grpc": replace_port(settings.grpc_listen, grpc_port),
         "http": replace_port(settings.http_listen, resources.http_port),
-        "mongodb": mongo_location(settings.mongo_uri.get_secret_value()),
-        "redis": format_redis_place(settings.redis_url.get_secret_value()),
+        "mongodb": format_mongo_location(settings.mongo_uri.get_secret_value()),
+        "redis": format_redis_location(settings.redis_url.get_secret_value()),
         "relays": [f"{each.host}:{each.port} ({each.security})" for each in relays],
         "daily_at": f"{settings.daily_at:%H:%M}",
         "timezone": str(settings.timezone),

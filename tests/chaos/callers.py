@@ -27,9 +27,8 @@ class Callers:
     seed: int
     per_second: float
     latest_due_seconds: float = 20.0
-    due: dict[str, int] = field(
-        default_factory=dict, init=False
-    )  # by recipient: all that were scheduled
+    # The due times of all requests, by recipient.
+    due: dict[str, int] = field(default_factory=dict, init=False)
     accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), init=False)
     codes: Counter[str] = field(default_factory=Counter, init=False)
     # The latest details by status code.

@@ -26,7 +26,7 @@ from tests.support.relay.script import (
 )
 
 ALL_STAGES = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
-SLOW_REPLY = Trickle(0.01)  # of each byte of about twenty
+SLOW_REPLY = Trickle(0.01)  # seconds for each of its about twenty bytes
 MAX_DELAY_SECONDS = 0.15
 MAX_CLOCK_OFFSET_SECONDS = 300
 CLAIM_SECONDS = 2.0

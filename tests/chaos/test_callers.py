@@ -16,9 +16,8 @@ OVER.set()
 async def test_a_slow_machine_calls_later_and_not_less_often() -> None:
     async with fake_scheduler(ScheduleMeet=[OK] * 20) as service:
         callers = Callers(targets=[service.target], seed=1, per_second=100)
-        asyncio.get_running_loop().call_later(
-            0.15, time.sleep, 0.2
-        )  # until the last call is overdue
+        # Block the loop until the last call is overdue.
+        asyncio.get_running_loop().call_later(0.15, time.sleep, 0.2)
         await callers.call(20, faults_over=OVER, max_wait=5)
 
     assert (len(callers.due), len(callers.accepted), callers.unanswered) == (20, 20, set())

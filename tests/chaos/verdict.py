@@ -72,7 +72,7 @@ def problems(evidence: Evidence) -> list[str]:
 
 
 def check_accepted_kept(evidence: Evidence) -> Iterator[str]:
-    """P1: each accepted job is in MongoDB, under the one id that every caller got."""
+    """Check P1: each accepted job is in MongoDB, under the one id that every caller got."""
     for recipient, ids in evidence.accepted.items():
         kept = {job["_id"] for job in evidence.jobs.get(recipient, [])}
         if kept != ids:
@@ -80,13 +80,13 @@ def check_accepted_kept(evidence: Evidence) -> Iterator[str]:
 
 
 def check_callers_answered(evidence: Evidence) -> Iterator[str]:
-    """A caller that repeats its call gets an OK once the faults have ended."""
+    """Check that a caller that repeats its call gets an OK once the faults have ended."""
     for recipient in sorted(evidence.unanswered):
         yield f"{recipient}: no OK within {DEADLINE_SECONDS:g} s after the faults had ended"
 
 
 def check_jobs_settled(evidence: Evidence) -> Iterator[str]:
-    """P2: every job, also one whose caller got no answer, is in exactly one final state."""
+    """Check P2: every job, also one without an answered call, is in exactly one final state."""
     for recipient, jobs in evidence.jobs.items():
         if [job["state"] in SETTLED[evidence.on_uncertain] for job in jobs] != [True]:
             yield f"{recipient}: {[(job['state'], job['reason']) for job in jobs]}"
@@ -110,7 +110,7 @@ def check_mail_requested(evidence: Evidence) -> Iterator[str]:
 
 
 def check_sent_once(evidence: Evidence) -> Iterator[str]:
-    """P3: a mail arrives twice only if it was UNCERTAIN and the policy is to resend."""
+    """Check P3: a mail arrives twice only if it was UNCERTAIN and the policy is to resend."""
     may_be_twice = evidence.uncertain if evidence.on_uncertain == "resend" else set()
     for recipient, times in evidence.times.items():
         if len(times) > 1 and recipient not in may_be_twice:
@@ -118,11 +118,11 @@ def check_sent_once(evidence: Evidence) -> Iterator[str]:
 
 
 def check_attempts_charged(evidence: Evidence) -> Iterator[str]:
-    """A crash costs no attempt: only faults of the relay and its acceptance are charged."""
+    """Check that only faults of the relay and its acceptance are charged: a crash is not."""
     for job in evidence.documents:
-        most = evidence.relay_faults[job["email"]] + (job["state"] == "SENT")
-        if job["attempt"] > most:
-            yield f"{job['email']}: {job['attempt']} attempts charged, the relay knows of {most}"
+        limit = evidence.relay_faults[job["email"]] + (job["state"] == "SENT")
+        if job["attempt"] > limit:
+            yield f"{job['email']}: {job['attempt']} attempts charged, the relay knows of {limit}"
 
 
 def check_on_time(evidence: Evidence) -> Iterator[str]:

@@ -70,18 +70,18 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
     assert done.returncode == 0, done.stderr
     used = json.loads(done.stdout)
     expected = dict(client_without_server.COMMANDS)
-    codes = {line: code for line, (code, _) in used["came_to"].items() if line in expected}
-    assert codes == expected, used["came_to"]
+    codes = {line: code for line, (code, _) in used["results"].items() if line in expected}
+    assert codes == expected, used["results"]
     own = {name for name in used["loaded"] if name.startswith("gcsched.")}
     assert {name for name in own if not name.startswith(CLIENT)} <= SHARED
     assert_they_say_what_to_install(
-        *(used["came_to"][line] for line in client_without_server.SERVER_COMMANDS)
+        *(used["results"][line] for line in client_without_server.SERVER_COMMANDS)
     )
 
 
-def assert_they_say_what_to_install(*came_to: tuple[int, str]) -> None:
+def assert_they_say_what_to_install(*results: tuple[int, str]) -> None:
     needs = (("serve", "server"), ("dev", "embedded"), ("template check", "server"))
-    for (code, output), (name, extra) in zip(came_to, needs, strict=True):
+    for (code, output), (name, extra) in zip(results, needs, strict=True):
         assert code == 2
         assert re.fullmatch(
             rf"gcsched {name} cannot run: the module \w+ is not installed;"

@@ -16,7 +16,7 @@ from gcsched.client import (
     service_config,
 )
 from gcsched.pb import task_pb2
-from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.server import serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from tests.support.handlers import handlers_of
 from tests.support.ports import free_port
@@ -66,7 +66,7 @@ async def accept(*_: object) -> task_pb2.MeetResponse:
 @asynccontextmanager
 async def serve_at(port: int) -> AsyncIterator[None]:
     servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=accept)))
-    open_server = serving_grpc(servicer, listen=f"127.0.0.1:{port}", on_call=lambda *_: None)
+    open_server = serve_grpc(servicer, listen=f"127.0.0.1:{port}", on_call=lambda *_: None)
     async with open_server as server:
         yield
         await server.stop_gracefully(timedelta(seconds=1))

@@ -141,7 +141,8 @@ def test_a_fallback_is_checked_like_the_first_relay(tmp_path: Path) -> None:
         "SECURITY is none, so the password would cross the network to smtp2.example.org"
     )
     assert only_problem(FALLBACK_SMTP_CA_FILE=str(file), FALLBACK_SMTP_SECURITY="none") == (
-        "CA_FILE is given, but with GCSCHED_FALLBACK_SMTP_SECURITY=none nothing is checked"
+        "CA_FILE is given, but with GCSCHED_FALLBACK_SMTP_SECURITY=none nothing is checked: "
+        "give starttls or tls, or no file"
     )
 
 

@@ -84,7 +84,7 @@ def test_ignored_links_are_logged_in_one_line_with_the_values_used() -> None:
     assert links["log_level"] == "warning"
     assert links["settings"] == sorted(link_variables("gcsched-smtp"))
     assert links["used"] == {"GCSCHED_SMTP_PORT": 587}
-    assert "enableServiceLinks: false" in links["remedy"]
+    assert "enableServiceLinks: false" in links["advice"]
 
 
 def test_without_links_nothing_is_logged() -> None:

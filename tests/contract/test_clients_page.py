@@ -37,7 +37,7 @@ def commands(program: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a copy of proto/ and nothing else."""
+    """Return a folder with a copy of proto/ and nothing else."""
     shutil.copytree(PROTO, tmp_path / "proto")
     return tmp_path
 

@@ -23,7 +23,7 @@ task_pb2.BatchScheduleMeetsResponse.Answer(error=status_pb2.Status(code=3))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a copy of proto/ and nothing else; commands run in it."""
+    """Return a folder with a copy of proto/ and nothing else; commands run in it."""
     shutil.copytree(PROTO, tmp_path / "proto")
     return tmp_path
 

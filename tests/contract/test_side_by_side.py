@@ -41,7 +41,7 @@ with Client(target) as client:
 
 @pytest.fixture(params=CONTRACTS)
 def stubs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder with stubs that a caller generated."""
+    """Return a folder with stubs that a caller generated."""
     outputs = [f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}"]
     arguments = ["protoc", f"-I{CONTRACTS[request.param]}", f"-I{BUNDLED}", *outputs, "task.proto"]
     assert protoc.main(arguments) == 0

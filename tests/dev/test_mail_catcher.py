@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import RelaySettings, Security
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security
 from gcsched.dev.mail_catcher import MAX_MAIL, CaughtMail, run_mail_catcher
 from gcsched.domain.smtp_reply import Answered, Kind, kind_of
 from tests.support.builders import NOW, FixedClock

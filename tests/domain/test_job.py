@@ -94,7 +94,7 @@ def test_an_illegal_move_names_the_job_its_state_and_the_reason() -> None:
         a_job(state=State.SENT).unclaimed(NOW)
 
     assert str(caught.value) == (
-        "job job-1 is SENT since 2026-07-01T12:00:00+00:00 and cannot become SCHEDULED:"
+        "job job-1 has been SENT since 2026-07-01T12:00:00+00:00 and cannot become SCHEDULED:"
         " its mail was sent"
     )
     assert caught.value.metadata == {
@@ -316,6 +316,7 @@ def test_an_illegal_move_reports_since_when_the_job_is_in_its_state() -> None:
     refused = IllegalTransition("j1", "SENT", "CANCELLED", state_time=state_time, why="it has left")
 
     assert str(refused) == (
-        "job j1 is SENT since 2026-07-01T12:00:00+00:00 and cannot become CANCELLED: it has left"
+        "job j1 has been SENT since 2026-07-01T12:00:00+00:00 and cannot become CANCELLED:"
+        " it has left"
     )
     assert refused.metadata["state_time"] == state_time.isoformat()

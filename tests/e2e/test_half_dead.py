@@ -93,7 +93,7 @@ async def test_the_process_ends_and_the_other_replica_goes_on_sending(
     assert code == 1
     assert seconds < 12
     assert (event["event"], event["task"]) == ("background task ended", task)
-    assert f"'{task}' of the service ended" in victim.log.splitlines()[-1]
+    assert f"background task '{task}' ended" in victim.log.splitlines()[-1]
     assert {len(kept) for kept in relay.per_recipient.values()} == {1}
 
 

@@ -100,7 +100,7 @@ async def test_failing_sent_markers_degrade_it_although_the_probe_succeeds(
             await until(lambda: has_status("degraded", probe))
 
             status = await read_redis_status(probe)
-            assert status.startswith("failed while marking accepted mails: ")
+            assert status.startswith("failed while storing sent markers: ")
             assert "give its user the keys" in status
 
 
@@ -118,7 +118,6 @@ async def test_the_documented_permissions_of_a_redis_user_are_sufficient(
             await until(lambda: len(relay.per_recipient) == 21)
             await until(lambda: read_jobs_if_all_sent(app.resources))
 
-            await until(
-                lambda: has_status("ready", probe)
-            )  # on a slow machine a check may fail for a moment
+            # On a slow machine a check may fail for a moment.
+            await until(lambda: has_status("ready", probe))
     assert [each for each in events if "NoPermission" in str(each)] == []

@@ -93,9 +93,9 @@ class Contract:
 
     def _describe(self, within: str, what: Any, where: SourcePath) -> ContractElement:
         lines = self._comments.get(where, "").splitlines()
-        says = "\n".join(line.removeprefix(" ").rstrip() for line in lines).strip()
+        comment = "\n".join(line.removeprefix(" ").rstrip() for line in lines).strip()
         return ContractElement(
-            name=f"{within}{what.name}", comment=says, descriptor=what, path=where
+            name=f"{within}{what.name}", comment=comment, descriptor=what, path=where
         )
 
 

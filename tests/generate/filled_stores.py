@@ -1,9 +1,9 @@
-"""Fill stores by the service of another commit, and keep them with what it answered.
+"""Fill stores with the service of another commit; write them and its answers to a file.
 
     python -m tests.generate.filled_stores --old COMMIT --out tests/rpc/stores_of_COMMIT.json
 
 There is a job in each state, a daily queue, suppressions, user details and a pause. The answers are
-kept as octets on the wire, so that a later contract, whose names may differ, can read them.
+stored as on the wire, in base64, so that a later contract, whose names may differ, can parse them.
 """
 
 import argparse
@@ -50,7 +50,7 @@ REPLIES: Mapping[str, tuple[At, Action]] = {
     "expired": (At.RCPT, Answer(450, "4.2.0 greylisted")),
     "sending": (At.BODY, Hang()),
 }
-"""What the relay does to the mails of these local parts; all others are accepted."""
+"""Local part → where and how the relay handles its mails; it accepts all others."""
 
 
 def follow_script(moment: Moment) -> Action | None:
@@ -59,7 +59,7 @@ def follow_script(moment: Moment) -> Action | None:
 
 
 def a_request(name: str, *, timestamp: int = 1, **fields: Any) -> task_pb2.MeetRequest:
-    """Make a request for the recipient *name*; it is due at once unless *timestamp* says more."""
+    """Make a request for the recipient *name*, due at *timestamp*; the default is due at once."""
     return task_pb2.MeetRequest(
         empid=f"E-{name}",
         emailID=f"{name}@Example.org",
@@ -116,7 +116,7 @@ async def fill(stub: Stub) -> dict[str, str]:
         task_pb2.AddSuppressionRequest(
             email="Blocked@Example.org",
             reason="left the company",
-            **{expire_field(): Timestamp(seconds=now + 9 * A_YEAR)},
+            expire_time=Timestamp(seconds=now + 9 * A_YEAR),
         )
     )
     await schedule("sending", task_pb2.Job.SENDING)
@@ -125,17 +125,12 @@ async def fill(stub: Stub) -> dict[str, str]:
     return ids
 
 
-def expire_field() -> Any:
-    """Return the name of AddSuppressionRequest's third field: names change, numbers stay."""
-    return task_pb2.AddSuppressionRequest.DESCRIPTOR.fields_by_number[3].name
-
-
 async def wait_for_state(stub: Stub, job_id: str, state: task_pb2.Job.State) -> None:
-    async def is_there() -> bool:
+    async def has_state() -> bool:
         job = await stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
         return bool(job.state == state)
 
-    await until(is_there, within=30)
+    await until(has_state, within=30)
 
 
 BODIES: set[str] = set()
@@ -149,7 +144,7 @@ def watch_bodies(moment: Moment) -> Action | None:
 
 
 async def read_all(stub: Stub, ids: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers to all that can be read, by the name of the question."""
+    """Read all that the service shows; return each answer by its method and argument."""
     answers: dict[str, Awaitable[Message]] = {}
     for job_id in ids.values():
         answers[f"GetJob {job_id}"] = stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
@@ -164,17 +159,17 @@ async def read_all(stub: Stub, ids: Mapping[str, str]) -> dict[str, str]:
         )
     answers["ListSuppressions"] = stub.ListSuppressions(task_pb2.ListSuppressionsRequest())
     for state in State.keys()[1:]:
-        wanted = task_pb2.JobFilter(state=state)
+        job_filter = task_pb2.JobFilter(state=state)
         answers[f"ListJobs {state}"] = stub.ListJobs(
-            task_pb2.ListJobsRequest(filter=wanted, page_size=1, view=task_pb2.Job.FULL)
+            task_pb2.ListJobsRequest(filter=job_filter, page_size=1, view=task_pb2.Job.FULL)
         )
-        answers[f"CountJobs {state}"] = stub.CountJobs(task_pb2.CountJobsRequest(filter=wanted))
+        answers[f"CountJobs {state}"] = stub.CountJobs(task_pb2.CountJobsRequest(filter=job_filter))
     status = await stub.GetStatus(task_pb2.GetStatusRequest())
-    done = {name: await answer for name, answer in answers.items()} | {"Pause": status.pause}
-    return {name: to_text(answer) for name, answer in done.items()}
+    received = {name: await answer for name, answer in answers.items()} | {"Pause": status.pause}
+    return {name: encode_answer(answer) for name, answer in received.items()}
 
 
-def to_text(answer: Message) -> str:
+def encode_answer(answer: Message) -> str:
     return base64.b64encode(answer.SerializeToString(deterministic=True)).decode()
 
 
@@ -222,8 +217,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        kept = asyncio.run(generate(options.old, Path(folder)))
-    text = json_util.dumps(kept, json_options=json_util.RELAXED_JSON_OPTIONS, indent=1)
+        generated = asyncio.run(generate(options.old, Path(folder)))
+    text = json_util.dumps(generated, json_options=json_util.RELAXED_JSON_OPTIONS, indent=1)
     options.out.write_text(json.dumps(json.loads(text), indent=1) + "\n", encoding="utf-8")
 
 

@@ -27,6 +27,8 @@ def _row(name: str, field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
+    if isinstance(field.default, bool):
+        return f"`{int(field.default)}`"  # as the variable is written
     return "" if field.default in (None, "") else f"`{field.default}`"
 
 

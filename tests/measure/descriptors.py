@@ -57,13 +57,13 @@ async def call_until(stub: Stub, end: float, seen: Figures) -> list[float]:
     took = []
     while time.monotonic() < end:
         started = time.monotonic()
-        number = seen["asked"]
+        number = seen["accepted"]
         try:
             await stub.ScheduleMeet(a_meet(number, timestamp=int(time.time())), timeout=5)
         except grpc.aio.AioRpcError as error:
             seen["failed"].append(error.code().name)
         else:
-            seen["asked"] += 1
+            seen["accepted"] += 1
             took.append(time.monotonic() - started)
         await asyncio.sleep(0.05)
     return took
@@ -101,7 +101,7 @@ async def measure_held_connections(
     async with a_cluster(folder, services=0) as cluster, a_limited_service(cluster) as running:
         process = psutil.Process(running.pid)
         async with scheduler_stub(running.target) as stub:
-            seen: Figures = {"asked": 0, "failed": []}
+            seen: Figures = {"accepted": 0, "failed": []}
             await call_until(stub, time.monotonic() + 1, seen)
             before = process.num_fds()
             port = running.port if which == "grpc" else running.http_port
@@ -119,7 +119,7 @@ async def measure_held_connections(
                 closed_after = HELD_SECONDS + time.monotonic() - started
                 wait_of_newcomer = await new
             after = process.num_fds()  # stores and relay sessions may have added some since
-            await until(lambda: cluster.count_recipients() == seen["asked"] + 1, within=30)
+            await until(lambda: cluster.count_recipients() == seen["accepted"] + 1, within=30)
             code = await running.stop()
     return {
         "connections": (DESCRIPTORS // len(kinds) + 1) * len(kinds),
@@ -134,7 +134,7 @@ async def measure_held_connections(
         "probe_max_ms": round(max(probes) * 1e3, 1),
         "newcomer_waited_seconds": round(wait_of_newcomer, 2),
         "all_closed_after_seconds": round(closed_after, 1),
-        "mails": seen["asked"] + 1,
+        "mails": seen["accepted"] + 1,
         "exit_code": code,
     }
 

@@ -81,9 +81,8 @@ def use_closed_port(servers: Servers) -> None:
 
 def use_unknown_host(servers: Servers) -> None:
     servers.settings["GCSCHED_SMTP_HOST"] = "relay.invalid"
-    servers.settings["GCSCHED_SMTP_SECURITY"] = (
-        "starttls"  # a password without TLS would be refused
-    )
+    # A password without TLS would be refused.
+    servers.settings["GCSCHED_SMTP_SECURITY"] = "starttls"
 
 
 def script_reply(at: At, code: int, text: str) -> FaultStep:

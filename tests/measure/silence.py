@@ -56,9 +56,8 @@ async def measure(folder: Path, stage: At, seconds: int) -> Figures:
                 meet = a_meet(number, timestamp=1)
                 scheduled[meet.emailID] = time.time()
                 await stub.ScheduleMeet(meet, timeout=5)
-            await asyncio.sleep(
-                45
-            )  # by then a mail that probed the first relay has gone on to the second
+            # By then a mail that probed the first relay has gone on to the second.
+            await asyncio.sleep(45)
             await running.stop()
         with MongoClient[dict[str, Any]](mongod.uri) as raw:
             states = Counter(job["state"] for job in raw.get_default_database()["jobs"].find())

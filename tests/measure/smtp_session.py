@@ -17,7 +17,7 @@ from typing import Any
 import uvloop
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import PoolLimits, RelaySettings, Security
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Security
 from gcsched.domain.mail import Mail
 from gcsched.domain.permit import Permit
 from gcsched.domain.smtp_reply import Answered

@@ -16,6 +16,8 @@ from pathlib import Path
 from tests.support import prose
 from tests.support.program_versions import describe_commit
 
+RULES = {"prose.py", "test_words.py"}  # they quote what they ban
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -38,7 +40,7 @@ def main() -> None:
 
 
 def count_code(root: Path, folder: str) -> dict[str, object]:
-    paths = prose.sources(folder, root=root)
+    paths = [path for path in prose.sources(folder, root=root) if path.name not in RULES]
     texts = [text for path in paths for text in prose.texts_of_code(path)]
     lines = sum(path.read_text(encoding="utf-8").count("\n") for path in paths)
     comments = sum(text.kind == "comment" for text in texts)

@@ -53,7 +53,7 @@ def test_lines_are_written_whole_and_in_order() -> None:
 
 
 async def test_without_a_reader_lines_are_dropped_counted_and_reported() -> None:
-    with a_pipe() as (reading, writing), LogSink(writing, most_lines=50) as sink:
+    with a_pipe() as (reading, writing), LogSink(writing, max_lines=50) as sink:
         took = fill_pipe(writing)
         begun = time.perf_counter()
         for number in range(1000):
@@ -79,7 +79,7 @@ async def test_without_a_reader_lines_are_dropped_counted_and_reported() -> None
 
 
 def test_bytes_are_limited_like_lines() -> None:
-    with a_pipe() as (_, writing), LogSink(writing, most_bytes=1000) as sink:
+    with a_pipe() as (_, writing), LogSink(writing, max_bytes=1000) as sink:
         fill_pipe(writing)
         for _ in range(10):
             sink.write("x" * 499 + "\n")
@@ -107,7 +107,7 @@ def test_an_output_that_always_fails_raises_nothing(how: str) -> None:
             os.dup2(other, output)
             os.close(other)
             os.close(broken)
-        with LogSink(output, most_lines=5) as sink:
+        with LogSink(output, max_lines=5) as sink:
             for _ in range(100):
                 sink.write("lost\n")
             sink.flush()

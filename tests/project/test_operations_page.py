@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,10 @@ MODULES = {
 }
 
 
-def names_in(tree: ast.AST) -> set[str]:
+@cache
+def names_in(tree: ast.AST) -> frozenset[str]:
     """Return the names in *tree* that may become a field: of keywords, and texts."""
-    return {str(name) for node in ast.walk(tree) if (name := text_of(node)) is not None}
+    return frozenset(str(name) for node in ast.walk(tree) if (name := text_of(node)) is not None)
 
 
 def text_of(node: ast.AST) -> object:
@@ -39,22 +41,29 @@ def text_of(node: ast.AST) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
+LOG_CALLS = [
+    (name, node)
+    for name, tree in MODULES.items()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.Call)
+    and isinstance(node.func, ast.Attribute)
+    and node.func.attr in LEVELS
+]
+"""Every call that logs, with its module: found once, because the package is large."""
+
+
 def find_log_calls(event: str) -> list[tuple[str, ast.Call]]:
     """Return the calls that log *event* by its name, each with its module."""
     return [
         (name, node)
-        for name, tree in MODULES.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in LEVELS
-        and [text_of(each) for each in node.args[:1]] == [event]
+        for name, node in LOG_CALLS
+        if [text_of(each) for each in node.args[:1]] == [event]
     ]
 
 
 def fields_of(event: str) -> set[str]:
     """Return the fields that a line with *event* may have; none: it is not logged."""
-    found = set()
+    found: set[str] = set()
     for name, call in find_log_calls(event):
         found |= {"", *(each.arg for each in call.keywords if each.arg is not None)}
         for each in call.keywords:

@@ -22,6 +22,7 @@ SIGNS = [
     for row in re.findall(r"^\| (.*) \|$", TEXT, re.MULTILINE)
     if len(cells := row.split(" | ")) == 6
 ][1:]
+EVENT = re.compile(r"[a-z][A-Za-z',\- ]* [A-Za-z',\- ]+")
 NOT_LOGGED = ("gcsched", "http", "ready")
 
 
@@ -37,9 +38,9 @@ def names_of_tests(path: Path) -> list[str]:
 
 
 def log_events() -> Iterator[str]:
-    """Yield the log events that the table of failures names: lower case words, no metrics."""
+    """Yield the log events that the table of failures names: words, no metrics or settings."""
     for code in re.findall(r"`([^`]+)`", "\n".join(SIGNS)):
-        if re.fullmatch(r"[a-z][A-Za-z' ]* [A-Za-z' ]+", code) and not code.startswith(NOT_LOGGED):
+        if EVENT.fullmatch(code) and not code.startswith(NOT_LOGGED):
             yield code
 
 

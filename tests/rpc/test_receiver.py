@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
-from gcsched.rpc.server import ServerLimits, serving_grpc
+from gcsched.rpc.server import ServerLimits, serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import MAX_BIDI_STREAMS
 from tests.support.handler_server import ErrorStatus, read_error_status, serve_servicer
@@ -145,7 +145,7 @@ class SizedReplies:
 
 async def test_the_memory_of_calls_is_limited_and_released_when_they_end() -> None:
     counting = SizedReplies()
-    server = serving_grpc(
+    server = serve_grpc(
         SchedulerServicer(handlers_of(counting.handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
@@ -168,7 +168,7 @@ async def test_the_memory_of_calls_is_limited_and_released_when_they_end() -> No
 
 
 async def test_unread_answers_are_counted_until_their_caller_leaves() -> None:
-    server = serving_grpc(
+    server = serve_grpc(
         SchedulerServicer(handlers_of(SizedReplies().handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
@@ -187,7 +187,7 @@ async def test_unread_answers_are_counted_until_their_caller_leaves() -> None:
 
 
 async def test_the_reply_to_a_change_is_sent_however_full_the_memory_is() -> None:
-    server = serving_grpc(
+    server = serve_grpc(
         SchedulerServicer(handlers_of(SizedReplies().handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,

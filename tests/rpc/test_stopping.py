@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.server import serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from tests.support.handlers import handlers_of
 from tests.support.wait import until
@@ -49,7 +49,7 @@ def reason(error: grpc.aio.AioRpcError) -> str:
 async def test_a_caller_without_a_pause_is_redirected() -> None:
     servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=accept)))
     answered: list[str] = []
-    serving = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
+    serving = serve_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
     async with serving as server, AsyncExitStack() as stack:
         target = f"127.0.0.1:{server.port}"
         channels = [
@@ -69,7 +69,7 @@ async def test_a_caller_without_a_pause_is_redirected() -> None:
 
 
 async def test_health_is_answered_while_calls_are_rejected() -> None:
-    serving = serving_grpc(
+    serving = serve_grpc(
         SchedulerServicer(handlers_of()), listen="127.0.0.1:0", on_call=lambda *_: None
     )
     async with serving as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

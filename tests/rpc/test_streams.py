@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from gcsched.errors import StoreUnavailable
-from gcsched.rpc.server import RpcServer, serving_grpc
+from gcsched.rpc.server import RpcServer, serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
@@ -29,7 +29,7 @@ GRACE = timedelta(seconds=30)
 
 @asynccontextmanager
 async def serve_and_connect() -> AsyncIterator[tuple[RpcServer, grpc.aio.Channel]]:
-    serving = serving_grpc(
+    serving = serve_grpc(
         SchedulerServicer(handlers_of()), listen="127.0.0.1:0", on_call=lambda *_: None
     )
     async with serving as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -61,21 +61,21 @@ def batch(*requests: task_pb2.MeetRequest) -> bytes:
 
 
 async def wrong_variables(target: str) -> Codes:
-    """Batches of 63 requests with 5,800 wrong variable names each."""
+    """Send batches of 63 requests with 5,800 wrong variable names each."""
     names = {f"-{number:x}": "" for number in range(5_800)}
     body = batch(*(a_meet(n, timestamp=FAR_FUTURE, variables=names) for n in range(63)))
     return await send_all(target, "BatchScheduleMeets", [body] * 12)
 
 
 async def many_labels(target: str) -> Codes:
-    """Batches of requests whose label maps fill the whole message."""
+    """Send batches of requests whose label maps fill the whole message."""
     names = {f"{number:x}": "" for number in range(5_800)}
     body = batch(*(a_meet(n, timestamp=FAR_FUTURE, labels=names) for n in range(63)))
     return await send_all(target, "BatchScheduleMeets", [body] * 12)
 
 
 async def large_batches(target: str) -> Codes:
-    """200 valid batches of 3.7 MB at once."""
+    """Send 200 valid batches of 3.7 MB at once."""
     text = {"text": "x" * 16_000}
     bodies = (
         batch(*(a_meet(n, timestamp=FAR_FUTURE + number, variables=text) for n in range(230)))
@@ -85,24 +85,24 @@ async def large_batches(target: str) -> Codes:
 
 
 async def empty_requests(target: str) -> Codes:
-    """Messages of 4 MiB that hold two million empty requests each."""
+    """Send messages of 4 MiB that hold two million empty requests each."""
     return await send_all(target, "BatchScheduleMeets", [b"\n\0" * (MAX_MESSAGE_OCTETS // 2)] * 12)
 
 
 async def large_messages(target: str) -> Codes:
-    """Messages of 4 MiB to a method that takes an id."""
+    """Send messages of 4 MiB to a method that takes an id."""
     body = task_pb2.GetJobRequest(job_id="x" * MAX_MESSAGE_OCTETS).SerializeToString()
     return await send_all(target, "GetJob", [body] * 60)
 
 
 async def map_of_4_mib(target: str) -> Codes:
-    """Single requests of 4 MiB with some 400,000 variables each."""
+    """Send single requests of 4 MiB with some 400,000 variables each."""
     body = a_meet(1, variables={f"{n:x}": "" for n in range(330_000)}).SerializeToString()
     return await send_all(target, "ScheduleMeet", [body[:MAX_MESSAGE_OCTETS]] * 12)
 
 
 async def long_domains(target: str) -> Codes:
-    """Batches of 1,000 addresses whose domains take longest to check."""
+    """Send batches of 1,000 addresses whose domains take longest to check."""
     label = "".join(chr(0x4E00 + 37 * n) for n in range(59))
     arab = "xn--mgbaaadlceoa4agofcdhvuaj2armt2abjj"
 
@@ -114,7 +114,7 @@ async def long_domains(target: str) -> Codes:
 
 
 async def previews(target: str) -> Codes:
-    """Batches of 240 previews, each with variables of 16 KB."""
+    """Send batches of 240 previews, each with variables of 16 KB."""
     text = {"text": "<" * 16_000}
     fields: dict[str, Any] = {"variables": text, "validate_only": True}
     body = batch(*(a_meet(n, timestamp=FAR_FUTURE, **fields) for n in range(240)))
@@ -122,7 +122,7 @@ async def previews(target: str) -> Codes:
 
 
 async def long_texts(target: str) -> Codes:
-    """5,000 valid single requests with variables of 16 KB."""
+    """Send 5,000 valid single requests with variables of 16 KB."""
     text = {"text": "x" * 16_000}
     bodies = (
         a_meet(n, timestamp=FAR_FUTURE + 1_000, variables=text).SerializeToString()
@@ -169,7 +169,7 @@ def count_ended(connections: list[RawConnection]) -> Codes:
 
 
 async def resets(target: str, *, per_connection: int = 10_000) -> Codes:
-    """100,000 streams that are reset immediately, over ten connections."""
+    """Open 100,000 streams over ten connections, and reset each immediately."""
     async with open_raw_connections(target, 10) as connections:
         await write_to_all(
             connections, per_connection, lambda each: each.reset(each.start_call("ScheduleMeet"))
@@ -179,7 +179,7 @@ async def resets(target: str, *, per_connection: int = 10_000) -> Codes:
 
 
 async def no_message(target: str, *, per_connection: int = 4_000) -> Codes:
-    """40,000 calls that end without a message, over ten connections."""
+    """Make 40,000 calls that end without a message, over ten connections."""
     async with open_raw_connections(target, 10) as connections:
         await write_to_all(
             connections, per_connection, lambda each: each.start_call("ScheduleMeet", end=True)
@@ -191,7 +191,7 @@ async def no_message(target: str, *, per_connection: int = 4_000) -> Codes:
 
 
 async def silent_streams(target: str) -> Codes:
-    """20,000 calls that never send anything, with 6 KB of metadata each, over forty connections."""
+    """Make 20,000 calls that send 6 KB of metadata and no message, over forty connections."""
     bulk = (b"x-bulk", b"x" * 6_000)
     async with open_raw_connections(target, 40) as connections:
         await write_to_all(connections, 500, lambda each: each.start_call("GetJob", bulk))
@@ -200,7 +200,7 @@ async def silent_streams(target: str) -> Codes:
 
 
 async def endless_messages(target: str) -> Codes:
-    """2,000 calls that fill their windows with a message that never ends, over 20 connections."""
+    """Make 2,000 calls that fill their windows with an endless message, over 20 connections."""
     async with open_raw_connections(target, 20) as connections:
         started: list[tuple[RawConnection, int]] = []
 
@@ -222,7 +222,7 @@ async def endless_messages(target: str) -> Codes:
 
 
 async def slow_readers(target: str) -> Codes:
-    """400 lists of full jobs whose callers never read, over 20 connections."""
+    """Request 400 lists of full jobs and never read them, over 20 connections."""
     body = frame_message(
         task_pb2.ListJobsRequest(page_size=200, view=task_pb2.Job.FULL).SerializeToString()
     )
@@ -235,7 +235,7 @@ async def slow_readers(target: str) -> Codes:
 
 
 async def watches(target: str) -> Codes:
-    """6,000 watches of health and 1,000 conversations with reflection, over ten connections."""
+    """Open 6,000 watches of health and 1,000 streams of reflection, over ten connections."""
     health = "/grpc.health.v1.Health/Watch"
     reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
@@ -251,7 +251,7 @@ async def watches(target: str) -> Codes:
 
 
 async def invalid_calls(target: str) -> Codes:
-    """3,000 calls each with text that is not UTF-8, with garbage, and with a truncated frame."""
+    """Make 3,000 calls each with invalid UTF-8, with garbage, and with a truncated frame."""
     bodies = [b"\n\x02\xff\xfe", b"\xff" * 30] * 3_000
     codes = await send_all(target, "ScheduleMeet", bodies)
     async with open_raw_connections(target, 4) as connections:
@@ -266,7 +266,7 @@ async def invalid_calls(target: str) -> Codes:
 
 
 async def nothing(_: str) -> Codes:
-    """No flood: the baseline of the machine itself."""
+    """Send nothing, for the baseline of the machine itself."""
     await asyncio.sleep(4)
     return Codes()
 

@@ -27,10 +27,8 @@ PROCESSES = 3
 SIGNALS = ("SIGKILL", "SIGTERM")
 SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "8"}
 SETTLED_WITHIN_SECONDS = 120.0
-SLOW_SHARE, SLOW_REPLY = (
-    0.3,
-    Trickle(0.05),
-)  # of each byte of about twenty: processes die while a body is begun
+# About a second for the twenty bytes of a reply, so that processes die after a body has begun.
+SLOW_SHARE, SLOW_REPLY = 0.3, Trickle(0.05)
 EXPECTED_CODES = {*verdict.EXPECTED_CODES, "FAILED_PRECONDITION"}
 # The logs are of two versions; "delivery broke" is the event of the older ones.
 DEFECTS = ("call failed", "delivery crashed", "delivery broke", "Traceback", "job unreadable")

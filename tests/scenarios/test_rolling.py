@@ -49,7 +49,7 @@ def a_result(
     log: str = "",
     exit_code: int = 0,
 ) -> ScenarioResult:
-    """Anna's mail was sent, Ben's was cancelled, and Cleo's address was suppressed."""
+    """Build a run in which Anna's mail is sent, Ben's cancelled, and Cleo's address suppressed."""
     callers = some_callers(results)
     documents = {
         ANNA: a_job(ANNA),

@@ -1,4 +1,4 @@
-"""ARQ pools that keep what they received, and the wake_ups that wakes them."""
+"""ARQ pools that record what they receive, and the queue that wakes them."""
 
 import datetime as dt
 import time

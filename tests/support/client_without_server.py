@@ -1,9 +1,9 @@
 """Use the client and each of its commands where certain modules cannot be imported.
 
-    python client_alone.py MODULES
+    python client_without_server.py MODULES
 
 MODULES is a JSON list of names. Imports nothing of the tests, so that it runs in any environment.
-Prints a JSON object: the result of each command, and the modules that the client's commands loaded.
+Prints a JSON object: the results of the commands, and the modules that those of the client loaded.
 """
 
 import importlib
@@ -76,17 +76,17 @@ def run_all_commands(missing: Sequence[str]) -> dict[str, object]:
     sys.meta_path.insert(0, MissingModules(missing))
     (first, _), *others = COMMANDS
     code, out, err = run_command(first)
-    came_to = {first: (code, err)}
+    results = {first: (code, err)}
     job = json.loads(out)["job_id"] if code == 0 else ""
     for line, _ in others:
         code, _, err = run_command(line.format(job=job))
-        came_to[line] = (code, err)
+        results[line] = (code, err)
     importlib.import_module("gcsched.cli.terminal")  # where standard output is a terminal
     loaded = sorted(sys.modules)
     for line in SERVER_COMMANDS:
         code, _, err = run_command(line)
-        came_to[line] = (code, err)
-    return {"came_to": came_to, "loaded": loaded}
+        results[line] = (code, err)
+    return {"results": results, "loaded": loaded}
 
 
 if __name__ == "__main__":

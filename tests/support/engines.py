@@ -168,14 +168,17 @@ class FakeComposer:
 
 
 class NoSentMarkers:
-    async def add(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Do nothing: Redis is not tested here."""
+    """A store that keeps no marker: Redis is not tested here."""
 
-    async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Do nothing: Redis is not tested here."""
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Do nothing."""
 
-    async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        return marks
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Do nothing."""
+
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        del markers
+        return ()
 
 
 @asynccontextmanager
@@ -205,12 +208,12 @@ async def an_engine(
         now=clock,
         chance=lambda: 0.5,
     )
-    marks = SentMarkers(NoSentMarkers())
+    sent_markers = SentMarkers(NoSentMarkers())
     queues = DomainQueues(slots_per_domain=slots_per_domain, now=clock)
     workers = WorkerPool(
         deliver=deliver,
         recorder=recorder,
-        sent_markers=marks,
+        sent_markers=sent_markers,
         queues=queues,
         scaler=WorkerScaler(size=4),
     )

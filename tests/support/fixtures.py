@@ -61,7 +61,7 @@ def driver(mongo_server: str) -> Iterator[MongoClient[Row]]:
 
 @pytest.fixture
 def raw(driver: MongoClient[Row], mongo_uri: str) -> Database[Row]:
-    """The test's database as the driver sees it, without the adapters."""
+    """Return the test's database as the driver sees it, without the adapters."""
     return driver[urlsplit(mongo_uri).path[1:]]
 
 

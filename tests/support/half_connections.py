@@ -33,7 +33,7 @@ DRIP_SECONDS = 1.0
 class HeldConnections:
     """Connections to *port* that sent their data and wait; `open` counts those not closed yet.
 
-    `is_settled` once each of them was accepted or refused.
+    `is_settled` is true once each of them was accepted or refused.
     """
 
     port: int

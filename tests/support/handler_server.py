@@ -9,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.server import serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from tests.support.handlers import handlers_of
 from tests.support.service_process import Stub, scheduler_stub
@@ -27,7 +27,7 @@ async def serve_handlers(*handlers: object) -> AsyncIterator[Stub]:
 @asynccontextmanager
 async def serve_servicer(servicer: SchedulerServicer) -> AsyncIterator[str]:
     """Yield the address at which *servicer* can be called."""
-    open_server = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
+    open_server = serve_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
     async with open_server as server:
         yield f"127.0.0.1:{server.port}"
 

@@ -1,4 +1,4 @@
-"""The rules for names and prose: what is counted by tests/measure/words.py and kept by a test."""
+"""The rules for names and prose: tests/measure/words.py counts breaches, a test forbids them."""
 
 import ast
 import io

@@ -25,7 +25,7 @@ def encode_header(name: bytes, value: bytes) -> bytes:
 
 
 def encode_hpack_integer(number: int) -> bytes:
-    """Return *number* as an HPACK integer with a prefix number seven bits."""
+    """Return *number* as an HPACK integer with a prefix of seven bits (RFC 7541, 5.1)."""
     if number < 127:
         return bytes([number])
     octets, rest = bytearray([127]), number - 127

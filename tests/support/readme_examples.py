@@ -1,4 +1,4 @@
-"""The examples of the README, and of the page for those who come from the Celery version."""
+"""The examples of the README, and of the page for users of the Celery version."""
 
 import re
 from pathlib import Path

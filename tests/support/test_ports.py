@@ -1,4 +1,4 @@
-"""That no two tests get the same port."""
+"""No two tests get the same port."""
 
 import multiprocessing
 import socket
@@ -41,7 +41,7 @@ def test_processes_beside_each_other_get_different_ports() -> None:
     assert len(set().union(*parts)) == 60
 
 
-def test_nobody_gets_a_port_of_a_block_that_another_holds(a_holder: Holder) -> None:
+def test_a_block_that_another_process_holds_is_passed_over(a_holder: Holder) -> None:
     assert [a_holder().next_free() for _ in range(3)] == SOME[::BLOCK]
 
 

@@ -1,4 +1,4 @@
-"""Documents as versions stored them that did not fold addresses."""
+"""Documents as stored by versions that did not fold addresses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

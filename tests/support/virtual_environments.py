@@ -100,7 +100,7 @@ async def find_client_problems(environment: VirtualEnvironment, target: str) -> 
         **dict(client_without_server.COMMANDS),
         **dict.fromkeys(client_without_server.SERVER_COMMANDS, 2),
     }
-    results = json.loads(completed.stdout)["came_to"]
+    results = json.loads(completed.stdout)["results"]
     return problems + [
         f"{line}: {results[line]}, not {code}"
         for line, code in expected.items()

@@ -22,7 +22,7 @@ class FakeWakeUpQueue:
         self.tried.append(second)
         await self.answers.wait()
         if self.is_refusing:
-            raise RedisUnavailable("enqueueing a wake-up", "connection refused")
+            raise RedisUnavailable("enqueuing a wake-up", "connection refused")
         self.enqueued.append(second)
 
     async def find_missing(self, seconds: Collection[int]) -> Collection[int]:

@@ -3,8 +3,8 @@
 import pytest
 
 from gcsched import app
-from gcsched.adapters.mongo.uri import mongo_location
-from gcsched.adapters.redis.url import format_redis_place
+from gcsched.adapters.mongo.uri import format_mongo_location
+from gcsched.adapters.redis.url import format_redis_location
 from gcsched.wiring.start_line import start_facts
 from tests.support.in_process_app import make_settings
 
@@ -19,7 +19,7 @@ from tests.support.in_process_app import make_settings
     ],
 )
 def test_the_location_of_mongodb_holds_no_login_and_no_option(uri: str, location: str) -> None:
-    assert mongo_location(uri) == location
+    assert format_mongo_location(uri) == location
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_the_location_of_mongodb_holds_no_login_and_no_option(uri: str, location
     ],
 )
 def test_the_location_of_redis_holds_no_login_and_no_option(url: str, location: str) -> None:
-    assert format_redis_place(url) == location
+    assert format_redis_location(url) == location
 
 
 async def test_the_first_line_names_addresses_stores_and_relays(

@@ -201,9 +201,8 @@ def make_finding(error: Exception, name: str, folder: Path | None = None) -> Fin
         return Finding(error.name, None, f"{error}")
     if isinstance(error, TemplateSyntaxError):
         return Finding(error.name or name, error.lineno, error.message or "syntax error")
-    if isinstance(
-        error, SyntaxError
-    ):  # its line number counts in the Python code that jinja2 generates
+    if isinstance(error, SyntaxError):
+        # Its line number counts in the Python code that jinja2 generates.
         return Finding(name, None, error.msg)
     places = list(find_template_lines(folder, error.__traceback__)) if folder else []
     file, line = places[-1] if places else (name, None)

@@ -114,7 +114,7 @@ def truncate_findings(findings: list[Finding], folder: Path) -> list[Finding]:
 
 
 def check_default_template(parsed: ParseResult) -> Iterator[Finding]:
-    """Report the variables of the default template: callers that name no template may send none."""
+    """Report the variables of the default template: callers that name no template give no value."""
     for suffix in (".html", ".txt"):
         yield from find_unknown_variables(
             f"{DEFAULT_TEMPLATE}{suffix}", parsed.trees, STANDARD_VARIABLES
@@ -140,7 +140,7 @@ def find_empty_texts(text: PartTemplates, html: PartTemplates) -> list[Finding]:
 def find_render_failures(part: PartTemplates, folder: Path) -> Iterator[Finding]:
     """Render each template for two sample recipients and report the first failure of each.
 
-    They have only the variables that the template requires, so each optional one must be optional.
+    They have no value for an optional variable, so a template that cannot do without one fails.
     """
     for name in part.sendable_names():
         try:

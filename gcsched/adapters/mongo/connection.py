@@ -240,10 +240,9 @@ def build_client(uri: str) -> AsyncIOMotorClient[Document]:
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Translate the driver's errors; *doing* is what the error text says was attempted.
+    """Translate the driver's errors; *doing* names the attempt in the error text.
 
-    They become StoreUnavailable if MongoDB did not confirm in time, and StoreRefused if it replied
-    that it does not do it.
+    They become StoreUnavailable if MongoDB did not confirm in time, and StoreRefused if it refused.
     """
     try:
         yield

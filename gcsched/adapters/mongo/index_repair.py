@@ -120,7 +120,8 @@ class MongoIndexes:
         try:
             pairs = [(each["first"], each["last"]) async for each in found]
         except PyMongoError as error:
-            return f"several jobs have the same {field}; finding them failed ({error.timeout=})"
+            how = "took too long" if error.timeout else "failed"
+            return f"several jobs have the same {field}, but the search for them {how}"
         count = f"{len(pairs)}{' or more' if len(pairs) == MAX_COUNTED else ''}"
         named = ", ".join(f"{first} and {last}" for first, last in pairs[:MAX_NAMED])
         return (

@@ -32,8 +32,10 @@ from gcsched.domain.job import CLAIMABLE, WAITING, State
 Query = dict[str, Any]
 
 KNOWN_STATES = [QUARANTINED, *(state.value for state in State)]
-NO_CLAIM = "nobody"  # the claim of a job that has none, so that a sweep finds it as an orphan
-CLAIM_OR_NONE = {"$cond": [{"$eq": [{"$type": "$claim"}, "string"]}, "$claim", NO_CLAIM]}
+PLACEHOLDER_CLAIM = "nobody"  # of a job without a claim, so that a sweep finds it as an orphan
+CLAIM_OR_PLACEHOLDER = {
+    "$cond": [{"$eq": [{"$type": "$claim"}, "string"]}, "$claim", PLACEHOLDER_CLAIM]
+}
 LOG_INTERVAL_SECONDS = 600.0
 RETRY_INTERVAL_MS = 600_000
 MAX_REMEMBERED, MAX_COUNTED = 10_000, 10_000
@@ -165,7 +167,7 @@ async def release_repaired(jobs: Collection, unreadable_log: UnreadableLog) -> N
     count = await jobs.count_documents(query, hint=BY_STATE_AND_DUE, limit=MAX_COUNTED)
     if not count:
         return
-    # A random batch, so that many that stay unreadable do not hide a repaired one for ever.
+    # A random batch, so that many that stay unreadable do not hide a repaired one permanently.
     skip = random.SystemRandom().randint(0, max(0, count - BATCH_SIZE))
     found = jobs.find(query, hint=BY_STATE_AND_DUE, skip=skip, limit=BATCH_SIZE)
     repaired: list[Document] = []
@@ -199,7 +201,7 @@ def build_release(document: Document) -> UpdateOne:
     state = document["aside"]
     fields: Query = {"state": state}
     if state == State.SENDING.value:
-        fields |= {"claim": CLAIM_OR_NONE, "lease": "$$NOW"}
+        fields |= {"claim": CLAIM_OR_PLACEHOLDER, "lease": "$$NOW"}
     seen = {"_id": document["_id"], "state": QUARANTINED, "aside": state, **IS_RETRY_DUE}
     return UpdateOne(seen, [{"$set": fields}, {"$unset": ["aside", "unfit"]}], hint=BY_ID)
 

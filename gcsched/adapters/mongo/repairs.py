@@ -6,7 +6,7 @@ from typing import Any
 from gcsched.adapters.mongo.claims import LEASE_END
 from gcsched.adapters.mongo.connection import Collection as Jobs
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_LEASE, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.quarantine import CLAIM_OR_NONE
+from gcsched.adapters.mongo.quarantine import CLAIM_OR_PLACEHOLDER
 from gcsched.domain.job import State
 
 Query = dict[str, Any]
@@ -37,7 +37,7 @@ async def reset_leases(jobs: Jobs, query: Query, index: str, most: int) -> int:
     ids = await find_ids(jobs, query, index, most)
     if not ids:
         return 0
-    change = [{"$set": {"claim": CLAIM_OR_NONE, "lease": LEASE_END}}]
+    change = [{"$set": {"claim": CLAIM_OR_PLACEHOLDER, "lease": LEASE_END}}]
     result = await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
     return result.modified_count
 

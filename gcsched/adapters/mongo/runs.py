@@ -43,9 +43,8 @@ class MongoRuns:
                 await self.mongo.runs.update_one(
                     {"_id": SWEEP, "$or": outdated}, {"$set": {"started": now}}, upsert=True
                 )
-            except (
-                DuplicateKeyError
-            ):  # it did not match, so the upsert tried to insert a second one
+            except DuplicateKeyError:
+                # The filter did not match, so the upsert tried to insert a second document.
                 return False
         return True
 

@@ -93,7 +93,7 @@ def validate_uri(uri: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-def mongo_location(uri: str) -> str:
+def format_mongo_location(uri: str) -> str:
     """Return the hosts and the database of a checked *uri*, without user and options."""
     return f"{parse_url(uri, SCHEMES).hosts}/{parse_database(uri)}"
 

@@ -41,7 +41,7 @@ ADVICE_BY_ERROR: Sequence[tuple[type[Exception], str]] = (
     (ExecAbortError, "it refused a part of a transaction: check its rights, memory and version"),
     (OutOfMemoryError, "its memory is full: free some, or raise its maxmemory"),
 )
-# What looks like a quotation, an address or a structure: a library may repeat data of a job there.
+# Quotations, addresses and structures in an error text: a library may repeat data of a job there.
 QUOTED = re.compile(r"""(?<!\w)b?'.*'|"(.*)"|\S*@\S*|\{.*\}|\[.*\]""")
 MAX_LIBRARY_TEXT = 80
 
@@ -52,11 +52,13 @@ def describe_redis_error(error: BaseException) -> str:
     if not isinstance(error, RedisAway | RedisSilent | ResponseError | AuthenticationError):
         text = text if isinstance(error, OSError | InvalidReply) else redact_quoted(text)
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    name, where = "GCSCHED_REDIS_URL", "ssl_ca_certs=…"
+    setting = "GCSCHED_REDIS_URL"
     for kind, advice in ADVICE_BY_ERROR:
         if isinstance(error, kind):
-            return f"{text}: {advice.format(setting=name)}"
-    return add_advice(text or type(error).__name__, REDIS_ADVICE, setting=name, ca=where)
+            return f"{text}: {advice.format(setting=setting)}"
+    return add_advice(
+        text or type(error).__name__, REDIS_ADVICE, setting=setting, ca="ssl_ca_certs=…"
+    )
 
 
 def redact_quoted(text: str) -> str:

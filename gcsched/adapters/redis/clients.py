@@ -23,7 +23,8 @@ class RedisClients:
 async def open_redis(url: str, *, sessions: int) -> AsyncIterator[RedisClients]:
     """Make clients for *url*, which connect on first use; close them after the block.
 
-    *sessions* with relays may all ask for a slot at the same time, so the pool holds as many more.
+    All *sessions* with relays may ask for a slot at the same time, so the pool has a connection
+    more for each of them.
     """
     warn_of_too_few_connections(url)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey with a time limit on every wait, and the marks of sent mails."""
+"""Connections to Redis or Valkey with a time limit on every wait, and the sent markers."""
 
 import secrets
 from collections.abc import Collection, Iterator, Sequence
@@ -20,13 +20,13 @@ from gcsched.errors import RedisUnavailable
 
 MAX_CONNECTIONS = 32  # beside one for each session, as all may ask for a slot at once
 MIN_CONNECTIONS = 32  # with fewer, some of the service's background tasks would find none free
-MARK_TTL = timedelta(days=1)
+MARKER_TTL = timedelta(days=1)
 PREFIX = "gcsched:sent"
-MARK_VALUE = b"1"
+MARKER_VALUE = b"1"
 
-# One command for all marks: SET for each would cost the event loop a packed command and a parsed
-# reply per mail. The script returns nothing, which arrives as null.
-ADD_MARKS = """
+# One command for all markers: SET for each would cost the event loop a packed command and a
+# parsed reply per mail. The script returns nothing, which arrives as null.
+ADD_MARKERS = """
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, '1', 'EX', ARGV[1])
 end
@@ -109,33 +109,38 @@ class RedisSentMarkerStore:
     _add_script: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._add_script = Script(self.redis, ADD_MARKS)
+        self._add_script = Script(self.redis, ADD_MARKERS)
 
-    async def add(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys, ttl_seconds = [mark_key(mark) for mark in marks], int(MARK_TTL.total_seconds())
-        with redis_errors("marking accepted mails"):
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
+        keys, ttl_seconds = (
+            [marker_key(marker) for marker in markers],
+            int(MARKER_TTL.total_seconds()),
+        )
+        with redis_errors("storing sent markers"):
             expect_null(await self._add_script.run(keys, ttl_seconds))
 
-    async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys = [mark_key(mark) for mark in marks]
-        with redis_errors("removing marks of accepted mails"):
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+        keys = [marker_key(marker) for marker in markers]
+        with redis_errors("removing sent markers"):
             expect_integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
-    async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that exist. Raises RedisUnavailable for a doubtful answer.
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *markers* that exist. Raises RedisUnavailable for a doubtful answer.
 
-        A mark is proof that a mail was sent. So the query includes one key that was never written:
-        a Redis that returns a value for it returns values for anything.
+        A marker is proof that a mail was sent. So the query includes one key that was never
+        written: a Redis that returns a value for it returns values for anything.
         """
-        keys = [*map(mark_key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
-        with redis_errors("reading marks of accepted mails"):
+        keys = [*map(marker_key, markers), f"{PREFIX}:never:{secrets.token_hex(8)}"]
+        with redis_errors("reading sent markers"):
             *values, never = expect_values(await self.redis.mget(keys), len(keys))
             for value in (*values, never):
-                if value not in {None, MARK_VALUE}:
+                if value not in {None, MARKER_VALUE}:
                     raise InvalidReply(value, "null or 1")
             expect_null(never)
-        return {mark for mark, value in zip(marks, values, strict=True) if value == MARK_VALUE}
+        return {
+            marker for marker, value in zip(markers, values, strict=True) if value == MARKER_VALUE
+        }
 
 
-def mark_key(mark: tuple[str, str]) -> str:
-    return f"{PREFIX}:{mark[0]}:{mark[1]}"
+def marker_key(marker: tuple[str, str]) -> str:
+    return f"{PREFIX}:{marker[0]}:{marker[1]}"

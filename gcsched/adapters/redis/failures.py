@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-# While mails leave, marks, wake-ups and the rate are tried again within 2 s. So a failure that
-# lasts is reported without a gap, and one that has passed is soon forgotten.
+# While mails leave, sent markers, wake-ups and the rate are tried again within 2 s. So a failure
+# that lasts is reported without a gap, and one that has passed is soon forgotten.
 RETENTION_SECONDS = 5.0
 
 

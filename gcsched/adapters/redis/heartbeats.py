@@ -37,9 +37,9 @@ class RedisHeartbeatStore:
     def __post_init__(self) -> None:
         self._key = f"{PREFIX}:{self.mongo_location}"
 
-    async def write(self, mark: str) -> None:
+    async def write(self, heartbeat: str) -> None:
         with redis_errors("writing a heartbeat"):
-            answer = await self.redis.set(self._key, mark, ex=TTL_SECONDS)
+            answer = await self.redis.set(self._key, heartbeat, ex=TTL_SECONDS)
             if answer is not True:
                 raise InvalidReply(answer, "OK")
 

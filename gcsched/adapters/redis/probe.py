@@ -23,7 +23,7 @@ from gcsched.adapters.redis.replies import InvalidReply, expect_null
 BETWEEN_WRITES_SECONDS = 4.5
 TTL_MS = 10_000  # removes the keys where Redis dies before it deletes them, or may not delete
 
-# The commands of ADD_MARKS, TAKE and RESERVE_SLOT: a user may lack the right to one of them.
+# The commands of ADD_MARKERS, TAKE and RESERVE_SLOT: a user may lack the right to one of them.
 PROBE_SCRIPT = """
 redis.call('TIME')
 local kept = {}
@@ -50,7 +50,7 @@ class RedisProbe:
     arq: ArqRedis
     clock: Callable[[], float] = time.monotonic
     _checked_writes_at: float | None = field(default=None, init=False)
-    _mark: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
+    _nonce: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
     _script: Script = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,14 +71,14 @@ class RedisProbe:
 
     async def _check_reads(self) -> None:
         with redis_errors("reading from Redis"):
-            expect_null(await self.redis.get(f"{RATE}:probe:{self._mark}"))
+            expect_null(await self.redis.get(f"{RATE}:probe:{self._nonce}"))
 
     async def _check_writes(self) -> None:
-        own_keys = [f"{prefix}:probe:{self._mark}" for prefix in (SENT, RATE)]
+        own_keys = [f"{prefix}:probe:{self._nonce}" for prefix in (SENT, RATE)]
         with redis_errors("probing the commands of the service"):
-            kept = await self._script.run(own_keys, self._mark, TTL_MS)
-            self._expect_mark(kept, len(own_keys))
-            await self._check_arq_commands(own_keys, *job_keys(f"gcsched:probe:{self._mark}"))
+            kept = await self._script.run(own_keys, self._nonce, TTL_MS)
+            self._expect_nonce(kept, len(own_keys))
+            await self._check_arq_commands(own_keys, *job_keys(f"gcsched:probe:{self._nonce}"))
 
     async def _check_arq_commands(
         self, own_keys: list[str], job: str, in_progress: str, retries: str, result: str
@@ -88,24 +88,24 @@ class RedisProbe:
             await transaction.watch(job)
             await transaction.exists(job, result)
             transaction.multi()
-            transaction.psetex(job, TTL_MS, self._mark)
-            transaction.psetex(in_progress, TTL_MS, self._mark)
+            transaction.psetex(job, TTL_MS, self._nonce)
+            transaction.psetex(in_progress, TTL_MS, self._nonce)
             transaction.pexpire(in_progress, TTL_MS)
             transaction.incr(retries)
             transaction.expire(retries, TTL_MS // 1000)
-            transaction.zadd(QUEUE, {self._mark: 0}, xx=True)  # XX: adds nothing to the queue
-            transaction.zscore(QUEUE, self._mark)
+            transaction.zadd(QUEUE, {self._nonce: 0}, xx=True)  # XX: adds nothing to the queue
+            transaction.zscore(QUEUE, self._nonce)
             transaction.zcard(QUEUE)
             transaction.zrangebyscore(QUEUE, "-inf", "-inf", start=0, num=1)
-            transaction.zrem(QUEUE, self._mark)
-            transaction.zrem(ABORTED, self._mark)
+            transaction.zrem(QUEUE, self._nonce)
+            transaction.zrem(ABORTED, self._nonce)
             transaction.get(job)
             transaction.mget(job, in_progress)
             transaction.unlink(*own_keys)
             transaction.delete(job, in_progress, retries)
             *_, kept, _, _ = await transaction.execute()
-        self._expect_mark(kept, 2)
+        self._expect_nonce(kept, 2)
 
-    def _expect_mark(self, answer: object, count: int) -> None:
-        if answer != [self._mark.encode()] * count:  # bytes, as text would mean decode_responses
+    def _expect_nonce(self, answer: object, count: int) -> None:
+        if answer != [self._nonce.encode()] * count:  # bytes, as text would mean decode_responses
             raise InvalidReply(answer, "the value it was sent")

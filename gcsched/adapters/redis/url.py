@@ -92,7 +92,7 @@ def parse_token(text: str) -> str:
 
 
 def parse_cert_reqs(text: str) -> str:
-    """Parse how certificates are checked; the names of Python's ssl, as Celery needs, count too."""
+    """Parse how certificates are checked; accept the names of Python's ssl too, as Celery does."""
     value = text.lower().removeprefix("cert_")
     if value not in {"required", "optional", "none"}:
         raise InvalidOption("required, optional or none")
@@ -205,7 +205,7 @@ def parse_location(parts: StoreUrl) -> dict[str, Any]:
         raise make_url_error(f"{what}, {error}, e.g. /0") from None
 
 
-def format_redis_place(url: str) -> str:
+def format_redis_location(url: str) -> str:
     """Return the address in *url*, which is valid, without user, password and options."""
     options = pool_options(url)
     if "path" in options:

@@ -14,8 +14,8 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Conversation
 from gcsched.adapters.smtp.envelope import Capabilities
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.adapters.smtp.session import Session
-from gcsched.adapters.smtp.session_options import RelaySettings, Security, Timeouts
 from gcsched.domain.caller_text import replace_unprintable
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 
@@ -52,13 +52,13 @@ class ConnectionAttempt:
 
     async def run(self) -> Session | Answered | Broken:
         try:
-            return await self._open_session(await self._socket())
+            return await self._open_session(await self._connect())
         except aiosmtplib.SMTPResponseException as refused:
             return self._parse_refusal(refused)
         except (RelayUnusable, OSError, aiosmtplib.SMTPException) as error:
             return Broken(self._stage, describe_failure(error))
 
-    async def _socket(self) -> socket.socket:
+    async def _connect(self) -> socket.socket:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeouts.connect.total_seconds()):
             try:
@@ -70,7 +70,7 @@ class ConnectionAttempt:
             return await connect_to_first(found)
 
     async def _open_session(self, sock: socket.socket) -> Session:
-        smtp = self._client(sock)
+        smtp = self._make_client(sock)
         try:
             await self._greet(smtp)
             await self._start_tls(smtp)
@@ -82,7 +82,7 @@ class ConnectionAttempt:
             if smtp.transport is not None:
                 cast("asyncio.Transport", smtp.transport).abort()
 
-    def _client(self, sock: socket.socket) -> aiosmtplib.SMTP:
+    def _make_client(self, sock: socket.socket) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
             hostname=self._relay.host,
             sock=sock,
@@ -116,7 +116,7 @@ class ConnectionAttempt:
         if self._relay.username is None:
             return
         self._stage = Stage.AUTH
-        username, password = self._relay.username, self._password()
+        username, password = self._relay.username, self._read_password()
         self._secrets = list_secret_forms(username, password)
         login = {
             "plain": smtp.auth_plain,
@@ -136,7 +136,7 @@ class ConnectionAttempt:
             else:
                 return
 
-    def _password(self) -> str:
+    def _read_password(self) -> str:
         try:
             password = self._relay.password() if self._relay.password else None
             if password:
@@ -169,7 +169,8 @@ class ConnectionAttempt:
 async def connect_to_first(addresses: Sequence[AddrInfoType]) -> socket.socket:
     """Connect to the first address that answers; a silent one delays the next by 250 ms (RFC 8305).
 
-    Raises OSError when all refuse, and waits while one is still silent.
+    Waits while one is still silent. Raises OSError if the only address refuses, and RelayUnusable
+    if several do.
     """
     try:
         return await start_connection(addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_SECONDS)

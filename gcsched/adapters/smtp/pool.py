@@ -10,8 +10,8 @@ from typing import Self
 from gcsched.adapters.smtp.connect import Connector, make_tls_context
 from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.adapters.smtp.pipelining import PipeliningPolicy
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Timeouts
 from gcsched.adapters.smtp.session import Session, Stale
-from gcsched.adapters.smtp.session_options import PoolLimits, RelaySettings, Timeouts
 from gcsched.domain.mail import Mail
 from gcsched.domain.relay_health import CheckResult, is_login_refused
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
@@ -83,7 +83,7 @@ class SmtpSessionPool:
     def close_expired(self) -> None:
         """Close the sessions that were idle for too long, or that are too old."""
         for session in [*self._idle]:
-            if session.is_idle(self.pool_limits) or session.is_expired(self.pool_limits):
+            if session.is_idle_too_long(self.pool_limits) or session.is_expired(self.pool_limits):
                 self._quit(session)
 
     def close_idle(self) -> None:
@@ -189,7 +189,7 @@ class SmtpSessionPool:
     def _take_idle(self) -> Session | None:
         while self._idle:
             session = self._idle.pop()
-            if session.is_alive and not session.is_idle(self.pool_limits):
+            if session.is_alive and not session.is_idle_too_long(self.pool_limits):
                 return session
             self._quit(session)
         return None

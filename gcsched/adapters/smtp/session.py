@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gcsched.adapters.smtp.conversation import Conversation, ConversationLost
 from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
 from gcsched.adapters.smtp.pipelining import EnvelopeProgress
-from gcsched.adapters.smtp.session_options import PoolLimits, Timeouts
+from gcsched.adapters.smtp.relay_settings import PoolLimits, Timeouts
 from gcsched.adapters.smtp.transaction import Transaction
 from gcsched.domain.smtp_reply import (
     SERVICE_CLOSING,
@@ -56,10 +56,10 @@ class Session:
         return self._conversation.is_alive
 
     def is_expired(self, limits: PoolLimits) -> bool:
-        old = self._now() - self._opened_at >= limits.age.total_seconds()
-        return old or self.use_count >= limits.mails
+        is_old = self._now() - self._opened_at >= limits.age.total_seconds()
+        return is_old or self.use_count >= limits.mails
 
-    def is_idle(self, limits: PoolLimits) -> bool:
+    def is_idle_too_long(self, limits: PoolLimits) -> bool:
         return self._now() - self._used_at >= limits.idle.total_seconds()
 
     async def send(

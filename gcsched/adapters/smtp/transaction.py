@@ -17,7 +17,7 @@ from gcsched.adapters.smtp.conversation import (
 )
 from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
 from gcsched.adapters.smtp.pipelining import EnvelopeProgress
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import (
     COMMAND_ERRORS,
     SERVICE_CLOSING,
@@ -152,7 +152,7 @@ class Transaction:
         self._conversation.ensure_alive()
         permit = await begin()
         if permit is None:
-            return Withheld("the job is not ours any more")
+            return Withheld("the claim was lost")
         # Again, as *begin* writes to the database: the relay may have left while it did.
         self._conversation.ensure_alive()
         content = self._mail.dot_stuff(permit.date)
@@ -181,7 +181,7 @@ class Transaction:
 
     def _classify_reply(self, reply: RawReply) -> Transmission:
         accepted = reply.code // 100 == COMPLETION
-        # An acceptance of half a mail is not one: the outcome is uncertain.
+        # A relay that accepts half a mail has not accepted the mail: the outcome is uncertain.
         if reply.code // 100 == INTERMEDIATE or (accepted and self._conversation.unsent_octets):
             return Broken(Stage.BODY, f"the relay answered {reply.code} before the final dot")
         self.in_sync = reply.code != SERVICE_CLOSING and not self._conversation.unsent_octets

@@ -19,7 +19,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="",
         type=text,
         metavar="ID",
-        help="the dedup key: the same id is the same job, whatever its content; best a UUID",
+        help="the dedup key, best a UUID: the same id is the same job, and is refused with other "
+        "content",
     )
     add("--template", default="", type=text, metavar="NAME", help="a name from `template list`")
     template.add_variables(parser)

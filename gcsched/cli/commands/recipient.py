@@ -45,9 +45,8 @@ def forget(service: "Client", chosen: Namespace) -> int:
 
 
 def format_erasure(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
-    if reply.details_erased or not reply.HasField(
-        "details_erased"
-    ):  # absent: the service is older than the field
+    # Absent: the service is older than the field.
+    if reply.details_erased or not reply.HasField("details_erased"):
         sentence = f"erased, also in {format_job_count(reply.erased_jobs)}"
     elif reply.erased_jobs:
         sentence = f"erased in {format_job_count(reply.erased_jobs)}"

@@ -44,7 +44,7 @@ def tune_interpreter() -> None:
     """Keep thread switches and garbage collections from delaying the mails of a burst."""
     # Motor's threads hand replies of MongoDB to the loop, which holds the GIL during a burst.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    # Imported modules stay for ever: a collection need not scan them.
+    # Imported modules are never freed: a collection need not scan them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -135,11 +135,11 @@ def is_listening(port: int) -> bool:
 def explain_exit(name: str, exit_code: int, log: str) -> str:
     if exit_code == -signal.SIGILL:
         return (
-            f"{name} died of an illegal instruction, it needs a newer processor: "
+            f"{name} died of an illegal instruction and needs a newer processor: "
             "use another machine, or your own servers with `python -m gcsched serve`"
         )
     how = _describe_exit(exit_code)
-    return f"{name} died at its start ({how}), its log ends with: {find_error_line(log)}"
+    return f"{name} died at its start ({how}); its log ends with: {find_error_line(log)}"
 
 
 def find_error_line(log: str) -> str:

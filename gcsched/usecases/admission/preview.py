@@ -27,7 +27,7 @@ SAMPLE_FIELDS = {"emailID": "email", "empName": "name"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunResult:
-    """What would become of a request: its result, the mail, and the suppression of its address."""
+    """The result that a request would have, its mail, and the suppression of its address."""
 
     draft: MailPreview
     result: AdmissionResult
@@ -93,9 +93,8 @@ class DryRun:
         try:
             draft = draft_mail(self.drafter, job)
         except InvalidRequest as error:
-            return error.with_traceback(
-                None
-            )  # the traceback would keep the whole request in memory
+            # The traceback would keep the whole request in memory.
+            return error.with_traceback(None)
         return DryRunResult(draft=draft, result=answer, suppression=suppression)
 
 

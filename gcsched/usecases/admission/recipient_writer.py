@@ -26,7 +26,7 @@ class RecipientWriter:
     store: Recipients
     interval: timedelta = timedelta(milliseconds=200)
     _waiting: list[Job] = field(default_factory=list, init=False)
-    _batch: int = field(default=0, init=False)
+    _batch_size: int = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
     _problem_log: ProblemLog = field(
         default_factory=partial(
@@ -58,13 +58,13 @@ class RecipientWriter:
         A batch that failed is tried again unchanged: the store recognizes a repeated batch.
         """
         while self._waiting:
-            self._batch = self._batch or min(len(self._waiting), MAX_BATCH_SIZE)
+            self._batch_size = self._batch_size or min(len(self._waiting), MAX_BATCH_SIZE)
             try:
-                await self.store.save(self._waiting[: self._batch])
+                await self.store.save(self._waiting[: self._batch_size])
             except StoreUnavailable as error:
                 self._failures += 1
                 self._problem_log.record_failure(error.for_log, waiting=len(self._waiting))
                 return
             self._problem_log.record_success()
-            del self._waiting[: self._batch]
-            self._batch = self._failures = 0
+            del self._waiting[: self._batch_size]
+            self._batch_size = self._failures = 0

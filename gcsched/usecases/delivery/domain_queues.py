@@ -1,4 +1,4 @@
-"""Which job is sent next: jobs to a busy recipient domain let jobs to other domains pass.
+"""The order of sending: jobs to a busy recipient domain let jobs to other domains pass.
 
 A domain that takes long for each mail could occupy all sessions. So each domain has a number of
 slots, and a job needs a slot of its domain before it goes to a session:
@@ -37,7 +37,7 @@ class DomainQueue:
     """The queue of one domain: *begun* are the jobs being sent, *entries* those that wait.
 
     The first *reserved_slots* of *entries* have a slot already and wait for a session only.
-    *next_start_time* is the latest time that `estimate_start_time` has given to a job.
+    *next_start_time* is the earliest time that `estimate_start_time` returns for the next job.
     """
 
     slots: int

@@ -1,6 +1,6 @@
 """Writes the outcomes of claimed jobs: in batches, retried until the store takes them.
 
-An outcome by which an address does not exist also adds a suppression of that address.
+An outcome that shows that an address does not exist also stores a suppression of it.
 """
 
 import asyncio

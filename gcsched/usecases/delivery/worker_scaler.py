@@ -1,4 +1,4 @@
-"""How many workers are needed: one for each session, and more while some are stuck."""
+"""The number of workers needed: one for each session, and more while some are stuck."""
 
 import asyncio
 from collections.abc import Collection
@@ -12,7 +12,7 @@ class WorkerScaler:
     """Asks for *size* workers, and one more for each stuck worker, at most *max_extra*.
 
     A worker is stuck when the body of its mail has been under way for 20 s. The relay may take ten
-    minutes for its reply to that (RFC 5321 section 4.5.3.2.6), and other mails should not wait.
+    minutes for its reply to it (RFC 5321 section 4.5.3.2.6), and other mails should not wait.
     """
 
     def __init__(self, *, size: int, max_extra: int = 0) -> None:

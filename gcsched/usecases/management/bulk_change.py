@@ -1,4 +1,4 @@
-"""Bulk changes: apply one command to all jobs of a filter, batch by batch, each job guarded."""
+"""Bulk changes: apply one command to all jobs of a filter in batches, if they are still as read."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -86,21 +86,21 @@ class BulkChange:
 class BulkChangeProgress:
     """The progress of a bulk change.
 
-    *left_count* is how many jobs the latest pass changed or lost to other writers. *unconfirmed*
-    are jobs as failed writes were to leave them: some of those writes may have taken effect.
-    *unchangeable* are jobs that no write can change, with the *problem* of the latest of them.
+    *unsettled_count* is how many jobs the latest pass changed or lost to other writers.
+    *unconfirmed* are jobs as failed writes were to leave them: some of those writes may have taken
+    effect. *unchangeable* are jobs that no write can change, *problem* is that of the latest.
     """
 
     start_time: datetime
     changed: int = 0
-    left_count: int = 0
+    unsettled_count: int = 0
     unconfirmed: list[Job] = field(default_factory=list)
     last_failure: StoreUnavailable | None = None
     unchangeable: dict[str, None] = field(default_factory=dict)
     problem: str = ""
 
     def confirm(self, ids: Collection[str]) -> None:
-        """Remove *ids* from the unconfirmed jobs: as they changed now, the failed write did not."""
+        """Remove *ids* from the unconfirmed jobs: they were changed now, not by a failed write."""
         self.unconfirmed = [job for job in self.unconfirmed if job.id not in ids]
 
 
@@ -162,11 +162,11 @@ class ApplyBulkChange:
         await self._run_pass(self.job_list, change, progress)
         if change.is_dry_run:
             return
-        progress.left_count = 1
-        while progress.left_count:
+        progress.unsettled_count = 1
+        while progress.unsettled_count:
             await self._run_pass(self.majority_list, change, progress)
             # A job that was given back after its list was read waits in a list that was read.
-            if not progress.left_count and change.may_return_to_waiting:
+            if not progress.unsettled_count and change.may_return_to_waiting:
                 await self._run_pass(self.majority_list, change, progress, is_repeat=True)
         await self._count_unconfirmed(change, progress)
 
@@ -178,7 +178,7 @@ class ApplyBulkChange:
         *,
         is_repeat: bool = False,
     ) -> None:
-        progress.left_count = 0
+        progress.unsettled_count = 0
         for listing in change.listings():
             if is_repeat and listing.filter.state is State.SENDING:
                 continue
@@ -221,7 +221,7 @@ class ApplyBulkChange:
         # Jobs created after the call are changed, but do not keep it going: there may always be
         # new ones. A job of the call itself may seem newer by the clock of another process.
         if any(seen.create_time <= progress.start_time + MAX_CLOCK_SKEW for seen, _ in pairs):
-            progress.left_count += changed + lost
+            progress.unsettled_count += changed + lost
         if changed and isinstance(change.command, Retry):
             self.wake_ups.schedule(now)
 

@@ -15,12 +15,8 @@ class PartialChange(Exception):
 
     def __init__(self, changed: int, lost: int, unchangeable: Sequence[str], problem: str) -> None:
         super().__init__(f"{len(unchangeable)} jobs cannot be changed: {problem}")
-        self.changed, self.lost, self.unchangeable, self.problem = (
-            changed,
-            lost,
-            unchangeable,
-            problem,
-        )
+        self.changed, self.lost = changed, lost
+        self.unchangeable, self.problem = unchangeable, problem
 
 
 def make_unchangeable_error(job_ids: Sequence[str], problem: str, *, changed: int) -> StoreRefused:

@@ -11,7 +11,7 @@ MAX_BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetResult:
-    """How many finished jobs were erased, and how many unfinished ones were left as they are."""
+    """The number of finished jobs erased, and of unfinished ones left as they are."""
 
     erased_jobs: int
     unfinished_jobs: int

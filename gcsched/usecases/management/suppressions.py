@@ -20,7 +20,7 @@ LOOP_TURN_SECONDS = 0.5
 BODY_START_WAIT_SECONDS = (
     MAX_SLOT_WAIT_SECONDS + 2 * SHARED_BUCKET_TIMEOUT_SECONDS + LOOP_TURN_SECONDS
 )
-"""How long after the fence the first octet of a body may leave: 3 s.
+"""The longest time from the fence to the first octet of a body: 3 s.
 
 Under a rate limit, Redis has its time limit to answer, then the mail waits for its slot, at most
 MAX_SLOT_WAIT_SECONDS and once more the time limit of Redis; then comes a turn of the event loop.

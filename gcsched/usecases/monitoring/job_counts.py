@@ -57,8 +57,8 @@ class CachedJobCounts:
     @property
     def latest(self) -> JobCounts | None:
         """The latest counts; None if there are none, or if they are older than three minutes."""
-        is_true = self.clock() - self._counted_at <= MAX_AGE.total_seconds()
-        return self._counts if is_true else None
+        is_fresh = self.clock() - self._counted_at <= MAX_AGE.total_seconds()
+        return self._counts if is_fresh else None
 
     async def run(self, stop: asyncio.Event) -> None:
         await run_until(stop, self._count_repeatedly(), name="job counts")
@@ -92,8 +92,7 @@ class CachedJobCounts:
             self._problem_log.record_success()
             self._counted_at, self.count_time = self.clock(), now
             self._durations = (self._durations[-1], self._counted_at - started)
-            duration = min(
-                self._durations
-            )  # the smaller of two: a single count may hang or be the first
+            # The smaller of two: a single count may hang or be the first.
+            duration = min(self._durations)
             pause = 0.0 if duration <= FAST_SECONDS else PAUSE_FACTOR_AFTER_SLOW * duration
             self._not_before = self._counted_at + max(pause, PAUSE_AFTER_FAST_SECONDS)

@@ -1,4 +1,4 @@
-"""How late the mails of the last five minutes were, in buckets: memory does not grow with mails."""
+"""The lateness of the mails of the last five minutes, in buckets, so that memory is bounded."""
 
 import math
 import time

@@ -86,14 +86,13 @@ class ReadStatus:
     now: Clock
     pause: Callable[[], Pause | None] = no_pause
     problems: Callable[[], Sequence[str]] = no_problems
+    relay_health: Callable[[str], HealthReport] = unknown_health
     stores: Sequence[StoreHealth] = ()
 
     async def read_with_fresh_counts(self) -> StatusReport:
         """Return the report with new counts, if counting is cheap and done in time."""
         await self.job_counts.refresh()
         return self.read()
-
-    relay_health: Callable[[str], HealthReport] = unknown_health
 
     def read(self) -> StatusReport:
         counts = self.job_counts.latest

@@ -25,7 +25,7 @@ class ClaimedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What became of a claimed job; it is written only while *claim* still holds the job.
+    """A claimed job as its delivery leaves it; written only while *claim* still holds the job.
 
     *found_state* is the state of the job in the store if the claim was lost; None: the job is gone.
     """
@@ -79,7 +79,7 @@ class Suppressions(Protocol):
 
 
 class SentMarkerStore(Protocol):
-    """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
+    """The store of mails that relays accepted: proof that outlives a crash before the outcome."""
 
     async def add(self, markers: Sequence[tuple[str, str]]) -> None:
         """Store a marker for each (job id, claim) that the relay accepted."""

@@ -85,8 +85,8 @@ class SuppressionStore(Protocol):
     ) -> Mapping[str, Suppression]:
         """Return the suppressions of *addresses* in any spelling that are in force at *now*."""
 
-    async def add_one(self, job_filter: Suppression) -> Suppression:
-        """Store *suppression*; if its address is suppressed already, keep that create time."""
+    async def add_one(self, suppression: Suppression) -> Suppression:
+        """Store *suppression*; if its address is suppressed already, keep its create time."""
 
     async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         """Remove the suppression of *address*; return it if it was in force at *now*."""
@@ -110,7 +110,7 @@ class InFlightJobs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedBatch:
-    """How many jobs of a batch were erased, or skipped because they changed meanwhile.
+    """The number of jobs of a batch erased, and of those skipped as they changed meanwhile.
 
     *last* is where the next batch starts; None: this was the last one.
     """

@@ -10,7 +10,7 @@ from gcsched.domain.job import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
-    """How many jobs are in each state; a state is absent if it could not be counted in time.
+    """The number of jobs in each state; a state is absent if it could not be counted in time.
 
     *oldest_due_lateness* is how late the oldest due job was at that time; 0: no job was due.
     *unreadable* counts jobs that are quarantined, and those in unknown states.
@@ -40,7 +40,7 @@ class RelaySessions(Protocol):
 
 
 class HeartbeatStore(Protocol):
-    """Where processes that reach the same MongoDB leave their heartbeats."""
+    """The store of heartbeats of the processes that reach the same MongoDB."""
 
     async def write(self, heartbeat: str) -> None:
         """Store *heartbeat* as the latest heartbeat; raises RedisUnavailable."""

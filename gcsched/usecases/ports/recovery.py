@@ -56,7 +56,7 @@ class RunStore(Protocol):
     async def move_queued(
         self, *, until: datetime, now: datetime, not_after: datetime, most: int
     ) -> tuple[int, int]:
-        """Make *most* QUEUED jobs of runs up to *until* due at *now*.
+        """Make at most *most* QUEUED jobs of runs up to *until* due at *now*.
 
         Returns how many were found and how many were moved: another process may have moved the
         rest. A moved job may be sent until *not_after* at least, unless its caller has set an
@@ -74,7 +74,7 @@ class RunStore(Protocol):
 
 
 class IndexFault(StrEnum):
-    """What may be wrong with an index; the values complete a sentence that begins with its name."""
+    """A fault of an index; the values complete a sentence that begins with its name."""
 
     MISSING = "is missing"
     BUILDING = "is being built"
@@ -85,7 +85,7 @@ class IndexFault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProblem:
-    """What is wrong with one index; *reason* is why it cannot be repaired, "" if it can."""
+    """A problem of one index; *reason* is why it cannot be repaired, "" if it can."""
 
     collection: str
     name: str
@@ -116,7 +116,7 @@ class Indexes(Protocol):
 
 
 class AddressStore(StrEnum):
-    """Where addresses are stored, in the order of repair: suppressions prevent unwanted mails."""
+    """The stores of addresses, in the order of repair: suppressions prevent unwanted mails."""
 
     SUPPRESSIONS = "suppressions"
     RECIPIENTS = "recipients"
@@ -125,7 +125,7 @@ class AddressStore(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldedPage:
-    """How many documents of a page were written, and how many cannot be.
+    """The number of documents of a page that were written, and of those that cannot be.
 
     *last* is where the next page starts; None: this was the last one.
     """

@@ -17,7 +17,7 @@ Begin = Callable[[], Awaitable[Permit | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """What became of a mail, and the *relay* that was tried; "" if none was."""
+    """The *transmission* of a mail, and the *relay* that was tried; "" if none was."""
 
     relay: str
     transmission: Transmission
@@ -50,7 +50,7 @@ class Transport(Protocol):
 
 
 class RateAllowance(Protocol):
-    """How many mails one relay may get now. A shared allowance may raise RedisUnavailable."""
+    """The mails that one relay may get now. A shared allowance may raise RedisUnavailable."""
 
     async def reserve(self, most: int, limit: RateLimit) -> RateGrant:
         """Reserve *most* mails, or as many as *limit* allows now."""
@@ -61,7 +61,7 @@ class RateAllowance(Protocol):
     async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
         """Reserve a slot for one mail that is ready to leave; return its wait in seconds.
 
-        Returns None, with no slot reserved, if that were later than in *max_wait* seconds.
+        Returns None, with no slot reserved, if the wait would exceed *max_wait* seconds.
         """
 
 
@@ -99,7 +99,7 @@ class PauseStore(Protocol):
 
 
 class Checkable(Protocol):
-    """The sessions with one relay."""
+    """The sessions with one relay, as its checks use them."""
 
     @property
     def has_new_login(self) -> bool:

@@ -24,7 +24,7 @@ class DailyRun:
     now: Clock
 
     async def run(self) -> int:
-        """Run for the latest day whose time has come, unless started; return how many moved."""
+        """Run for the latest day whose time has come, unless it has run; return how many moved."""
         now = self.now()
         day = self.plan.last_run_day(now)
         if not await self.runs.begin_daily(day, now=now):
@@ -32,7 +32,7 @@ class DailyRun:
         return await self._move(day)
 
     async def catch_up(self) -> int:
-        """Run for jobs that an earlier run left: it was missed, interrupted, or a job came late."""
+        """Run for jobs that an earlier run left: it was missed, interrupted, or they came late."""
         now = self.now()
         day = self.plan.last_run_day(now)
         if not await self.runs.has_queued(until=self.plan.run_time(day)):

@@ -17,11 +17,10 @@ EVERY = timedelta(seconds=10)  # as often as a sweep
 MAX_BATCH_SIZE = 500
 MAX_REST_SECONDS = 1.0
 
-
 CHECKED_STORES = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
-"""Where the folded form may be wrong: a process of the previous version changes the address of a
-recipient without it, and an operator may change any document. The address of a job changes only
-when it is erased."""
+"""The stores whose folded form may be wrong: a process of the previous version changes the address
+of a recipient without it, and an operator may change any document. The address of a job changes
+only when it is erased."""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""Keeps the indexes: rebuilds missing ones, and closes admission while a unique one is missing."""
+"""Keeps the indexes: rebuilds missing ones; closes admission while a unique one is not intact."""
 
 import asyncio
 import time
@@ -18,7 +18,6 @@ MIN_PAUSE_SECONDS = 0.5  # between checks: each statement that lacks an index nu
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 30.0  # each build reads the whole collection
 
 Key = tuple[str, str]
-
 
 REPAIRABLE = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLICATES})
 
@@ -52,7 +51,7 @@ class IndexKeeper:
         return "; ".join(self.problems) or None
 
     async def check_admission(self) -> None:
-        """Raise AdmissionClosed while a unique index is missing; wait for the first check."""
+        """Raise AdmissionClosed while a unique index has a problem; wait for the first check."""
         await self._checked.wait()
         for problem in self._problems.values():
             if problem.is_unique:

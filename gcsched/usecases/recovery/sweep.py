@@ -41,7 +41,7 @@ CLOCK_TOLERANCE = timedelta(seconds=1)  # a process with a fast clock may have t
 
 
 class Repair(StrEnum):
-    """What a sweep repairs; the values are labels of metrics.
+    """A kind of repair by the sweep; the values are labels of metrics.
 
     A second that comes within HORIZON is scheduled by the sweep, which is not a repair.
     WAKE_UP_LOST is a second that two earlier sweeps should have scheduled and that Redis does not
@@ -51,7 +51,7 @@ class Repair(StrEnum):
     """
 
     IMPOSSIBLE = "impossible_state"
-    WAKE_UP_LOST = "second_not_rung"
+    WAKE_UP_LOST = "wake_up_lost"
     OVERDUE = "overdue"
     NOT_BEGUN = "lease_expired_not_begun"
     ACCEPTED = "lease_expired_accepted"
@@ -75,8 +75,8 @@ class RepairLog:
 
     def log(self, repaired: Mapping[str, int]) -> None:
         now = self.clock()
-        is_old = now - self._overdue_at < REPEAT_AFTER_SECONDS
-        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and is_old):
+        was_logged_lately = now - self._overdue_at < REPEAT_AFTER_SECONDS
+        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and was_logged_lately):
             return
         if Repair.OVERDUE.value in repaired:
             self._overdue_at = now

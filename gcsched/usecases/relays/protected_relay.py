@@ -222,8 +222,8 @@ class ProtectedRelay:
         if failure is not None:
             if not before.is_open:
                 # A refused login is refused again: the breaker opens without four more tries.
-                next_breaker = before.opened if is_login_refused(failure) else before.failed
-                self._breaker = next_breaker(self.clock(), chance=self.chance())
+                transition = before.opened if is_login_refused(failure) else before.failed
+                self._breaker = transition(self.clock(), chance=self.chance())
             self._problem_reporter.report_check_failure(failure, self._breaker_status(before))
             return
         if not self._problem_reporter.needs_mail:

@@ -34,7 +34,7 @@ class RateLimiter:
     clock: Callable[[], float] = time.monotonic
     _rate: AdaptiveRate = field(init=False)
     _meter: RateMeter = field(default_factory=RateMeter, init=False)
-    _reserved_at: RateLimit | None = field(default=None, init=False)
+    _reserved_limit: RateLimit | None = field(default=None, init=False)
     _next_at: float = field(default=0.0, init=False)
     _is_full_until: float = field(default=0.0, init=False)
 
@@ -54,9 +54,9 @@ class RateLimiter:
         now = self.clock()
         per_second = self._rate.per_second(now)
         if not per_second:
-            self._reserved_at = None
+            self._reserved_limit = None
             return most
-        self._reserved_at = limit = RateLimit(per_second=per_second, burst=self.burst)
+        self._reserved_limit = limit = RateLimit(per_second=per_second, burst=self.burst)
         grant = await self.allowance.reserve(most, limit)
         if grant.count < most:
             self._next_at = now + max(grant.wait_seconds, compute_claim_wait(limit))
@@ -64,8 +64,8 @@ class RateLimiter:
 
     async def refund(self, count: int) -> None:
         """Undo the latest reservation for *count* mails."""
-        if count and self._reserved_at is not None:
-            await self.allowance.refund(count, self._reserved_at)
+        if count and self._reserved_limit is not None:
+            await self.allowance.refund(count, self._reserved_limit)
 
     @property
     def is_full(self) -> bool:

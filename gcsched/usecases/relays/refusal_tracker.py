@@ -11,7 +11,7 @@ from gcsched.domain.smtp_reply import Answered, Kind, Transmission
 
 @dataclass(slots=True, eq=False)
 class LastAcceptance:
-    """When any relay that shares this has last accepted a mail."""
+    """The time when any relay that shares this last accepted a mail."""
 
     at: float = -math.inf
 

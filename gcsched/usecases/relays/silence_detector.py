@@ -12,7 +12,7 @@ CHECKS_PER_LIMIT = 20  # a silence is detected at most a twentieth of the limit 
 
 
 class Phase(Enum):
-    """What a mail waits for."""
+    """The phase of a mail, by what it waits for."""
 
     SESSION = auto()  # a free session: for other mails of this process, not the relay
     ENVELOPE = auto()  # the relay, from the connection until it waits for the body

@@ -28,7 +28,7 @@ from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, c
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
-from gcsched.web.metric_definitions import admission_label
+from gcsched.web.metric_definitions import find_admission_label
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
@@ -117,7 +117,7 @@ def test_a_refusal_is_reported_for_30_seconds_and_logged_once_a_minute() -> None
 def test_a_refused_request_counts_as_unavailable() -> None:
     refused = StoreRefused("storing the job", "disk_full", "its disk is full")
 
-    assert admission_label(refused) == "unavailable"
+    assert find_admission_label(refused) == "unavailable"
 
 
 async def test_a_missing_index_is_reported_as_the_problem(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gcsched.adapters.smtp.session_options import Security
+from gcsched.adapters.smtp.relay_settings import Security
 from gcsched.domain.relay_advice import find_advice
 from gcsched.domain.smtp_reply import Answered, Broken
 from tests.support.ports import free_port

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import RelaySettings, Security, Timeouts
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.domain.relay_health import CheckResult
 from gcsched.domain.smtp_reply import Answered, Broken, Stage
 from tests.support.ports import free_port

@@ -10,8 +10,8 @@ import pytest
 from aiohappyeyeballs import AddrInfoType
 
 from gcsched.adapters.smtp.connect import RelayUnusable, connect_to_first, make_tls_context
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.adapters.smtp.session import Session
-from gcsched.adapters.smtp.session_options import RelaySettings, Security, Timeouts
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 from tests.support.ports import free_port
 from tests.support.relay.connects import PASSWORD, SOON, can_send_mail, open_session

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Relay

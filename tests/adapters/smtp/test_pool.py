@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import Answered
 from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import At, Drop, Hang, Relay

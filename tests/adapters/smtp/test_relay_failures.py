@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from gcsched.errors import MalformedMail
 from tests.support.mails import CONTENT, GrantPermit, a_mail, refuse_permit

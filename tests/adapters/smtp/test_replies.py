@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gcsched.adapters.smtp.pipelining import EnvelopeProgress
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission
 from tests.support.mails import CONTENT, GrantPermit, a_mail
 from tests.support.relay.client import ACCEPTED, BOTH_WAYS, a_session, quit_session, send

@@ -10,8 +10,8 @@ import pytest
 from gcsched.adapters.smtp.connect import Connector, make_tls_context
 from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.relay_settings import PoolLimits, Timeouts
 from gcsched.adapters.smtp.session import Session, Stale
-from gcsched.adapters.smtp.session_options import PoolLimits, Timeouts
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Reply, Stage, Transmission
 from gcsched.usecases.ports import Begin, Mailer

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from gcsched.adapters.smtp.connect import Connector, make_tls_context
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.adapters.smtp.session import Session
-from gcsched.adapters.smtp.session_options import Timeouts
 from gcsched.domain.smtp_reply import Answered, Broken
 from tests.support.relay.client import ACCEPTED, quit_session, send
 from tests.support.relay.server import Relay

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.circuit_breaker import BreakerPolicy
 from gcsched.domain.silence_limit import SilenceLimit
 from gcsched.domain.smtp_reply import Answered

@@ -21,7 +21,7 @@ from typing import Any, Self
 import trustme
 import uvloop
 
-from gcsched.adapters.smtp.session_options import RelaySettings, Security
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security
 from tests.support.relay.script import (
     Action,
     Answer,

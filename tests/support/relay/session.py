@@ -238,9 +238,8 @@ class ServerSession:
             )
 
     async def on_rset(self, _: str) -> None:
-        self.has_rset = (
-            True  # set even if the script refuses it, as the client then did nothing wrong
-        )
+        # Also if the script refuses RSET: the client has done nothing wrong.
+        self.has_rset = True
         await self.reply(At.RSET, 250, "2.0.0 forgotten", then=self.reset)
 
     async def on_noop(self, _: str) -> None:

@@ -134,7 +134,7 @@ async def test_mails_that_come_too_fast_are_throttled() -> None:
         assert outcome.smtp_code == 421
 
 
-async def test_an_unforgiving_relay_wants_rset_after_a_refusal() -> None:
+async def test_a_relay_that_requires_rset_refuses_other_commands_until_then() -> None:
     async with Relay(requires_rset=True) as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=1)
 

@@ -31,7 +31,7 @@ from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import AdmissionError, Clock, NullObserver
 from gcsched.usecases.wakeups import WakeUps
-from gcsched.web.metric_definitions import admission_label
+from gcsched.web.metric_definitions import find_admission_label
 from tests.support.background import in_background
 from tests.support.builders import (
     NOON,
@@ -347,7 +347,7 @@ class CountingObserver(NullObserver):
         self.outcomes: Counter[str] = Counter()
 
     def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
-        self.outcomes[admission_label(result)] += 1
+        self.outcomes[find_admission_label(result)] += 1
 
 
 async def test_each_of_many_requests_is_answered_and_counted(

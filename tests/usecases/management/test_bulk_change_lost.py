@@ -158,8 +158,8 @@ class InterferingList:
             self.interfere()
         return await self.store.read_page(listing, after, most=most, is_full=is_full)
 
-    async def count(self, expected: JobFilter, *, most: int) -> int:
-        return await self.store.count(expected, most=most)
+    async def count(self, job_filter: JobFilter, *, most: int) -> int:
+        return await self.store.count(job_filter, most=most)
 
 
 async def test_a_job_that_goes_back_between_the_lists_is_cancelled(

@@ -30,9 +30,9 @@ class FakeSuppressionStore:
         assert now == NOW
         return {each: self.suppressions[each] for each in addresses if each in self.suppressions}
 
-    async def add_one(self, expected: Suppression) -> Suppression:
-        self.suppressions[expected.address] = expected
-        return expected
+    async def add_one(self, suppression: Suppression) -> Suppression:
+        self.suppressions[suppression.address] = suppression
+        return suppression
 
     async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         assert now == NOW

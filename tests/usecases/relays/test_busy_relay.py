@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain import permit
 from tests.support.builders import NOW
 from tests.support.log_events import Events

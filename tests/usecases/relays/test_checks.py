@@ -9,7 +9,7 @@ from datetime import timedelta
 from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.circuit_breaker import BreakerPolicy
 from gcsched.domain.relay_health import RelayState
 from gcsched.usecases.relays.checks import RelayChecks

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain import permit
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission

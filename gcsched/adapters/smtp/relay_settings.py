@@ -50,9 +50,8 @@ class Timeouts:
     body_stall: timedelta = timedelta(minutes=3)  # without progress of the body
     dot: timedelta = timedelta(minutes=10)
     quit: timedelta = timedelta(seconds=2)
-    check: timedelta = timedelta(
-        minutes=1
-    )  # all of a check; longer than relays delay unknown clients
+    # All of a check; longer than relays delay unknown clients.
+    check: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

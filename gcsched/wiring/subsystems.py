@@ -1,0 +1,26 @@
+"""All that the service is built of, one field for each subsystem."""
+
+from dataclasses import dataclass
+
+from gcsched.usecases.recovery.index_keeper import IndexKeeper
+from gcsched.usecases.wakeups import WakeUps
+from gcsched.wiring.admission import Admission
+from gcsched.wiring.delivery import Delivery
+from gcsched.wiring.monitoring import Monitoring
+from gcsched.wiring.recovery import Recovery
+from gcsched.wiring.relays import RelaySubsystem
+from gcsched.wiring.stores import StoreMonitoring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subsystems:
+    """All subsystems, in the order in which they are built: each may use those above it."""
+
+    wake_ups: WakeUps
+    indexes: IndexKeeper
+    relays: RelaySubsystem
+    delivery: Delivery
+    admission: Admission
+    recovery: Recovery
+    stores: StoreMonitoring
+    monitoring: Monitoring
