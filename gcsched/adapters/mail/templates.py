@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import jinja2
-from inscriptis import get_text
-from inscriptis.model.config import ParserConfig
 from jinja2 import nodes
 
 from gcsched.adapters.mail.prerendering import Prerenderer, qualifies, uses_due
@@ -164,7 +164,10 @@ def with_prerenderer(
 
 def load_text_part(text: PartTemplates, html_name: str) -> jinja2.Template | None:
     name = f"{Path(html_name).stem}.txt"
-    return load_template(text.environment, name) if name in text.names else None
+    if name in text.names:
+        return load_template(text.environment, name)
+    load_inscriptis()  # now, at the start: the first mail should not wait for it
+    return None
 
 
 def load_template(environment: jinja2.Environment, name: str) -> jinja2.Template:
@@ -174,7 +177,15 @@ def load_template(environment: jinja2.Environment, name: str) -> jinja2.Template
     return template
 
 
+@cache
+def load_inscriptis() -> tuple[Any, Any]:
+    """Import inscriptis, with lxml 5 MB, where some template has no text part of its own."""
+    options = import_module("inscriptis.model.config").ParserConfig(display_links=True)
+    return import_module("inscriptis").get_text, options
+
+
 def html_to_text(html: str) -> str:
     """Make the text part of a template without one; it includes the targets of links."""
-    text: str = get_text(html, ParserConfig(display_links=True))
+    get_text, options = load_inscriptis()
+    text: str = get_text(html, options)
     return text
