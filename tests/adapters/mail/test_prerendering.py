@@ -52,7 +52,7 @@ def composer() -> Composer:
     return a_composer(default_folder())
 
 
-def rendered(composer: Composer, job: Job) -> Mail:
+def compose_by_rendering(composer: Composer, job: Job) -> Mail:
     """Compose *job* by rendering, whatever its values are."""
     return composer.build_mail(job, encode_bodies(job, composer.render(job)))
 
@@ -84,7 +84,7 @@ def on_the_wire(mail: Mail) -> bytes:
 @example(job=a_job(name="x" * 256, empid="y" * 128, message="z" * 600))
 @example(job=a_job(name=".", empid=".", message=".hidden"))
 def test_the_default_template_gives_the_same_octets_both_ways(composer: Composer, job: Job) -> None:
-    filled, whole = composer.compose(job), rendered(composer, job)
+    filled, whole = composer.compose(job), compose_by_rendering(composer, job)
 
     assert filled == whole
     assert on_the_wire(filled) == on_the_wire(whole)
@@ -98,7 +98,7 @@ def test_odd_names_and_addresses_give_the_same_mail_both_ways(
 ) -> None:
     job = a_job(name=name, reply_to=reply_to, email=email)
 
-    assert composer.compose(job) == rendered(composer, job)
+    assert composer.compose(job) == compose_by_rendering(composer, job)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_templates_that_only_put_values_in_are_prerendered_to_the_same_octets(
     own = replace(job, template="own")
 
     assert is_prerendered(composer, "own")
-    filled, whole = composer.compose(own), rendered(composer, own)
+    filled, whole = composer.compose(own), compose_by_rendering(composer, own)
     assert filled == whole
     assert on_the_wire(filled) == on_the_wire(whole)
 
@@ -191,7 +191,7 @@ def test_any_other_template_is_rendered_for_each_mail(folder: Path, html: str) -
 
     assert not is_prerendered(composer, "own")
     job = a_job(template="own", variables={"room": "A"})
-    assert composer.compose(job) == rendered(composer, job)
+    assert composer.compose(job) == compose_by_rendering(composer, job)
 
 
 def test_a_template_without_a_text_part_is_rendered_for_each_mail(folder: Path) -> None:
@@ -204,7 +204,7 @@ def test_the_callers_variables_cannot_replace_a_value(composer: Composer) -> Non
     job = a_job(variables={"message": "forged", "username": "forged", "other": "x"})
 
     assert b"forged" not in composer.compose(job).content
-    assert composer.compose(job) == rendered(composer, job)
+    assert composer.compose(job) == compose_by_rendering(composer, job)
 
 
 def test_a_value_is_never_searched_for_markers_or_code(composer: Composer) -> None:
