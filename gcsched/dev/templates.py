@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
+from gcsched.adapters.mail.prerendering import Prerenderer
 from gcsched.adapters.mail.template_analysis import Names
 from gcsched.adapters.mail.template_variables import NO_VARIABLES, Variables
 from gcsched.adapters.mail.templates import RenderedParts, Templates
@@ -36,6 +37,9 @@ class ReloadingTemplates:
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts:
         return self._current.render(name, variables, data)
+
+    def find_prerenderer(self, name: str) -> Prerenderer | None:
+        return self._current.find_prerenderer(name)
 
     def list_info(self) -> list[TemplateInfo]:
         return self._current.list_info()

@@ -16,6 +16,8 @@ class Mail:
     ``left_out`` names the header and the address that were dropped.
     ``date_offset`` is the index in ``content`` of the value of the Date header: the transport
     replaces it, in as many octets, when it writes the body. None: the content stays as it is.
+    ``is_canonical`` says that all line ends are CRLF, the last one too, and that no line begins
+    with a dot: nothing has to be checked or stuffed. False: that is not known.
     ``personal_texts`` are the texts of the mail: they are masked in logs of the relay's replies.
     """
 
@@ -27,6 +29,7 @@ class Mail:
     left_out: str = ""
     date_offset: int | None = None
     personal_texts: PersonalTexts | None = field(default=None, compare=False, repr=False)
+    is_canonical: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,11 @@ from gcsched.errors import GcschedError, Overloaded, Stopping
 from gcsched.usecases.deadlines import Deadlines
 from gcsched.usecases.loops import flush_until
 
+# A write costs some 450 µs of MongoDB's CPU whatever it holds, an item in it 40 to 50 µs: from four
+# more callers on, one larger write is cheaper than two, and all answers come earlier.
+WORTH_WAITING_FOR = 4
+MAX_LINGERS = 7
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -18,7 +23,8 @@ class GroupCommit(Generic[Item, Result]):
     """Passes the items of many callers to *write*, in as few calls as their arrival allows.
 
     A single caller is written at once. When several callers arrived during a write, the next write
-    waits for *linger*, so that more can join. The write belongs to none of its callers: cancelling
+    waits for *linger*, so that more can join, and up to six times more while enough callers keep
+    coming. The write belongs to none of its callers: cancelling
     one caller does not cancel the write. At most *max_waiting* items are pending, counting the
     write in progress and the next one. One caller with more items than that is admitted when
     nothing else is pending. A caller that is cancelled frees its place at once.
@@ -126,13 +132,22 @@ class GroupCommit(Generic[Item, Result]):
             self._items.clear()
 
     async def _flush(self) -> None:
-        await asyncio.sleep(self._linger if self._is_busy else 0)
+        await (self._wait_for_more() if self._is_busy else asyncio.sleep(0))
         await self._write_next()
         self._is_busy = len(self._items) > 1
         if self._items:
             self._has_items.set()
         else:
             self._has_items.clear()  # items that arrived while it lingered were in this write
+
+    async def _wait_for_more(self) -> None:
+        """Linger once, and on while each time *WORTH_WAITING_FOR* more callers have come."""
+        for _ in range(MAX_LINGERS):
+            before = len(self._items)
+            await asyncio.sleep(self._linger)
+            has_grown = len(self._items) - before >= WORTH_WAITING_FOR
+            if not has_grown or len(self._items) >= self._max_batch_size:
+                return
 
     async def _write_next(self) -> None:
         batch = [

@@ -30,6 +30,13 @@ class LoopShare:
         """Return whether the caller has to `wait` before more work; cheaper than `wait`."""
         return time.perf_counter() >= self._until
 
+    def try_take(self) -> bool:
+        """Take time of this iteration without waiting; False: the caller has to `wait`."""
+        if not self._until:
+            self._begin_turn()
+            return True
+        return not self.is_used_up()
+
     async def wait(self) -> None:
         """Return at once if the budget of this iteration is unused, else in a later iteration."""
         if not self._until:

@@ -17,6 +17,7 @@ from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.lateness import lateness_of
 from gcsched.domain.permit import Permit
 from gcsched.usecases.batching import GroupCommit
+from gcsched.usecases.delivery.batch_size import BatchSize
 from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
 from gcsched.usecases.delivery.domain_queues import DomainQueues
 from gcsched.usecases.delivery.engine import Engine
@@ -91,7 +92,7 @@ def build_delivery(
             leases=leases,
             workers=workers,
             gate=relays.transport,
-            batch_size=policies.batch_size(settings),
+            batch_size=BatchSize(policies.batch_size(settings)),
             wake_others=wake_ups.wake_others,
             now=resources.clock,
             nudged=nudged,

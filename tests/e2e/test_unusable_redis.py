@@ -96,7 +96,8 @@ async def test_failing_sent_markers_degrade_it_although_the_probe_succeeds(
         async with running_app(settings) as app, probe_http(app.http) as probe:
             await until(lambda: has_status("ready", probe))
 
-            await schedule_mails(app, 1)
+            # Many: the outcome of a single mail is stored before its marker would be written.
+            await schedule_mails(app, 50)
             await until(lambda: has_status("degraded", probe))
 
             status = await read_redis_status(probe)

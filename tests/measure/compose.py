@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from time import process_time
 from zoneinfo import ZoneInfo
 
-from gcsched.adapters.mail.composer import Composer, build_headers
+from gcsched.adapters.mail.composer import Composer, build_headers, encode_bodies
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import RenderedParts, Templates
 from gcsched.domain.job import Job
@@ -70,14 +70,16 @@ def variants(composer: Composer, job: Job) -> dict[str, Callable[[], object]]:
     """Return the functions to compare: encoding alone, rendering alone, and both."""
     values = composer.build_variables(job)
     rendered = composer.templates.render("doc", values)
-    parts = {"job_id": job.id, "text": rendered.text, "html": rendered.html}
     return {
         "render": lambda: composer.templates.render("doc", values),
         "encode, skeleton": lambda: composer.skeleton.fill(
-            build_headers(job, job.email, ""), **parts
+            build_headers(job, job.email, ""), encode_bodies(job, rendered)
+        ),
+        "compose, rendered": lambda: composer.build_mail(
+            job, encode_bodies(job, composer.render(job))
         ),
         "encode, EmailMessage": lambda: as_email_message(job, rendered),
-        "compose, skeleton": lambda: composer.compose(job),
+        "compose, prerendered": lambda: composer.compose(job),
         "compose, EmailMessage": lambda: as_email_message(
             job, composer.templates.render("doc", composer.build_variables(job))
         ),

@@ -98,7 +98,7 @@ def test_the_figures_of_batches_are_those_of_their_file() -> None:
 def test_the_figures_of_one_process_are_those_of_their_file(
     label: str, phase: str, speed: str, cpu: str
 ) -> None:
-    rounds = [each["b"][phase] for each in load_measurement("compare_rooms.json")["rounds"]]
+    rounds = [each["b"][phase] for each in load_measurement("compare_speed.json")["rounds"]]
 
     figures = find_row(label)[0]
     assert figures.startswith(
@@ -108,7 +108,7 @@ def test_the_figures_of_one_process_are_those_of_their_file(
 
 
 def test_the_cpu_of_mongod_is_that_of_its_file() -> None:
-    rounds = [each["b"] for each in load_measurement("compare_rooms.json")["rounds"]]
+    rounds = [each["b"] for each in load_measurement("compare_speed.json")["rounds"]]
     call, mail = (
         round(median(each[phase]["mongod_us"] for each in rounds), -1)
         for phase in ("schedule", "burst")

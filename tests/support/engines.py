@@ -13,6 +13,7 @@ from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.batching import GroupCommit
+from gcsched.usecases.delivery.batch_size import BatchSize
 from gcsched.usecases.delivery.deliver import Deliver, Fence
 from gcsched.usecases.delivery.domain_queues import DomainQueues
 from gcsched.usecases.delivery.engine import Engine
@@ -230,7 +231,7 @@ async def an_engine(
             leases=leases,
             workers=workers,
             gate=gate or relays,
-            batch_size=50,
+            batch_size=BatchSize(50),
             wake_others=lambda: None,
             now=clock,
         )

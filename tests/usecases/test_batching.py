@@ -61,6 +61,47 @@ async def test_after_several_callers_during_a_write_the_next_write_lingers() -> 
     assert writer.groups == [[1], [2, 3, 4]]
 
 
+async def test_a_write_lingers_on_while_enough_callers_keep_coming() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, linger=timedelta(milliseconds=400))
+    others: list[asyncio.Task[int]] = []
+
+    async with in_background(group.run):
+        callers = await submit_during_write(group, writer, 2, 3)
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.05, lambda: others.extend(submit_each(group, *range(4, 8))))
+        loop.call_later(0.45, lambda: others.extend(submit_each(group, 8)))  # too few to go on for
+        writer.gate.set()
+        await asyncio.gather(*callers)
+
+    assert writer.groups == [[1], [2, 3, 4, 5, 6, 7, 8]]
+
+
+async def test_callers_that_never_stop_coming_do_not_delay_a_write_for_ever() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(
+        writer.write,
+        linger=timedelta(milliseconds=5),
+        max_waiting=10**9,
+        max_batch_size=10**9,
+    )
+    others: list[asyncio.Task[int]] = []
+
+    async def keep_coming() -> None:
+        while len(writer.groups) < 3:
+            others.extend(submit_each(group, *range(8)))
+            await asyncio.sleep(0.001)
+
+    async with in_background(group.run), asyncio.timeout(20):
+        callers = await submit_during_write(group, writer, 2, 3)
+        writer.gate.set()
+        await keep_coming()
+        await asyncio.gather(*callers, *others)
+
+    assert writer.groups[1][:2] == [2, 3]
+    assert len(writer.groups[1]) < 2_000  # without a limit it took some 12,000
+
+
 async def test_a_single_caller_does_not_wait_after_a_busy_time() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write, linger=timedelta(seconds=30))

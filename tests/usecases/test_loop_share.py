@@ -66,3 +66,18 @@ async def test_a_cancelled_waiter_is_skipped() -> None:
 
     assert second.cancelled() or second.cancelling()
     await asyncio.wait([second])
+
+
+async def test_time_of_a_fresh_iteration_is_taken_without_waiting() -> None:
+    share = LoopShare(timedelta(seconds=10))
+
+    assert share.try_take()
+    assert share.try_take()
+
+
+async def test_time_that_is_used_up_has_to_be_waited_for() -> None:
+    share = LoopShare(timedelta(0))
+    assert share.try_take()
+
+    assert not share.try_take()
+    await share.wait()  # in a later iteration

@@ -10,7 +10,7 @@ from gcsched.adapters.mail.header_encoding import (
     encode_unstructured,
     format_message_id,
 )
-from gcsched.adapters.mail.mime import Headers, Skeleton
+from gcsched.adapters.mail.mime import Bodies, Headers, Skeleton, derive_boundary, encode_body
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
 from gcsched.domain.job import Job
@@ -43,39 +43,57 @@ class Composer:
         object.__setattr__(self, "skeleton", skeleton)
 
     def compose(self, job: Job) -> Mail:
-        return self.build_mail(job, self.render(job))
+        """Return the mail of *job*; most bodies are filled in rather than rendered."""
+        return self.build_mail(job, self._fill_bodies(job) or encode_bodies(job, self.render(job)))
 
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
-        size = len(self.build_mail(job, rendered).content)
+        size = len(self.build_mail(job, encode_bodies(job, rendered)).content)
         return MailPreview(subject=job.message, text=rendered.text, html=rendered.html, size=size)
 
     def render(self, job: Job) -> RenderedParts:
         return self.templates.render(job.template, self.build_variables(job), job.variables)
 
-    def build_mail(self, job: Job, rendered: RenderedParts) -> Mail:
+    def _fill_bodies(self, job: Job) -> Bodies | None:
+        """Put the values of *job* into a kept rendering; None where that is not possible."""
+        prerenderer = self.templates.find_prerenderer(job.template)
+        if prerenderer is None:
+            return None
+        values = {
+            "username": job.name,
+            "empid": job.empid,
+            "email": job.email,
+            "message": job.message,
+            "job_id": job.id,
+        }
+        if not (text := "".join(values.values())).isascii() or not text.isprintable():
+            return None  # such a body may need an encoding, which depends on the whole of it
+        prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
+        if prerendered is None:
+            return None
+        return prerendered.fill(values, derive_boundary(job.id))
+
+    def build_mail(self, job: Job, bodies: Bodies) -> Mail:
         recipient = encode_domain(job.email)
         reply_to = encode_domain(job.reply_to) if job.reply_to else ""
-        mail = self._encode_mail(job, rendered, recipient, reply_to)
+        mail = self._assemble(job, bodies, recipient, reply_to)
         if mail.smtputf8 and recipient.isascii():
             # Only the Reply-To address needs SMTPUTF8: a mail without it is better than no mail.
-            plain = self._encode_mail(job, rendered, recipient, "")
+            plain = self._assemble(job, bodies, recipient, "")
             return replace(mail, ascii_fallback=replace(plain, left_out=f"Reply-To {job.reply_to}"))
         return mail
 
-    def _encode_mail(
-        self, job: Job, rendered: RenderedParts, recipient: str, reply_to: str
-    ) -> Mail:
+    def _assemble(self, job: Job, bodies: Bodies, recipient: str, reply_to: str) -> Mail:
         headers = build_headers(job, recipient, reply_to)
-        content = self.skeleton.fill(headers, job_id=job.id, text=rendered.text, html=rendered.html)
         return Mail(
             sender=self.sender,
             recipient=recipient,
-            content=content,
+            content=self.skeleton.fill(headers, bodies),
             smtputf8=not (recipient + reply_to).isascii(),
             date_offset=self.skeleton.date_offset(headers),
             personal_texts=job,
+            is_canonical=bodies.is_canonical,
         )
 
     def build_variables(self, job: Job) -> Variables:
@@ -87,6 +105,15 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
+
+
+def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:
+    boundary = derive_boundary(job.id)
+    return Bodies(
+        boundary=boundary,
+        text=encode_body(rendered.text, boundary),
+        html=encode_body(rendered.html, boundary),
+    )
 
 
 def build_headers(job: Job, recipient: str, reply_to: str) -> Headers:

@@ -17,6 +17,7 @@ MAX_LINE_OCTETS = 998  # RFC 5322 section 2.1.1, without CRLF
 BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+)")
+BOUNDARY_PREFIX = "=_"
 REPLY_TO = b"\r\nReply-To: "
 DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # replaced when the mail leaves
 
@@ -35,6 +36,19 @@ class Body(NamedTuple):
 
     transfer_encoding: bytes
     octets: bytes
+
+
+class Bodies(NamedTuple):
+    """Both parts of a mail, and the *boundary* between them, which occurs in neither.
+
+    *is_canonical* says that all their line ends are CRLF and that none of their lines begins with a
+    dot; False: that is not known.
+    """
+
+    boundary: bytes
+    text: Body
+    html: Body
+    is_canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +71,19 @@ class Skeleton:
         to_subject_and_date = pieces[0], pieces[2], pieces[4].partition(DATE_PLACEHOLDER)[0]
         return cls(pieces, sum(map(len, to_subject_and_date)))
 
-    def fill(self, headers: Headers, *, job_id: str, text: str, html: str) -> bytes:
+    def fill(self, headers: Headers, bodies: Bodies) -> bytes:
         """Return the message's octets; the same arguments always give the same octets.
 
         The date is DATE_PLACEHOLDER, at `date_offset`.
         """
-        boundary = derive_boundary(job_id)
-        text_body, html_body = encode_body(text, boundary), encode_body(html, boundary)
+        boundary, text, html, _ = bodies
         filled = list(self.pieces)
         *rest, reply_to = headers
         # Every second piece is a slot; the order is that of build_prototype().
         filled[1::2] = (
             *(*rest, reply_to and REPLY_TO + reply_to, boundary),
-            *(boundary, *text_body),
-            *(boundary, *html_body, boundary),
+            *(boundary, *text),
+            *(boundary, *html, boundary),
         )
         return b"".join(filled)
 
@@ -113,7 +126,7 @@ def derive_boundary(job_id: str) -> bytes:
 
     Base64 has no underscore, so a boundary can occur in a 7bit body only.
     """
-    return b"=_" + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
+    return BOUNDARY_PREFIX.encode() + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
 
 
 def encode_body(content: str, boundary: bytes) -> Body:

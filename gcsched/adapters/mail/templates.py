@@ -1,18 +1,21 @@
 """The mail templates: all loaded and checked at start-up, one rendered per mail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import jinja2
-from inscriptis import get_text
-from inscriptis.model.config import ParserConfig
+from jinja2 import nodes
 
+from gcsched.adapters.mail.prerendering import Prerenderer, qualifies, uses_due
 from gcsched.adapters.mail.template_analysis import (
     TEMPLATE_ERRORS,
     Finding,
     Names,
+    collect_reachable,
     find_required_variables,
     make_finding,
 )
@@ -26,8 +29,7 @@ from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedParts:
+class RenderedParts(NamedTuple):
     """The two parts of one mail."""
 
     html: str
@@ -41,6 +43,7 @@ class Template:
     html: jinja2.Template
     text: jinja2.Template | None
     required_variables: Names
+    prerenderer: Prerenderer | None = None
 
     def render(self, variables: Variables, data: Mapping[str, str]) -> RenderedParts:
         # The standard variables last, so that a caller cannot override them.
@@ -64,6 +67,7 @@ class TemplateSet(Protocol):
     def render(
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts: ...
+    def find_prerenderer(self, name: str) -> Prerenderer | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +97,15 @@ class Templates:
             for name in part.names
         }
         by_name = {
-            Path(name).stem: Template(
-                html=load_template(html.environment, name),
-                text=load_text_part(text, name),
-                required_variables=required[name]
-                | required.get(f"{Path(name).stem}.txt", frozenset()),
+            Path(name).stem: with_prerenderer(
+                Template(
+                    html=load_template(html.environment, name),
+                    text=load_text_part(text, name),
+                    required_variables=required[name]
+                    | required.get(f"{Path(name).stem}.txt", frozenset()),
+                ),
+                collect_reachable(name, html.parsed.trees),
+                collect_reachable(f"{Path(name).stem}.txt", text.parsed.trees),
             )
             for name in html.sendable_names()
         }
@@ -118,6 +126,11 @@ class Templates:
             for name, each in sorted(self.by_name.items())
         ]
 
+    def find_prerenderer(self, name: str) -> Prerenderer | None:
+        """Return what renders template *name* once for many mails; None if it does not qualify."""
+        template = self.by_name.get(name)
+        return None if template is None else template.prerenderer
+
     def render(
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts:
@@ -133,9 +146,28 @@ class Templates:
             raise TemplateProblem(*make_finding(error, f"{name}.html", self.folder)) from error
 
 
+def with_prerenderer(
+    template: Template, html: Mapping[str, nodes.Template], text: Mapping[str, nodes.Template]
+) -> Template:
+    """Return *template*, made of the trees *html* and *text*, with a prerenderer if it qualifies.
+
+    One without a text part does not: its text is laid out anew for each mail.
+    """
+    if template.text is None or not (qualifies(html) and qualifies(text)):
+        return template
+    made = Prerenderer(
+        lambda variables: template.render(variables, NO_VARIABLES),
+        uses_due=uses_due(html) or uses_due(text),
+    )
+    return replace(template, prerenderer=made)
+
+
 def load_text_part(text: PartTemplates, html_name: str) -> jinja2.Template | None:
     name = f"{Path(html_name).stem}.txt"
-    return load_template(text.environment, name) if name in text.names else None
+    if name in text.names:
+        return load_template(text.environment, name)
+    load_inscriptis()  # now, at the start: the first mail should not wait for it
+    return None
 
 
 def load_template(environment: jinja2.Environment, name: str) -> jinja2.Template:
@@ -145,7 +177,15 @@ def load_template(environment: jinja2.Environment, name: str) -> jinja2.Template
     return template
 
 
+@cache
+def load_inscriptis() -> tuple[Any, Any]:
+    """Import inscriptis, with lxml 5 MB, where some template has no text part of its own."""
+    options = import_module("inscriptis.model.config").ParserConfig(display_links=True)
+    return import_module("inscriptis").get_text, options
+
+
 def html_to_text(html: str) -> str:
     """Make the text part of a template without one; it includes the targets of links."""
-    text: str = get_text(html, ParserConfig(display_links=True))
+    get_text, options = load_inscriptis()
+    text: str = get_text(html, options)
     return text

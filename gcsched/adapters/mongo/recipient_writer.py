@@ -1,15 +1,16 @@
 """The bulk write of user details, after the callers have their replies."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from pymongo import UpdateOne
+from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_document_error_code
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.address_folding import fold_address
@@ -75,9 +76,13 @@ class MongoRecipients:
         for job in jobs:
             by_employee.setdefault(job.empid, []).append(job)
         with write_errors("storing user details"):
-            left = await self._write(
-                by_employee, [build_write(*each, save_id) for each in by_employee.items()]
-            )
+            known = await self._find_known(by_employee)
+            # An insert costs MongoDB half as much as an upsert, and in a flood most are new.
+            writes = [
+                build_write(*each, save_id) if each[0] in known else build_insert(*each, save_id)
+                for each in by_employee.items()
+            ]
+            left = await self._write(by_employee, writes)
             if not left:
                 return
             # Few are left: the slower write is only for duplicate keys and damaged documents.
@@ -88,8 +93,13 @@ class MongoRecipients:
             latest = [jobs_of_one[-1].id for jobs_of_one in left.values()]
             structlog.get_logger().error("user details not stored", latest_jobs=latest[:MAX_NAMED])
 
+    async def _find_known(self, empids: Collection[str]) -> Collection[str]:
+        """Return those of *empids* that have a document; a covered read of the index."""
+        found = self.mongo.recipients.find({"_id": {"$in": [*empids]}}, {"_id": 1}, hint=BY_ID)
+        return {document["_id"] for document in await found.to_list(None)}
+
     async def _write(
-        self, by_employee: Mapping[str, list[Job]], writes: list[UpdateOne]
+        self, by_employee: Mapping[str, list[Job]], writes: list[InsertOne[Any] | UpdateOne]
     ) -> dict[str, list[Job]]:
         """Write for each employee; return those whose write failed at their own document."""
         try:
@@ -105,8 +115,29 @@ class MongoRecipients:
         return {}
 
 
+def build_insert(empid: str, jobs: Sequence[Job], save_id: SaveId) -> InsertOne[Any]:
+    """Build the write for an employee without a document.
+
+    If another process, or an earlier try of this save, has inserted one meanwhile, it ends as a
+    duplicate key, and `build_guarded_write` follows.
+    """
+    latest, created = jobs[-1], [job.create_time for job in jobs]
+    return InsertOne(
+        {
+            "_id": empid,
+            "name": latest.name,
+            "email": latest.email,
+            "folded": fold_address(latest.email),
+            "first_seen": min(created),
+            "last_seen": max(created),
+            "accepted": len(jobs),
+            save_id.lists[0]: [str(save_id)],
+        }
+    )
+
+
 def build_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
-    """Build the usual write for one employee.
+    """Build the usual write for an employee with a document.
 
     The filter does not match if *save_id* was counted before, and two processes may insert a new
     employee at the same time. The upsert ends as a duplicate key in both cases, and

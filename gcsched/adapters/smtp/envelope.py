@@ -34,6 +34,7 @@ class EncodedMail:
     ascii_fallback: "EncodedMail | None" = None
     left_out: str = ""
     date_offset: int | None = None
+    is_canonical: bool = False
 
     @classmethod
     def encode(cls, mail: Mail) -> "EncodedMail":
@@ -42,12 +43,13 @@ class EncodedMail:
         return cls(
             sender=encode_address(mail.sender, encoding),
             recipient=encode_address(mail.recipient, encoding) or raise_no_recipient(),
-            content=ensure_final_crlf(mail.content),
+            content=mail.content if mail.is_canonical else ensure_final_crlf(mail.content),
             smtputf8=mail.smtputf8,
             eight_bit=not mail.content.isascii(),
             ascii_fallback=None if mail.ascii_fallback is None else cls.encode(mail.ascii_fallback),
             left_out=mail.left_out,
             date_offset=mail.date_offset,
+            is_canonical=mail.is_canonical,
         )
 
     @property
@@ -70,6 +72,8 @@ class EncodedMail:
         pieces = [self.content]
         if (at := self.date_offset) is not None:
             pieces = [self.content[:at], format_date(date), self.content[at + DATE_OCTETS :]]
+        if self.is_canonical:
+            return b"".join((*pieces, b".\r\n"))
         if b"\r\n." in self.content:  # not across pieces: no dot is next to a date
             pieces = [piece.replace(b"\r\n.", b"\r\n..") for piece in pieces]
         first = b"." if self.content.startswith(b".") else b""

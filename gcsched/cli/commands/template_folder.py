@@ -36,7 +36,9 @@ def check(chosen: Namespace) -> int:
     """Print the problems and warnings of the folder; return 2 if no service would start with it."""
     with require_extra(SERVER, command="gcsched template check"):
         from gcsched.adapters.mail.template_validation import validate_folder
-        from gcsched.adapters.mail.templates import Templates
+        from gcsched.adapters.mail.templates import Templates, load_inscriptis
+
+        load_inscriptis()  # some template of the folder may need it
 
     found = validate_folder(chosen.folder)
     templates = None if found.problems else Templates.from_validation(found)
@@ -95,10 +97,12 @@ def preview(
     from gcsched.errors import InvalidRequest, TemplateProblem
 
     with require_extra(SERVER, command="gcsched template preview --folder"):
-        from gcsched.adapters.mail.templates import Templates
+        from gcsched.adapters.mail.templates import Templates, load_inscriptis
         from gcsched.rpc import messages
         from gcsched.rpc.methods.templates import sample_from
         from gcsched.wiring.template_preview import build_template_preview
+
+        load_inscriptis()  # some template of the folder may need it
 
     zone = read_time_zone()
     try:

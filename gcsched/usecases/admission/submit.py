@@ -138,7 +138,7 @@ class Submit:
         self.group.check_room()
         seconds = within.total_seconds()
         until = time.monotonic() + seconds
-        if self.share.is_used_up():
+        if not self.share.try_take():
             await run_in_share(self.share.wait(), self.share, seconds)
         submission = self.job_factory.create_submission(raw, now=self.now(), deadline=until)
         if isinstance(submission, InvalidRequest):

@@ -9,6 +9,7 @@ from functools import partial
 
 from gcsched.domain.ids import new_id
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.delivery.batch_size import BatchSize
 from gcsched.usecases.delivery.deliver import ClaimedJob
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.worker_pool import WorkerPool
@@ -37,7 +38,7 @@ class Engine:
     """Claims due jobs after every nudge; a nudge carries no data, the store knows what is due.
 
     A claim takes at most *batch_size* jobs: the first mails leave while the next jobs are claimed,
-    and replicas that wake up together share the jobs of a second evenly. *wake_others* is called
+    and the size grows with the backlog. *wake_others* is called
     when more jobs are due than this process took. The *gate* limits how many mails may leave; while
     it is shut, nothing is claimed.
     """
@@ -47,7 +48,7 @@ class Engine:
     leases: Leases
     workers: WorkerPool
     gate: Gate
-    batch_size: int
+    batch_size: BatchSize
     wake_others: Callable[[], None]
     now: Clock
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,7 +128,7 @@ class Engine:
     async def _claim_granted(self, *, urgent_only: bool) -> ClaimedBatch | None:
         """Claim as many jobs as room and gate allow; return None if they allow none."""
         room = self.leases.room_for_urgent if urgent_only else self.leases.room
-        requested = max(0, min(room, self.batch_size))
+        requested = max(0, min(room, self.batch_size.current))
         granted = await self.gate.grant(requested) if requested else 0
         if granted == 0:
             return None
@@ -136,7 +137,10 @@ class Engine:
             batch, taken = await self._claim_and_hand_over(granted, urgent_only=urgent_only)
         finally:
             await self.gate.refund(granted - taken)
-        if granted == requested and batch.due_count > len(batch.jobs):
+        is_more_due = granted == requested and batch.due_count > len(batch.jobs)
+        if not urgent_only:
+            self.batch_size.adapt(was_full=is_more_due and len(batch.jobs) == granted)
+        if is_more_due:
             self.wake_others()
         return batch
 

@@ -14,6 +14,8 @@ from gcsched.usecases.ports import Conclusion, SentMarkerStore
 
 MAX_WAITING = 5_000
 BACK_OFF_SECONDS = 1.0
+# One command for many markers. A process that is killed leaves the mails of these 5 ms UNCERTAIN.
+LINGER_SECONDS = 0.005
 
 
 class SentMarkers:
@@ -47,6 +49,7 @@ class SentMarkers:
         await flush_until(stop, partial(self._write, stop), requested=self._requested)
 
     async def _write(self, stop: asyncio.Event) -> None:
+        await sleep_unless(stop, LINGER_SECONDS)
         to_add, self._to_add = list(self._to_add), {}
         to_remove, self._to_remove = self._to_remove, []
         try:

@@ -16,7 +16,7 @@ from gcsched.adapters.mail.header_encoding import (
     encode_unstructured,
     format_message_id,
 )
-from gcsched.adapters.mail.mime import Headers, Skeleton, derive_boundary
+from gcsched.adapters.mail.mime import Bodies, Headers, Skeleton, derive_boundary, encode_body
 
 SENDER = b"Scheduler <no-reply@example.org>"
 quick = settings(deadline=None, max_examples=150)
@@ -54,7 +54,9 @@ def a_mail(
         subject=encode_unstructured("Subject", subject),
         message_id=format_message_id("j.1@example.org"),
     )
-    return Skeleton.for_sender(SENDER).fill(headers, job_id=job_id, text=text, html=html)
+    boundary = derive_boundary(job_id)
+    bodies = Bodies(boundary, encode_body(text, boundary), encode_body(html, boundary))
+    return Skeleton.for_sender(SENDER).fill(headers, bodies)
 
 
 def parse_mail(content: bytes) -> EmailMessage:

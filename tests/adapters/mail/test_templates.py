@@ -1,6 +1,7 @@
 """Templates as their operator writes them, and as recipients see them."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
+from tests.support.command import run_python
 
 
 def a_folder(path: Path, **files: str) -> Path:
@@ -337,3 +339,22 @@ def test_data_cannot_override_the_standard_variables(tmp_path: Path) -> None:
     )
 
     assert rendered.html == "Zoë"
+
+
+@pytest.mark.parametrize(
+    ("files", "is_loaded"), [(("doc.html", "doc.txt"), False), (("doc.html",), True)]
+)
+async def test_lxml_is_imported_only_where_a_template_has_no_text_part(
+    tmp_path: Path, files: Collection[str], *, is_loaded: bool
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{{ message }}", encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path;"
+        " from gcsched.adapters.mail.templates import Templates;"
+        f" Templates.load(Path({str(tmp_path)!r})); print('lxml' in sys.modules)"
+    )
+
+    done = await run_python("-c", code)
+
+    assert done.stdout.strip() == str(is_loaded), done.stderr

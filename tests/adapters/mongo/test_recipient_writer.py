@@ -107,6 +107,9 @@ class Unconfirmed:
         await self.collection.bulk_write(*args, **options)
         raise AutoReconnect
 
+    def find(self, *args: Any, **options: Any) -> Any:
+        return self.collection.find(*args, **options)
+
 
 @pytest.mark.parametrize("before", [0, 1])
 async def test_a_save_repeated_late_is_counted_once_despite_many_other_saves(

@@ -45,14 +45,14 @@ async def mongo(tmp_path: Path) -> AsyncIterator[Mongo]:
 
 @contextmanager
 def withhold_confirmation(mongo: Mongo, *, times: int) -> Iterator[Database[Row]]:
-    """Make the next updates succeed without a confirmation, as if the majority were away."""
+    """Make the next writes succeed without a confirmation, as if the majority were away."""
     address, port = mongo.database.client.delegate.address or ("", 0)
     with MongoClient[Row](address, port, directConnection=True, tz_aware=True) as driver:
         driver.admin.command(
             {
                 "configureFailPoint": "failCommand",
                 "mode": {"times": times},
-                "data": {"failCommands": ["update"], "writeConcernError": NOT_CONFIRMED},
+                "data": {"failCommands": ["insert", "update"], "writeConcernError": NOT_CONFIRMED},
             }
         )
         yield driver[mongo.database.name]

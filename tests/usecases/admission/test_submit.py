@@ -377,6 +377,9 @@ async def test_each_of_many_requests_is_answered_and_counted(
 class UsedUpShare(LoopShare):
     """A share of the event loop that other requests always use up."""
 
+    def try_take(self) -> bool:
+        return False
+
     async def wait(self) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
