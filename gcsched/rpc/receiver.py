@@ -104,7 +104,7 @@ class Receiver:
         if octets > method.largest_request:  # parsed, it could need thirty times as much
             raise RequestTooLarge(octets, method.largest_request)
         self._reserve(octets, REQUEST_MEMORY_FACTOR, context)
-        if self._share.is_used_up():
+        if not self._share.try_take():
             await self._share.wait()
 
     async def _reserve_for_reply(self, method: UnaryMethod, octets: int, context: Context) -> None:

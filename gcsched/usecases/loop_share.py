@@ -27,11 +27,11 @@ class LoopShare:
         return len(self._waiting)
 
     def is_used_up(self) -> bool:
-        """Return whether the caller has to `wait` before more work; cheaper than `wait`."""
+        """Return whether the budget of this iteration is spent, or not taken yet."""
         return time.perf_counter() >= self._until
 
     def try_take(self) -> bool:
-        """Take time of this iteration without waiting; False: the caller has to `wait`."""
+        """Take time of this iteration without waiting; False: the caller has to `wait` first."""
         if not self._until:
             self._begin_turn()
             return True

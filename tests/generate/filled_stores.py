@@ -34,6 +34,7 @@ from tests.support.wait import until
 State = task_pb2.Job.State
 A_DAY, A_YEAR = 86_400, 365 * 86_400
 SETTINGS = {
+    # Indexes with a time to live delete the documents in ten years: write the file anew by then.
     "retention_days": "3650",
     "suppression_days": "3650",
     "on_uncertain": "hold",

@@ -67,8 +67,6 @@ class Composer:
             "message": job.message,
             "job_id": job.id,
         }
-        if not (text := "".join(values.values())).isascii() or not text.isprintable():
-            return None  # such a body may need an encoding, which depends on the whole of it
         prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
         if prerendered is None:
             return None

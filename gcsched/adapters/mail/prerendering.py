@@ -185,12 +185,13 @@ class PrerenderedMail:
     text: PrerenderedPart
 
     def fill(self, values: Mapping[str, str], boundary: bytes) -> Bodies | None:
-        """Return the bodies with *values*, which are printable ASCII, put in.
+        """Return the bodies with *values* put in.
 
-        None where one of them may need an encoding: then the mail is rendered and encoded whole.
+        None where a body may need an encoding, which depends on the whole of it: then the mail is
+        rendered and encoded as one.
         """
-        joined, escaped = "\n".join(values.values()), values
-        if BOUNDARY_PREFIX in joined:
+        joined, escaped = "".join(values.values()), values
+        if not joined.isascii() or not joined.isprintable() or BOUNDARY_PREFIX in joined:
             return None
         if ESCAPED_IN_HTML.search(joined):
             escaped = {name: str(escape(value)) for name, value in values.items()}

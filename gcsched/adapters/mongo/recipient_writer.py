@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_document_error_code
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import Job
@@ -95,7 +96,11 @@ class MongoRecipients:
 
     async def _find_known(self, empids: Collection[str]) -> Collection[str]:
         """Return those of *empids* that have a document; a covered read of the index."""
-        found = self.mongo.recipients.find({"_id": {"$in": [*empids]}}, {"_id": 1}, hint=BY_ID)
+        query, options = (
+            {"_id": {"$in": [*empids]}},
+            {"hint": BY_ID, "max_time_ms": READ_TIMEOUT_MS},
+        )
+        found = self.mongo.recipients.find(query, {"_id": 1}, **options)
         return {document["_id"] for document in await found.to_list(None)}
 
     async def _write(

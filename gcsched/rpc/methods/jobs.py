@@ -174,7 +174,7 @@ async def build_fitting_messages(
     left = MAX_PAGE_BYTES
     for job in jobs:
         # A large page takes long to convert: other tasks of the loop get their turn meanwhile.
-        if share.is_used_up():
+        if not share.try_take():
             await share.wait()
         message = job_message(job, view)
         left -= message.ByteSize()

@@ -64,7 +64,7 @@ class ScheduleMethods:
         answers: dict[int, Reply] = {}
         previewed, submitted = list[int](), list[int]()
         for number in range(len(requests)):
-            if self.share.is_used_up():
+            if not self.share.try_take():
                 await self.share.wait()
             if (octets := requests.size_of(number)) > MAX_REQUEST:
                 answers[number] = RequestTooLarge(octets, MAX_REQUEST)
@@ -112,7 +112,7 @@ class ScheduleMethods:
         """Add an answer for each of *replies*; abbreviate those that make it too large."""
         left = MAX_ANSWERS_BYTES
         for reply in replies:
-            if self.share.is_used_up():
+            if not self.share.try_take():
                 await self.share.wait()
             answer = batch_answer(reply)
             left -= answer.ByteSize()

@@ -65,7 +65,7 @@ class DryRun:
         until = time.monotonic() + within.total_seconds()
         created: list[Submission | InvalidRequest] = []
         for raw in raws:
-            if self.share.is_used_up():
+            if not self.share.try_take():
                 await self.share.wait()
             created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
         jobs = [each.job for each in created if isinstance(each, Submission)]
@@ -75,7 +75,7 @@ class DryRun:
         suppressed = await self.suppressions.find_active({job.email for job in jobs}, now=now)
         answers: list[DryRunResult | GcschedError] = []
         for each in created:
-            if self.share.is_used_up():
+            if not self.share.try_take():
                 await self.share.wait()
             answers.append(
                 self._answer(each, next(found), suppressed.get(each.job.email))

@@ -207,7 +207,7 @@ class Submit:
         created: list[Submission | InvalidRequest] = []
         now = self.now()
         for raw in raws:
-            if self.bulk_share.is_used_up():
+            if not self.bulk_share.try_take():
                 await self.bulk_share.wait()
             created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
         return created
