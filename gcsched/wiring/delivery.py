@@ -61,7 +61,7 @@ def build_delivery(
     sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
     queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
     scaler = WorkerScaler(
-        size=settings.smtp_sessions, max_extra=policies.max_extra_workers(settings)
+        size=policies.workers(settings), max_extra=policies.max_extra_workers(settings)
     )
     leases = Leases(
         claims,

@@ -40,6 +40,7 @@ from gcsched.usecases.relays.silence_detector import InFlightMail, SilenceDetect
 HasOther = Callable[[], bool]
 
 RATE_LIMITED = Withheld("the relay has had as many mails as it may get now")
+NONE_REFUSED = RefusedRecipients()
 OTHER_DOMAIN_FIRST = Withheld(
     "the relay is probed with a mail to another domain first", wait=timedelta(seconds=5)
 )
@@ -73,7 +74,7 @@ class ProtectedRelay:
     _refusal_tracker: RefusalTracker = field(init=False)
     _problem_reporter: RelayProblemReporter = field(init=False)
     _probed_domains: ProbedDomains = field(default_factory=ProbedDomains, init=False)
-    _refused_recipients: RefusedRecipients = field(default_factory=RefusedRecipients, init=False)
+    _refused_recipients: RefusedRecipients = field(default=NONE_REFUSED, init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
@@ -202,15 +203,26 @@ class ProtectedRelay:
         )
 
     def _record(self, mail: Mail, transmission: Transmission) -> Transmission:
-        self.rate_limiter.record(transmission, mail.personal_texts)
-        transmission = self._refusal_tracker.record(mail, transmission)
+        """Learn from *transmission*; return it, marked if the relay may be to blame for it."""
+        if is_accepted(transmission):
+            self._record_acceptance()
+            return transmission
+        self.rate_limiter.record_failure(transmission, mail.personal_texts)
+        transmission = self._refusal_tracker.record_failure(mail, transmission)
         if self._refusal_tracker.is_held:
             self._hold(mail, transmission)
         elif is_relay_failure(transmission):
             self._record_failure(mail, transmission)
         else:
-            self._record_success(transmission)
+            self._record_answer()
         return transmission
+
+    def _record_acceptance(self) -> None:
+        self.rate_limiter.record_acceptance()
+        self._refusal_tracker.record_acceptance()
+        self._refused_recipients = NONE_REFUSED
+        self._close()
+        self._problem_reporter.report_mail_success()
 
     def record_check(self, result: CheckResult) -> None:
         """Count a failed check as one failure; close the breaker if a session can be opened again.
@@ -262,9 +274,10 @@ class ProtectedRelay:
         self._refused_recipients = before.refused(mail.recipient, now)
         return before.counts_as_failure(mail.recipient, now)
 
-    def _record_success(self, transmission: Transmission) -> None:
-        if self.is_down or is_accepted(transmission):
-            self._refused_recipients = RefusedRecipients()
+    def _record_answer(self) -> None:
+        """Record that the relay has refused a mail for a reason of that mail, or got no body."""
+        if self.is_down:
+            self._refused_recipients = NONE_REFUSED
         if self._refused_recipients:
             # It refused mails for a reason on our side and has accepted none since then.
             self._problem_reporter.report_answer()
