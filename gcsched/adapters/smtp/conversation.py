@@ -293,8 +293,10 @@ class Conversation:
         self._deadline.expect_body(stall=self.timeouts.body_stall, dot=self.timeouts.dot)
 
     def _count_unsent_body(self) -> int:
-        behind = 0 if self.following is None else self.following.envelope_size
-        return max(0, self.count_unsent() - behind)
+        unsent = self.count_unsent()
+        if unsent and self.following is not None:
+            return max(0, unsent - self.following.envelope_size)
+        return unsent
 
     def _timeout_of(self, transaction: Transaction) -> timedelta:
         match transaction.awaited:

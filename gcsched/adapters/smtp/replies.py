@@ -33,6 +33,8 @@ class RawReply:
         """Join the lines, and keep an enhanced code once that each of them repeats."""
         first, *others = [line.decode(errors="replace").strip() for line in self.lines]
         reply = Reply.parse(stage, self.code, first)
+        if not others and reply.text.isprintable():
+            return reply
         repeated = reply.enhanced_code or ""
         texts = [reply.text, *(line.removeprefix(repeated).strip() for line in others)]
         text = " ".join(text for text in texts if text)

@@ -37,6 +37,12 @@ class Step(IntEnum):
     DONE = 7
 
 
+NEXT_STEPS = {
+    Step.RSET: Step.MAIL,
+    Step.MAIL: Step.RCPT,
+    Step.RCPT: Step.DATA,
+    Step.DATA: Step.PERMIT,
+}
 STAGES = {
     Step.RSET: Stage.MAIL,
     Step.MAIL: Stage.MAIL,
@@ -155,7 +161,7 @@ class Transaction:
     def advance(self) -> None:
         """Go to the next step of the envelope: the relay accepted this one."""
         self.understood += self.step is not Step.RSET
-        self.step = Step(self.step + 1)
+        self.step = NEXT_STEPS[self.step]
 
     def track_refusal(self, reply: RawReply) -> None:
         """Record whether the relay understood the command that it did not accept."""
