@@ -268,7 +268,7 @@ async def test_a_refusal_of_mongodb_is_reported_to_callers_and_by_readiness(
     ):
         await app.resources.mongo.database.command("collMod", "jobs", validator={"_id": ""})
 
-        refusal = await read_error_status(stub.ScheduleMeet(a_meet(1), timeout=1.5))
+        refusal = await read_error_status(stub.ScheduleMeet(a_meet(1), timeout=3))
         status, body = await http.get_readiness()
         report = await stub.GetStatus(task_pb2.GetStatusRequest())
 
