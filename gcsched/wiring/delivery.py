@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from gcsched.adapters.mail.composer import Composer
@@ -33,6 +34,9 @@ from gcsched.web.metrics import Metrics
 from gcsched.wiring import policies
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
+
+# While all sessions are busy: one statement for the mails of most of them costs half of several.
+FENCE_LINGER = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,7 @@ def build_fence(
 ) -> GroupCommit[ClaimedJob, Permit | None]:
     return GroupCommit(
         Fence(claims=claims, now=resources.clock).begin,
+        linger=FENCE_LINGER,
         on_batch=partial(resources.metrics.on_batch, BatchStep.FENCE),
     )
 
