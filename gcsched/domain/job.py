@@ -7,10 +7,12 @@ QUEUED to SCHEDULED.
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
@@ -106,8 +108,7 @@ LEASE = timedelta(seconds=30)
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One mail to one recipient. A change returns a new value with a higher `version`."""
 
     id: str  #: A UUIDv7, so that ids sort by creation.

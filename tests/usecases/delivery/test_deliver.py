@@ -1,12 +1,13 @@
 """The fence before a body: only claims that still hold get a permit, for a cautious time."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job, State
 from gcsched.domain.mail import Mail
