@@ -283,18 +283,13 @@ class Job(Struct, frozen=True, kw_only=True):
 
     def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":
         """Leave the claim for *state*; give up the dedup key where that state does not keep it."""
-        keeps_key = state in KEEPS_DEDUP_KEY
-        return self._transition(
-            state,
-            now,
-            reason=reason,
-            dedup_key=self.dedup_key if keeps_key else None,
-            released_key=self.released_key if keeps_key else self.released_key or self.dedup_key,
-            **changes,
-        )
+        if state not in KEEPS_DEDUP_KEY:
+            changes["dedup_key"] = None
+            changes["released_key"] = self.released_key or self.dedup_key
+        return self._transition(state, now, reason=reason, **changes)
 
     def _transition(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
             raise self.transition_error(state)
-        entered: dict[str, Any] = {"state": state, "state_time": now, "version": self.version + 1}
-        return replace(self, **entered, claim=None, begun=None, **changes)  # only the store claims
+        changes |= {"state": state, "state_time": now, "version": self.version + 1}
+        return replace(self, claim=None, begun=None, **changes)  # only the store claims

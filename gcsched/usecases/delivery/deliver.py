@@ -205,7 +205,10 @@ class Deliver:
         return Attempt(start_time=begun, end_time=self.now(), kind=kind, text=text, date=date)
 
     def _conclude(self, claimed: ClaimedJob, attempt: Attempt) -> Conclusion:
-        job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+        if attempt.kind is Kind.ACCEPTED:  # most attempts, and the policy has nothing to decide
+            job = claimed.job.sent(attempt)
+        else:
+            job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
 
 
