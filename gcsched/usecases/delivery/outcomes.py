@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from logging import INFO
-from typing import Any
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.lateness import lateness_of
@@ -94,7 +94,7 @@ class OutcomeRecorder:
 def log_batch(batch: Sequence[Conclusion], lost: Collection[Conclusion]) -> None:
     """Log the event of each conclusion of *batch*; those in *lost* were not stored."""
     # Bound once: an unbound logger reads its configuration again at each call.
-    log = structlog.get_logger().bind()
+    log: FilteringBoundLogger = structlog.get_logger().bind()
     claims_lost = {(each.claim, each.job.id): each for each in lost}
     for conclusion in batch:
         if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
@@ -103,7 +103,7 @@ def log_batch(batch: Sequence[Conclusion], lost: Collection[Conclusion]) -> None
             log_outcome(log, conclusion.job)
 
 
-def log_lost_claim(log: Any, conclusion: Conclusion) -> None:
+def log_lost_claim(log: FilteringBoundLogger, conclusion: Conclusion) -> None:
     """Log that a claim was lost: as a warning only if a mail was being sent under it.
 
     Without an attempt nothing was sent. The claim was then withdrawn by a caller who cancelled or
@@ -116,7 +116,7 @@ def log_lost_claim(log: Any, conclusion: Conclusion) -> None:
     )
 
 
-def log_outcome(log: Any, job: Job) -> None:
+def log_outcome(log: FilteringBoundLogger, job: Job) -> None:
     """Log the event of this outcome. No log line may hold an address or the text of a mail."""
     match job.state:
         case State.SENT:
