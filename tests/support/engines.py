@@ -189,7 +189,12 @@ async def an_engine(
     """Run an engine and its worker pool as the service does."""
     clock = FixedClock()
     leases = Leases(store, capacity=100)
-    recorder = OutcomeRecorder(store, on_recorded=leases.release)
+
+    def on_recorded(batch: Sequence[Conclusion]) -> None:
+        for conclusion in batch:
+            leases.release(conclusion)
+
+    recorder = OutcomeRecorder(store, on_recorded=on_recorded)
     fence = GroupCommit(Fence(claims=store, now=clock).begin)
     rate_limiter = RateLimiter(
         relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance()

@@ -100,7 +100,7 @@ class MongoClaims:
 
     async def _read_claimed(self, token: str, most: int) -> list[Job]:
         """Read the jobs that *token* holds; quarantine those that cannot be decoded."""
-        found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
+        found = self.mongo.jobs_without_time_zones.find({"claim": token}, hint=BY_CLAIM)
         readable, unreadable = decode_each(await found.to_list(most))
         held = {"claim": token, **NOT_BEGUN}
         how = Quarantine(previous_state=STATE_BEFORE_CLAIM, unset=CLAIM_FIELDS)

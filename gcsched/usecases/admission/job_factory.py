@@ -1,7 +1,9 @@
 """Builds the job that a request describes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -189,22 +189,26 @@ class Deliver:
         """
         kind = Kind.RELAY if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
-        failure = self._make_attempt(claimed.begun or self.now(), kind, text)
         date = None if claimed.begun is None else claimed.date
-        return self._conclude(claimed, replace(failure, date=date))
+        attempt = self._make_attempt(claimed.begun or self.now(), kind, text, date)
+        return self._conclude(claimed, attempt)
 
     def _reject_content(
         self, claimed: ClaimedJob, started: datetime, problem: Exception
     ) -> Conclusion:
         return self._conclude(claimed, self._make_attempt(started, Kind.CONTENT, str(problem)))
 
-    def _make_attempt(self, begun: datetime, kind: Kind, text: str) -> Attempt:
-        return Attempt(
-            start_time=begun, end_time=self.now(), kind=kind, text=text[:MAX_TEXT_LENGTH]
-        )
+    def _make_attempt(
+        self, begun: datetime, kind: Kind, text: str, date: datetime | None = None
+    ) -> Attempt:
+        text = text[:MAX_TEXT_LENGTH]
+        return Attempt(start_time=begun, end_time=self.now(), kind=kind, text=text, date=date)
 
     def _conclude(self, claimed: ClaimedJob, attempt: Attempt) -> Conclusion:
-        job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+        if attempt.kind is Kind.ACCEPTED:  # most attempts, and the policy has nothing to decide
+            job = claimed.job.sent(attempt)
+        else:
+            job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
 
 

@@ -4,6 +4,7 @@ After a crash between the relay's reply and the outcome, a marker turns UNCERTAI
 """
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 
 import structlog
@@ -36,14 +37,15 @@ class SentMarkers:
             self._to_add[conclusion.job.id, conclusion.claim] = None
             self._requested.set()
 
-    def remove(self, conclusion: Conclusion) -> None:
-        """Remove the marker once the outcome is stored, or do not write it at all."""
-        marker = (conclusion.job.id, conclusion.claim)
-        if marker in self._to_add:
-            del self._to_add[marker]
-        elif len(self._to_remove) < MAX_WAITING:
-            self._to_remove.append(marker)
-            self._requested.set()
+    def remove(self, conclusions: Iterable[Conclusion]) -> None:
+        """Remove the markers once the outcomes are stored, or do not write them at all."""
+        for conclusion in conclusions:
+            marker = (conclusion.job.id, conclusion.claim)
+            if marker in self._to_add:
+                del self._to_add[marker]
+            elif len(self._to_remove) < MAX_WAITING:
+                self._to_remove.append(marker)
+                self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         await flush_until(stop, partial(self._write, stop), requested=self._requested)

@@ -1,24 +1,35 @@
 """The fence before a body: only claims that still hold get a permit, for a cautious time."""
 
+import dataclasses
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job, State
 from gcsched.domain.mail import Mail
+from gcsched.domain.outcome import apply_attempt, make_attempt
 from gcsched.domain.permit import Permit
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage, Withheld
 from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
-from gcsched.usecases.ports import Begin, Claims, Clock, MailComposer, SendResult, Transport
+from gcsched.usecases.ports import (
+    Begin,
+    Claims,
+    Clock,
+    Conclusion,
+    MailComposer,
+    SendResult,
+    Transport,
+)
 from tests.support.background import in_background
-from tests.support.builders import NOW, FixedClock, a_claimed_job
+from tests.support.builders import NOW, FixedClock, a_claimed_job, an_attempt
 from tests.support.clocks import SECOND
 from tests.support.engines import FakeComposer
 
@@ -189,6 +200,36 @@ def a_deliver(
 
 def a_group() -> GroupCommit[ClaimedJob, Permit | None]:
     return GroupCommit(a_fence(FakeClaims({"t": {"job-1"}})).begin)
+
+
+def refuse_to_draw() -> float:
+    raise AssertionError("the outcome of an accepted mail is not a matter of chance")
+
+
+LOST = an_attempt(kind=Kind.UNCERTAIN, code=None)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_claimed_job(),
+        a_claimed_job(attempt=3, attempts=(an_attempt(), LOST), date=NOW - SECOND, dedup_key=None),
+        a_claimed_job(attempts=(LOST, *[an_attempt()] * 49), released_key="key-0", reason="busy"),
+    ],
+    ids=["new", "tried", "full history"],
+)
+async def test_an_accepted_mail_ends_as_the_policy_decides_without_asking_it(job: Job) -> None:
+    group = a_group()
+    deliver = dataclasses.replace(a_deliver(group, FixedClock()), chance=refuse_to_draw)
+
+    async with in_background(group.run):
+        conclusion = await deliver.deliver(ClaimedJob(job=job, token="t"))
+
+    accepted = Answered(Reply(stage=Stage.BODY, code=250))
+    date = job.date or NOW
+    attempt = make_attempt(accepted, relay="r", start_time=NOW, end_time=NOW, date=date)
+    decided = apply_attempt(job, attempt, policy=RetryPolicy(), chance=0.5)
+    assert conclusion == Conclusion(claim="t", job=decided)
 
 
 @pytest.mark.parametrize(

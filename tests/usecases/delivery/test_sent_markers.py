@@ -84,7 +84,7 @@ async def test_a_marker_is_removed_once_the_outcome_is_stored(
     async with in_background(markers.run):
         markers.add(conclusion(1))
         await until(lambda: store.kept)
-        markers.remove(conclusion(1))
+        markers.remove([conclusion(1)])
         await until(lambda: not store.kept)
 
     assert [what for what, _ in store.writes] == ["note", "forget"]
@@ -95,7 +95,7 @@ async def test_a_marker_removed_before_its_write_is_never_written(
 ) -> None:
     markers.add(conclusion(1))
     markers.add(conclusion(2))
-    markers.remove(conclusion(1))
+    markers.remove([conclusion(1)])
 
     async with in_background(markers.run):
         await until(lambda: store.kept)
@@ -111,7 +111,7 @@ async def test_a_marker_removed_during_its_write_is_removed_afterwards(
     async with in_background(markers.run):
         markers.add(conclusion(1))
         await until(lambda: store.writes)
-        markers.remove(conclusion(1))
+        markers.remove([conclusion(1)])
         store.gate.set()
         await until(lambda: len(store.writes) == 2 and not store.kept)
 
@@ -156,7 +156,7 @@ async def test_no_more_markers_wait_than_the_limit(
     for number in range(4):
         markers.add(conclusion(number))
     for number in range(10, 14):
-        markers.remove(conclusion(number))
+        markers.remove([conclusion(number)])
 
     async with in_background(markers.run):
         await until(lambda: len(store.writes) == 2)

@@ -133,7 +133,7 @@ def test_the_known_pause_is_reported() -> None:
 
 def test_versions_and_lateness_are_reported() -> None:
     status = a_status()
-    status.lateness.record(timedelta(seconds=1))
+    status.lateness.record([timedelta(seconds=1)])
 
     assert status.read().service == ABOUT
     assert status.read().lateness.mails == 1
