@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct
+
 from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
@@ -10,8 +12,7 @@ from gcsched.domain.request import MeetRequest, RequestContext, validate_request
 from gcsched.errors import InvalidRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Struct, frozen=True, kw_only=True):
     """One caller's job on its way into the store.
 
     A job with a *late_error* came after its expire time: it is only looked up, not stored.
