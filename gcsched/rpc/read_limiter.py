@@ -101,8 +101,8 @@ class ReadLimiter:
     def _advance(self, read: PendingRead) -> None:
         """Run gRPC's coroutine up to the next future that it awaits, as a task would.
 
-        A task for each read cost a call 5 % of its CPU. Passes the message to its call, or drops
-        it if the call was cut off or has ended.
+        At its end pass the message to its call, or drop it if the call was cut off or has ended. A
+        real task would cost a turn of the loop, and 8 % of the CPU of an empty call.
         """
         try:
             read.waiter = read.reading.send(None)
