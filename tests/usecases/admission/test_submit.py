@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis
+from msgspec import structs
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -373,7 +374,7 @@ async def test_each_of_many_requests_is_answered_and_counted(
     assert [type(answer) for answer in answers] == kinds
     assert isinstance(answers[0], AdmissionResult)
     assert answers[0].is_accepted
-    assert answers[4] == replace(answers[0], outcome=AdmissionOutcome.REPLAYED)
+    assert answers[4] == structs.replace(answers[0], outcome=AdmissionOutcome.REPLAYED)
     assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
     assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
 
@@ -433,9 +434,11 @@ async def test_a_repeated_request_is_the_same_job_after_its_not_after_too(
     again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
-    assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
+    assert again == structs.replace(first, outcome=AdmissionOutcome.REPLAYED)
     with pytest.raises(InvalidRequest) as raised:
-        await submit.submit(replace(request, message="another", request_id=""), within=10 * SECOND)
+        await submit.submit(
+            structs.replace(request, message="another", request_id=""), within=10 * SECOND
+        )
     assert [each.field for each in raised.value.violations] == ["not_after"]
     assert jobs.count_documents({}) == 1
 
@@ -452,5 +455,5 @@ async def test_a_repeated_daily_request_is_the_same_job_after_its_not_after_too(
     again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
-    assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
+    assert again == structs.replace(first, outcome=AdmissionOutcome.REPLAYED)
     assert jobs.count_documents({}) == 1
