@@ -1,6 +1,6 @@
 """Measure what a service takes while it does nothing, and how long it takes to start.
 
-    python -m tests.measure.idle --old COMMIT [--rounds 3] [--json docs/measurements/idle.json]
+    python -m tests.measure.idle --old COMMIT [--json docs/measurements/idle.json]
 
 Another commit and this one run in turn on the same stores, with the same interpreter. The first
 start of each is not counted: it compiles the modules and creates the indexes. OLD may be a folder.
@@ -12,8 +12,9 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -24,7 +25,7 @@ from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import a_relay
 from tests.support.ports import free_port
 from tests.support.program_versions import Version, current_version, other_version
-from tests.support.service_process import ServiceProcess, environment
+from tests.support.service_process import environment, running_service
 from tests.support.stores import own_mongod, own_valkey
 
 COMMAND = " ".join(["python -m tests.measure.idle", *sys.argv[1:]])
@@ -39,6 +40,21 @@ PACKAGES = (
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A version of the service and where it runs."""
+
+    folder: Path
+    version: Version
+    settings: Mapping[str, str]
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[psutil.Process]:
+        variables = {**self.settings, **self.version.environment, **COMPILED}
+        async with running_service(self.folder, variables, name=self.version.name) as service:
+            yield psutil.Process(service.pid)
+
+
 async def measure(folder: Path, options: argparse.Namespace) -> Figures:
     versions = (await other_version(options.old, folder), await current_version())
     for version in versions:
@@ -49,56 +65,55 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
         relay = free_port()
         await stack.enter_async_context(a_relay(folder / "ledger.jsonl", relay))
         settings = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay)
-        runs: dict[str, list[Figures]] = {version.name: [] for version in versions}
-        for version in versions:
-            await measure_once(folder, version, settings, seconds=(0.0, 0.0))
-        for _ in range(options.rounds):
-            for version in versions:
-                seconds = (options.settle, options.watch)
-                figures = await measure_once(folder, version, settings, seconds=seconds)
-                print(version.name, json.dumps(figures), flush=True)
-                runs[version.name].append(figures)
+        places = [Place(folder=folder, version=each, settings=settings) for each in versions]
+        return await run_in_turn(places, options)
+
+
+async def run_in_turn(places: Sequence[Place], options: argparse.Namespace) -> Figures:
+    for place in places:
+        await measure_start(place)
+    starts: list[list[Figures]] = [[] for _ in places]
+    idle: list[list[Figures]] = [[] for _ in places]
+    for _ in range(options.starts):
+        for place, seen in zip(places, starts, strict=True):
+            seen.append(await measure_start(place))
+    for _ in range(options.rounds):
+        for place, seen in zip(places, idle, strict=True):
+            seen.append(await measure_idle(place))
+            print(place.version.name, json.dumps(seen[-1]), flush=True)
     return {
-        version.name: {
-            "commit": version.commit,
-            "median": medians(runs[version.name]),
-            "rounds": runs[version.name],
+        place.version.name: {
+            "commit": place.version.commit,
+            "median": medians(started) | medians(watched),
+            "starts": started,
+            "rounds": watched,
         }
-        for version in versions
+        for place, started, watched in zip(places, starts, idle, strict=True)
     }
 
 
-async def measure_once(
-    folder: Path, version: Version, settings: Mapping[str, str], *, seconds: tuple[float, float]
-) -> Figures:
-    """Start *version*, let it settle, watch it; *seconds* says how long each takes."""
-    settle, watch = seconds
-    service = ServiceProcess(
-        environment={**settings, **version.environment, **COMPILED},
-        log_file=folder / f"{version.name}.log",
-        port=free_port(),
-    )
+async def measure_start(place: Place) -> Figures:
+    """Start a service, and kill it as soon as its health is SERVING."""
     start = time.perf_counter()
-    await service.start()
-    started = time.perf_counter() - start
-    try:
-        process = psutil.Process(service.pid)
-        start_cpu = cpu_seconds(process)
-        await asyncio.sleep(settle)
+    async with place.run() as process:
+        return {
+            "start_seconds": round(time.perf_counter() - start, 3),
+            "start_cpu_seconds": round(cpu_seconds(process), 2),
+        }
+
+
+async def measure_idle(place: Place) -> Figures:
+    """Start a service, let it settle, and watch it."""
+    async with place.run() as process:
+        await asyncio.sleep(SETTLE_SECONDS)
         memory, cpu, switches = process.memory_full_info(), cpu_seconds(process), wakeups(process)
-        await asyncio.sleep(watch)
+        await asyncio.sleep(WATCH_SECONDS)
         used, woken = cpu_seconds(process) - cpu, wakeups(process) - switches
-        code = await service.stop()
-        assert code == 0, service.log
-    finally:
-        await service.kill_if_running()
     return {
-        "start_seconds": round(started, 3),
-        "start_cpu_seconds": round(start_cpu, 2),
         "rss_mb": round(memory.rss / MEGABYTE, 1),
         "pss_mb": round(memory.pss / MEGABYTE, 1),
-        "cpu_percent": round(100 * used / watch, 2) if watch else None,
-        "loop_wakeups_per_second": round(woken / watch, 1) if watch else None,
+        "cpu_percent": round(100 * used / WATCH_SECONDS, 2),
+        "loop_wakeups_per_second": round(woken / WATCH_SECONDS, 1),
     }
 
 
@@ -119,8 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--old", required=True, help="a commit, or a folder with a checkout")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--settle", type=float, default=SETTLE_SECONDS)
-    parser.add_argument("--watch", type=float, default=WATCH_SECONDS)
+    parser.add_argument("--starts", type=int, default=9)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with a_temporary_folder() as folder:
