@@ -107,6 +107,17 @@ def test_the_figures_of_one_process_are_those_of_their_file(
     )
 
 
+def test_the_figures_of_an_idle_process_are_those_of_their_file() -> None:
+    idle = load_measurement("idle.json")["idle"]["new"]["median"]
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert find_row("one process that has nothing to do")[0] == (
+        f"{idle['rss_mb']:.0f} MB ({idle['pss_mb']:.0f} MB PSS), {idle['cpu_percent']:.1f} % of a"
+        f" core; serving after {idle['start_cpu_seconds']:.1f} s of CPU time"
+    )
+    assert f"{idle['rss_mb']:.0f} MB while idle ([idle.json]" in operations
+
+
 def test_the_cpu_of_mongod_is_that_of_its_file() -> None:
     rounds = [each["b"] for each in load_measurement("compare_speed.json")["rounds"]]
     call, mail = (
