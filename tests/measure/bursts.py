@@ -157,7 +157,7 @@ def summarize(found: Sequence[Figures]) -> Figures:
     """Return median, mean, least and largest of each number in *found*, also in nested figures."""
     summary: Figures = {}
     for name, value in found[0].items():
-        values = [each[name] for each in found]
+        values = [each.get(name, 0) for each in found]
         if isinstance(value, dict):
             summary[name] = summarize(values)
         elif isinstance(value, int | float):
