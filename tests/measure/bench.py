@@ -77,7 +77,7 @@ class Bench:
         ]
 
     def pin(self) -> None:
-        """Give the services their core and everything else the others."""
+        """Restrict the services to their core, and everything else to the others."""
         if self.is_pinned:
             service_cores, other_cores = split_cores()
             for name, pids in self.pids().items():
@@ -104,7 +104,7 @@ def split_cores() -> tuple[Cores, Cores]:
 
 
 def set_cores(pid: int, cores: Cores) -> None:
-    """Let every thread of *pid* run on *cores* only, and those that they start."""
+    """Restrict every thread of *pid*, and those that they start, to *cores*."""
     for thread in psutil.Process(pid).threads():
         os.sched_setaffinity(thread.id, cores)
 
