@@ -24,6 +24,8 @@ from tests.support.stores import run_disposable
 from tests.support.wait import until
 
 SETTLED_SHARE = 0.05  # of a core: mongod's own tasks use less when nothing is left to do
+MAX_WARNINGS = 20  # the rest would repeat them
+ALL_CORES = sorted(os.sched_getaffinity(0))  # before this process restricts itself
 Cores = frozenset[int]
 
 
@@ -99,7 +101,7 @@ def cpu_time_of(pid: int) -> float:
 
 def split_cores() -> tuple[Cores, Cores]:
     """Return the core of the services, and those of everything else."""
-    first, *others = sorted(psutil.Process().cpu_affinity() or [0])
+    first, *others = ALL_CORES
     return frozenset({first}), frozenset(others or [first])
 
 
@@ -122,6 +124,12 @@ def launch_service(
     child.launch()
     assert child.process is not None
     return child.process
+
+
+def print_warnings(service: ServiceProcess) -> None:
+    """Print what a service logged: a measurement of one in trouble must not look like another."""
+    for line in service.log.splitlines()[:MAX_WARNINGS]:
+        print(f"{service.log_file.stem}: {line}", file=sys.stderr)
 
 
 @contextmanager
@@ -175,6 +183,7 @@ async def run_services(
                 port=free_port(),
                 launcher=launcher,
             )
+            stack.callback(print_warnings, service)
             stack.push_async_callback(service.kill_if_running)
             service.launch()
             bench.services.append(service)

@@ -104,7 +104,7 @@ async def measure_delivery(bench: Bench, count: int, due: int) -> Figures:
     """Measure from just before *due*; the CPU time is that of the delivery alone."""
     ahead = due - time.time()
     since = ledger_size(bench)
-    sent_before = await count_sent(bench)
+    sent_before, repairs_before = await count_sent(bench), await count_repairs(bench)
     await asyncio.sleep(max(0.0, due - 0.05 - time.time()))
     before = bench.cpu_seconds()
     within = 60 + count / MIN_MAILS_PER_SECOND
@@ -122,6 +122,7 @@ async def measure_delivery(bench: Bench, count: int, due: int) -> Figures:
         "early": sum(each < 0 for each in late),
         "missing": count - arrivals.recipients,
         "repeated": arrivals.mails - arrivals.recipients,
+        "repairs": await count_repairs(bench) - repairs_before,
         "scheduled_ahead_s": round(ahead, 1),
         "rss_mb": max(rss),
         "share_of_each": [
@@ -132,12 +133,23 @@ async def measure_delivery(bench: Bench, count: int, due: int) -> Figures:
 
 async def count_sent(bench: Bench) -> list[float]:
     """Return how many mails each service has had accepted, by its own metrics."""
-    counts = []
+    counts = await read_metric(bench, "kind", "gcsched_attempts_total")
+    return [each.get("ACCEPTED", 0.0) for each in counts]
+
+
+async def count_repairs(bench: Bench) -> float:
+    """Return what sweeps have repaired: a burst that waited for one shows it here."""
+    counts = await read_metric(bench, "reason", "gcsched_repairs_total")
+    return sum(sum(each.values()) for each in counts)
+
+
+async def read_metric(bench: Bench, label: str, name: str) -> list[dict[str, float]]:
+    """Return the values of a metric by *label*, for each service."""
+    found = []
     for service in bench.services:
         async with probe_http(service.http) as http:
-            by_kind = (await http.scrape()).by("kind", "gcsched_attempts_total")
-        counts.append(by_kind.get("ACCEPTED", 0.0))
-    return counts
+            found.append((await http.scrape()).by(label, name))
+    return found
 
 
 async def run_in_turns(rounds: int, measurements: Mapping[str, Measurement]) -> Figures:

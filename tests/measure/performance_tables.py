@@ -78,19 +78,25 @@ def growth_column(waiting: str, case: Figures) -> list[str]:
     ]
 
 
-def bursts(name: str, head: str) -> "Maker":
-    """Return the maker of a table with one row for each kind of burst in the file *name*."""
+BURST_HEAD = [
+    "mails per second, median (range)",
+    "µs of CPU for a mail: gcsched, mongod",
+    "last mail after",
+]
 
-    def make(measured: Figures) -> str:
-        columns = [
-            head,
-            "mails per second, median (range)",
-            "µs of CPU for a mail: gcsched, mongod",
-        ]
-        columns.append("last mail after")
-        return make_table(columns, [burst_row(*case) for case in measured[name].items()])
 
-    return make
+def due_at_once(measured: Figures) -> str:
+    cases = sorted(measured["due_at_once"].items(), key=lambda item: int(item[0]))
+    return make_table(["mails due at once", *BURST_HEAD], [burst_row(*case) for case in cases])
+
+
+def processes(measured: Figures) -> str:
+    head = ["processes", *BURST_HEAD, "share of a process, least to largest"]
+    rows = []
+    for count, case in measured["processes"].items():
+        shares = [share for each in case["rounds"] for share in each["share_of_each"]]
+        rows.append([*burst_row(count, case), f"{min(shares):.2f} to {max(shares):.2f}"])
+    return make_table(head, rows)
 
 
 def burst_row(name: str, case: Figures) -> list[str]:
@@ -151,8 +157,8 @@ Maker = Callable[[Figures], str]
 TABLES: Mapping[str, tuple[str, Maker]] = {
     "growth": ("growth.json", growth),
     "extrapolation": ("growth.json", extrapolation),
-    "due_at_once": ("due_at_once.json", bursts("due_at_once", "mails due at once")),
-    "processes": ("processes.json", bursts("processes", "processes")),
+    "due_at_once": ("due_at_once.json", due_at_once),
+    "processes": ("processes.json", processes),
     "far": ("far.json", far),
     "every_second": ("every_second.json", every_second),
 }
