@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.measure.budget_picture import FIGURES, PICTURE, draw
+from tests.measure.performance_tables import TABLES, make_tables
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 MEASUREMENTS = ROOT / "docs" / "measurements"
@@ -139,3 +142,21 @@ def test_each_file_and_each_command_is_there() -> None:
     assert [name for name in files if not (MEASUREMENTS / name).exists()] == []
     assert len(commands) > 6
     assert [name for name in commands if find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_a_bench_is_that_of_its_file(name: str) -> None:
+    file, _ = TABLES[name]
+    table = dict(make_tables()).get(name)
+
+    assert (file in PAGE) == (table is not None)
+    assert table is None or table in PAGE
+
+
+def test_the_picture_of_the_budget_is_that_of_its_file() -> None:
+    is_measured = FIGURES.exists()
+
+    assert ("images/budget.svg" in PAGE) == PICTURE.exists() == is_measured
+    assert not is_measured or PICTURE.read_text(encoding="utf-8") == draw(
+        load_measurement("budget.json")["budget"]
+    )
