@@ -49,11 +49,12 @@ class Claims(Protocol):
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         """Mark as begun those of *ids* that *token* still holds, and return them.
 
-        *date* becomes the Date of their mails where none is stored.
+        *date* becomes the Date of their mails where no earlier one is stored. Leases stay as they
+        are.
         """
 
-    async def renew(self, tokens: Sequence[str]) -> None:
-        """Extend the lease of the jobs claimed under *tokens*."""
+    async def renew(self, tokens: Sequence[str]) -> Collection[str]:
+        """Extend the leases of the jobs claimed under *tokens*; return those not wholly renewed."""
 
     async def has_due_jobs(self, *, now: datetime) -> bool:
         """Return whether any waiting job is due."""
