@@ -176,10 +176,9 @@ class FakeComposer:
 class NoSentMarkers:
     """A store that keeps no marker: Redis is not tested here."""
 
-    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
-        """Do nothing."""
-
-    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+    async def write(
+        self, *, added: Sequence[tuple[str, str]] = (), removed: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Do nothing."""
 
     async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:

@@ -82,11 +82,13 @@ class Suppressions(Protocol):
 class SentMarkerStore(Protocol):
     """The store of mails that relays accepted: proof that outlives a crash before the outcome."""
 
-    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
-        """Store a marker for each (job id, claim) that the relay accepted."""
+    async def write(
+        self, *, added: Sequence[tuple[str, str]] = (), removed: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Store a marker for each (job id, claim) that was *added*: the relay accepted its mail.
 
-    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
-        """Remove the markers of jobs whose outcome is stored."""
+        The markers that were *removed* belong to jobs whose outcome is stored.
+        """
 
     async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
         """Return those of *markers* that are stored; raises RedisUnavailable."""
