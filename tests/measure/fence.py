@@ -50,7 +50,8 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
     found: dict[str, list[float]] = defaultdict(list)
     async with run_mongod(folder / "mongod") as mongod:
         for number in range(options.rounds):
-            for case in cases:
+            first = number % len(cases)
+            for case in cases[first:] + cases[:first]:
                 for group in GROUPS:
                     seen = await run_case(mongod, case, group, options.jobs, number)
                     for phase, cost in seen.items():
