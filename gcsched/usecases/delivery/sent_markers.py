@@ -55,10 +55,8 @@ class SentMarkers:
         to_add, self._to_add = list(self._to_add), {}
         to_remove, self._to_remove = self._to_remove, []
         try:
-            if to_add:
-                await self._store.add(to_add)
-            if to_remove:
-                await self._store.remove(to_remove)
+            if to_add or to_remove:
+                await self._store.write(added=to_add, removed=to_remove)
         except RedisUnavailable as error:
             # Not retried: a marker that stays expires, and by now the outcome is probably stored.
             structlog.get_logger().debug("sent markers not written", error=error.for_log)
