@@ -36,11 +36,6 @@ FIRST_DIGITS = {
 }
 # A larger body may not fit into the system's buffer, and the envelope behind it would wait there.
 MAX_FOLLOWED_OCTETS = 32 * 1024
-# A mail that follows a body must not wait for a relay that takes long to decide about that body.
-MAX_FOLLOWING_WAIT = timedelta(seconds=1)
-# Some relays discard what follows a body; from the others its first reply comes with that to the
-# body.
-FOLLOWING_REPLY = timedelta(seconds=10)
 CLAIM_LOST = Withheld("the claim was lost")
 LEASE_ENDS = Withheld("too little of the lease is left")
 
@@ -244,8 +239,8 @@ class Conversation:
     def _conclude_body(self, transaction: Transaction, reply: RawReply) -> None:
         is_accepted = reply.code // 100 == COMPLETION
         unsent = self._count_unsent_body()
-        # A relay that accepts half a mail has not accepted the mail: the outcome is uncertain.
         transaction.reply_seconds = self.now() - self._body_time
+        # A relay that accepts half a mail has not accepted the mail: the outcome is uncertain.
         if reply.code // 100 == INTERMEDIATE or (is_accepted and unsent):
             self.lose(f"the relay answered {reply.code} before the final dot")
             return
@@ -263,7 +258,7 @@ class Conversation:
             self.lose("the mail that followed was withdrawn")
             return
         transaction.owner.on_turn()
-        self._deadline.expect(min(FOLLOWING_REPLY, self.timeouts.mail))
+        self._deadline.expect(min(self.timeouts.following_reply, self.timeouts.mail))
 
     def _finish(self, transaction: Transaction, outcome: Answered | Withheld) -> None:
         self.use_count += 1
@@ -288,7 +283,7 @@ class Conversation:
             following.is_following = following.in_kept_session = True
             self.following = following
             self._send(content, *following.commands)
-            self._withdraw_at = self.now() + MAX_FOLLOWING_WAIT.total_seconds()
+            self._withdraw_at = self.now() + self.timeouts.following_wait.total_seconds()
         self._body_time = self.now()
         self._deadline.expect_body(stall=self.timeouts.body_stall, dot=self.timeouts.dot)
 
