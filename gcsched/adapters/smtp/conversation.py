@@ -294,9 +294,9 @@ class Conversation:
         return unsent
 
     def _timeout_of(self, transaction: Transaction) -> timedelta:
-        match transaction.awaited:
-            case Step.RCPT:
-                return self.timeouts.rcpt
-            case Step.DATA:
-                return self.timeouts.data
-        return self.timeouts.mail
+        awaited, timeouts = transaction.awaited, self.timeouts
+        if transaction.is_following and transaction.has_lost_track:
+            return timeouts.following_reply  # the rest of the group may be lost as well
+        if awaited is Step.RCPT:
+            return timeouts.rcpt
+        return timeouts.data if awaited is Step.DATA else timeouts.mail

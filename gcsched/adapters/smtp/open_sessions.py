@@ -36,7 +36,7 @@ class OpenSessions:
     @property
     def usable_count(self) -> int:
         """The number of sessions that are open, or being opened, and do not end."""
-        return len(self._all.difference(self._quitting)) + self.opening
+        return len(self._all) - len(self._quitting) + self.opening
 
     @property
     def busy_count(self) -> int:

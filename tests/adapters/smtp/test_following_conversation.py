@@ -217,6 +217,15 @@ def test_after_its_first_reply_a_mail_that_follows_has_the_ordinary_deadlines(
     assert second.transaction.has_followed is False
 
 
+def test_a_relay_that_lost_the_first_commands_of_a_mail_is_not_waited_for_long_either() -> None:
+    peer, _, second = make_both()
+    peer.reply("250 2.0.0 kept", "503 5.5.1 MAIL first")
+
+    peer.forward(10)
+
+    assert second.result == Stale()
+
+
 def test_a_relay_that_is_silent_to_a_body_makes_that_mail_uncertain() -> None:
     peer, first, second = make_both(Timeouts(dot=timedelta(seconds=20)))
 
