@@ -43,10 +43,6 @@ OnReply = Callable[[RawReply | None], None]
 TakeFollowing = Callable[[], Transaction | None]
 
 
-def take_no_following() -> None:
-    """Return None: no mail waits that could follow."""
-
-
 @dataclass(kw_only=True, eq=False)
 class Conversation:
     """At most one mail that has its turn, `current`, and one that follows it.
@@ -94,9 +90,7 @@ class Conversation:
         self._send(*(transaction.commands if transaction.in_group else transaction.commands[:1]))
         self._deadline.expect(self._timeout_of(transaction))
 
-    def transmit(
-        self, permit: Permit | None, take_following: TakeFollowing = take_no_following
-    ) -> None:
+    def transmit(self, permit: Permit | None, take_following: TakeFollowing = lambda: None) -> None:
         """Write the body of the current mail, and the envelope of the one that follows.
 
         Without a permit, or with one that has ended, nothing is written, and the session is lost:

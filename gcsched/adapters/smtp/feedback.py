@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gcsched.adapters.smtp.pipelining import FollowingPolicy, PipeliningChoice, PipeliningPolicy
 from gcsched.adapters.smtp.session_limit import SessionLimit
 from gcsched.adapters.smtp.transaction import Stale, Transaction
-from gcsched.domain.smtp_reply import Answered, is_throttling
+from gcsched.domain.smtp_reply import OK, Answered, is_throttling
 
 
 @dataclass(kw_only=True, eq=False)
@@ -58,7 +58,7 @@ def is_complaint(transaction: Transaction) -> bool:
     outcome = transaction.outcome
     return (
         isinstance(outcome, Answered)
-        and outcome.reply.code >= 400  # noqa: PLR2004  # cheaper than the rest, for most replies
+        and outcome.reply.code not in OK  # cheaper than the rest, for most replies
         and is_throttling(outcome.reply)
         and not isinstance(transaction.result, Stale)
     )

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gcsched.adapters.smtp.conversation import CLAIM_LOST, LEASE_ENDS, MAX_FOLLOWED_OCTETS
 from gcsched.adapters.smtp.transaction import Stale
-from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
+from gcsched.domain.permit import Permit
+from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Withheld
 from tests.support.mails import CONTENT
 from tests.support.relay.peer import READY, Peer, Sender, a_permit
 
@@ -226,13 +227,13 @@ def test_a_kept_session_that_is_lost_at_its_first_command_is_stale() -> None:
     ("permit", "outcome"), [(None, CLAIM_LOST), (a_permit(seconds=-1), LEASE_ENDS)]
 )
 def test_without_a_permit_nothing_is_written_and_the_session_is_lost(
-    permit: object, outcome: object
+    permit: Permit | None, outcome: Withheld
 ) -> None:
     peer, ada = Peer(), Sender("ada")
     peer.begin(ada)
     peer.take_written()
 
-    peer.conversation.transmit(permit, lambda: Sender("bob").transaction)  # type: ignore[arg-type]  # of parametrize
+    peer.conversation.transmit(permit, lambda: Sender("bob").transaction)
 
     assert (ada.result, peer.written) == (outcome, [])
     assert peer.conversation.lost_reason == "its mail was withheld"
