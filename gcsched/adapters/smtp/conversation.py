@@ -36,20 +36,11 @@ FIRST_DIGITS = {
 }
 # A larger body may not fit into the system's buffer, and the envelope behind it would wait there.
 MAX_FOLLOWED_OCTETS = 32 * 1024
-# A mail that follows a body must not wait for a relay that takes long to decide about that body.
-MAX_FOLLOWING_WAIT = timedelta(seconds=1)
-# Some relays discard what follows a body; from the others its first reply comes with that to the
-# body.
-FOLLOWING_REPLY = timedelta(seconds=10)
 CLAIM_LOST = Withheld("the claim was lost")
 LEASE_ENDS = Withheld("too little of the lease is left")
 
 OnReply = Callable[[RawReply | None], None]
 TakeFollowing = Callable[[], Transaction | None]
-
-
-def take_no_following() -> None:
-    """Return None: no mail waits that could follow."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -99,9 +90,7 @@ class Conversation:
         self._send(*(transaction.commands if transaction.in_group else transaction.commands[:1]))
         self._deadline.expect(self._timeout_of(transaction))
 
-    def transmit(
-        self, permit: Permit | None, take_following: TakeFollowing = take_no_following
-    ) -> None:
+    def transmit(self, permit: Permit | None, take_following: TakeFollowing = lambda: None) -> None:
         """Write the body of the current mail, and the envelope of the one that follows.
 
         Without a permit, or with one that has ended, nothing is written, and the session is lost:
@@ -244,8 +233,8 @@ class Conversation:
     def _conclude_body(self, transaction: Transaction, reply: RawReply) -> None:
         is_accepted = reply.code // 100 == COMPLETION
         unsent = self._count_unsent_body()
-        # A relay that accepts half a mail has not accepted the mail: the outcome is uncertain.
         transaction.reply_seconds = self.now() - self._body_time
+        # A relay that accepts half a mail has not accepted the mail: the outcome is uncertain.
         if reply.code // 100 == INTERMEDIATE or (is_accepted and unsent):
             self.lose(f"the relay answered {reply.code} before the final dot")
             return
@@ -263,7 +252,7 @@ class Conversation:
             self.lose("the mail that followed was withdrawn")
             return
         transaction.owner.on_turn()
-        self._deadline.expect(min(FOLLOWING_REPLY, self.timeouts.mail))
+        self._deadline.expect(min(self.timeouts.following_reply, self.timeouts.mail))
 
     def _finish(self, transaction: Transaction, outcome: Answered | Withheld) -> None:
         self.use_count += 1
@@ -288,7 +277,7 @@ class Conversation:
             following.is_following = following.in_kept_session = True
             self.following = following
             self._send(content, *following.commands)
-            self._withdraw_at = self.now() + MAX_FOLLOWING_WAIT.total_seconds()
+            self._withdraw_at = self.now() + self.timeouts.following_wait.total_seconds()
         self._body_time = self.now()
         self._deadline.expect_body(stall=self.timeouts.body_stall, dot=self.timeouts.dot)
 
@@ -299,9 +288,9 @@ class Conversation:
         return unsent
 
     def _timeout_of(self, transaction: Transaction) -> timedelta:
-        match transaction.awaited:
-            case Step.RCPT:
-                return self.timeouts.rcpt
-            case Step.DATA:
-                return self.timeouts.data
-        return self.timeouts.mail
+        awaited, timeouts = transaction.awaited, self.timeouts
+        if transaction.is_following and transaction.has_lost_track:
+            return timeouts.following_reply  # the rest of the group may be lost as well
+        if awaited is Step.RCPT:
+            return timeouts.rcpt
+        return timeouts.data if awaited is Step.DATA else timeouts.mail

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from gcsched.adapters.smtp.pipelining import FollowingPolicy, PipeliningChoice, PipeliningPolicy
 from gcsched.adapters.smtp.session_limit import SessionLimit
-from gcsched.adapters.smtp.transaction import Transaction
-from gcsched.domain.smtp_reply import Answered, Transmission, is_throttling
+from gcsched.adapters.smtp.transaction import Stale, Transaction
+from gcsched.domain.smtp_reply import OK, Answered, is_throttling
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,17 +42,23 @@ class RelayFeedback:
         else:
             self.groups.learn(transaction.progress, choice)
         if transaction.reply_seconds is not None:
+            self.following.record_reply(transaction.reply_seconds)
             self.limit.record_reply(
                 transaction.reply_seconds, self.clock(), is_needed=self.is_needed()
             )
-        if is_complaint(transaction.outcome):
+        if is_complaint(transaction):
             self.limit.record_complaint(self.clock())
 
 
-def is_complaint(outcome: Transmission | None) -> bool:
-    """Return whether the relay replied that it gets too much."""
+def is_complaint(transaction: Transaction) -> bool:
+    """Return whether the relay replied that it gets too much.
+
+    The 421 of a kept session that had timed out is none: that mail is sent again.
+    """
+    outcome = transaction.outcome
     return (
         isinstance(outcome, Answered)
-        and outcome.reply.code >= 400  # noqa: PLR2004  # cheaper than the rest, for most replies
+        and outcome.reply.code not in OK  # cheaper than the rest, for most replies
         and is_throttling(outcome.reply)
+        and not isinstance(transaction.result, Stale)
     )

@@ -1,6 +1,7 @@
 """The sessions of a pool: which are idle, which end, and whether there is a place for another."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from gcsched.adapters.smtp.relay_settings import PoolLimits
@@ -34,8 +35,8 @@ class OpenSessions:
 
     @property
     def usable_count(self) -> int:
-        """The number of sessions that are open and do not end."""
-        return len(self._all.difference(self._quitting))
+        """The number of sessions that are open, or being opened, and do not end."""
+        return len(self._all) - len(self._quitting) + self.opening
 
     @property
     def busy_count(self) -> int:
@@ -48,7 +49,14 @@ class OpenSessions:
         # Relays limit connections: one that awaits the reply to QUIT still counts.
         return self.count < self.limit.current
 
+    def reserve_place(self) -> None:
+        """Count a session that is about to be opened."""
+        if not self.count:
+            self.limit.record_progress(time.monotonic())
+        self.opening += 1
+
     def add(self, session: Session) -> None:
+        self.limit.record_progress(time.monotonic())
         self._all.add(session)
 
     def discard(self, session: Session) -> None:
@@ -69,7 +77,7 @@ class OpenSessions:
 
     def put_back(self, session: Session) -> None:
         """Keep *session* for the next mail, or end it."""
-        is_surplus = self.count > self.limit.current
+        is_surplus = self.usable_count > self.limit.current
         is_over = not session.is_alive or session.is_expired(self.pool_limits)
         if self.is_closing or is_surplus or is_over:
             self._quit(session)

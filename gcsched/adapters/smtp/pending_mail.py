@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from gcsched.adapters.smtp.conversation import CLAIM_LOST
 from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.adapters.smtp.feedback import RelayFeedback
 from gcsched.adapters.smtp.pipelining import IN_GROUP
@@ -29,6 +30,8 @@ class PendingMail:
     ) -> None:
         self.mail = mail
         self.may_open = False  # a session, for which the pool has reserved a place
+        self.was_tried = False  # it has waited already, and goes before the others
+        self.prefers_new_session = False  # kept ones may all be dead, as the one that it had
         self._feedback = feedback
         self._on_session = on_session
         self._requeue = requeue
@@ -62,15 +65,23 @@ class PendingMail:
         if self._is_awaiting_permit and self._session is not None:
             permit = await begin()
             self._session.transmit(permit)
+            if permit is None:
+                return CLAIM_LOST  # also if the session was lost meanwhile
             await self.wait()
         return self._result or Stale()
 
     def try_again(self, result: Stale | None = None, *, mail: EncodedMail | None = None) -> None:
-        """Forget the transaction that came to nothing, before the next one."""
+        """Forget what came to nothing, before the next attempt."""
         if result is not None:
+            self.prefers_new_session = result.lost_after is None
             self._lost_after = result.lost_after if self._lost_after is None else self._lost_after
             self._may_follow = False
         self.mail = mail or self.mail
+        self.was_tried = True
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the transaction, which refers to this mail too."""
         self._session = self._transaction = self._result = None
 
     def give_up(self) -> None:
@@ -124,7 +135,7 @@ class PendingMail:
     # Called by the conversation
 
     def on_change(self) -> None:
-        if self._transaction is None or self._transaction.is_withdrawn:
+        if self._transaction is None:
             return
         self._result = self._transaction.result
         if self._result is not None:
@@ -136,7 +147,7 @@ class PendingMail:
 
     def on_withdrawn(self) -> None:
         self._may_follow = False
-        self._feedback.following.end(is_trial=self._is_trial, has_worked=None)
+        self._feedback.following.withdraw(is_trial=self._is_trial)
         self.try_again()
         self._requeue(self)
 

@@ -98,6 +98,7 @@ class PipeliningPolicy:
 
 
 MAX_FAILED_TRIALS = 2
+SLOW_REPLY_SECONDS = 1.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -107,24 +108,36 @@ class FollowingPolicy:
     A relay that offers PIPELINING must (RFC 2920 section 3.1). One that does not might discard the
     envelope, or hang up before it has replied to the body, whose mail is then uncertain. So one
     session tries it before the others do, and after two failed trials in a row it is not tried
-    again until the process ends.
+    again until the process ends. A mail must not wait behind a body that the relay takes long to
+    decide about: while its replies are slow, none follows.
     """
 
     relay: str
     _is_proven: bool = field(default=False, init=False)
     _is_trial_under_way: bool = field(default=False, init=False)
     _failed_trials: int = field(default=0, init=False)
+    _is_slow: bool = field(default=False, init=False)
 
     @property
     def may_follow(self) -> bool:
         """Whether a mail may follow now."""
         is_open = not self._is_trial_under_way and self._failed_trials < MAX_FAILED_TRIALS
-        return self._is_proven or is_open
+        return (self._is_proven or is_open) and not self._is_slow
 
     def begin(self) -> bool:
         """Record that a mail follows; return whether it is the trial."""
-        self._is_trial_under_way = not self._is_proven
-        return self._is_trial_under_way
+        is_trial = not self._is_proven
+        self._is_trial_under_way |= is_trial
+        return is_trial
+
+    def record_reply(self, seconds: float) -> None:
+        """Record how long the relay took for a body."""
+        self._is_slow = seconds >= SLOW_REPLY_SECONDS
+
+    def withdraw(self, *, is_trial: bool) -> None:
+        """Record that a mail follows no longer: the relay takes too long for the body before it."""
+        self._is_slow = True
+        self.end(is_trial=is_trial, has_worked=None)
 
     def end(self, *, is_trial: bool, has_worked: bool | None) -> None:
         """Learn from a mail that followed; None: it has shown nothing."""

@@ -92,11 +92,18 @@ class SmtpSessionPool:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.close_expired()
+            self.retry_refused()
             await sleep_unless(stop, self.pool_limits.idle.total_seconds() / 4)
 
     def close_expired(self) -> None:
         """Close the sessions that were idle for too long, or that are too old."""
         self._sessions.close_expired()
+
+    def retry_refused(self) -> None:
+        """Open a session though the relay refused one, if mails wait and the others are stuck."""
+        if self._queue:
+            self._sessions.limit.retry_refused(time.monotonic())
+            self._serve_queue()
 
     def close_idle(self) -> None:
         """Close the idle sessions at once, without QUIT: the relay no longer answers in them."""
@@ -110,7 +117,7 @@ class SmtpSessionPool:
             EncodedMail.encode(mail),
             feedback=self._feedback,
             on_session=on_session,
-            requeue=self._requeue,
+            requeue=self._assign,
         )
         try:
             while True:
@@ -128,37 +135,36 @@ class SmtpSessionPool:
         except BaseException:
             self._give_up(pending)
             raise
+        finally:
+            pending.forget()
 
     async def _send_once(self, pending: PendingMail, begin: Begin) -> Transmission | Stale:
         """Send *pending* by the session that is free next, or by a new one."""
         self._assign(pending)
         await pending.wait()
         while pending.may_open:
-            pending.may_open = False
             pending.note_session()
+            pending.may_open = False
             opened = await self._open()
             if isinstance(opened, Session):
                 self._start(opened, pending)
-            elif self._is_one_too_many(opened):
+                self._serve_queue()  # if the relay does not offer what this mail needs
+            elif opened is None:
+                pending.try_again()
                 self._assign(pending)
                 await pending.wait()
             else:
                 return opened
         return await pending.complete(begin)
 
-    def _is_one_too_many(self, refused: Answered | Broken) -> bool:
-        """Return whether the relay takes no more sessions beside those that are open."""
-        others = self._sessions.usable_count
-        if not others or not isinstance(refused, Answered) or refused.reply.stage != Stage.CONNECT:
-            return False
-        self._sessions.limit.record_refused_session(others, time.monotonic())
-        return True
-
     # Which mail has which session
 
     def _assign(self, pending: PendingMail) -> None:
         """Begin *pending* in an idle session or a new one; put it into the queue otherwise."""
-        self._queue.append(pending)
+        if pending.was_tried:
+            self._queue.appendleft(pending)
+        else:
+            self._queue.append(pending)
         self._serve_queue()
         # A mail never waits for a check: the check gives its session up.
         if self._queue:
@@ -167,12 +173,13 @@ class SmtpSessionPool:
     def _serve_queue(self) -> None:
         """Begin the mails that wait, as far as there are sessions or places for new ones."""
         while self._queue:
+            needs_new = self._queue[0].prefers_new_session and self._sessions.has_place
             if self._sessions.is_closing:
                 self._queue.popleft().conclude(CLOSING)
-            elif (session := self._sessions.take_idle()) is not None:
+            elif not needs_new and (session := self._sessions.take_idle()) is not None:
                 self._start(session, self._queue.popleft())
             elif self._sessions.has_place:
-                self._sessions.opening += 1
+                self._sessions.reserve_place()
                 self._queue.popleft().open_session()
             else:
                 return
@@ -184,8 +191,9 @@ class SmtpSessionPool:
     def _take_following(self, session: Session) -> Transaction | None:
         """Return the mail to send behind the body that *session* is about to write, if any.
 
-        It is called while all sessions are busy, if a mail waits.
+        A mail follows only if it would wait otherwise.
         """
+        self._serve_queue()  # there may be more places now
         is_last = session.use_count + 1 >= self.pool_limits.mails
         if not self._queue or is_last or session.is_expired(self.pool_limits):
             return None
@@ -196,11 +204,6 @@ class SmtpSessionPool:
                 self._queue.remove(pending)
                 return transaction
         return None
-
-    def _requeue(self, pending: PendingMail) -> None:
-        """Begin *pending*, which follows no longer, before the others that wait."""
-        self._queue.appendleft(pending)
-        self._serve_queue()
 
     def _give_up(self, pending: PendingMail) -> None:
         if pending in self._queue:
@@ -230,10 +233,10 @@ class SmtpSessionPool:
     async def _check_session(self) -> Answered | Broken | None:
         while True:
             if (kept := self._sessions.take_idle()) is None:
-                self._sessions.opening += 1
+                self._sessions.reserve_place()
             session = kept or await self._open()
             if not isinstance(session, Session):
-                return session
+                return session  # None: mails have opened as many as the relay takes
             failure = await session.check()
             if failure is None or kept is None:  # a relay may have closed a kept session
                 return failure
@@ -245,17 +248,31 @@ class SmtpSessionPool:
         self._sessions.put_back(session)
         self._serve_queue()
 
-    async def _open(self) -> Session | Answered | Broken:
-        """Open a session in the place that was reserved for it."""
-        opened: Session | Answered | Broken = CLOSING
+    async def _open(self) -> Session | Answered | Broken | None:
+        """Open a session in the place that was reserved for it.
+
+        None: the relay takes no more sessions beside those that there are.
+        """
+        opened: Session | Answered | Broken | None = CLOSING
         try:
             if not self._sessions.is_closing:
                 opened = await self._connector().open()
         finally:
             self._sessions.opening -= 1
             if not isinstance(opened, Session):
-                self._serve_queue()  # its place is free again
+                # Before the place is used again: the relay would refuse one session after another.
+                opened = None if self._is_one_too_many(opened) else opened
+                self._serve_queue()
         return self._register(opened) if isinstance(opened, Session) else opened
+
+    def _is_one_too_many(self, refused: Answered | Broken | None) -> bool:
+        """Return whether the relay refused a session that others can do without."""
+        limit, now = self._sessions.limit, time.monotonic()
+        is_refused = isinstance(refused, Answered) and refused.reply.stage is Stage.CONNECT
+        if not is_refused or not self._sessions.usable_count or limit.is_stuck(now):
+            return False
+        limit.record_refused_session(self._sessions.count, now)
+        return True
 
     def _connector(self) -> Connector:
         return Connector(relay=self.relay, timeouts=self.timeouts, tls_context=self._tls_context)

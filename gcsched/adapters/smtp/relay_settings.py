@@ -50,6 +50,11 @@ class Timeouts:
     body_stall: timedelta = timedelta(minutes=3)  # without progress of the body
     dot: timedelta = timedelta(minutes=10)
     quit: timedelta = timedelta(seconds=2)
+    # Of a mail that is sent behind a body: how long it waits for the relay to decide about that
+    # body, and then for its first reply. Some relays discard what follows a body; from the others
+    # that reply comes together with the one to the body.
+    following_wait: timedelta = timedelta(seconds=1)
+    following_reply: timedelta = timedelta(seconds=10)
     # All of a check; longer than relays delay unknown clients.
     check: timedelta = timedelta(minutes=1)
 

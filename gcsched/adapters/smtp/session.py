@@ -41,6 +41,7 @@ class Session(asyncio.Protocol):
         self._timeouts = timeouts
         self._opened_at = self._used_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._quit_timer: asyncio.TimerHandle | None = None
         self._is_busy = False
         self._conversation = Conversation(
             timeouts=timeouts,
@@ -110,7 +111,8 @@ class Session(asyncio.Protocol):
         try:
             reply = await replied
         except asyncio.CancelledError:
-            self.abort()
+            if replied.cancelled():  # else the session is free, and may carry a mail already
+                self.abort()
             raise
         if reply is None:
             return Broken(Stage.CONNECT, self._conversation.lost_reason or "")
@@ -123,13 +125,15 @@ class Session(asyncio.Protocol):
         if not self.is_alive:
             self.abort()
             return
-        self._conversation.exchange(QUIT, lambda _: self._transport.close(), self._timeouts.quit)
+        within = self._timeouts.quit
+        # Also if the relay replies: TLS would wait half a minute for the relay to close it.
+        self._quit_timer = self._loop.call_later(within.total_seconds(), self._transport.abort)
+        self._conversation.exchange(QUIT, lambda _: self._transport.close(), within)
         self._set_timer()
 
     def abort(self) -> None:
         """Close the connection now, even in the middle of a mail."""
         self._conversation.lose("the session was aborted")
-        self._transport.abort()
         self._after_event()
 
     # Called by the transport and the timer
@@ -147,6 +151,8 @@ class Session(asyncio.Protocol):
         reason = "the connection closed" if error is None else "the connection broke"
         self._conversation.lose(reason)
         self._after_event()
+        if self._quit_timer is not None:
+            self._quit_timer.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
 

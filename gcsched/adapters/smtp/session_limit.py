@@ -13,6 +13,7 @@ SHRINKS_ABOVE = 6.0
 SLACK_SECONDS = 0.1  # replies may take so much longer for reasons of this process
 COMPLAINT_INTERVAL_SECONDS = 1.0
 FREEZE_SECONDS = 60.0
+STUCK_SECONDS = 10.0
 
 
 class SessionLimit:
@@ -31,6 +32,8 @@ class SessionLimit:
         self._best = 0.0
         self._complaint_time = -COMPLAINT_INTERVAL_SECONDS
         self._frozen_until = 0.0
+        self._progress_time = 0.0
+        self._was_refused = False
 
     @property
     def current(self) -> int:
@@ -38,6 +41,7 @@ class SessionLimit:
 
     def record_reply(self, seconds: float, now: float, *, is_needed: bool) -> None:
         """Record how long the relay took for a body; *is_needed*: mails wait for a session."""
+        self._progress_time = now
         self._record_time(seconds)
         mean, best = self._mean or 0.0, self._best
         if is_needed and now >= self._frozen_until and mean <= best * GROWS_BELOW + SLACK_SECONDS:
@@ -53,7 +57,22 @@ class SessionLimit:
 
     def record_refused_session(self, open_sessions: int, now: float) -> None:
         """Record that the relay refused a session beside *open_sessions* others."""
+        self._was_refused = True
         self._shrink_to(min(self._allowed, open_sessions), now)
+
+    def record_progress(self, now: float) -> None:
+        """Record that a session was opened, or begins to be opened as the only one."""
+        self._progress_time = now
+
+    def is_stuck(self, now: float) -> bool:
+        """Return whether the relay neither took a session nor decided about a mail lately."""
+        return now - self._progress_time >= STUCK_SECONDS
+
+    def retry_refused(self, now: float) -> None:
+        """Allow a session more, once, if the relay refused one and the others are stuck now."""
+        if self._was_refused and self.is_stuck(now):
+            self._was_refused = False
+            self._allowed = min(self._maximum, self._allowed + 1)
 
     def _shrink_to(self, allowed: float, now: float) -> None:
         self._allowed = max(1.0, allowed)

@@ -196,7 +196,8 @@ class Transaction:
 
     def finish(self, outcome: Transmission) -> None:
         self.step, self.outcome = Step.DONE, outcome
-        self.owner.on_change()
+        if not self.is_withdrawn:
+            self.owner.on_change()
 
 
 def add_note(outcome: Transmission, note: str) -> Transmission:

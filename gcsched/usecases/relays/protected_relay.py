@@ -38,7 +38,6 @@ from gcsched.usecases.relays.refusal_tracker import LastAcceptance, RefusalTrack
 from gcsched.usecases.relays.silence_detector import InFlightMail, SilenceDetector
 
 HasOther = Callable[[], bool]
-
 RATE_LIMITED = Withheld("the relay has had as many mails as it may get now")
 NONE_REFUSED = RefusedRecipients()
 OTHER_DOMAIN_FIRST = Withheld(
@@ -205,7 +204,11 @@ class ProtectedRelay:
     def _record(self, mail: Mail, transmission: Transmission) -> Transmission:
         """Learn from *transmission*; return it, marked if the relay may be to blame for it."""
         if is_accepted(transmission):
-            self._record_acceptance()
+            self.rate_limiter.record_acceptance()
+            self._refusal_tracker.record_acceptance()
+            self._refused_recipients = NONE_REFUSED
+            self._close()
+            self._problem_reporter.report_mail_success()
             return transmission
         self.rate_limiter.record_failure(transmission, mail.personal_texts)
         transmission = self._refusal_tracker.record_failure(mail, transmission)
@@ -216,13 +219,6 @@ class ProtectedRelay:
         else:
             self._record_answer()
         return transmission
-
-    def _record_acceptance(self) -> None:
-        self.rate_limiter.record_acceptance()
-        self._refusal_tracker.record_acceptance()
-        self._refused_recipients = NONE_REFUSED
-        self._close()
-        self._problem_reporter.report_mail_success()
 
     def record_check(self, result: CheckResult) -> None:
         """Count a failed check as one failure; close the breaker if a session can be opened again.

@@ -18,12 +18,13 @@ from gcsched.adapters.smtp.session import Session
 from gcsched.adapters.smtp.session_limit import SessionLimit
 from gcsched.adapters.smtp.transaction import Stale
 from gcsched.domain.mail import Mail
-from gcsched.domain.smtp_reply import Reply, Stage, Transmission
+from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
 from gcsched.usecases.ports import Begin, Mailer
 from tests.support.mails import GrantPermit, a_mail
 from tests.support.relay.server import Relay
 
 ACCEPTED = Reply(stage=Stage.BODY, code=250, enhanced_code="2.0.0", text="kept")
+KEPT = Answered(ACCEPTED)
 BOTH_WAYS = pytest.mark.parametrize(
     "offers", [frozenset({"PIPELINING", "8BITMIME"}), frozenset({"8BITMIME"})], ids=["group", "one"]
 )
@@ -90,3 +91,11 @@ async def deliver(pool: Mailer, mail: Mail | None = None) -> Transmission:
 async def deliver_many(pool: Mailer, count: int) -> list[Transmission]:
     mails = [a_mail(recipient=f"r{number}@example.org") for number in range(count)]
     return await asyncio.gather(*(deliver(pool, mail) for mail in mails))
+
+
+async def deliver_to(pool: Mailer, name: str) -> Transmission:
+    return await deliver(pool, a_mail(recipient=f"{name}@example.org"))
+
+
+def names_of(relay: Relay) -> list[str]:
+    return [kept.recipient.partition("@")[0] for kept in relay.ledger]

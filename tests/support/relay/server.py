@@ -182,6 +182,18 @@ class Relay:
         """Return the octets that wait behind the command that is being answered."""
         return b"".join(bytes(wire.buffer) for wire in self._wires)
 
+    @property
+    def open_sessions(self) -> set[int]:
+        """Return the numbers of the sessions that are open."""
+        return {wire.number for wire in self._wires}
+
+    def discard_unread(self, session: int) -> bytes:
+        """Discard what waits behind the command of *session* that is being answered; return it."""
+        (wire,) = [wire for wire in self._wires if wire.number == session]
+        unread = bytes(wire.buffer)
+        wire.buffer.clear()
+        return unread
+
     def count_commands(self, verb: str) -> int:
         """Return how often clients sent *verb*."""
         return sum(sent == verb for _, sent in self.commands)
