@@ -27,6 +27,9 @@ class IdleMailer:
     def close_idle(self) -> None:
         """Keep no sessions."""
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """Do nothing, as no mail waits for a session."""
+
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
