@@ -83,7 +83,10 @@ def test_each_relay_has_its_own_sessions_and_rate() -> None:
     status = a_status(
         a_relay("first:25", per_second=50),
         a_relay("second:25"),
-        sessions=[FakeSessions("second:25"), FakeSessions("first:25", connections=3, busy=2)],
+        sessions=[
+            FakeSessions("second:25"),
+            FakeSessions("first:25", connections=3, busy=2, limit=24),
+        ],
     )
 
     assert status.read().relays == [
@@ -92,6 +95,7 @@ def test_each_relay_has_its_own_sessions_and_rate() -> None:
             is_down=False,
             sessions_open=3,
             sessions_busy=2,
+            sessions_limit=24,
             rate=50,
             effective_rate=50,
         ),
@@ -100,6 +104,7 @@ def test_each_relay_has_its_own_sessions_and_rate() -> None:
             is_down=False,
             sessions_open=0,
             sessions_busy=0,
+            sessions_limit=16,
             rate=0,
             effective_rate=0,
         ),
