@@ -123,6 +123,9 @@ class FakeMailer:
     def close_idle(self) -> None:
         """Do nothing: it keeps no sessions."""
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """Do nothing, as no mail waits for a session."""
+
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:

@@ -98,6 +98,7 @@ async def test_requests_calls_mails_and_lateness_are_counted(
     assert scrape.value("gcsched_admissions_waiting") == 0
     assert scrape.value("gcsched_smtp_sessions_busy", relay=name) == 0
     assert (scrape.value("gcsched_smtp_sessions_open", relay=name) or 0) >= 1
+    assert scrape.value("gcsched_smtp_sessions_limit", relay=name) == 16
     assert scrape.value("gcsched_breaker_open", relay=name) == 0
 
 

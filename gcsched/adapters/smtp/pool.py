@@ -109,6 +109,11 @@ class SmtpSessionPool:
         """Close the idle sessions at once, without QUIT: the relay no longer answers in them."""
         self._sessions.abort_idle()
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """End the mails that wait for a session with *outcome*."""
+        while self._queue:
+            self._queue.popleft().conclude(outcome)
+
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:

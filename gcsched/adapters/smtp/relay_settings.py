@@ -61,9 +61,9 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """How many sessions there may be, and when one is replaced."""
+    """The most sessions there may be, and when one is replaced."""
 
-    sessions: int = 16
+    sessions: int = 32
     mails: int = 100
     idle: timedelta = timedelta(seconds=30)
     age: timedelta = timedelta(minutes=10)

@@ -1,4 +1,4 @@
-"""The number of workers needed: one for each session, and more while some are stuck."""
+"""The number of workers needed: two for each session, and more while some are stuck."""
 
 import asyncio
 from collections.abc import Collection

@@ -92,7 +92,7 @@ async def test_markers_to_add_and_to_remove_share_a_command(
     async with in_background(markers.run):
         markers.add(conclusion(1))
         await until(lambda: store.kept)
-        markers.remove(conclusion(1))
+        markers.remove([conclusion(1)])
         markers.add(conclusion(2))
         await until(lambda: ("job-2", "claim-2") in store.kept)
 
