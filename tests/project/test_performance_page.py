@@ -91,22 +91,26 @@ def test_the_figures_of_batches_are_those_of_their_file() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("label", "phase", "speed", "cpu"),
-    [
-        ("single calls, one process", "schedule", "calls_per_s", "cpu_us_per_call"),
-        ("mails, 3,000 due at once, one process", "burst", "mails_per_s", "cpu_us_per_mail"),
-    ],
-)
-def test_the_figures_of_one_process_are_those_of_their_file(
-    label: str, phase: str, speed: str, cpu: str
-) -> None:
-    rounds = [each["b"][phase] for each in load_measurement("compare_speed.json")["rounds"]]
+def test_the_figures_of_single_calls_are_those_of_their_file() -> None:
+    rounds = load_measurement("calls.json")["rounds"]
+    rates, cpu = (
+        format_range([each["330a0df6"][name] for each in rounds])
+        for name in ("calls_per_s", "cpu_us_per_call")
+    )
+    empty = format_range([each["echo"]["cpu_us_per_call"] for each in rounds])
 
-    figures = find_row(label)[0]
-    assert figures.startswith(
-        f"{format_range([each[speed] for each in rounds])} per second,"
-        f" {format_range([each[cpu] for each in rounds])} µs of CPU each"
+    assert find_row("single calls, one process")[:2] == [
+        f"{rates} per second, {cpu} µs of CPU each; an empty gRPC call {empty} µs",
+        "calls.json",
+    ]
+
+
+def test_the_figures_of_a_burst_are_those_of_their_file() -> None:
+    rounds = [each["b"]["burst"] for each in load_measurement("compare_speed.json")["rounds"]]
+
+    assert find_row("mails, 3,000 due at once, one process")[0].startswith(
+        f"{format_range([each['mails_per_s'] for each in rounds])} per second,"
+        f" {format_range([each['cpu_us_per_mail'] for each in rounds])} µs of CPU each"
     )
 
 
