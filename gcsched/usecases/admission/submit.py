@@ -17,6 +17,7 @@ from gcsched.errors import (
     GcschedError,
     InvalidRequest,
     Overloaded,
+    StoreRefused,
     StoreUnavailable,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
@@ -37,6 +38,7 @@ from gcsched.usecases.wakeups import MAX_WAIT_FOR_QUEUE, WakeUps
 MAX_WRITE = timedelta(seconds=3)  # short enough to try a new primary within the caller's time
 MIN_WRITE = timedelta(seconds=1)  # a shorter write would fail even where MongoDB is well
 RETRY_INTERVAL_SECONDS = 0.1
+REFUSAL_MARGIN_SECONDS = 0.5
 T = TypeVar("T")
 
 
@@ -77,8 +79,11 @@ class AdmissionWriter:
                 answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
             except AdmissionClosed:
                 raise
-            except StoreUnavailable:
-                if time.monotonic() + RETRY_INTERVAL_SECONDS > max(each.deadline for each in group):
+            except StoreUnavailable as error:
+                # The caller should get the refusal in time: another try might end too late.
+                margin = REFUSAL_MARGIN_SECONDS if isinstance(error, StoreRefused) else 0.0
+                last = max(each.deadline for each in group) - margin
+                if time.monotonic() + RETRY_INTERVAL_SECONDS > last:
                     raise
             else:
                 return [answers[each.job.id] for each in group]
