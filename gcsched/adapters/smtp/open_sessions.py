@@ -35,8 +35,8 @@ class OpenSessions:
 
     @property
     def usable_count(self) -> int:
-        """The number of sessions that are open, or being opened, and do not end."""
-        return len(self._all) - len(self._quitting) + self.opening
+        """The number of sessions that are open and do not end."""
+        return len(self._all) - len(self._quitting)
 
     @property
     def busy_count(self) -> int:
@@ -48,12 +48,6 @@ class OpenSessions:
         """Whether another session may be opened."""
         # Relays limit connections: one that awaits the reply to QUIT still counts.
         return self.count < self.limit.current
-
-    def reserve_place(self) -> None:
-        """Count a session that is about to be opened."""
-        if not self.count:
-            self.limit.record_progress(time.monotonic())
-        self.opening += 1
 
     def add(self, session: Session) -> None:
         self.limit.record_progress(time.monotonic())
@@ -71,13 +65,14 @@ class OpenSessions:
         while self._idle:
             session = self._idle.pop()
             if session.is_alive and not session.is_idle_too_long(self.pool_limits):
+                self.limit.record_progress(time.monotonic())
                 return session
             self._quit(session)
         return None
 
     def put_back(self, session: Session) -> None:
         """Keep *session* for the next mail, or end it."""
-        is_surplus = self.usable_count > self.limit.current
+        is_surplus = self.usable_count + self.opening > self.limit.current
         is_over = not session.is_alive or session.is_expired(self.pool_limits)
         if self.is_closing or is_surplus or is_over:
             self._quit(session)

@@ -184,7 +184,7 @@ class SmtpSessionPool:
             elif not needs_new and (session := self._sessions.take_idle()) is not None:
                 self._start(session, self._queue.popleft())
             elif self._sessions.has_place:
-                self._sessions.reserve_place()
+                self._sessions.opening += 1
                 self._queue.popleft().open_session()
             else:
                 return
@@ -238,7 +238,7 @@ class SmtpSessionPool:
     async def _check_session(self) -> Answered | Broken | None:
         while True:
             if (kept := self._sessions.take_idle()) is None:
-                self._sessions.reserve_place()
+                self._sessions.opening += 1
             session = kept or await self._open()
             if not isinstance(session, Session):
                 return session  # None: mails have opened as many as the relay takes

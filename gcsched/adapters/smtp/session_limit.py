@@ -61,11 +61,11 @@ class SessionLimit:
         self._shrink_to(min(self._allowed, open_sessions), now)
 
     def record_progress(self, now: float) -> None:
-        """Record that a session was opened, or begins to be opened as the only one."""
+        """Record that a session was opened, or was free for another mail."""
         self._progress_time = now
 
     def is_stuck(self, now: float) -> bool:
-        """Return whether the relay neither took a session nor decided about a mail lately."""
+        """Return whether lately no session was opened or free, and no body was answered."""
         return now - self._progress_time >= STUCK_SECONDS
 
     def retry_refused(self, now: float) -> None:
