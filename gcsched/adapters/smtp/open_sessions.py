@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from gcsched.adapters.smtp.relay_settings import PoolLimits
 from gcsched.adapters.smtp.session import Session
 from gcsched.adapters.smtp.session_limit import SessionLimit
-from gcsched.domain.smtp_reply import Answered, Broken, Stage
-
-MAX_FAILED_OPENINGS = 5  # in a row, as many as open the circuit breaker
 
 
 @dataclass(kw_only=True, eq=False)
@@ -26,7 +23,6 @@ class OpenSessions:
     _all: set[Session] = field(default_factory=set, init=False)
     _idle: list[Session] = field(default_factory=list, init=False)
     _quitting: set[Session] = field(default_factory=set, init=False)
-    _failed_openings: int = field(default=0, init=False)  # in a row
 
     @property
     def count(self) -> int:
@@ -55,22 +51,7 @@ class OpenSessions:
 
     def add(self, session: Session) -> None:
         self.limit.record_progress(time.monotonic())
-        self._failed_openings = 0
         self._all.add(session)
-
-    def is_one_too_many(self, failure: Answered | Broken) -> bool:
-        """Return whether the relay refused a session that others can do without."""
-        now = time.monotonic()
-        is_refused = isinstance(failure, Answered) and failure.reply.stage is Stage.CONNECT
-        if not is_refused or not self.usable_count or self.limit.is_stuck(now):
-            return False
-        self.limit.record_refused_session(self.count, now)
-        return True
-
-    def record_failed_opening(self) -> bool:
-        """Count a session that was not opened; return whether the relay takes none at all."""
-        self._failed_openings += 1
-        return self._failed_openings >= MAX_FAILED_OPENINGS and not self.usable_count
 
     def discard(self, session: Session) -> None:
         """Forget *session*, whose connection is gone."""

@@ -166,8 +166,10 @@ class SmtpSessionPool:
 
     def _assign(self, pending: PendingMail) -> None:
         """Begin *pending* in an idle session or a new one; put it into the queue otherwise."""
-        add = self._queue.appendleft if pending.was_tried else self._queue.append
-        add(pending)
+        if pending.was_tried:
+            self._queue.appendleft(pending)
+        else:
+            self._queue.append(pending)
         self._serve_queue()
         # A mail never waits for a check: the check gives its session up.
         if self._queue:
@@ -264,20 +266,18 @@ class SmtpSessionPool:
             self._sessions.opening -= 1
             if not isinstance(opened, Session):
                 # Before the place is used again: the relay would refuse one session after another.
-                opened = self._judge_failure(opened)
+                opened = None if self._is_one_too_many(opened) else opened
                 self._serve_queue()
         return self._register(opened) if isinstance(opened, Session) else opened
 
-    def _judge_failure(self, failure: Answered | Broken | None) -> Answered | Broken | None:
-        """Return the outcome of a mail whose session was not opened; None: others can carry it."""
-        if failure is None or failure is CLOSING:
-            return failure
-        if self._sessions.is_one_too_many(failure):
-            return None
-        if self._sessions.record_failed_opening():
-            while self._queue:  # each of these would only try it too
-                self._queue.popleft().conclude(failure)
-        return failure
+    def _is_one_too_many(self, refused: Answered | Broken | None) -> bool:
+        """Return whether the relay refused a session that others can do without."""
+        limit, now = self._sessions.limit, time.monotonic()
+        is_refused = isinstance(refused, Answered) and refused.reply.stage is Stage.CONNECT
+        if not is_refused or not self._sessions.usable_count or limit.is_stuck(now):
+            return False
+        limit.record_refused_session(self._sessions.count, now)
+        return True
 
     def _connector(self) -> Connector:
         return Connector(relay=self.relay, timeouts=self.timeouts, tls_context=self._tls_context)
