@@ -15,8 +15,9 @@ from gcsched.usecases.ports import Conclusion, SentMarkerStore
 
 MAX_WAITING = 5_000
 BACK_OFF_SECONDS = 1.0
-# One command for many markers. A process that is killed leaves the mails of these 5 ms UNCERTAIN.
-LINGER_SECONDS = 0.005
+# One command for several markers, and written before the session can pass its next fence: so a
+# process that is killed leaves one mail for each session UNCERTAIN, and not two.
+LINGER_SECONDS = 0.001
 
 
 class SentMarkers:
