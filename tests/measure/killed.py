@@ -28,6 +28,7 @@ from tests.support.wait import until
 
 BATCH_SIZE = 500
 MAILS_PER_KILL = 1_000
+WRITES_END_SECONDS = 0.3  # the stores still execute what the process had sent
 BEGUN = {"state": "SENDING", "claim": {"$exists": True}, "begun": {"$exists": True}}
 Claim = tuple[str, str]
 
@@ -42,6 +43,7 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
             await wait_for_mails(cluster, cluster.count_mails() + chance.randint(50, 700))
             sessions.append(count_sessions(cluster))
             await cluster.services[0].kill()
+            await asyncio.sleep(WRITES_END_SECONDS)
             found = await find_uncertain(cluster)
             uncertain.append(len(found - known))
             known |= found
