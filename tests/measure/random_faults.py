@@ -17,12 +17,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from unittest.mock import PropertyMock, patch
 
-from gcsched.adapters.smtp.conversation import Conversation
+from gcsched.adapters.smtp.conversation import Conversation, TakeFollowing
 from gcsched.adapters.smtp.feedback import RelayFeedback
 from gcsched.adapters.smtp.pipelining import PipeliningChoice, PipeliningPolicy
-from gcsched.adapters.smtp.transaction import Transaction
+from gcsched.adapters.smtp.transaction import Step
 from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.dev.stores.valkey import ValkeyOptions
+from gcsched.domain.permit import Permit
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.random_faults import Scenario, figures, run_scenario
 from tests.support.stores import DATABASES, own_mongod, own_valkey, with_database, with_number
@@ -58,14 +59,17 @@ async def measure(folder: Path, options: argparse.Namespace) -> None:
 def count_followed() -> Iterator[dict[str, int]]:
     """Count the bodies that are written, and those with another mail's envelope behind them."""
     counts = {"written": 0, "followed": 0}
-    write_body = Conversation._write_body  # noqa: SLF001  # nothing public tells it
+    transmit = Conversation.transmit
 
-    def write_and_count(self: Conversation, content: bytes, following: Transaction | None) -> None:
-        counts["written"] += 1
-        counts["followed"] += following is not None
-        write_body(self, content, following)
+    def transmit_and_count(
+        self: Conversation, permit: Permit | None, take_following: TakeFollowing
+    ) -> None:
+        transmit(self, permit, take_following)
+        is_written = self.current is not None and self.current.step is Step.BODY
+        counts["written"] += is_written
+        counts["followed"] += is_written and self.following is not None
 
-    with patch.object(Conversation, "_write_body", write_and_count):
+    with patch.object(Conversation, "transmit", transmit_and_count):
         yield counts
 
 
