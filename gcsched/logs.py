@@ -27,6 +27,9 @@ PRIVATE = frozenset(
 # Operators name themselves in these fields; an address there is not a recipient's.
 OPERATORS = frozenset({"caller_by", "caller_resumed_by"})
 
+# Made once: json.dumps makes one for each line. All values are plain by then (`_mask_value`).
+ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 class Stream(Protocol):
     """The destination of log lines."""
@@ -156,10 +159,14 @@ def _common_processors() -> list[Processor]:
     ]
 
 
+def _render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return ENCODER.encode(event)
+
+
 def _make_renderer(log_format: LogFormat, stream: Stream) -> Processor:
     is_terminal = stream.isatty()
     if log_format == "json" or (log_format == "auto" and not is_terminal):
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
+        return _render_json
     return structlog.dev.ConsoleRenderer(
         colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
     )

@@ -1,5 +1,6 @@
 """The servers of the session, and a database on each of them for every test."""
 
+import gc
 import itertools
 import logging
 import os
@@ -30,6 +31,17 @@ def pytest_configure() -> None:
     """Restore the handler of SIGINT, which background jobs of a shell and their children ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the garbage collector from scanning the collected tests, now and in later runs of it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)  # after other plugins have shuffled the items

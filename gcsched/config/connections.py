@@ -73,9 +73,10 @@ class ConnectionSettings(BaseSettings):
         default=None,
     )
     smtp_sessions: int = setting(
-        "How many sessions with the relay are open at most, in each process.",
+        "The most sessions with a relay, in each process. Up to 16 open at first, more while mails "
+        "wait and the relay keeps up; a relay that throttles gets fewer.",
         "give a whole number from 1 to 1000",
-        default=16,
+        default=32,
         ge=1,
         le=1000,
     )

@@ -43,6 +43,14 @@ def parse_new_address(email: str, *, field: str, rules: AddressRules) -> Checked
     return address
 
 
+def is_plain_address(email: str, *, rules: AddressRules) -> bool:
+    """Return whether `parse_new_address` would surely return *email* as it is."""
+    if len(email) > MAX_EMAIL_LENGTH or (parsed := parse_plain(email)) is None:
+        return False
+    normalised, domain = parsed
+    return normalised == email and (not domain.reserved_reason or rules.allows(domain.name))
+
+
 def parse_stored_address(email: str, *, field: str) -> Checked[str]:
     """Parse an address to look up a stored job or suppression; its domain may be any.
 

@@ -1,15 +1,15 @@
 """One attempt to deliver a job, and how many attempts its history keeps. Pure."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from gcsched.domain.smtp_reply import Kind, blames_full_mailbox
 
 MAX_ATTEMPTS_KEPT = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One conversation with a relay about a job, as kept in the job's history.
 
     ``date`` is the Date header of the body that may have left, None if none has. It is stored with
@@ -23,7 +23,7 @@ class Attempt:
     code: int | None = None
     enhanced_code: str | None = None
     text: str = ""
-    date: datetime | None = field(default=None, compare=False)
+    date: datetime | None = None
 
     @property
     def blames_full_mailbox(self) -> bool:

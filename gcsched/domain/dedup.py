@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from msgspec import Struct
+
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import RequestIdReused
@@ -101,8 +103,7 @@ class AdmissionOutcome(StrEnum):
 NEW_JOB_OUTCOMES = (AdmissionOutcome.CREATED, AdmissionOutcome.QUEUED_FOR_DAILY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdmissionResult:
+class AdmissionResult(Struct, frozen=True, kw_only=True):
     """The answer to a call for a job: its *outcome*, and the job that it is about.
 
     *job_id* is the new job, the one of an earlier equal call, or the one that caused the refusal.

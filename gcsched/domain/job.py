@@ -7,10 +7,12 @@ QUEUED to SCHEDULED.
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
@@ -106,8 +108,7 @@ LEASE = timedelta(seconds=30)
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One mail to one recipient. A change returns a new value with a higher `version`."""
 
     id: str  #: A UUIDv7, so that ids sort by creation.
@@ -282,18 +283,13 @@ class Job:
 
     def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":
         """Leave the claim for *state*; give up the dedup key where that state does not keep it."""
-        keeps_key = state in KEEPS_DEDUP_KEY
-        return self._transition(
-            state,
-            now,
-            reason=reason,
-            dedup_key=self.dedup_key if keeps_key else None,
-            released_key=self.released_key if keeps_key else self.released_key or self.dedup_key,
-            **changes,
-        )
+        if state not in KEEPS_DEDUP_KEY:
+            changes["dedup_key"] = None
+            changes["released_key"] = self.released_key or self.dedup_key
+        return self._transition(state, now, reason=reason, **changes)
 
     def _transition(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
             raise self.transition_error(state)
-        entered: dict[str, Any] = {"state": state, "state_time": now, "version": self.version + 1}
-        return replace(self, **entered, claim=None, begun=None, **changes)  # only the store claims
+        changes |= {"state": state, "state_time": now, "version": self.version + 1}
+        return replace(self, claim=None, begun=None, **changes)  # only the store claims

@@ -1,8 +1,9 @@
 """Turns the outcome of an attempt into the next state of the job. Pure."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.job import Job, State

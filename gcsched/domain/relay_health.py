@@ -56,6 +56,9 @@ class RelayObservation:
     is_down: bool = False
 
 
+NOTHING_WRONG = RelayObservation()
+
+
 def next_state(state: RelayState, observation: RelayObservation) -> RelayState:
     """Return the state after *observation* of a relay that was in *state*."""
     if observation.is_down:
@@ -82,7 +85,8 @@ class CheckSchedule:
 
     def after(self, observation: RelayObservation) -> "CheckSchedule":
         if not observation.error:
-            return CheckSchedule(policy=self.policy, is_new=False)
+            is_settled = not (self.is_new or self.is_suspect or self.is_login_refused)
+            return self if is_settled else CheckSchedule(policy=self.policy, is_new=False)
         return replace(
             self,
             is_new=False,

@@ -49,10 +49,10 @@ def expire_time_violations(expire_time: datetime, *, now: datetime) -> Checked[N
 
 def suppression_from(job: Job, *, duration: timedelta) -> Suppression | None:
     """Return the suppression that the end of *job* causes; None if it causes none."""
+    if job.state is not State.FAILED:
+        return None
     match job.attempts:
-        case [*_, Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused] if (
-            job.state is State.FAILED
-        ):
+        case [*_, Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused]:
             return Suppression(
                 address=job.email,
                 reason=refused.text,

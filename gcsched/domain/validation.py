@@ -30,6 +30,13 @@ def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Ch
         yield Violation(field, "must not contain line breaks or other control characters")
 
 
+def is_plain_text(text: str, *, at_most: int) -> bool:
+    """Return whether *text* is printable ASCII, of that length, and without spaces around it."""
+    return (
+        0 < len(text) <= at_most and text.isascii() and text.isprintable() and text.strip() == text
+    )
+
+
 def job_id_violations(job_id: str) -> Checked[None]:
     yield from text_violations("job_id", job_id, at_least=1, at_most=MAX_ID_LENGTH)
 

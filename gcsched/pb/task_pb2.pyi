@@ -449,7 +449,7 @@ class StatusReport(_message.Message):
         p99: _duration_pb2.Duration
         def __init__(self, mails: _Optional[int] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
     class Relay(_message.Message):
-        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate", "state", "last_error", "state_time")
+        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate", "state", "last_error", "state_time", "sessions_limit")
         class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
             __slots__ = ()
             UNKNOWN: _ClassVar[StatusReport.Relay.State]
@@ -469,6 +469,7 @@ class StatusReport(_message.Message):
         STATE_FIELD_NUMBER: _ClassVar[int]
         LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
         STATE_TIME_FIELD_NUMBER: _ClassVar[int]
+        SESSIONS_LIMIT_FIELD_NUMBER: _ClassVar[int]
         name: str
         is_down: bool
         sessions_open: int
@@ -478,7 +479,8 @@ class StatusReport(_message.Message):
         state: StatusReport.Relay.State
         last_error: str
         state_time: _timestamp_pb2.Timestamp
-        def __init__(self, name: _Optional[str] = ..., is_down: bool = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+        sessions_limit: int
+        def __init__(self, name: _Optional[str] = ..., is_down: bool = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sessions_limit: _Optional[int] = ...) -> None: ...
     class Store(_message.Message):
         __slots__ = ("name", "problem", "state_time")
         NAME_FIELD_NUMBER: _ClassVar[int]

@@ -18,7 +18,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 MAX_REQUEST = 64 * 1024
 MAX_CALL = timedelta(seconds=10)
 MAX_BULK_CALL = timedelta(seconds=60)  # where a call may change or count all jobs
-REPLY_MARGIN = timedelta(milliseconds=100)  # for the error to reach the caller
+REPLY_MARGIN_SECONDS = 0.1  # for the error to reach the caller
 
 
 def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:
@@ -28,8 +28,8 @@ def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:
         return longest
     if remaining <= 0:
         raise DeadlineOver
-    left = timedelta(seconds=remaining)
-    return min(max(left - REPLY_MARGIN, left / 2), longest)
+    left = max(remaining - REPLY_MARGIN_SECONDS, remaining / 2)
+    return timedelta(seconds=left) if left < longest.total_seconds() else longest
 
 
 def check_size(request: Message) -> None:

@@ -6,10 +6,11 @@ is not read it buffers the first 16 KiB. So these limits decide how much memory 
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -28,19 +29,19 @@ MAX_READ = timedelta(seconds=10)
 class PendingRead:
     """A read that started at tick *start_tick*; its call awaits *message*.
 
-    *task* is never cancelled: gRPC would never free a message that it holds at that moment. The
-    task ends with its call, soon after the answer.
+    *reading* is gRPC's coroutine, and *waiter* the future that it awaits now. It is never
+    cancelled: gRPC would never free a message that it holds at that moment. It ends with its call,
+    soon after the answer.
     """
 
     start_tick: int
     message: asyncio.Future[Any]
-    task: asyncio.Task[None] | None = field(default=None)
+    reading: Coroutine[Any, None, Any]
+    waiter: asyncio.Future[Any] | None = None
 
     def has_arrived(self) -> bool:
-        """Return whether the message is there, and only the task that awaits it has yet to run."""
-        # Private, but asyncio needs it in all tasks.
-        waiter = getattr(self.task, "_fut_waiter", None)
-        return waiter is not None and waiter.done()
+        """Return whether the message is there, and only gRPC has yet to parse it."""
+        return self.waiter is not None and self.waiter.done()
 
 
 class ReadLimiter:
@@ -64,40 +65,57 @@ class ReadLimiter:
 
     async def read_single(self, context: Context) -> bytes:
         """Return the only message of a call. Raises MalformedMessage or MessageTimeout."""
-        raw = await self.read_next(context)
-        if raw is None:
+        raw = await self._begin(context)
+        if raw is grpc.aio.EOF:
             # A caller that hangs up looks the same, a moment before the cancellation arrives.
             await asyncio.sleep(0)
             raise MalformedMessage("it has no message, or a truncated one")
-        return raw
+        return cast("bytes", raw)
 
     async def read_next(self, context: Context) -> bytes | None:
         """Return the next message of a call, None at the end. Raises MessageTimeout."""
-        if self._free_slots:
-            self._free_slots -= 1
-        else:
-            await self._wait_for_slot()
-        loop = asyncio.get_running_loop()
-        read = PendingRead(self._tick, loop.create_future())
-        self._pending[read] = None
-        read.task = loop.create_task(self._read(context, read))
-        if self._timer is None:
-            self._schedule_check()
-        raw = await read.message
+        raw = await self._begin(context)
         return None if raw is grpc.aio.EOF else raw
 
-    async def _read(self, context: Context, read: PendingRead) -> None:
-        """Pass the message to its call; drop it if the call was cut off or has ended."""
+    def _begin(self, context: Context) -> Awaitable[Any]:
+        """Return an awaitable of the next message, or of EOF."""
+        if self._free_slots:
+            self._free_slots -= 1
+            return self._start(context)
+        return self._start_later(context)
+
+    async def _start_later(self, context: Context) -> Any:
+        await self._wait_for_slot()
+        return await self._start(context)
+
+    def _start(self, context: Context) -> asyncio.Future[Any]:
+        """Start a read in the slot that was taken."""
+        message = asyncio.get_running_loop().create_future()
+        read = PendingRead(self._tick, message, context.read())
+        self._pending[read] = None
+        self._advance(read)
+        if self._timer is None:
+            self._schedule_check()
+        return message
+
+    def _advance(self, read: PendingRead) -> None:
+        """Run gRPC's coroutine up to the next future that it awaits, as a task would.
+
+        At its end pass the message to its call, or drop it if the call was cut off or has ended. A
+        real task would cost a turn of the loop, and 8 % of the CPU of an empty call.
+        """
         try:
-            raw = await context.read()
+            read.waiter = read.reading.send(None)
+        except StopIteration as end:
+            if not read.message.done():
+                read.message.set_result(end.value)
         except Exception as error:  # noqa: BLE001  # raised in the call
             if not read.message.done():
                 read.message.set_exception(error)
         else:
-            if not read.message.done():
-                read.message.set_result(raw)
-        finally:
-            self._end(read)
+            read.waiter.add_done_callback(lambda _: self._advance(read))
+            return
+        self._end(read)
 
     def _end(self, read: PendingRead) -> None:
         if read not in self._pending:

@@ -44,6 +44,8 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
 
 def copy_bounded(given: Mapping[str, str], *, limit: int) -> Mapping[str, str]:
     """Return a copy of *given*; *given* itself if it exceeds *limit* and will be refused."""
+    if not given:
+        return {}  # nearly always: dict() would take ten times as long to find nothing
     return dict(given) if len(given) <= limit else given
 
 

@@ -129,7 +129,8 @@ def duration(delta: timedelta) -> Duration:
 class ErrorsAsStatus:
     """Answers our errors with their status; logs any other exception, which is a defect.
 
-    A class, because a generator costs 2 µs more per call.
+    A class, because a generator costs 2 µs more per call. ScheduleMeet, which is called most, calls
+    `abort_for` itself.
     """
 
     __slots__ = ("_context",)
@@ -143,12 +144,20 @@ class ErrorsAsStatus:
     async def __aexit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        if isinstance(error, GcschedError):
-            await abort(self._context, error)
-        if isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
-            # The log has the details; a caller must not see internals.
-            structlog.get_logger().error("call failed", exc_info=error)
-            await abort(self._context, InternalError())
+        if isinstance(error, Exception):
+            await abort_for(self._context, error)
+
+
+async def abort_for(context: grpc.aio.ServicerContext[Message, Message], error: Exception) -> None:
+    """Answer *error* with its status; an AbortError has been answered already.
+
+    Any other exception than ours is a defect: the log has the details, the caller no internals.
+    """
+    if isinstance(error, GcschedError):
+        await abort(context, error)
+    if not isinstance(error, grpc.aio.AbortError):
+        structlog.get_logger().error("call failed", exc_info=error)
+        await abort(context, InternalError())
 
 
 async def abort(

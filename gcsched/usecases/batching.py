@@ -13,6 +13,7 @@ from gcsched.usecases.loops import flush_until
 # A write costs some 450 µs of MongoDB's CPU whatever it holds, an item in it 40 to 50 µs: from four
 # more callers on, one larger write is cheaper than two, and all answers come earlier.
 WORTH_WAITING_FOR = 4
+MANY_WAITING = 16
 MAX_LINGERS = 7
 
 Item = TypeVar("Item")
@@ -24,7 +25,7 @@ class GroupCommit(Generic[Item, Result]):
 
     A single caller is written at once. When several callers arrived during a write, the next write
     waits for *linger*, so that more can join, and up to six times more while enough callers keep
-    coming. The write belongs to none of its callers: cancelling
+    coming; many forgive one pause. The write belongs to none of its callers: cancelling
     one caller does not cancel the write. At most *max_waiting* items are pending, counting the
     write in progress and the next one. One caller with more items than that is admitted when
     nothing else is pending. A caller that is cancelled frees its place at once.
@@ -141,12 +142,18 @@ class GroupCommit(Generic[Item, Result]):
             self._has_items.clear()  # items that arrived while it lingered were in this write
 
     async def _wait_for_more(self) -> None:
-        """Linger once, and on while each time *WORTH_WAITING_FOR* more callers have come."""
+        """Linger once, and on while each time *WORTH_WAITING_FOR* more callers have come.
+
+        Where *MANY_WAITING* wait already, it goes on after one pause without them: the callers of
+        the last write have just got their answers, and come back together.
+        """
+        pauses = 0
         for _ in range(MAX_LINGERS):
             before = len(self._items)
             await asyncio.sleep(self._linger)
-            has_grown = len(self._items) - before >= WORTH_WAITING_FOR
-            if not has_grown or len(self._items) >= self._max_batch_size:
+            waiting = len(self._items)
+            pauses = 0 if waiting - before >= WORTH_WAITING_FOR else pauses + 1
+            if pauses > (waiting >= MANY_WAITING) or waiting >= self._max_batch_size:
                 return
 
     async def _write_next(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from gcsched.errors import RedisUnavailable
@@ -14,6 +14,8 @@ from gcsched.usecases.problem_log import ProblemLog
 HORIZON = timedelta(seconds=60)  # later seconds are scheduled by the sweep as they come near
 MAX_WAIT_FOR_QUEUE = timedelta(milliseconds=50)
 BACK_OFF_SECONDS = 2.0
+# After each full claim others are to be woken, and a process makes dozens of those a second.
+OTHERS_INTERVAL = timedelta(milliseconds=100)
 TIMER_MARGIN_SECONDS = 0.001  # timers of the event loop may fire a millisecond early
 
 
@@ -30,6 +32,8 @@ class WakeUps:
         self._now = now
         self._scheduled: dict[int, asyncio.Future[None]] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._others_woken = datetime.min.replace(tzinfo=UTC)
+        self._others_timer: asyncio.TimerHandle | None = None
         self._to_enqueue: list[int] = []
         self._requested = asyncio.Event()
         self._is_away = False
@@ -86,11 +90,32 @@ class WakeUps:
             self._nudge()
 
     def wake_others(self) -> None:
-        """Wake another process: more jobs are due than this process takes."""
-        second = int(self._now().timestamp())
-        if (known := self._scheduled.get(second)) is not None and known.done():
-            del self._scheduled[second]  # its wake-up was consumed: enqueue another one
+        """Wake another process: more jobs are due than this process takes.
+
+        At once, or at the end of OTHERS_INTERVAL since the last time, once for all requests in it.
+        """
+        if self._others_timer is not None or self._is_being_enqueued(self._present_second()):
+            return
+        since = self._now() - self._others_woken
+        if timedelta(0) <= since < OTHERS_INTERVAL:
+            wait = (OTHERS_INTERVAL - since).total_seconds()
+            self._others_timer = asyncio.get_running_loop().call_later(wait, self._wake_others_now)
+        else:  # before zero the clock was set back
+            self._wake_others_now()
+
+    def _wake_others_now(self) -> None:
+        self._others_timer, self._others_woken = None, self._now()
+        second = self._present_second()
+        if not self._is_being_enqueued(second):
+            self._scheduled.pop(second, None)  # its wake-up was consumed: enqueue another one
         self._request(second)
+
+    def _present_second(self) -> int:
+        return int(self._now().timestamp())
+
+    def _is_being_enqueued(self, second: int) -> bool:
+        known = self._scheduled.get(second)
+        return known is not None and not known.done()
 
     def _request(self, second: int) -> asyncio.Future[None] | None:
         if self._is_away:
@@ -121,12 +146,15 @@ class WakeUps:
             stop,
             partial(self._enqueue_all, stop),
             requested=self._requested,
-            is_left=lambda: bool(self._to_enqueue),
+            is_left=lambda: bool(self._to_enqueue or self._others_timer),
         )
         for timer in self._timers.values():
             timer.cancel()
 
     async def _enqueue_all(self, stop: asyncio.Event) -> None:
+        if stop.is_set() and self._others_timer is not None:
+            self._others_timer.cancel()  # this process takes no more jobs: the others are to
+            self._wake_others_now()
         while self._to_enqueue:
             try:
                 await self._queue.enqueue(self._to_enqueue[0])

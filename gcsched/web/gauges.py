@@ -33,6 +33,11 @@ class Gauges(Collector):
             relay={each.name: each.busy for each in self.sessions},
         )
         yield make_labelled_gauge(
+            "gcsched_smtp_sessions_limit",
+            "Connections to the relay that this process may open now.",
+            relay={each.name: each.limit for each in self.sessions},
+        )
+        yield make_labelled_gauge(
             "gcsched_breaker_open",
             "1: the breaker is open, and the relay gets only probes.",
             relay=self.relays_down(),

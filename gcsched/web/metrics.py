@@ -1,13 +1,14 @@
 """An Observer that keeps Prometheus metrics of events as they happen."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import Job
-from gcsched.domain.lateness import lateness_of
 from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.web import metric_definitions
 
@@ -40,13 +41,13 @@ class Metrics:
     def on_batch(self, step: BatchStep, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)
 
-    def on_conclusion(self, job: Job) -> None:
-        """Count the attempt, if there was one, and the lateness of an accepted mail."""
-        if (attempt := job.new_attempt) is None:
-            return
-        self._attempts[attempt.kind, attempt.relay].inc()
-        if (lateness := lateness_of(job)) is not None:
-            self._lateness.observe(lateness.total_seconds())
+    def on_outcomes(self, jobs: Sequence[Job], lateness: Sequence[timedelta]) -> None:
+        """Count the attempts that led to *jobs*, and the *lateness* of the accepted mails."""
+        attempts = (attempt for job in jobs if (attempt := job.new_attempt) is not None)
+        for labels, count in Counter((each.kind, each.relay) for each in attempts).items():
+            self._attempts[labels].inc(count)
+        for late in lateness:
+            self._lateness.observe(late.total_seconds())
 
     def on_repair(self, reason: str, count: int) -> None:
         self._repairs[reason].inc(count)

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from gcsched.adapters.mail.composer import Composer
@@ -34,6 +35,9 @@ from gcsched.wiring import policies
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
 
+# While all sessions are busy: one statement for the mails of most of them costs half of several.
+FENCE_LINGER = timedelta(milliseconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
@@ -61,7 +65,7 @@ def build_delivery(
     sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
     queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
     scaler = WorkerScaler(
-        size=settings.smtp_sessions, max_extra=policies.max_extra_workers(settings)
+        size=policies.workers(settings), max_extra=policies.max_extra_workers(settings)
     )
     leases = Leases(
         claims,
@@ -74,7 +78,7 @@ def build_delivery(
     recorder = build_recorder(
         settings, resources, make_on_recorded(leases, sent_markers, wake_ups, observe)
     )
-    fence = build_fence(resources, claims)
+    fence = build_fence(resources, claims, leases)
     deliver = build_deliver(relays.transport, fence, settings, resources)
     workers = WorkerPool(
         deliver=deliver, recorder=recorder, sent_markers=sent_markers, queues=queues, scaler=scaler
@@ -103,7 +107,7 @@ def build_delivery(
 
 
 def build_recorder(
-    settings: Settings, resources: Resources, on_recorded: Callable[[Conclusion], None]
+    settings: Settings, resources: Resources, on_recorded: Callable[[Sequence[Conclusion]], None]
 ) -> OutcomeRecorder:
     return OutcomeRecorder(
         build_outcomes(settings, resources),
@@ -113,10 +117,11 @@ def build_recorder(
 
 
 def build_fence(
-    resources: Resources, claims: MongoClaims
+    resources: Resources, claims: MongoClaims, leases: Leases
 ) -> GroupCommit[ClaimedJob, Permit | None]:
     return GroupCommit(
-        Fence(claims=claims, now=resources.clock).begin,
+        Fence(claims=claims, find_lease_end=leases.find_end, now=resources.clock).begin,
+        linger=FENCE_LINGER,
         on_batch=partial(resources.metrics.on_batch, BatchStep.FENCE),
     )
 
@@ -129,29 +134,34 @@ def build_outcomes(settings: Settings, resources: Resources) -> Outcomes:
     )
 
 
-def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
-    """Return the function that counts every outcome."""
+def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Sequence[Job]], None]:
+    """Return the function that counts the outcomes of a batch."""
 
-    def observe(job: Job) -> None:
-        metrics.on_conclusion(job)
-        if (late := lateness_of(job)) is not None:
-            lateness.record(late)
+    def observe(jobs: Sequence[Job]) -> None:
+        late = [each for job in jobs if (each := lateness_of(job)) is not None]
+        metrics.on_outcomes(jobs, late)
+        lateness.record(late)
 
     return observe
 
 
 def make_on_recorded(
-    leases: Leases, sent_markers: SentMarkers, wake_ups: WakeUps, observe: Callable[[Job], None]
-) -> Callable[[Conclusion], None]:
-    """Return the function that is called for each claimed job whose outcome is stored."""
+    leases: Leases,
+    sent_markers: SentMarkers,
+    wake_ups: WakeUps,
+    observe: Callable[[Sequence[Job]], None],
+) -> Callable[[Sequence[Conclusion]], None]:
+    """Return the function that is called with each batch of conclusions that is stored."""
 
-    def on_recorded(conclusion: Conclusion) -> None:
-        # Only now: until the outcome is stored the lease is renewed and the marker is needed.
-        leases.release(conclusion)
-        sent_markers.remove(conclusion)
-        observe(conclusion.job)
-        if conclusion.job.state in CLAIMABLE:
-            wake_ups.schedule(conclusion.job.due_time)
+    def on_recorded(batch: Sequence[Conclusion]) -> None:
+        # Only now: until the outcomes are stored leases are renewed and markers are needed.
+        for conclusion in batch:
+            leases.release(conclusion)
+        sent_markers.remove(batch)
+        jobs = [conclusion.job for conclusion in batch]
+        observe(jobs)
+        for due_time in {job.due_time for job in jobs if job.state in CLAIMABLE}:
+            wake_ups.schedule(due_time)
 
     return on_recorded
 

@@ -26,6 +26,11 @@ def max_claimed(settings: Settings) -> int:
     return settings.smtp_sessions * (factor if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
+def workers(settings: Settings) -> int:
+    """Return how many mails are in delivery at once: one in each session, and one behind it."""
+    return settings.smtp_sessions * 2
+
+
 def max_extra_workers(settings: Settings) -> int:
     """Return how many stuck workers to replace: as many as sessions; none without another relay."""
     return settings.smtp_sessions if settings.fallback_smtp_host is not None else 0

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from tests.support.wait import until
+from tests.support.connections import open_streams, serve_streams
 
 CHUNK = 64 * 1024
 OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB drivers send the name of their application first
@@ -44,7 +44,6 @@ class Link:
         self._owner = owner
         self._faults: list[LinkFault] = []
         self._connections: set[Connection] = set()
-        self._clients: set[asyncio.StreamWriter] = set()
 
     @contextmanager
     def inject(self, fault: LinkFault) -> Iterator[None]:
@@ -65,33 +64,25 @@ class Link:
                 connection.reset()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
         with suppress(OSError):
             await self._forward(reader, writer)
         writer.transport.abort()
-        self._clients.discard(writer)
-
-    async def end(self) -> None:
-        """Close all connections and wait until none is left."""
-        for writer in self._clients:
-            writer.transport.abort()
-        await until(lambda: not self._clients)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.read(CHUNK)
         owner = self._owner or owner_in(first)
         if any(each.refuses for each in self._faults_of(owner)):
             return
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
-        connection = Connection(owner, (writer, server_writer))
-        self._connections.add(connection)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pump(reader, server_writer, owner, first))
-                tasks.create_task(self._pump(server_reader, writer, owner))
-        finally:
-            self._connections.discard(connection)
-            connection.reset()
+        async with open_streams(self.to_port) as (server_reader, server_writer):
+            connection = Connection(owner, (writer, server_writer))
+            self._connections.add(connection)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._pump(reader, server_writer, owner, first))
+                    tasks.create_task(self._pump(server_reader, writer, owner))
+            finally:
+                self._connections.discard(connection)
+                connection.reset()
 
     def _faults_of(self, owner: str) -> list[LinkFault]:
         return [fault for fault in self._faults if fault.applies_to(owner)]
@@ -131,10 +122,5 @@ def owner_in(first: bytes) -> str:
 @asynccontextmanager
 async def a_link(to_port: int, *, owner: str = "") -> AsyncIterator[Link]:
     link = Link(to_port, owner=owner)
-    server = await asyncio.start_server(link.handle, "127.0.0.1", 0)
-    link.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serve_streams(link.handle) as link.port:
         yield link
-    finally:
-        server.close()
-        await link.end()

@@ -11,6 +11,7 @@ from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.main import COMMANDS
 from gcsched.client import AsyncClient, CallFailed, Client
 from tests.support.command import run_command, run_gcsched
+from tests.support.connections import serve_streams
 
 PROXIES = ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"]
 EXCEPTIONS = ["no_proxy", "NO_PROXY", "no_grpc_proxy"]
@@ -45,27 +46,22 @@ TIMEOUT_SECONDS = 0.5
 
 @dataclass(kw_only=True)
 class Listener:
-    """Records the first line of each connection, then closes it."""
+    """Records the first line of each connection, then lets it be closed."""
 
     port: int = 0
     request_lines: list[str] = field(default_factory=list)
 
-    async def on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def on_connect(self, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         self.request_lines.append(
             (await reader.read(1024)).decode(errors="replace").split("\r\n")[0]
         )
-        writer.close()
 
 
 @asynccontextmanager
 async def a_listener() -> AsyncIterator[Listener]:
     listener = Listener()
-    server = await asyncio.start_server(listener.on_connect, "127.0.0.1", 0)
-    listener.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serve_streams(listener.on_connect) as listener.port:
         yield listener
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ SHARED = {
     "gcsched.process.allocator",
     "gcsched.process.package_files",
     "gcsched.process.early_signals",
+    "gcsched.process.lean_imports",
     "gcsched.proxies",
 }
 """Modules that the client and its commands share with the service: none needs a library."""

@@ -19,7 +19,7 @@ def test_four_settings_are_enough() -> None:
     assert (settings.smtp_port, settings.smtp_security) == (587, "starttls")
     assert settings.grpc_listen == "127.0.0.1:50051"
     assert (settings.daily_at, settings.timezone) == (time(10), ZoneInfo("UTC"))
-    assert settings.smtp_sessions == 16
+    assert settings.smtp_sessions == 32
 
 
 def test_each_missing_setting_is_one_sentence_that_says_what_to_do() -> None:

@@ -1,11 +1,11 @@
 """The commands for a job; oracle: the contract in proto/task.proto, case by case."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from gcsched.domain import commands
 from gcsched.domain.checks import require_valid

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from msgspec.structs import replace
 
 from gcsched.domain.ids import etag_of
 from tests.support.builders import NOW, a_claimed_job, a_job

@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import FrozenInstanceError
 from datetime import timedelta
 
 import pytest
@@ -296,7 +295,7 @@ def test_a_move_leaves_the_job_that_made_it_as_it_was() -> None:
 
 
 def test_a_job_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable type"):
         a_job().state = State.SENT  # type: ignore[misc]  # that it is refused is the point
 
 

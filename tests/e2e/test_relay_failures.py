@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gcsched.config.settings import Settings
+from gcsched.usecases.relays import checks
 from gcsched.wiring.resources import Resources
 from tests.support.in_process_app import (
     RunningApp,
@@ -106,8 +107,9 @@ async def test_a_relay_that_is_down_gets_only_probes_and_checks(
 
 
 async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enough(
-    tmp_path: Path, settings_for: MakeSettings, events: Events
+    tmp_path: Path, settings_for: MakeSettings, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(checks, "LOGIN_POLL_SECONDS", 0.5)
     password = tmp_path / "gcsched_smtp_password"
     password.write_text("wrong\n")
     async with Relay(users={"anna": "right"}) as relay:

@@ -118,7 +118,7 @@ async def test_a_signal_in_the_first_second_stops_it(
         process = launch_program(program, tmp_path)
         try:
             pid = await wait_for_handler(process, program)
-            await until(partial(is_past, time.monotonic() + delay), every=0.001)
+            await until(partial(is_past, time.monotonic() + delay), every=max(0.001, delay / 50))
             os.kill(pid, number)
 
             await until(partial(has_ended, process), within=20)

@@ -12,17 +12,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import grpc
 import psutil
 
 from gcsched.pb import task_pb2
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.measure.load import call_all
 from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.service_process import a_meet
 
 BATCH = 500
 SINGLE_CALLS = 5_000
-RawCall = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 CONCURRENCY = {"BatchScheduleMeets": 4, "ScheduleMeet": 64}
 
 
@@ -49,27 +48,17 @@ async def measure_calls(
     """Send *requests*, CONCURRENCY at a time; the stored jobs are counted in MongoDB."""
     [service] = cluster.services
     process = psutil.Process(service.pid)
-    waiting, before = list(reversed(requests)), len(cluster.jobs())
-    async with grpc.aio.insecure_channel(service.target) as channel:
-        call: RawCall = channel.unary_unary(f"/scheduler.Scheduler/{method}")
-        took: list[float] = []
-
-        async def caller() -> None:
-            while waiting:
-                sent = time.perf_counter()
-                await call(waiting.pop(), timeout=20)
-                took.append(time.perf_counter() - sent)
-
-        started, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
-        await asyncio.gather(*(caller() for _ in range(CONCURRENCY[method])))
-        seconds, cpu = time.perf_counter() - started, sum(process.cpu_times()[:2]) - cpu
+    before = len(cluster.jobs())
+    started, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
+    took = await call_all(service.target, method, requests, at_once=CONCURRENCY[method])
+    seconds, cpu = time.perf_counter() - started, sum(process.cpu_times()[:2]) - cpu
     stored = len(cluster.jobs()) - before
     return {
         "calls": len(requests),
         "jobs_stored": stored,
         "jobs_per_second": round(stored / seconds),
         "cpu_us_per_job": round(cpu / stored * 1e6, 1),
-        "call_ms_median": round(sorted(took)[len(took) // 2] * 1000, 1),
+        "call_ms_median": round(took[len(took) // 2] * 1000, 1),
         "jobs_per_call": jobs_each,
     }
 

@@ -10,7 +10,6 @@ import json
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,6 +20,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from gcsched.adapters.mail.composer import Composer, build_headers, encode_bodies
 from gcsched.adapters.mail.template_folder import default_folder

@@ -268,8 +268,9 @@ def run_metadata() -> Figures:
         text=True,
         check=True,
     )
+    module = getattr(sys.modules["__main__"].__spec__, "name", "tests.measure.delivery")
     return {
-        "command": " ".join(["python -m tests.measure.delivery", *sys.argv[1:]]),
+        "command": " ".join(["python -m", module, *sys.argv[1:]]),
         "commit": commit.stdout.strip(),
         "python": platform.python_version(),
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

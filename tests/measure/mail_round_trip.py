@@ -10,7 +10,6 @@ import json
 import random
 import sys
 import unicodedata
-from dataclasses import replace
 from datetime import UTC, datetime
 from email import policy
 from email.parser import Parser
@@ -19,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fast_mail_parser import parse_email
+from msgspec.structs import replace
 
 from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.template_folder import default_folder

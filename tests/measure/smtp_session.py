@@ -1,6 +1,7 @@
 """Measure the CPU time that the SMTP sessions spend on a mail; print JSON.
 
-    python -m tests.measure.smtp_session PORT [--mails N] [--senders N] [--octets N] [--uvloop]
+    python -m tests.measure.smtp_session PORT [--mails N] [--senders N] [--sessions N]
+        [--octets N] [--uvloop]
 
 PORT is the port of a relay that accepts everything; run it as a separate process.
 """
@@ -45,7 +46,7 @@ async def send_all(pool: SmtpSessionPool, mails: list[Mail]) -> int:
 
 async def measure(options: argparse.Namespace) -> dict[str, float]:
     relay = RelaySettings(host="127.0.0.1", port=options.port, security=Security.NONE)
-    limits = PoolLimits(sessions=options.senders, mails=options.mails)
+    limits = PoolLimits(sessions=options.sessions or options.senders, mails=options.mails)
     mails = [a_mail(number, options.octets) for number in range(options.mails)]
     async with SmtpSessionPool(relay=relay, pool_limits=limits) as pool:
         await asyncio.gather(*(send_all(pool, [mail]) for mail in mails[: options.senders]))
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--mails", type=int, default=20_000)
     parser.add_argument("--senders", type=int, default=16)
+    parser.add_argument("--sessions", type=int, help="as many as senders, if left out")
     parser.add_argument("--octets", type=int, default=3_000)
     parser.add_argument("--uvloop", action="store_true")
     options = parser.parse_args()

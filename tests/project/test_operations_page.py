@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -23,10 +24,14 @@ def find_code_spans(cell: str) -> set[str]:
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 LASTING_PROBLEM_MODULE = "gcsched/usecases/problem_log.py"
-MODULES = {
-    str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
-    for file in (ROOT / "gcsched").rglob("*.py")
-}
+
+
+@cache
+def parse_modules() -> Mapping[str, ast.Module]:
+    return {
+        str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
+        for file in (ROOT / "gcsched").rglob("*.py")
+    }
 
 
 @cache
@@ -41,22 +46,24 @@ def text_of(node: ast.AST) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-LOG_CALLS = [
-    (name, node)
-    for name, tree in MODULES.items()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Call)
-    and isinstance(node.func, ast.Attribute)
-    and node.func.attr in LEVELS
-]
-"""Every call that logs, with its module: found once, because the package is large."""
+@cache
+def find_all_log_calls() -> list[tuple[str, ast.Call]]:
+    """Return every call that logs, with its module."""
+    return [
+        (name, node)
+        for name, tree in parse_modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in LEVELS
+    ]
 
 
 def find_log_calls(event: str) -> list[tuple[str, ast.Call]]:
     """Return the calls that log *event* by its name, each with its module."""
     return [
         (name, node)
-        for name, node in LOG_CALLS
+        for name, node in find_all_log_calls()
         if [text_of(each) for each in node.args[:1]] == [event]
     ]
 
@@ -68,12 +75,12 @@ def fields_of(event: str) -> set[str]:
         found |= {"", *(each.arg for each in call.keywords if each.arg is not None)}
         for each in call.keywords:
             if each.arg is None:  # **facts: from this module, or from the function that is called
-                found |= names_in(MODULES[name]) | find_names_made_by(each.value)
+                found |= names_in(parse_modules()[name]) | find_names_made_by(each.value)
     if found:
         return found
-    modules = [tree for tree in MODULES.values() if event in names_in(tree)]
+    modules = [tree for tree in parse_modules().values() if event in names_in(tree)]
     return (
-        set().union(*map(names_in, [*modules, MODULES[LASTING_PROBLEM_MODULE]]))
+        set().union(*map(names_in, [*modules, parse_modules()[LASTING_PROBLEM_MODULE]]))
         if modules
         else set()
     )
@@ -85,7 +92,7 @@ def find_names_made_by(value: ast.expr) -> set[str]:
     )
     return {
         name
-        for tree in MODULES.values()
+        for tree in parse_modules().values()
         if any(isinstance(node, ast.FunctionDef) and node.name == called for node in tree.body)
         for name in names_in(tree)
     }

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.measure.budget_picture import FIGURES, PICTURE, draw
+from tests.measure.performance_tables import TABLES, make_tables
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 MEASUREMENTS = ROOT / "docs" / "measurements"
@@ -33,7 +36,7 @@ def format_range(values: list[float]) -> str:
     [
         ("calls per second", "schedule", "calls_per_s", ""),
         ("CPU per call", "schedule", "cpu_us_per_call", " µs"),
-        ("mails per second, 3,000 due at once", "burst", "mails_per_s", ""),
+        ("mails per second, 5,000 due at once", "burst", "mails_per_s", ""),
         ("CPU per mail of that burst", "burst", "cpu_us_per_mail", " µs"),
         ("connections to the relay for that burst", "burst", "connections", ""),
         ("late, mails spread evenly, 99 % within", "spread", "late_p99_ms", " ms"),
@@ -88,29 +91,48 @@ def test_the_figures_of_batches_are_those_of_their_file() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("label", "phase", "speed", "cpu"),
-    [
-        ("single calls, one process", "schedule", "calls_per_s", "cpu_us_per_call"),
-        ("mails, 3,000 due at once, one process", "burst", "mails_per_s", "cpu_us_per_mail"),
-    ],
-)
-def test_the_figures_of_one_process_are_those_of_their_file(
-    label: str, phase: str, speed: str, cpu: str
-) -> None:
-    rounds = [each["b"][phase] for each in load_measurement("compare_speed.json")["rounds"]]
+def load_own_rounds(phase: str) -> list[dict[str, float]]:
+    rounds = load_measurement("compare_sessions.json")["rounds"]
+    return [each["b"][phase]["gcsched"] for each in rounds]
 
-    figures = find_row(label)[0]
-    assert figures.startswith(
-        f"{format_range([each[speed] for each in rounds])} per second,"
-        f" {format_range([each[cpu] for each in rounds])} µs of CPU each"
+
+def test_the_figures_of_single_calls_are_those_of_their_file() -> None:
+    rates, cpu = (
+        format_range([each[name] for each in load_own_rounds("schedule")])
+        for name in ("calls_per_s", "cpu_us_per_call")
+    )
+    calls = load_measurement("compare_sessions.json")["empty_calls"]
+    empty = format_range([each["schedule"]["gcsched"]["cpu_us_per_call"] for each in calls])
+
+    assert find_row("single calls, one process")[:2] == [
+        f"{rates} per second, {cpu} µs of CPU each; an empty gRPC call {empty} µs",
+        "compare_sessions.json, `b`",
+    ]
+
+
+def test_the_figures_of_a_burst_are_those_of_their_file() -> None:
+    rounds = load_own_rounds("burst")
+
+    assert find_row("mails, 5,000 due at once, one process")[0].startswith(
+        f"{format_range([each['mails_per_s'] for each in rounds])} per second,"
+        f" {format_range([each['cpu_us_per_mail'] for each in rounds])} µs of CPU each"
     )
 
 
+def test_the_figures_of_an_idle_process_are_those_of_their_file() -> None:
+    idle = load_measurement("idle.json")["idle"]["new"]["median"]
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert find_row("one process that has nothing to do")[0] == (
+        f"{idle['rss_mb']:.0f} MB ({idle['pss_mb']:.0f} MB PSS), {idle['cpu_percent']:.1f} % of a"
+        f" core; serving after {idle['start_cpu_seconds']:.1f} s of CPU time"
+    )
+    assert f"{idle['rss_mb']:.0f} MB while idle ([idle.json]" in operations
+
+
 def test_the_cpu_of_mongod_is_that_of_its_file() -> None:
-    rounds = [each["b"] for each in load_measurement("compare_speed.json")["rounds"]]
     call, mail = (
-        round(median(each[phase]["mongod_us"] for each in rounds), -1)
+        round(median(each["mongod_us"] for each in load_own_rounds(phase)), -1)
         for phase in ("schedule", "burst")
     )
 
@@ -128,3 +150,21 @@ def test_each_file_and_each_command_is_there() -> None:
     assert [name for name in files if not (MEASUREMENTS / name).exists()] == []
     assert len(commands) > 6
     assert [name for name in commands if find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_a_bench_is_that_of_its_file(name: str) -> None:
+    file, _ = TABLES[name]
+    table = dict(make_tables()).get(name)
+
+    assert (file in PAGE) == (table is not None)
+    assert table is None or table in PAGE
+
+
+def test_the_picture_of_the_budget_is_that_of_its_file() -> None:
+    is_measured = FIGURES.exists()
+
+    assert ("images/budget.svg" in PAGE) == PICTURE.exists() == is_measured
+    assert not is_measured or PICTURE.read_text(encoding="utf-8") == draw(
+        load_measurement("budget.json")["budget"]
+    )

@@ -112,6 +112,7 @@ def test_a_participle_is_right_for_a_method_of_a_frozen_value(tmp_path: Path) ->
     file = tmp_path / "module.py"
     file.write_text(
         "@dataclass(frozen=True, slots=True)\nclass Job:\n    def cancelled(self): ...\n\n\n"
+        "class Attempt(Struct, frozen=True):\n    def refused(self): ...\n\n\n"
         "class Lane:\n    def freed(self): ...\n",
         encoding="utf-8",
     )

@@ -57,6 +57,32 @@ async def test_a_call_that_ends_without_one_is_malformed() -> None:
         await task
 
 
+async def test_a_read_may_wait_several_times() -> None:
+    class TwoParts(Sender):
+        async def read(self) -> Any:
+            return await super().read() + await rest
+
+    rest: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    sender = TwoParts()
+    [task] = start_reads(ReadLimiter(), [sender])
+    sender.message.set_result(b"x")
+    await until(lambda: sender.has_read)
+    rest.set_result(b"y")
+
+    assert await task == b"xy"
+
+
+async def test_a_read_that_fails_fails_its_call_and_frees_its_slot() -> None:
+    reads, broken, next_one = ReadLimiter(max_reads=1), Sender(), Sender()
+    tasks = start_reads(reads, [broken, next_one])
+    broken.message.set_exception(ConnectionError("gone"))
+    next_one.message.set_result(b"x")
+
+    with pytest.raises(ConnectionError, match="gone"):
+        await tasks[0]
+    assert await tasks[1] == b"x"
+
+
 async def test_every_read_has_a_time_limit() -> None:
     [task] = start_reads(ReadLimiter(longest=timedelta(milliseconds=50)), [Sender()])
 

@@ -9,7 +9,7 @@ import pytest
 from gcsched import __version__
 from gcsched.pb import task_pb2
 from tests.support.in_process_app import make_settings, running_app
-from tests.support.relay.server import Relay
+from tests.support.relay.server import Answer, At, Relay
 from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.stores import own_mongod
 from tests.support.wait import until
@@ -119,10 +119,25 @@ async def test_the_status_reports_the_mails_the_relay_and_the_jobs(
     assert (first.name, first.is_down) == (f"127.0.0.1:{relay.port}", False)
     assert (first.rate, first.effective_rate) == (1000, 1000)
     assert first.sessions_open >= 1
+    assert first.sessions_limit == 16
     assert {each.state for each in report.counts} == set(task_pb2.Job.State.values()) - {0}
     assert report.version == __version__
     assert report.start_time.seconds <= report.count_time.seconds
     assert not report.HasField("pause")
+
+
+async def test_the_status_reports_that_a_relay_that_throttles_gets_fewer_sessions(
+    stub: Stub, relay: Relay
+) -> None:
+    relay.script(At.MAIL, Answer(451, "4.7.1 too many mails"), nth=1)
+    await stub.ScheduleMeet(a_meet(1))
+
+    async def read_limit() -> list[int]:
+        report = await stub.GetStatus(task_pb2.GetStatusRequest())
+        limits = [each.sessions_limit for each in report.relays]
+        return [] if limits == [16] else limits
+
+    assert await until(read_limit) == [8]
 
 
 async def test_the_status_is_returned_at_once_while_mongodb_is_silent(

@@ -135,6 +135,8 @@ def test_the_indexes_have_the_names_and_keys_that_they_had(
     for name, store in old_stores["stores"].items():
         now = {each: index["key"] for each, index in database[name].index_information().items()}
         before = {each: as_pairs(index["key"]) for each, index in store["indexes"].items()}
+        if name == "jobs":
+            del before["lease"]  # no statement uses it any more (ADR 0033)
         assert now == before, name
 
 

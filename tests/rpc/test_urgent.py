@@ -1,4 +1,4 @@
-"""An urgent mail is the next one that a free session gets, however many wait."""
+"""An urgent mail is the next one that a session gets, however many wait for one."""
 
 import asyncio
 from functools import partial
@@ -38,7 +38,8 @@ async def test_an_urgent_mail_overtakes_all_mails_that_wait_for_a_busy_session(
         free.set()
         await until(lambda: len(relay.ledger) == 52, within=20)
 
-    assert relay.ledger[1].recipient.startswith("900-")
+    # One mail has the session, and the envelope of another one is behind its body already.
+    assert relay.ledger[2].recipient.startswith("900-")
 
 
 async def has_claimed(app: RunningApp, *, at_least: int) -> bool:

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from gcsched.domain.job import Priority
 from gcsched.usecases.delivery.deliver import ClaimedJob
 from gcsched.usecases.delivery.domain_queues import DomainQueues
@@ -43,4 +45,4 @@ def put_off(queues: DomainQueues, domain: str, count: int) -> list[datetime]:
 
 def urgent(name: str) -> ClaimedJob:
     claimed = mail(name)
-    return replace(claimed, job=replace(claimed.job, priority=Priority.URGENT))
+    return replace(claimed, job=structs.replace(claimed.job, priority=Priority.URGENT))

@@ -1,12 +1,13 @@
 """A delivery engine as the service builds it, over a store and a relay in memory."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gcsched.domain.job import Job
+from gcsched.domain.job import LEASE, Job
 from gcsched.domain.mail import Mail
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
@@ -89,7 +90,10 @@ class FakeStore:
         assert not urgent_only
         self._record_call("claim")
         taken, self.due = self.due[:most], self.due[most:]
-        return ClaimedBatch(token=token, jobs=tuple(taken), lease_end=0.0, due_count=len(taken))
+        lease_end = time.monotonic() + LEASE.total_seconds()
+        return ClaimedBatch(
+            token=token, jobs=tuple(taken), lease_end=lease_end, due_count=len(taken)
+        )
 
     async def release(self, tokens: Sequence[str]) -> None:
         self._record_call("release")
@@ -100,8 +104,9 @@ class FakeStore:
         assert date == NOW
         return ids
 
-    async def renew(self, tokens: Sequence[str]) -> None:
-        """Do nothing: no lease expires here."""
+    async def renew(self, tokens: Sequence[str]) -> Collection[str]:
+        assert tokens
+        return ()
 
     async def has_due_jobs(self, *, now: datetime) -> bool:
         assert now == NOW
@@ -117,6 +122,9 @@ class FakeMailer:
 
     def close_idle(self) -> None:
         """Do nothing: it keeps no sessions."""
+
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """Do nothing, as no mail waits for a session."""
 
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
@@ -171,10 +179,9 @@ class FakeComposer:
 class NoSentMarkers:
     """A store that keeps no marker: Redis is not tested here."""
 
-    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
-        """Do nothing."""
-
-    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+    async def write(
+        self, *, added: Sequence[tuple[str, str]] = (), removed: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Do nothing."""
 
     async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
@@ -189,8 +196,13 @@ async def an_engine(
     """Run an engine and its worker pool as the service does."""
     clock = FixedClock()
     leases = Leases(store, capacity=100)
-    recorder = OutcomeRecorder(store, on_recorded=leases.release)
-    fence = GroupCommit(Fence(claims=store, now=clock).begin)
+
+    def on_recorded(batch: Sequence[Conclusion]) -> None:
+        for conclusion in batch:
+            leases.release(conclusion)
+
+    recorder = OutcomeRecorder(store, on_recorded=on_recorded)
+    fence = GroupCommit(Fence(claims=store, find_lease_end=leases.find_end, now=clock).begin)
     rate_limiter = RateLimiter(
         relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance()
     )

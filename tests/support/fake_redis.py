@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.support.connections import serve_streams
+
 Command = list[bytes]
 Reply = Callable[[Command], bytes]
 
@@ -110,13 +112,15 @@ class FakeRedis:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
-            while True:
-                command = await read_command(reader)
-                self.commands.append(command[0])
-                await self._answer(command, writer)
-        self._writers.discard(writer)
-        writer.transport.abort()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
+                while True:
+                    command = await read_command(reader)
+                    self.commands.append(command[0])
+                    await self._answer(command, writer)
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
 
     async def _answer(self, command: Command, writer: asyncio.StreamWriter) -> None:
         if self.accepts_handshake and command[0].upper() in HANDSHAKE:
@@ -143,14 +147,8 @@ async def read_command(reader: asyncio.StreamReader) -> Command:
 @asynccontextmanager
 async def a_fake_redis(reply: Reply = REPLIES["OK"]) -> AsyncIterator[FakeRedis]:
     fake = FakeRedis(reply=reply)
-    server = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
-    fake.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serve_streams(fake.serve) as fake.port:
         yield fake
-    finally:
-        server.close()
-        fake.drop_all()
-        await asyncio.sleep(0)
 
 
 def random_reply(chance: random.Random, *, depth: int = 0) -> bytes:

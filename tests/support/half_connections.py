@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+
+from tests.support.connections import open_streams
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
@@ -51,30 +53,35 @@ class HeldConnections:
         return self._settled_count == len(self._tasks)
 
     async def _hold(self, data: bytes) -> None:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return
-        finally:
-            self._settled_count += 1
-        self.open += 1
-        try:
-            writer.write(data)
-            while self.drip:
-                writer.write(self.drip)
-                try:
-                    async with asyncio.timeout(DRIP_SECONDS):
-                        if not await reader.read(65536):
-                            return
-                except TimeoutError:
-                    continue
-            while await reader.read(65536):
+        async with AsyncExitStack() as stack:
+            try:
+                streams = await stack.enter_async_context(open_streams(self.port))
+            except OSError:
+                return
+            finally:
+                self._settled_count += 1
+            self.open += 1
+            try:
+                await self._read_until_closed(data, *streams)
+            except OSError:
                 pass
-        except OSError:
+            finally:
+                self.open -= 1
+
+    async def _read_until_closed(
+        self, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(data)
+        while self.drip:
+            writer.write(self.drip)
+            try:
+                async with asyncio.timeout(DRIP_SECONDS):
+                    if not await reader.read(65536):
+                        return
+            except TimeoutError:
+                continue
+        while await reader.read(65536):
             pass
-        finally:
-            self.open -= 1
-            writer.transport.abort()
 
     async def close(self) -> None:
         for task in self._tasks:

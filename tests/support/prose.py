@@ -199,7 +199,7 @@ def is_participle(word: str) -> bool:
 
 
 def _is_frozen(node: ast.ClassDef) -> bool:
-    marks = [ast.unparse(each) for each in (*node.decorator_list, *node.bases)]
+    marks = [ast.unparse(each) for each in (*node.decorator_list, *node.bases, *node.keywords)]
     return any("frozen=True" in mark or mark in {"NamedTuple", "StrEnum"} for mark in marks)
 
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.support.connections import open_streams, serve_streams
+
 CHUNK = 64 * 1024
 
 
@@ -32,17 +34,16 @@ class Proxy:
         if self.is_cut:
             writer.transport.abort()
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
-        pair = {writer, there_writer}
-        self._writers |= pair
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(pump(reader, there_writer))
-                tasks.create_task(pump(there_reader, writer))
-        finally:
-            self._writers -= pair
-            for each in pair:
-                each.transport.abort()
+        async with open_streams(self.to_port) as (there_reader, there_writer):
+            pair = {writer, there_writer}
+            self._writers |= pair
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(pump(reader, there_writer))
+                    tasks.create_task(pump(there_reader, writer))
+            finally:
+                self._writers -= pair
+                writer.transport.abort()
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,11 +58,5 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 @asynccontextmanager
 async def a_proxy(to_port: int, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
     proxy = Proxy(to_port=to_port, tls=tls)
-    server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0, ssl=tls)
-    proxy.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serve_streams(proxy.handle, tls=tls) as proxy.port:
         yield proxy
-    finally:
-        server.close()
-        proxy.cut()
-        await asyncio.sleep(0)

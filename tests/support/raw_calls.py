@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.connections import open_streams
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
@@ -140,13 +142,12 @@ class RawConnection:
 async def raw_connection(target: str, *, settings: bytes = b"") -> AsyncIterator[RawConnection]:
     """Open a connection to *target* and read from it during the block."""
     host, _, port = target.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(PREFACE + frame(SETTINGS, 0, 0, NO_HEADER_TABLE + settings))
-    connection = RawConnection(reader=reader, writer=writer)
-    reading = asyncio.create_task(connection.read(), name="raw connection")
-    try:
-        yield connection
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-        writer.close()
+    async with open_streams(int(port), host=host) as (reader, writer):
+        writer.write(PREFACE + frame(SETTINGS, 0, 0, NO_HEADER_TABLE + settings))
+        connection = RawConnection(reader=reader, writer=writer)
+        reading = asyncio.create_task(connection.read(), name="raw connection")
+        try:
+            yield connection
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])

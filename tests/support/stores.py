@@ -130,11 +130,16 @@ def run_disposable(server: S) -> Iterator[S]:
         server.child.kill()
 
 
+def is_own_mongod() -> bool:
+    """Return whether the session's MongoDB ends, with its databases, when the session does."""
+    return not os.environ.get("GCSCHED_TEST_MONGO_URI")
+
+
 @contextmanager
 def session_mongod() -> Iterator[str]:
     """Yield the URI of the session's MongoDB: our own, unless the environment names another."""
-    if uri := os.environ.get("GCSCHED_TEST_MONGO_URI"):
-        yield uri
+    if not is_own_mongod():
+        yield os.environ["GCSCHED_TEST_MONGO_URI"]
         return
     options = MongodOptions(port=free_port(), parameters={"ttlMonitorSleepSecs": "1"})
     with temporary_folder() as folder, run_disposable(Mongod(folder, options)) as server:
@@ -167,8 +172,9 @@ class Databases:
         self._idle: deque[str] = deque()
 
     def close(self) -> None:
-        for name in self._idle:
-            self._client.drop_database(name)
+        if not is_own_mongod():
+            for name in self._idle:
+                self._client.drop_database(name)
         self._client.close()
 
     @contextmanager

@@ -77,6 +77,21 @@ async def test_a_write_lingers_on_while_enough_callers_keep_coming() -> None:
     assert writer.groups == [[1], [2, 3, 4, 5, 6, 7, 8]]
 
 
+async def test_where_many_wait_a_write_lingers_on_after_one_pause() -> None:
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, linger=timedelta(milliseconds=400))
+    others: list[asyncio.Task[int]] = []
+
+    async with in_background(group.run):
+        callers = await submit_during_write(group, writer, *range(2, 18))
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.5, lambda: others.extend(submit_each(group, 18)))
+        writer.gate.set()
+        await asyncio.gather(*callers)
+
+    assert writer.groups == [[1], [*range(2, 19)]]
+
+
 async def test_callers_that_never_stop_coming_do_not_delay_a_write_for_ever() -> None:
     writer = DoublingWriter()
     group = GroupCommit(

@@ -4,6 +4,8 @@ import asyncio
 import weakref
 from datetime import timedelta
 
+import pytest
+
 from gcsched.usecases.wakeups import WakeUps
 from tests.support.background import in_background
 from tests.support.builders import NOON, NOW, FixedClock
@@ -77,6 +79,51 @@ async def test_others_are_woken_under_the_present_second_again(
 
     assert queue.enqueued == [NOON, NOON, NOON]
     assert nudges.count == 1
+
+
+async def test_others_are_woken_at_most_once_in_an_interval_and_again_at_its_end(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue, clock: FixedClock
+) -> None:
+    clock.now = IN_20_MS
+    async with in_background(wake_ups.run):
+        wake_ups.wake_others()
+        await until(lambda: len(queue.enqueued) == 1)
+        clock.advance(timedelta(milliseconds=80))  # another second: nothing but the pause holds it
+        started = asyncio.get_running_loop().time()
+        for _ in range(10):
+            wake_ups.wake_others()
+        at_once = len(queue.tried)
+        await until(lambda: len(queue.enqueued) == 2, every=0.001)
+        waited = seconds_since(started)
+
+    assert (at_once, queue.enqueued) == (1, [NOON - 1, NOON])
+    assert waited >= 0.019
+
+
+@pytest.mark.parametrize("later", [timedelta(milliseconds=100), -SECOND], ids=["over", "set back"])
+async def test_others_are_woken_at_once_after_the_interval(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue, clock: FixedClock, later: timedelta
+) -> None:
+    async with in_background(wake_ups.run):
+        wake_ups.wake_others()
+        await until(lambda: len(queue.enqueued) == 1)
+        clock.advance(later)
+        wake_ups.wake_others()
+        await until(lambda: len(queue.enqueued) == 2, within=0.09)
+
+    assert queue.enqueued == [NOON, int((NOW + later).timestamp())]
+
+
+async def test_others_that_wait_to_be_woken_are_woken_at_the_stop(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue
+) -> None:
+    async with in_background(wake_ups.run):
+        wake_ups.wake_others()
+        await until(lambda: len(queue.enqueued) == 1)
+        wake_ups.wake_others()
+        at_once = list(queue.tried)
+
+    assert (at_once, queue.enqueued) == ([NOON], [NOON, NOON])
 
 
 async def test_others_are_woken_once_while_the_queue_has_not_answered(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
 import pytest
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from gcsched.web.connection_limiter import ConnectionLimiter
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
+from tests.support.connections import open_streams
 from tests.support.probes import probe_http
 from tests.support.wait import until
 
@@ -77,12 +78,13 @@ async def read_until_closed(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize("kind", UNFINISHED)
 async def test_a_connection_without_a_response_is_closed(kind: str) -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
-    async with run_server(connections, CollectorRegistry()) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with (
+        run_server(connections, CollectorRegistry()) as port,
+        open_streams(port) as (reader, writer),
+    ):
         writer.write(UNFINISHED[kind])
 
         await read_until_closed(reader)
-        writer.close()
 
 
 @pytest.mark.parametrize("kind", NOT_HTTP)
@@ -91,12 +93,9 @@ async def test_a_request_that_is_not_http_is_answered_and_not_logged(
 ) -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
     async with run_server(connections, CollectorRegistry()) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(NOT_HTTP[kind])
-
-        async with asyncio.timeout(10):
+        async with open_streams(port) as (reader, writer), asyncio.timeout(10):
+            writer.write(NOT_HTTP[kind])
             answer = await reader.readline()
-        writer.close()
         await until(lambda: connections.count == 0)
 
     assert answer.startswith(b"HTTP/1.")
@@ -122,8 +121,10 @@ async def test_an_error_of_the_server_is_logged(caplog: pytest.LogCaptureFixture
 
 async def test_slow_headers_do_not_prolong_the_limit() -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
-    async with run_server(connections, CollectorRegistry()) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with (
+        run_server(connections, CollectorRegistry()) as port,
+        open_streams(port) as (reader, writer),
+    ):
 
         async def drip() -> None:
             while not writer.is_closing():
@@ -134,7 +135,6 @@ async def test_slow_headers_do_not_prolong_the_limit() -> None:
         dripping = asyncio.create_task(drip())
         await read_until_closed(reader)
         dripping.cancel()
-        writer.close()
 
 
 async def test_a_response_that_is_not_read_is_given_up() -> None:
@@ -143,31 +143,33 @@ async def test_a_response_that_is_not_read_is_given_up() -> None:
     for number in range(2000):
         large.labels("x" * 1000 + str(number)).set(number)
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
-    async with run_server(connections, registry) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+    async with (
+        run_server(connections, registry) as port,
+        open_streams(port, limit=1) as (reader, writer),
+    ):
         for _ in range(20):
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
 
         await until(lambda: connections.count == 1)
         await until(lambda: connections.count == 0)
         came = await read_until_closed(reader)
-        writer.close()
 
     assert len(came) < 20 * 2_000_000
 
 
 async def test_probes_get_in_while_others_only_hold_connections() -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
-    async with run_server(connections, CollectorRegistry()) as port:
-        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+    async with (
+        run_server(connections, CollectorRegistry()) as port,
+        AsyncExitStack() as stack,
+    ):
+        held = [await stack.enter_async_context(open_streams(port)) for _ in range(30)]
 
         async with probe_http(f"http://127.0.0.1:{port}") as probe:
             answers = [await probe.request("/livez") for _ in range(5)]
 
         for reader, _ in held[:20]:
             await read_until_closed(reader)
-        for _, writer in held:
-            writer.close()
 
     assert answers == [(200, "ok\n")] * 5
 
@@ -175,11 +177,12 @@ async def test_probes_get_in_while_others_only_hold_connections() -> None:
 async def test_a_client_with_repeated_requests_keeps_the_connection() -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
     ask = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
-    async with run_server(connections, CollectorRegistry()) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with (
+        run_server(connections, CollectorRegistry()) as port,
+        open_streams(port) as (reader, writer),
+    ):
         clock = asyncio.get_running_loop().time
         end = clock() + 5 * LONGEST
         while clock() < end:
             writer.write(ask)
             assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
-        writer.close()

@@ -16,7 +16,7 @@ def scrape_gauges(counts: JobCounts | None, *, is_paused: bool | None = None) ->
     registry = CollectorRegistry()
     registry.register(
         Gauges(
-            sessions=[FakeSessions("first:25", 3, 2), FakeSessions("second:25", 0, 0)],
+            sessions=[FakeSessions("first:25", 3, 2, 24), FakeSessions("second:25", 0, 0, 8)],
             relays_down=lambda: {"first:25": False, "second:25": True},
             relays_up=lambda: {"first:25": True, "second:25": False},
             is_paused=lambda: is_paused,
@@ -33,6 +33,8 @@ def test_each_relay_has_its_own_gauges() -> None:
 
     assert scrape.by("relay", "gcsched_smtp_sessions_open") == {"first:25": 3}
     assert scrape.by("relay", "gcsched_smtp_sessions_busy") == {"first:25": 2}
+    limits = {"first:25": 24, "second:25": 8}
+    assert scrape.by("relay", "gcsched_smtp_sessions_limit") == limits
     assert scrape.by("relay", "gcsched_breaker_open") == {"second:25": 1}
     assert scrape.value("gcsched_relay_up", relay="first:25") == 1
     assert scrape.value("gcsched_relay_up", relay="second:25") == 0

@@ -24,10 +24,12 @@ from gcsched.errors import (
     UnknownJob,
     Violation,
 )
+from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.ports import AdmissionError
 from gcsched.usecases.recovery.sweep import Repair
 from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
+from gcsched.wiring.delivery import make_outcome_observer
 from tests.support.builders import NOW, a_claimed_job, an_attempt
 from tests.support.in_process_app import (
     RunningApp,
@@ -96,6 +98,7 @@ async def test_requests_calls_mails_and_lateness_are_counted(
     assert scrape.value("gcsched_admissions_waiting") == 0
     assert scrape.value("gcsched_smtp_sessions_busy", relay=name) == 0
     assert (scrape.value("gcsched_smtp_sessions_open", relay=name) or 0) >= 1
+    assert scrape.value("gcsched_smtp_sessions_limit", relay=name) == 16
     assert scrape.value("gcsched_breaker_open", relay=name) == 0
 
 
@@ -204,9 +207,10 @@ async def test_repairs_of_a_sweep_are_counted(mongo_uri: str, redis_url: str, re
 )
 def test_lateness_counts_from_when_the_mail_could_leave(due: datetime, late: float) -> None:
     metrics = Metrics(version="1", relays=["smtp.example.org"])
+    observe = make_outcome_observer(metrics, Lateness())
     accepted = an_attempt(kind=Kind.ACCEPTED, end_time=NOW + timedelta(seconds=2))
 
-    metrics.on_conclusion(a_claimed_job(create_time=NOW, due_time=due).sent(accepted))
+    observe([a_claimed_job(create_time=NOW, due_time=due).sent(accepted)])
 
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_sum") == late
 
@@ -214,7 +218,8 @@ def test_lateness_counts_from_when_the_mail_could_leave(due: datetime, late: flo
 def test_an_outcome_without_an_attempt_is_not_counted() -> None:
     metrics = Metrics(version="1", relays=[])
 
-    metrics.on_conclusion(a_claimed_job(attempts=(an_attempt(),)).unclaimed(datetime.now(UTC)))
+    given_back = a_claimed_job(attempts=(an_attempt(),)).unclaimed(datetime.now(UTC))
+    make_outcome_observer(metrics, Lateness())([given_back])
 
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_count") == 0
 

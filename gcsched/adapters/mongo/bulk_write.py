@@ -18,6 +18,7 @@ from gcsched.adapters.mongo.driver_errors import (
 MAX_OFFENDERS = 8  # if more fail, the cause is the collection, not single documents
 
 UpdatePipeline = list[dict[str, Any]]
+Update = UpdatePipeline | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ async def update_each(
     jobs: Collection,
     ids: Sequence[Any],
     guard: Mapping[str, Any],
-    change: UpdatePipeline,
+    change: Update,
     most: int = MAX_OFFENDERS,
 ) -> BulkUpdate:
     """Update those of *ids* that match *guard*, until more than *most* of them have failed.

@@ -10,15 +10,15 @@ from typing import Any, TypeGuard
 from gcsched.adapters.mongo.field_checks import (
     check_address,
     check_optional_texts,
-    check_optional_time,
     check_texts,
-    check_times,
     decode_count,
     decode_documents,
     decode_flag,
+    decode_member,
     decode_optional_count,
+    decode_optional_time,
     decode_text_map,
-    make_field_error,
+    decode_times,
 )
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
@@ -41,6 +41,7 @@ STORED_KINDS: Mapping[Kind, str] = {
     Kind.RELAY: "OURS",
 }
 KINDS = {stored: kind for kind, stored in STORED_KINDS.items()}
+STATES = {state.value: state for state in State}
 DECODE_ERRORS = (KeyError, TypeError, ValueError, OverflowError)
 """What `decode` raises for a document that is not a valid job document."""
 
@@ -100,14 +101,12 @@ def decode(document: Mapping[str, Any]) -> Job:
 
     Every field is checked here, so that each decoded job can be encoded into every format.
     """
-    check_times(document, TIME_FIELDS)
+    created, due_at, due, since = decode_times(document, TIME_FIELDS)
     check_texts(document, TEXT_FIELDS)
     check_optional_texts(document, OPTIONAL_TEXT_FIELDS)
-    check_optional_time(document, "not_after")
-    check_optional_time(document, "date")
     check_address(document, "email")
     check_address(document, "reply_to")
-    state = decode_state(document)
+    state = decode_member(document, "state", STATES)
     return Job(
         id=document["_id"],
         state=state,
@@ -115,12 +114,12 @@ def decode(document: Mapping[str, Any]) -> Job:
         email=document["email"],
         message=document["message"],
         name=document["name"],
-        create_time=document["created"],
-        schedule_time=document["due_at"],
-        due_time=document["due"],
+        create_time=created,
+        schedule_time=due_at,
+        due_time=due,
         # Documents of the first version have no such field.
-        expire_time=document.get("not_after") or document["due_at"] + KEEP_TRYING,
-        state_time=document["since"],
+        expire_time=decode_optional_time(document, "not_after") or due_at + KEEP_TRYING,
+        state_time=since,
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
         released_key=document.get("released_key"),
@@ -128,24 +127,17 @@ def decode(document: Mapping[str, Any]) -> Job:
         lease_expirations=decode_count(document, "takebacks"),
         version=decode_count(document, "version"),
         claim=document.get("claim"),
-        begun=decode_begun(document) if state is State.SENDING else None,
-        date=document.get("date"),
+        begun=decode_optional_time(document, "begun") if state is State.SENDING else None,
+        date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
         **decode_optional_fields(document),
     )
 
 
-def decode_state(document: Mapping[str, Any]) -> State:
-    try:
-        return State(document["state"])
-    except ValueError:
-        raise make_field_error("state", document["state"]) from None
-
-
 def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Job for the optional fields of a request."""
-    check_optional_time(document, "dedup_until")
+    priority = document.get("priority")
     return {
         "template": document["template"],
         "variables": decode_text_map(document, "variables"),
@@ -153,16 +145,10 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "reply_to": document.get("reply_to") or "",
         "request_id": document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",
-        "dedup_until": document.get("dedup_until"),
+        "dedup_until": decode_optional_time(document, "dedup_until"),
         "has_own_expire_time": decode_flag(document, "not_after_asked"),
-        "priority": Priority(document.get("priority") or Priority.NORMAL),
+        "priority": Priority(priority) if priority else Priority.NORMAL,
     }
-
-
-def decode_begun(document: Mapping[str, Any]) -> datetime | None:
-    """Return when the fence of a claimed job was written; None if it was not."""
-    check_optional_time(document, "begun")
-    return document.get("begun")
 
 
 def explain_unreadable(document: Mapping[str, Any], error: Exception) -> str:
@@ -222,25 +208,18 @@ def encode_attempt(attempt: Attempt) -> dict[str, Any]:
 
 def decode_attempt(document: Mapping[str, Any]) -> Attempt:
     # Field by field: a newer version may have written more fields.
-    check_times(document, ("begun", "ended"))
+    begun, ended = decode_times(document, ("begun", "ended"))
     check_texts(document, ("relay", "text"))
     check_optional_texts(document, ("enhanced",))
     return Attempt(
-        start_time=document["begun"],
-        end_time=document["ended"],
-        kind=decode_kind(document),
+        start_time=begun,
+        end_time=ended,
+        kind=decode_member(document, "kind", KINDS),
         relay=document["relay"],
         code=decode_optional_count(document, "code"),
         enhanced_code=document["enhanced"],
         text=document["text"],
     )
-
-
-def decode_kind(document: Mapping[str, Any]) -> Kind:
-    stored = document["kind"]
-    if (kind := KINDS.get(stored) if isinstance(stored, str) else None) is None:
-        raise make_field_error("kind", stored)
-    return kind
 
 
 # The readers below never fail. They serve documents for which a partial answer is better than an

@@ -22,7 +22,6 @@ from pymongo import ASCENDING, IndexModel
 BY_ID = "_id_"
 BY_CLAIM = "claim"
 BY_DEDUP_KEY = "dedup_key"
-BY_LEASE = "lease"
 BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
 BY_PRIORITY = "priority_state_due"
@@ -33,8 +32,9 @@ BY_FOLDED = "folded_id"
 BY_ERASED = "email_folded"
 
 # An index cannot change its keys, so `empid_id` and `email_id` replaced these. `state_due_id`
-# replaced `state_due` as well, but processes of the previous version name that one in every claim:
-# an operator drops it when none of them runs any more.
+# replaced `state_due` as well, and no statement names `lease` any more, but processes of a previous
+# version name them in every claim or sweep, and create them at their start: an operator drops these
+# two when none of those processes runs any more (ADR 0033).
 RETIRED_INDEXES = ("empid_created", "email_created")
 
 
@@ -81,6 +81,7 @@ class JobDocument(NamedDocument):
     version: int = 0  # rises with every change of state: writers match it against what they read
     # The three fields of a claim exist while the job is SENDING. `claim` is the token of the batch,
     # `lease` ends by the server's clock, and `begun` is the fence: it is written before the body.
+    # `lease` has no index: sweeps find expired ones among the jobs in SENDING (ADR 0033).
     claim: str | None = None
     lease: datetime | None = None
     begun: datetime | None = None
@@ -122,8 +123,9 @@ class JobDocument(NamedDocument):
                 name=BY_REQUEST_ID_AND_ID,
                 partialFilterExpression={"request_id": {"$exists": True}},
             ),
-            # Claims, the daily run, sweeps, quarantine, counts per state and lists by state. The id
-            # comes last in every list index, so that a page can start after any job.
+            # Claims, the daily run, sweeps and expired leases, quarantine, counts per state and
+            # lists by state. The id comes last in every list index, so that a page can start after
+            # any job.
             IndexModel(
                 [("state", ASCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
                 name=BY_STATE_AND_DUE,
@@ -141,12 +143,6 @@ class JobDocument(NamedDocument):
                 [("claim", ASCENDING)],
                 name=BY_CLAIM,
                 partialFilterExpression={"claim": {"$exists": True}},
-            ),
-            # Sweeps: jobs whose lease has expired, and leases that never would.
-            IndexModel(
-                [("lease", ASCENDING)],
-                name=BY_LEASE,
-                partialFilterExpression={"lease": {"$exists": True}},
             ),
             # Lists by employee; counting and erasing the jobs of a forgotten employee.
             IndexModel([("empid", ASCENDING), ("_id", ASCENDING)], name=BY_EMPID),

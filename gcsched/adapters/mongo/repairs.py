@@ -5,7 +5,7 @@ from typing import Any
 
 from gcsched.adapters.mongo.claims import LEASE_END
 from gcsched.adapters.mongo.connection import Collection as Jobs
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_LEASE, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.quarantine import CLAIM_OR_PLACEHOLDER
 from gcsched.domain.job import State
 
@@ -25,16 +25,16 @@ async def lease_unheld(jobs: Jobs, most: int) -> int:
 
     They are not taken back here: a process may still be sending them, and renews that lease then.
     """
-    return await reset_leases(jobs, UNHELD, BY_STATE_AND_DUE, most)
+    return await reset_leases(jobs, UNHELD, most)
 
 
 async def reset_endless_leases(jobs: Jobs, most: int) -> int:
     """Reset leases that never expire: the process that holds them may have died."""
-    return await reset_leases(jobs, {**SENDING, "lease": {"$gt": NEVER}}, BY_LEASE, most)
+    return await reset_leases(jobs, {**SENDING, "lease": {"$gt": NEVER}}, most)
 
 
-async def reset_leases(jobs: Jobs, query: Query, index: str, most: int) -> int:
-    ids = await find_ids(jobs, query, index, most)
+async def reset_leases(jobs: Jobs, query: Query, most: int) -> int:
+    ids = await find_ids(jobs, query, BY_STATE_AND_DUE, most)
     if not ids:
         return 0
     change = [{"$set": {"claim": CLAIM_OR_PLACEHOLDER, "lease": LEASE_END}}]
@@ -43,15 +43,18 @@ async def reset_leases(jobs: Jobs, query: Query, index: str, most: int) -> int:
 
 
 async def release_stale_claims(jobs: Jobs, most: int) -> int:
-    """Remove claim and lease from jobs that are not SENDING, so that sweeps do not read them."""
-    count = 0
-    for name, index in (("lease", BY_LEASE), ("claim", BY_CLAIM)):
-        ids = await find_ids(jobs, {name: {"$exists": True}, **NOT_SENDING}, index, most)
-        if ids:
-            change = {"$unset": dict.fromkeys(("claim", "lease", "begun"), "")}
-            query = {"_id": {"$in": ids}, **NOT_SENDING}
-            count += (await jobs.update_many(query, change, hint=BY_ID)).modified_count
-    return count
+    """Remove claim and lease from jobs that are not SENDING.
+
+    A lease without a claim is left alone: nothing reads it, and the next claim replaces it.
+    """
+    query = {"claim": {"$exists": True}, **NOT_SENDING}
+    ids = await find_ids(jobs, query, BY_CLAIM, most)
+    if not ids:
+        return 0
+    change = {"$unset": dict.fromkeys(("claim", "lease", "begun"), "")}
+    return (
+        await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
+    ).modified_count
 
 
 async def find_ids(jobs: Jobs, query: Query, index: str, most: int) -> list[str]:

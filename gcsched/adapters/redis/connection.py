@@ -14,7 +14,7 @@ from redis.exceptions import NoScriptError
 
 from gcsched.adapters.redis.advice import describe_redis_error, is_refusal
 from gcsched.adapters.redis.failures import FAILURES
-from gcsched.adapters.redis.replies import InvalidReply, expect_integer, expect_null, expect_values
+from gcsched.adapters.redis.replies import InvalidReply, expect_null, expect_values
 from gcsched.adapters.redis.url import pool_options
 from gcsched.errors import RedisUnavailable
 
@@ -24,11 +24,17 @@ MARKER_TTL = timedelta(days=1)
 PREFIX = "gcsched:sent"
 MARKER_VALUE = b"1"
 
-# One command for all markers: SET for each would cost the event loop a packed command and a
-# parsed reply per mail. The script returns nothing, which arrives as null.
-ADD_MARKERS = """
-for _, key in ipairs(KEYS) do
-  redis.call('SET', key, '1', 'EX', ARGV[1])
+# One command for all markers, those to add before those to remove: SET for each would cost the
+# event loop a packed command and a parsed reply per mail. The script returns nothing, which arrives
+# as null.
+WRITE_MARKERS = """
+local added = tonumber(ARGV[2])
+for number, key in ipairs(KEYS) do
+  if number <= added then
+    redis.call('SET', key, '1', 'EX', ARGV[1])
+  else
+    redis.call('UNLINK', key)
+  end
 end
 """
 
@@ -106,23 +112,18 @@ class RedisSentMarkerStore:
     """Keeps ``gcsched:sent:<job>:<claim>`` for each accepted mail until its outcome is stored."""
 
     redis: Redis
-    _add_script: Script = field(init=False)
+    _write_script: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._add_script = Script(self.redis, ADD_MARKERS)
+        self._write_script = Script(self.redis, WRITE_MARKERS)
 
-    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
-        keys, ttl_seconds = (
-            [marker_key(marker) for marker in markers],
-            int(MARKER_TTL.total_seconds()),
-        )
+    async def write(
+        self, *, added: Sequence[tuple[str, str]] = (), removed: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        keys = [marker_key(marker) for marker in (*added, *removed)]
         with redis_errors("storing sent markers"):
-            expect_null(await self._add_script.run(keys, ttl_seconds))
-
-    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
-        keys = [marker_key(marker) for marker in markers]
-        with redis_errors("removing sent markers"):
-            expect_integer(await self.redis.unlink(*keys), least=0, most=len(keys))
+            ttl_seconds = int(MARKER_TTL.total_seconds())
+            expect_null(await self._write_script.run(keys, ttl_seconds, len(added)))
 
     async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
         """Return those of *markers* that exist. Raises RedisUnavailable for a doubtful answer.

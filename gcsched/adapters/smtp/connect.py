@@ -1,4 +1,4 @@
-"""Open a session: TCP here, TLS, EHLO and AUTH by aiosmtplib; then `Conversation` takes over."""
+"""Open a session: TCP here, TLS, EHLO and AUTH by aiosmtplib; then `Session` takes over."""
 
 import asyncio
 import base64
@@ -12,9 +12,9 @@ from typing import cast
 import aiosmtplib
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-from gcsched.adapters.smtp.conversation import REFUSALS, Conversation
 from gcsched.adapters.smtp.envelope import Capabilities
 from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
+from gcsched.adapters.smtp.replies import REFUSALS
 from gcsched.adapters.smtp.session import Session
 from gcsched.domain.caller_text import replace_unprintable
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
@@ -152,8 +152,7 @@ class ConnectionAttempt:
             raise RelayUnusable("the relay closed the connection")
         transport = cast("asyncio.Transport", smtp.transport)
         smtp.transport = smtp.protocol = None
-        conversation = Conversation(transport)
-        return Session(conversation, Capabilities.parse(smtp.esmtp_extensions), self._timeouts)
+        return Session(transport, Capabilities.parse(smtp.esmtp_extensions), self._timeouts)
 
     def _parse_refusal(self, refused: aiosmtplib.SMTPResponseException) -> Answered | Broken:
         if refused.code not in REFUSALS:

@@ -120,14 +120,16 @@ class Capabilities:
             return Reply(stage=Stage.MAIL, code=552, enhanced_code="5.3.4", text=text)
         return None
 
-    def mail_command(self, mail: EncodedMail) -> bytes:
+    def envelope_commands(self, mail: EncodedMail) -> tuple[bytes, bytes, bytes]:
+        """Return MAIL, RCPT and DATA for *mail*."""
         size = b"" if self.size is None else b" SIZE=%d" % len(mail.content)
         body = b" BODY=8BITMIME" if mail.eight_bit else b""
         utf8 = b" SMTPUTF8" if mail.smtputf8 else b""
-        return b"MAIL FROM:<%b>%b%b%b\r\n" % (mail.sender, size, body, utf8)
-
-    def rcpt_command(self, mail: EncodedMail) -> bytes:
-        return b"RCPT TO:<%b>\r\n" % mail.recipient
+        return (
+            b"MAIL FROM:<%b>%b%b%b\r\n" % (mail.sender, size, body, utf8),
+            b"RCPT TO:<%b>\r\n" % mail.recipient,
+            b"DATA\r\n",
+        )
 
 
 def encode_address(address: str, encoding: str) -> bytes:

@@ -5,12 +5,12 @@ So the group is to blame only if the same relay gets further with single command
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeProgress:
+class EnvelopeProgress(NamedTuple):
     """How far one envelope came: *understood* counts the steps with a sensible reply."""
 
     in_group: bool
@@ -18,8 +18,7 @@ class EnvelopeProgress:
     has_stalled: bool = False  # the relay answered a part of a group and then fell silent
 
 
-@dataclass(frozen=True, slots=True)
-class PipeliningChoice:
+class PipeliningChoice(NamedTuple):
     """How to send one mail, and what its progress proves.
 
     *lost_after* is the progress of a lost group, to compare single commands with.
@@ -29,6 +28,9 @@ class PipeliningChoice:
     lost_after: int | None = None
     is_own: bool = False  # the lost group belonged to this mail
     is_second: bool = False  # the one group that is tried again after a silence
+
+
+IN_GROUP = PipeliningChoice(in_group=True)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -44,6 +46,12 @@ class PipeliningPolicy:
     _stalled_after: int | None = field(default=None, init=False)  # next: single commands
     _doubted_after: int | None = field(default=None, init=False)  # next: one more group
     _is_second_under_way: bool = field(default=False, init=False)
+
+    @property
+    def is_undoubted(self) -> bool:
+        """Whether groups are sent, and none of them was lost lately."""
+        has_doubt = self._stalled_after is not None or self._doubted_after is not None
+        return not (self._is_given_up or has_doubt)
 
     def choose(self, own: int | None) -> PipeliningChoice:
         """Choose how to send the next mail; *own*: the progress of a lost group of this mail."""
@@ -87,3 +95,59 @@ class PipeliningPolicy:
     def _give_up(self) -> None:
         self._is_given_up = True
         structlog.get_logger().warning("pipelining given up", relay=self.relay)
+
+
+MAX_FAILED_TRIALS = 2
+SLOW_REPLY_SECONDS = 1.0
+
+
+@dataclass(kw_only=True, eq=False)
+class FollowingPolicy:
+    """Learns whether *relay* handles an envelope that is sent together with the body before it.
+
+    A relay that offers PIPELINING must (RFC 2920 section 3.1). One that does not might discard the
+    envelope, or hang up before it has replied to the body, whose mail is then uncertain. So one
+    session tries it before the others do, and after two failed trials in a row it is not tried
+    again until the process ends. A mail must not wait behind a body that the relay takes long to
+    decide about: while its replies are slow, none follows.
+    """
+
+    relay: str
+    _is_proven: bool = field(default=False, init=False)
+    _is_trial_under_way: bool = field(default=False, init=False)
+    _failed_trials: int = field(default=0, init=False)
+    _is_slow: bool = field(default=False, init=False)
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether a mail may follow now."""
+        is_open = not self._is_trial_under_way and self._failed_trials < MAX_FAILED_TRIALS
+        return (self._is_proven or is_open) and not self._is_slow
+
+    def begin(self) -> bool:
+        """Record that a mail follows; return whether it is the trial."""
+        is_trial = not self._is_proven
+        self._is_trial_under_way |= is_trial
+        return is_trial
+
+    def record_reply(self, seconds: float) -> None:
+        """Record how long the relay took for a body."""
+        self._is_slow = seconds >= SLOW_REPLY_SECONDS
+
+    def withdraw(self, *, is_trial: bool) -> None:
+        """Record that a mail follows no longer: the relay takes too long for the body before it."""
+        self._is_slow = True
+        self.end(is_trial=is_trial, has_worked=None)
+
+    def end(self, *, is_trial: bool, has_worked: bool | None) -> None:
+        """Learn from a mail that followed; None: it has shown nothing."""
+        if is_trial:
+            self._is_trial_under_way = False
+        if has_worked:
+            self._is_proven, self._failed_trials = True, 0
+        elif has_worked is not None:
+            self._is_proven = False
+            self._failed_trials += is_trial
+            if is_trial and self._failed_trials == MAX_FAILED_TRIALS:
+                log = structlog.get_logger()
+                log.warning("pipelining across mails given up", relay=self.relay)

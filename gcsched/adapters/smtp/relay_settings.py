@@ -50,15 +50,20 @@ class Timeouts:
     body_stall: timedelta = timedelta(minutes=3)  # without progress of the body
     dot: timedelta = timedelta(minutes=10)
     quit: timedelta = timedelta(seconds=2)
+    # Of a mail that is sent behind a body: how long it waits for the relay to decide about that
+    # body, and then for its first reply. Some relays discard what follows a body; from the others
+    # that reply comes together with the one to the body.
+    following_wait: timedelta = timedelta(seconds=1)
+    following_reply: timedelta = timedelta(seconds=10)
     # All of a check; longer than relays delay unknown clients.
     check: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """How many sessions there may be, and when one is replaced."""
+    """The most sessions there may be, and when one is replaced."""
 
-    sessions: int = 16
+    sessions: int = 32
     mails: int = 100
     idle: timedelta = timedelta(seconds=30)
     age: timedelta = timedelta(minutes=10)

@@ -1,140 +1,193 @@
-"""One open session with a relay: sends one mail at a time and knows whether it is still usable."""
+"""One open session with a relay: an asyncio protocol around a conversation."""
 
 import asyncio
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable
 
-from gcsched.adapters.smtp.conversation import Conversation, ConversationLost
-from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
-from gcsched.adapters.smtp.pipelining import EnvelopeProgress
+from gcsched.adapters.smtp.conversation import Conversation
+from gcsched.adapters.smtp.envelope import Capabilities
 from gcsched.adapters.smtp.relay_settings import PoolLimits, Timeouts
+from gcsched.adapters.smtp.replies import RawReply
 from gcsched.adapters.smtp.transaction import Transaction
-from gcsched.domain.smtp_reply import (
-    SERVICE_CLOSING,
-    Answered,
-    Broken,
-    Kind,
-    Stage,
-    Transmission,
-    kind_of,
-)
-from gcsched.usecases.ports import Begin
+from gcsched.domain.permit import Permit
+from gcsched.domain.smtp_reply import SERVICE_CLOSING, Answered, Broken, Stage
 
-NOOP = b"NOOP\r\n"
+NOOP, QUIT = b"NOOP\r\n", b"QUIT\r\n"
+
+TakeFollowing = Callable[["Session"], Transaction | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """The mail has no outcome and its body was not sent: send it again.
+def ignore(_: object) -> None:
+    """Do nothing."""
 
-    Either a kept session was dead; or the relay lost track of a pipelined group, of which it had
-    understood the first *lost_after* commands.
+
+def take_none(_: object) -> None:
+    """Return None: no mail waits that could follow."""
+
+
+class Session(asyncio.Protocol):
+    """A session: what arrives goes to its conversation, what that writes goes out.
+
+    `on_change` is called when it is free for the next mail or has ended, `take_following` when it
+    is about to write a body. `closed` is done when the connection is gone.
     """
 
-    lost_after: int | None = None
-
-
-class Session:
-    """A session. A cancellation or failure in the middle of a mail closes it."""
-
-    progress: EnvelopeProgress | None = None  # of the latest mail, if its session was alive
-
     def __init__(
-        self, conversation: Conversation, capabilities: Capabilities, timeouts: Timeouts
+        self, transport: asyncio.Transport, capabilities: Capabilities, timeouts: Timeouts
     ) -> None:
-        self._conversation = conversation
+        """Take over *transport*: from now on its data arrives here."""
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
         self._timeouts = timeouts
-        self._now = asyncio.get_running_loop().time
-        self._opened_at = self._used_at = self._now()
-        self._needs_reset = False
-        self._capabilities = capabilities
-        self._without_pipelining = replace(capabilities, pipelining=False)
-        self.use_count = 0
-        self.closed = conversation.closed
+        self._opened_at = self._used_at = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._quit_timer: asyncio.TimerHandle | None = None
+        self._is_busy = False
+        self._conversation = Conversation(
+            timeouts=timeouts,
+            write=transport.write,
+            count_unsent=transport.get_write_buffer_size,
+            now=self._loop.time,
+        )
+        self.capabilities = capabilities
+        self.on_change: Callable[[Session], None] = ignore
+        self.take_following: TakeFollowing = take_none
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        transport.set_protocol(self)
 
     @property
     def is_alive(self) -> bool:
-        return self._conversation.is_alive
+        return self._conversation.lost_reason is None and not self._transport.is_closing()
+
+    @property
+    def use_count(self) -> int:
+        return self._conversation.use_count
 
     def is_expired(self, limits: PoolLimits) -> bool:
-        is_old = self._now() - self._opened_at >= limits.age.total_seconds()
+        is_old = self._loop.time() - self._opened_at >= limits.age.total_seconds()
         return is_old or self.use_count >= limits.mails
 
     def is_idle_too_long(self, limits: PoolLimits) -> bool:
-        return self._now() - self._used_at >= limits.idle.total_seconds()
+        return self._loop.time() - self._used_at >= limits.idle.total_seconds()
 
-    async def send(
-        self, mail: EncodedMail, begin: Begin, *, in_group: bool = True
-    ) -> Transmission | Stale:
-        """Send *mail*, in its ASCII form where the relay does not offer SMTPUTF8.
+    # Mails
 
-        Without *in_group*, commands are not pipelined even if the relay offers it.
+    def start(self, transaction: Transaction) -> None:
+        """Send the envelope of *transaction*; the session must be alive and free."""
+        self._is_busy = True
+        self._conversation.start(transaction)
+        self._set_timer()
 
-        A cancellation closes the session. If *begin* has given the permit, the mail may have been
-        sent.
-        """
-        self.progress = None
-        mail = self._capabilities.select_form(mail)
-        if (refusal := self._capabilities.find_refusal(mail)) is not None:
-            return Answered(refusal)
-        capabilities = self._capabilities if in_group else self._without_pipelining
-        transaction = Transaction(
-            self._conversation, mail, capabilities=capabilities, timeouts=self._timeouts
-        )
-        try:
-            outcome = await transaction.run(begin, reset=self._needs_reset)
-        finally:
-            self._finish(transaction)
-        self._needs_reset = not is_accepted(outcome)
-        if transaction.lost_track:
-            return Stale(transaction.understood)
-        # A new session that dies is an outcome; a kept one is not, as relays close idle sessions.
-        if transaction.was_dead and self.use_count > 1:
-            return Stale()
-        return add_note(outcome, mail.left_out_note) if mail.left_out else outcome
+    def transmit(self, permit: Permit | None) -> None:
+        """Send the body of the current mail, if *permit* allows it and the relay is still there."""
+        if self._transport.is_closing():
+            self._conversation.lose("the connection is closing")
+        self._conversation.transmit(permit, lambda: self.take_following(self))
+        self._after_event()
+
+    def give_up(self, transaction: Transaction) -> None:
+        """End *transaction*: its mail is not wanted any more, or is sent by another session."""
+        if transaction is self._conversation.following:
+            self._conversation.give_up_following()
+        elif transaction is self._conversation.current:
+            self.abort()
 
     async def check(self) -> Answered | Broken | None:
         """Send NOOP; return why no mail should use this session, None if it works.
 
         A cancellation closes the session. Any reply but 421 proves that the relay is there.
         """
-        self.use_count += 1  # as for a mail: the next mail may find the session dead
-        is_usable = False
+        replied: asyncio.Future[RawReply | None] = self._loop.create_future()
+
+        def on_reply(reply: RawReply | None) -> None:
+            if reply is not None and reply.code == SERVICE_CLOSING:
+                self._conversation.lose("the relay closes the session")
+            if not replied.done():
+                replied.set_result(reply)
+
+        self._is_busy = True
+        self._conversation.exchange(NOOP, on_reply, self._timeouts.check)
+        self._set_timer()
         try:
-            self._conversation.send(NOOP)
-            reply = await self._conversation.read_reply(self._timeouts.check)
-            is_usable = reply.code != SERVICE_CLOSING
-        except ConversationLost as lost:
-            return Broken(Stage.CONNECT, str(lost))
-        finally:
-            self._used_at = self._now()
-            if not is_usable:
-                self._conversation.abort()
-        return None if is_usable else Answered(reply.parse(Stage.CONNECT))
+            reply = await replied
+        except asyncio.CancelledError:
+            if replied.cancelled():  # else the session is free, and may carry a mail already
+                self.abort()
+            raise
+        if reply is None:
+            return Broken(Stage.CONNECT, self._conversation.lost_reason or "")
+        return Answered(reply.parse(Stage.CONNECT)) if reply.code == SERVICE_CLOSING else None
+
+    # The end
 
     def quit(self) -> None:
-        """Send QUIT without waiting; `closed` is done when the connection is gone."""
-        self._conversation.quit(self._timeouts.quit)
+        """Send QUIT; close on the reply, or without one after a while."""
+        if not self.is_alive:
+            self.abort()
+            return
+        within = self._timeouts.quit
+        # Also if the relay replies: TLS would wait half a minute for the relay to close it.
+        self._quit_timer = self._loop.call_later(within.total_seconds(), self._transport.abort)
+        self._conversation.exchange(QUIT, lambda _: self._transport.close(), within)
+        self._set_timer()
 
     def abort(self) -> None:
-        self._conversation.abort()
+        """Close the connection now, even in the middle of a mail."""
+        self._conversation.lose("the session was aborted")
+        self._after_event()
 
-    def _finish(self, transaction: Transaction) -> None:
-        self.use_count += 1
-        self._used_at = self._now()
-        self.progress = None if transaction.was_dead else transaction.progress
-        if not transaction.in_sync:
-            self._conversation.abort()
+    # Called by the transport and the timer
 
+    def data_received(self, data: bytes) -> None:
+        if self._conversation.lost_reason is None:
+            self._conversation.receive(data)
+            self._after_event()
 
-def add_note(outcome: Transmission, note: str) -> Transmission:
-    """Return *outcome* with *note*, if the relay accepted the mail or may have."""
-    match outcome:
-        case Answered() if is_accepted(outcome):
-            return replace(outcome, note=note)
-        case Broken(Stage.BODY, reason):
-            return Broken(Stage.BODY, f"{reason} ({note})")
-    return outcome
+    def eof_received(self) -> None:
+        self._conversation.lose("the relay closed the connection")
+        self._after_event()
 
+    def connection_lost(self, error: Exception | None) -> None:
+        reason = "the connection closed" if error is None else "the connection broke"
+        self._conversation.lose(reason)
+        self._after_event()
+        if self._quit_timer is not None:
+            self._quit_timer.cancel()
+        if not self.closed.done():
+            self.closed.set_result(None)
 
-def is_accepted(outcome: Transmission) -> bool:
-    return isinstance(outcome, Answered) and kind_of(outcome.reply) is Kind.ACCEPTED
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._conversation.check_deadlines()
+        self._after_event()
+
+    def _after_event(self) -> None:
+        """Set the timer; close a lost connection; tell that the session is free."""
+        conversation = self._conversation
+        if conversation.lost_reason is not None:
+            self._cancel_timer()
+            # In the next turn of the loop: asyncio's TLS fails if it is closed while it delivers
+            # data.
+            self._loop.call_soon(self._transport.abort)
+        else:
+            self._set_timer()
+        if self._is_busy and (conversation.is_free or conversation.lost_reason is not None):
+            self._is_busy = False
+            self._used_at = self._loop.time()
+            self.on_change(self)
+
+    def _set_timer(self) -> None:
+        """Set the timer for the next deadline, unless it fires before that anyway.
+
+        Nearly every reply comes in time: the timer is set about once a second, not for each reply.
+        """
+        at = self._conversation.next_deadline
+        if at == math.inf or (self._timer is not None and self._timer.when() <= at):
+            return
+        self._cancel_timer()
+        self._timer = self._loop.call_at(at, self._on_timer)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

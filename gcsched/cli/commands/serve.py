@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gcsched.cli.command import Command
 from gcsched.cli.extras import SERVER, require_extra
 from gcsched.process.allocator import limit_malloc_arenas
+from gcsched.process.lean_imports import hide_package, postpone_import
 
 if TYPE_CHECKING:
     from gcsched.app import ProcessHooks
@@ -23,7 +24,11 @@ GC_THRESHOLDS = (20_000, 20, 20)
 def run(_: Namespace) -> int:
     limit_malloc_arenas()
     gc.disable()  # imports leave no garbage, and each collection would scan all of them
-    with require_extra(SERVER, command="gcsched serve"):
+    with (
+        require_extra(SERVER, command="gcsched serve"),
+        hide_package("rich"),  # structlog would use it for tracebacks, which logs.py chooses itself
+        postpone_import("jwt"),  # redis needs it for logins by token, which no setting allows
+    ):
         from gcsched.config import settings
         from gcsched.hosting import host_service
 

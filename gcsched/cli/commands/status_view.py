@@ -86,7 +86,7 @@ def format_lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
     return f"p50 {p50}, p99 {p99} ({seen.mails:,} mails, last 5 min)"
 
 
-RELAY_COLUMNS = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
+RELAY_COLUMNS = ("RELAY", "STATE", "OPEN", "BUSY", "LIMIT", "RATE", "EFFECTIVE", "SINCE")
 
 
 def format_relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
@@ -95,6 +95,7 @@ def format_relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
         format_relay_state(seen),
         str(seen.sessions_open),
         str(seen.sessions_busy),
+        str(seen.sessions_limit or ""),  # 0: the service is older than the field
         f"{seen.rate:g}/s" if seen.rate else "",
         f"{seen.effective_rate:g}/s" if seen.effective_rate else "",
         fields.format_field(seen, "state_time"),

@@ -14,7 +14,7 @@ from gcsched.rpc.call import MAX_REQUEST, Context, check_size, time_left
 from gcsched.rpc.concurrency import CallLimiter
 from gcsched.rpc.messages import Answer, batch_answer, dry_run_response, meet_response
 from gcsched.rpc.requests import request_from
-from gcsched.rpc.status import ErrorsAsStatus
+from gcsched.rpc.status import ErrorsAsStatus, abort_for
 from gcsched.usecases.admission.preview import DryRun
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.loop_share import LoopShare
@@ -36,16 +36,16 @@ class ScheduleMethods:
     async def ScheduleMeet(
         self, request: task_pb2.MeetRequest, context: Context
     ) -> task_pb2.MeetResponse:
-        async with ErrorsAsStatus(context):
+        try:
             within = time_left(context)
             check_size(request)
             raw = request_from(request)
             if request.validate_only:
-                [answer] = await self._dry_run_all([raw], within)
-                if isinstance(answer, GcschedError):
-                    raise answer
-                return answer
+                return await self._dry_run(raw, within)
             return meet_response(await self.submit.submit(raw, within=within))
+        except Exception as error:
+            await abort_for(context, error)
+            raise
 
     async def BatchScheduleMeets(
         self, request: BatchMessage, context: Context
@@ -93,6 +93,12 @@ class ScheduleMethods:
                         shorten_preview(reply.preview)
                 replies.append(reply)
         return replies
+
+    async def _dry_run(self, raw: MeetRequest, within: timedelta) -> task_pb2.MeetResponse:
+        [answer] = await self._dry_run_all([raw], within)
+        if isinstance(answer, GcschedError):
+            raise answer
+        return answer
 
     async def _dry_run_all(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
         """Return a dry run of each request; an error of the whole run is the answer to each."""

@@ -62,6 +62,7 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
         is_down=relay.is_down,
         sessions_open=relay.sessions_open,
         sessions_busy=relay.sessions_busy,
+        sessions_limit=relay.sessions_limit,
         rate=relay.rate,
         effective_rate=relay.effective_rate,
         state=relay.health.state.value,

@@ -1,7 +1,10 @@
 """Builds the job that a request describes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
@@ -10,8 +13,7 @@ from gcsched.domain.request import MeetRequest, RequestContext, validate_request
 from gcsched.errors import InvalidRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Struct, frozen=True, kw_only=True):
     """One caller's job on its way into the store.
 
     A job with a *late_error* came after its expire time: it is only looked up, not stored.

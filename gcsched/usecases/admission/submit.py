@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
+from msgspec import Struct
+
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
@@ -15,6 +17,7 @@ from gcsched.errors import (
     GcschedError,
     InvalidRequest,
     Overloaded,
+    StoreRefused,
     StoreUnavailable,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
@@ -35,11 +38,11 @@ from gcsched.usecases.wakeups import MAX_WAIT_FOR_QUEUE, WakeUps
 MAX_WRITE = timedelta(seconds=3)  # short enough to try a new primary within the caller's time
 MIN_WRITE = timedelta(seconds=1)  # a shorter write would fail even where MongoDB is well
 RETRY_INTERVAL_SECONDS = 0.1
+REFUSAL_MARGIN_SECONDS = 0.5
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionResult:
+class SubmissionResult(Struct, frozen=True):
     """The caller's answer, and its wake-up if the queue has not taken it yet."""
 
     answer: AdmissionAnswer
@@ -76,8 +79,11 @@ class AdmissionWriter:
                 answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
             except AdmissionClosed:
                 raise
-            except StoreUnavailable:
-                if time.monotonic() + RETRY_INTERVAL_SECONDS > max(each.deadline for each in group):
+            except StoreUnavailable as error:
+                # The caller should get the refusal in time: another try might end too late.
+                margin = REFUSAL_MARGIN_SECONDS if isinstance(error, StoreRefused) else 0.0
+                last = max(each.deadline for each in group) - margin
+                if time.monotonic() + RETRY_INTERVAL_SECONDS > last:
                     raise
             else:
                 return [answers[each.job.id] for each in group]
@@ -124,34 +130,28 @@ class Submit:
         or StoreUnavailable.
         """
         try:
-            answer = await self._submit(raw, within)
-        except GcschedError as error:
+            self.group.check_room()
+            seconds = within.total_seconds()
+            until = time.monotonic() + seconds
+            if not self.share.try_take():
+                await run_in_share(self.share.wait(), self.share, seconds)
+            submission = self.job_factory.create_submission(raw, now=self.now(), deadline=until)
+            if isinstance(submission, InvalidRequest):
+                raise submission
+            stored = await self.group.submit(submission, deadline=until)
+            if stored.wake_up is not None and not stored.wake_up.done():
+                await wait_for_wake_ups([stored.wake_up])
+            answer = submission.answer(stored.answer)
+            if isinstance(answer, GcschedError):
+                raise answer
+        except TimeoutError as timeout:
+            late = StoreUnavailable("storing the job")
+            self.observer.on_admission(late)
+            raise late from timeout
+        except (GcschedError, asyncio.CancelledError) as error:
             self.observer.on_admission(error)
             raise
-        except asyncio.CancelledError as cancelled:
-            self.observer.on_admission(cancelled)
-            raise
         self.observer.on_admission(answer.outcome)
-        return answer
-
-    async def _submit(self, raw: MeetRequest, within: timedelta) -> AdmissionResult:
-        self.group.check_room()
-        seconds = within.total_seconds()
-        until = time.monotonic() + seconds
-        if not self.share.try_take():
-            await run_in_share(self.share.wait(), self.share, seconds)
-        submission = self.job_factory.create_submission(raw, now=self.now(), deadline=until)
-        if isinstance(submission, InvalidRequest):
-            raise submission
-        try:
-            stored = await self.group.submit(submission, deadline=until)
-        except TimeoutError as error:
-            raise StoreUnavailable("storing the job") from error
-        if stored.wake_up is not None and not stored.wake_up.done():
-            await wait_for_wake_ups([stored.wake_up])
-        answer = submission.answer(stored.answer)
-        if isinstance(answer, GcschedError):
-            raise answer
         return answer
 
     async def submit_all(
@@ -163,11 +163,8 @@ class Submit:
         """
         try:
             answers = await self._submit_all(raws, within)
-        except GcschedError as error:
+        except (GcschedError, asyncio.CancelledError) as error:
             self._count(error, len(raws))
-            raise
-        except asyncio.CancelledError as cancelled:
-            self._count(cancelled, len(raws))
             raise
         for answer in answers:
             self.observer.on_admission(find_outcome(answer))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -10,7 +10,7 @@ import structlog
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import round_up_to_second
-from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
+from gcsched.domain.job import LEASE_LEFT_AT_BODY, Job
 from gcsched.domain.mail_date import choose_date
 from gcsched.domain.masking import mask
 from gcsched.domain.outcome import (
@@ -62,19 +62,22 @@ class Fence:
     """Marks jobs as begun in the database, for many sessions in one write.
 
     A job whose claim was lost gets no permit. A permit ends while 5 s of the lease are left, so
-    that the body cannot begin under another process's claim. It is measured by the monotonic clock,
-    which goes on while the process is suspended.
+    that the body cannot begin under another process's claim. *find_lease_end* returns the end of
+    the lease that this process knows of a claim. It is measured by the monotonic clock, which goes
+    on while the process is suspended.
     """
 
     claims: Claims
+    find_lease_end: Callable[[str], float]
     now: Clock
 
     async def begin(self, batch: Sequence[ClaimedJob]) -> list[Permit | None]:
-        """Return for each job of *batch* its permit, or None if its claim was lost."""
+        """Return for each job of *batch* its permit, or None if its claim was lost or is ending."""
         permit_ends: dict[str, float] = {}
         for (token, date), ids in self._group_by_date(batch).items():
-            # Before the write: the lease is at least this long by the time its answer arrives.
-            until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
+            until = self.find_lease_end(token) - LEASE_LEFT_AT_BODY.total_seconds()
+            if until <= time.monotonic():
+                continue  # renewals have failed for long: the next claim of these jobs sends them
             for job_id in await self.claims.begin(token, ids, date=date):
                 permit_ends[token + job_id] = until
         return [
@@ -85,17 +88,19 @@ class Fence:
     def _group_by_date(self, batch: Sequence[ClaimedJob]) -> dict[tuple[str, datetime], list[str]]:
         """Choose the Date of each mail, and group the job ids: one write for each claim and date.
 
-        Nearly all mails get the present second; a date that is stored already is kept by the write.
-        Two kinds go into groups of their own: jobs of the previous version, and jobs whose fence is
-        passed again in a later second, because an earlier write whose answer was lost may have
-        stored a date.
+        Nearly all mails get the present second; an earlier date that is stored is kept by the
+        write. Three kinds go into groups of their own: jobs of the previous version, jobs whose
+        stored date is later than the present second, because a clock was set back, and jobs whose
+        fence is passed again in a later second, because an earlier write whose answer was lost may
+        have stored a date.
         """
         second = self.now().replace(microsecond=0)
         ids_by_group: dict[tuple[str, datetime], list[str]] = {}
         for claimed in batch:
             if claimed.date is None:
                 claimed.date = choose_date(claimed.job) or second
-            date = claimed.date if claimed.job.date is None else second
+            stored = claimed.job.date
+            date = claimed.date if stored is None or stored > second else second
             ids_by_group.setdefault((claimed.token, date), []).append(claimed.job.id)
         return ids_by_group
 
@@ -189,22 +194,26 @@ class Deliver:
         """
         kind = Kind.RELAY if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
-        failure = self._make_attempt(claimed.begun or self.now(), kind, text)
         date = None if claimed.begun is None else claimed.date
-        return self._conclude(claimed, replace(failure, date=date))
+        attempt = self._make_attempt(claimed.begun or self.now(), kind, text, date)
+        return self._conclude(claimed, attempt)
 
     def _reject_content(
         self, claimed: ClaimedJob, started: datetime, problem: Exception
     ) -> Conclusion:
         return self._conclude(claimed, self._make_attempt(started, Kind.CONTENT, str(problem)))
 
-    def _make_attempt(self, begun: datetime, kind: Kind, text: str) -> Attempt:
-        return Attempt(
-            start_time=begun, end_time=self.now(), kind=kind, text=text[:MAX_TEXT_LENGTH]
-        )
+    def _make_attempt(
+        self, begun: datetime, kind: Kind, text: str, date: datetime | None = None
+    ) -> Attempt:
+        text = text[:MAX_TEXT_LENGTH]
+        return Attempt(start_time=begun, end_time=self.now(), kind=kind, text=text, date=date)
 
     def _conclude(self, claimed: ClaimedJob, attempt: Attempt) -> Conclusion:
-        job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+        if attempt.kind is Kind.ACCEPTED:  # most attempts, and the policy has nothing to decide
+            job = claimed.job.sent(attempt)
+        else:
+            job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
 
 

@@ -1,10 +1,12 @@
 """The leases of claimed jobs: renewed until each job is concluded, and counted to limit claims."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
+from gcsched.domain.job import LEASE
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import ClaimedBatch, Claims, Conclusion
@@ -17,8 +19,9 @@ AFTER_FAILURE = timedelta(seconds=1)
 class Leases:
     """Counts the jobs held under each claim token, renews their leases, and computes the room left.
 
-    The jobs that *exempt_count* counts take no room: they wait for something other than a session,
-    such as a slot of their domain.
+    It also knows when the lease of each token ends at the earliest, for the fence. The jobs that
+    *exempt_count* counts take no room: they wait for something other than a session, such as a slot
+    of their domain.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class Leases:
         self._capacity = capacity
         self._exempt_count = exempt_count
         self._tokens: Counter[str] = Counter()
+        self._ends: dict[str, float] = {}
         self._changed = asyncio.Event()
         self._problem_log = ProblemLog(
             event="lease renewal failed, retrying", end_event="lease renewals resumed"
@@ -53,6 +57,14 @@ class Leases:
     def add(self, batch: ClaimedBatch) -> None:
         if batch.jobs:
             self._tokens[batch.token] += len(batch.jobs)
+            self._ends[batch.token] = batch.lease_end
+
+    def find_end(self, token: str) -> float:
+        """Return the earliest end of the lease of *token*, by ``time.monotonic()``.
+
+        A renewal counts only if its answer came. A token without jobs has no lease: the past.
+        """
+        return self._ends.get(token, float("-inf"))
 
     def release(self, conclusion: Conclusion) -> None:
         """Stop counting one job: the store has its conclusion."""
@@ -60,6 +72,7 @@ class Leases:
         self._tokens[token] -= 1
         if self._tokens[token] <= 0:
             del self._tokens[token]
+            self._ends.pop(token, None)
         self._changed.set()
 
     async def wait_for_room(self) -> None:
@@ -78,10 +91,14 @@ class Leases:
         """Renew all leases once; return False if the store did not answer."""
         if not self._tokens:
             return True
+        tokens = list(self._tokens)
+        # Before the statement: the server sets the lease later, so this end is never too late.
+        end = time.monotonic() + LEASE.total_seconds()
         try:
-            await self._claims.renew(list(self._tokens))
+            left_out = await self._claims.renew(tokens)
         except StoreUnavailable as error:
             self._problem_log.record_failure(error.for_log, held=self.job_count)
             return False
         self._problem_log.record_success()
+        self._ends |= {each: end for each in tokens if each in self._ends and each not in left_out}
         return True

@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from logging import INFO
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.lateness import lateness_of
@@ -32,7 +34,7 @@ LINGER_SECONDS = 0.02
 
 
 class OutcomeRecorder:
-    """Collects conclusions and writes them; *on_recorded* is called for each one that is stored.
+    """Collects conclusions and writes them; *on_recorded* is called with each batch once stored.
 
     The first conclusion is written at once; those that arrive during a write go into the next one,
     after a short pause. The number of waiting conclusions needs no limit of its own: they count as
@@ -43,7 +45,7 @@ class OutcomeRecorder:
         self,
         outcomes: Outcomes,
         *,
-        on_recorded: Callable[[Conclusion], None],
+        on_recorded: Callable[[Sequence[Conclusion]], None],
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._outcomes = outcomes
@@ -85,34 +87,41 @@ class OutcomeRecorder:
             self._problem_log.record_success()
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
-            claims_lost = {(each.claim, each.job.id): each for each in lost}
-            for conclusion in batch:
-                if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
-                    log_lost_claim(found)
-                else:
-                    log_outcome(conclusion.job)
-                self._on_recorded(conclusion)
+            log_batch(batch, lost)
+            self._on_recorded(batch)
 
 
-def log_lost_claim(conclusion: Conclusion) -> None:
+def log_batch(batch: Sequence[Conclusion], lost: Collection[Conclusion]) -> None:
+    """Log the event of each conclusion of *batch*; those in *lost* were not stored."""
+    # Bound once: an unbound logger reads its configuration again at each call.
+    log: FilteringBoundLogger = structlog.get_logger().bind()
+    claims_lost = {(each.claim, each.job.id): each for each in lost}
+    for conclusion in batch:
+        if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
+            log_lost_claim(log, found)
+        else:
+            log_outcome(log, conclusion.job)
+
+
+def log_lost_claim(log: FilteringBoundLogger, conclusion: Conclusion) -> None:
     """Log that a claim was lost: as a warning only if a mail was being sent under it.
 
     Without an attempt nothing was sent. The claim was then withdrawn by a caller who cancelled or
     moved the job, by a suppression, or by the sweep, each of which has its own log line.
     """
-    job, log = conclusion.job, structlog.get_logger()
+    job = conclusion.job
     log_event = log.info if job.new_attempt is None else log.warning
     log_event(
         "claim lost", job_id=job.id, state=job.state.value, found_state=conclusion.found_state
     )
 
 
-def log_outcome(job: Job) -> None:
+def log_outcome(log: FilteringBoundLogger, job: Job) -> None:
     """Log the event of this outcome. No log line may hold an address or the text of a mail."""
-    log = structlog.get_logger()
     match job.state:
         case State.SENT:
-            log.info("job sent", job_id=job.id, attempt=job.attempt, **describe_sending(job))
+            if log.is_enabled_for(INFO):  # most lines: build no fields for nothing
+                log.info("job sent", job_id=job.id, attempt=job.attempt, **describe_sending(job))
         case State.FAILED | State.EXPIRED | State.SUPPRESSED:
             reason = format_reason(job)
             log.warning(END_EVENTS[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
@@ -131,10 +140,9 @@ def log_outcome(job: Job) -> None:
 
 def describe_sending(job: Job) -> dict[str, object]:
     """Return which relay accepted *job* and how late, if this attempt has both."""
-    late = lateness_of(job)
-    if job.new_attempt is None or late is None:
+    if (late := lateness_of(job)) is None:
         return {}
-    return {"relay": job.new_attempt.relay, "late_seconds": round(late.total_seconds(), 3)}
+    return {"relay": job.attempts[-1].relay, "late_seconds": round(late.total_seconds(), 3)}
 
 
 def format_reason(job: Job) -> str:

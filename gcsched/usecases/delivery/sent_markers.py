@@ -4,6 +4,7 @@ After a crash between the relay's reply and the outcome, a marker turns UNCERTAI
 """
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 
 import structlog
@@ -14,8 +15,9 @@ from gcsched.usecases.ports import Conclusion, SentMarkerStore
 
 MAX_WAITING = 5_000
 BACK_OFF_SECONDS = 1.0
-# One command for many markers. A process that is killed leaves the mails of these 5 ms UNCERTAIN.
-LINGER_SECONDS = 0.005
+# One command for several markers, and written before the session can pass its next fence: so a
+# process that is killed leaves one mail for each session UNCERTAIN, and not two.
+LINGER_SECONDS = 0.001
 
 
 class SentMarkers:
@@ -36,14 +38,15 @@ class SentMarkers:
             self._to_add[conclusion.job.id, conclusion.claim] = None
             self._requested.set()
 
-    def remove(self, conclusion: Conclusion) -> None:
-        """Remove the marker once the outcome is stored, or do not write it at all."""
-        marker = (conclusion.job.id, conclusion.claim)
-        if marker in self._to_add:
-            del self._to_add[marker]
-        elif len(self._to_remove) < MAX_WAITING:
-            self._to_remove.append(marker)
-            self._requested.set()
+    def remove(self, conclusions: Iterable[Conclusion]) -> None:
+        """Remove the markers once the outcomes are stored, or do not write them at all."""
+        for conclusion in conclusions:
+            marker = (conclusion.job.id, conclusion.claim)
+            if marker in self._to_add:
+                del self._to_add[marker]
+            elif len(self._to_remove) < MAX_WAITING:
+                self._to_remove.append(marker)
+                self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         await flush_until(stop, partial(self._write, stop), requested=self._requested)
@@ -53,10 +56,8 @@ class SentMarkers:
         to_add, self._to_add = list(self._to_add), {}
         to_remove, self._to_remove = self._to_remove, []
         try:
-            if to_add:
-                await self._store.add(to_add)
-            if to_remove:
-                await self._store.remove(to_remove)
+            if to_add or to_remove:
+                await self._store.write(added=to_add, removed=to_remove)
         except RedisUnavailable as error:
             # Not retried: a marker that stays expires, and by now the outcome is probably stored.
             structlog.get_logger().debug("sent markers not written", error=error.for_log)

@@ -1,4 +1,4 @@
-"""The number of workers needed: one for each session, and more while some are stuck."""
+"""The number of workers needed: two for each session, and more while some are stuck."""
 
 import asyncio
 from collections.abc import Collection
@@ -26,6 +26,8 @@ class WorkerScaler:
 
     def count_stuck(self) -> int:
         """Return the number of stuck workers that are replaced, at most *max_extra*."""
+        if not self.max_extra:
+            return 0
         now = asyncio.get_running_loop().time()
         late = sum(
             now - started_at >= STUCK_AFTER_SECONDS for started_at in self._body_started_at.values()

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -33,12 +33,12 @@ class Lateness:
     clock: Callable[[], float] = time.monotonic
     _slots: deque[tuple[int, Counter[int]]] = field(default_factory=deque, init=False)
 
-    def record(self, late: timedelta) -> None:
+    def record(self, lateness: Iterable[timedelta]) -> None:
         slot = int(self.clock() // SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
             self._drop_old_slots(slot)
             self._slots.append((slot, Counter()))
-        self._slots[-1][1][find_bucket(late)] += 1
+        self._slots[-1][1].update(map(find_bucket, lateness))
 
     def summarize(self) -> LatenessQuantiles:
         self._drop_old_slots(int(self.clock() // SLOT_SECONDS))

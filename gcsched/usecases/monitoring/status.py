@@ -16,14 +16,15 @@ from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, RelaySessions
 class RelayReport:
     """The status of one relay.
 
-    *rate* is how many mails per second the operator allows, *effective_rate* how many are aimed at
-    now; 0: no limit.
+    *sessions_limit* is how many sessions there may be now. *rate* is how many mails per second the
+    operator allows, *effective_rate* how many are aimed at now; 0: no limit.
     """
 
     name: str
     is_down: bool
     sessions_open: int
     sessions_busy: int
+    sessions_limit: int
     rate: float
     effective_rate: float
     health: HealthReport = field(default_factory=HealthReport)
@@ -121,6 +122,7 @@ def make_relay_report(
         is_down=relay.is_down,
         sessions_open=sessions.connections,
         sessions_busy=sessions.busy,
+        sessions_limit=sessions.limit,
         rate=relay.rate,
         effective_rate=relay.effective_rate,
         health=health,

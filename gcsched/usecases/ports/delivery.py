@@ -49,11 +49,12 @@ class Claims(Protocol):
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         """Mark as begun those of *ids* that *token* still holds, and return them.
 
-        *date* becomes the Date of their mails where none is stored.
+        *date* becomes the Date of their mails where no earlier one is stored. Leases stay as they
+        are.
         """
 
-    async def renew(self, tokens: Sequence[str]) -> None:
-        """Extend the lease of the jobs claimed under *tokens*."""
+    async def renew(self, tokens: Sequence[str]) -> Collection[str]:
+        """Extend the leases of the jobs claimed under *tokens*; return those not wholly renewed."""
 
     async def has_due_jobs(self, *, now: datetime) -> bool:
         """Return whether any waiting job is due."""
@@ -81,11 +82,13 @@ class Suppressions(Protocol):
 class SentMarkerStore(Protocol):
     """The store of mails that relays accepted: proof that outlives a crash before the outcome."""
 
-    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
-        """Store a marker for each (job id, claim) that the relay accepted."""
+    async def write(
+        self, *, added: Sequence[tuple[str, str]] = (), removed: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Store a marker for each (job id, claim) that was *added*: the relay accepted its mail.
 
-    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
-        """Remove the markers of jobs whose outcome is stored."""
+        The markers that were *removed* belong to jobs whose outcome is stored.
+        """
 
     async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
         """Return those of *markers* that are stored; raises RedisUnavailable."""

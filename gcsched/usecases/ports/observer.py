@@ -1,6 +1,8 @@
 """The port of an observer that counts what the use cases do."""
 
 from asyncio import CancelledError
+from collections.abc import Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -29,8 +31,8 @@ class Observer(Protocol):
     def on_batch(self, step: BatchStep, jobs: int) -> None:
         """Record that one *step* was done for *jobs* jobs together."""
 
-    def on_conclusion(self, job: Job) -> None:
-        """Count the outcome of a claimed job."""
+    def on_outcomes(self, jobs: Sequence[Job], lateness: Sequence[timedelta]) -> None:
+        """Count the outcomes of claimed jobs, and the *lateness* of those that were accepted."""
 
     def on_repair(self, reason: str, count: int) -> None:
         """Count what a sweep has repaired."""
@@ -43,6 +45,6 @@ class NullObserver:
 
     def on_batch(self, step: BatchStep, jobs: int) -> None: ...
 
-    def on_conclusion(self, job: Job) -> None: ...
+    def on_outcomes(self, jobs: Sequence[Job], lateness: Sequence[timedelta]) -> None: ...
 
     def on_repair(self, reason: str, count: int) -> None: ...

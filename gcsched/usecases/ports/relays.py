@@ -41,6 +41,9 @@ class Mailer(Protocol):
     def close_idle(self) -> None:
         """Close the sessions that carry no mail: the relay does not answer any more."""
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """End the mails that wait for a session with *outcome*."""
+
 
 class Transport(Protocol):
     """Sends mails by one of its relays."""

@@ -10,7 +10,8 @@ from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Withheld
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Begin, SendResult
-from gcsched.usecases.relays.protected_relay import OTHER_DOMAIN_FIRST, ProtectedRelay
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
+from gcsched.usecases.relays.withheld import OTHER_DOMAIN_FIRST, RELAY_WENT_DOWN
 
 NO_USABLE_RELAY = SendResult(relay="", transmission=Withheld("no relay can be used now"))
 PROBE_GRANT_SECONDS = 1.0  # how long a granted probe may take from its claim to the relay
@@ -52,7 +53,8 @@ class FailoverTransport:
                 continue
             result = await self._send_by(relay, mail, begin)
             # A failed probe, or a silent relay: the next relay may have the mail, if there is one.
-            if not (relay.is_down and is_failure_before_body(result.transmission)):
+            is_failure = relay.is_down and is_failure_before_body(result.transmission)
+            if not is_failure and result.transmission is not RELAY_WENT_DOWN:
                 break
         return result
 

@@ -7,7 +7,12 @@ import structlog
 
 from gcsched.domain.masking import PersonalTexts, mask
 from gcsched.domain.relay_advice import DEFAULT_ADVICE, HELD_ADVICE, find_advice
-from gcsched.domain.relay_health import RelayObservation, is_login_refused, is_session_failure
+from gcsched.domain.relay_health import (
+    NOTHING_WRONG,
+    RelayObservation,
+    is_login_refused,
+    is_session_failure,
+)
 from gcsched.domain.smtp_reply import Answered, Broken
 
 OnObservation = Callable[[RelayObservation], None]
@@ -63,7 +68,7 @@ class RelayProblemReporter:
 
     def report_mail_success(self) -> None:
         self.needs_mail = False
-        self.on_observation(RelayObservation())
+        self.on_observation(NOTHING_WRONG)
 
     def report_answer(self) -> None:
         """Report that the relay replies; the error that other mails met stays."""

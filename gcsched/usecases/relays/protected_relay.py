@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 from gcsched.domain.circuit_breaker import (
@@ -25,7 +24,7 @@ from gcsched.domain.refusal_runs import (
 )
 from gcsched.domain.relay_health import CheckResult, is_login_refused
 from gcsched.domain.silence_limit import SilenceLimit
-from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission, Withheld
+from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from gcsched.usecases.ports import Begin, Mailer
 from gcsched.usecases.relays.problem_reporter import (
     BreakerStatus,
@@ -36,13 +35,11 @@ from gcsched.usecases.relays.problem_reporter import (
 from gcsched.usecases.relays.rate_limiter import RateLimiter
 from gcsched.usecases.relays.refusal_tracker import LastAcceptance, RefusalTracker
 from gcsched.usecases.relays.silence_detector import InFlightMail, SilenceDetector
+from gcsched.usecases.relays.withheld import OTHER_DOMAIN_FIRST, RATE_LIMITED, RELAY_WENT_DOWN
 
 HasOther = Callable[[], bool]
 
-RATE_LIMITED = Withheld("the relay has had as many mails as it may get now")
-OTHER_DOMAIN_FIRST = Withheld(
-    "the relay is probed with a mail to another domain first", wait=timedelta(seconds=5)
-)
+NONE_REFUSED = RefusedRecipients()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -73,7 +70,7 @@ class ProtectedRelay:
     _refusal_tracker: RefusalTracker = field(init=False)
     _problem_reporter: RelayProblemReporter = field(init=False)
     _probed_domains: ProbedDomains = field(default_factory=ProbedDomains, init=False)
-    _refused_recipients: RefusedRecipients = field(default_factory=RefusedRecipients, init=False)
+    _refused_recipients: RefusedRecipients = field(default=NONE_REFUSED, init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
@@ -158,7 +155,7 @@ class ProtectedRelay:
         try:
             async with timeout:
                 transmission = await self.mailer.send(mail, begin_watched, on_session=on_session)
-                if not isinstance(transmission, Broken):
+                if not isinstance(transmission, Broken) and transmission is not RELAY_WENT_DOWN:
                     self._silence_detector.record_decision(in_flight)
         except TimeoutError:
             if not timeout.expired():
@@ -202,14 +199,24 @@ class ProtectedRelay:
         )
 
     def _record(self, mail: Mail, transmission: Transmission) -> Transmission:
-        self.rate_limiter.record(transmission, mail.personal_texts)
-        transmission = self._refusal_tracker.record(mail, transmission)
+        """Learn from *transmission*; return it, marked if the relay may be to blame for it."""
+        if is_accepted(transmission):
+            self.rate_limiter.record_acceptance()
+            self._refusal_tracker.record_acceptance()
+            self._refused_recipients = NONE_REFUSED
+            self._close()
+            self._problem_reporter.report_mail_success()
+            return transmission
+        if transmission is RELAY_WENT_DOWN:
+            return transmission
+        self.rate_limiter.record_failure(transmission, mail.personal_texts)
+        transmission = self._refusal_tracker.record_failure(mail, transmission)
         if self._refusal_tracker.is_held:
             self._hold(mail, transmission)
         elif is_relay_failure(transmission):
             self._record_failure(mail, transmission)
         else:
-            self._record_success(transmission)
+            self._record_answer()
         return transmission
 
     def record_check(self, result: CheckResult) -> None:
@@ -240,20 +247,22 @@ class ProtectedRelay:
         else:
             self._breaker = before.failed(now, chance=chance)
         if isinstance(transmission, Answered | Broken):
-            self._record_probed_domain(mail, transmission)
-            self._problem_reporter.report_mail_failure(
-                transmission, mail.personal_texts, self._breaker_status(before)
-            )
+            self._report_failure(mail, transmission, before)
 
     def _record_failure(self, mail: Mail, failure: Answered | Broken) -> None:
         before = self._breaker
         if before.is_open or self._counts_as_failure(mail, failure):
             self._breaker = before.failed(self.clock(), chance=self.chance())
-        if self.is_down:
-            self._record_probed_domain(mail, failure)
-        self._problem_reporter.report_mail_failure(
-            failure, mail.personal_texts, self._breaker_status(before)
-        )
+        self._report_failure(mail, failure, before)
+
+    def _report_failure(self, mail: Mail, failure: Answered | Broken, before: Breaker) -> None:
+        status = self._breaker_status(before)
+        if status.is_new:
+            # Each of them would open a session in its turn, and fail as this one did.
+            self.mailer.conclude_waiting(RELAY_WENT_DOWN)
+        if status.is_down and may_be_caused_by_mail(failure):
+            self._probed_domains = self._probed_domains.refused(mail.recipient)
+        self._problem_reporter.report_mail_failure(failure, mail.personal_texts, status)
 
     def _counts_as_failure(self, mail: Mail, failure: Answered | Broken) -> bool:
         if not may_be_caused_by_mail(failure):
@@ -262,9 +271,10 @@ class ProtectedRelay:
         self._refused_recipients = before.refused(mail.recipient, now)
         return before.counts_as_failure(mail.recipient, now)
 
-    def _record_success(self, transmission: Transmission) -> None:
-        if self.is_down or is_accepted(transmission):
-            self._refused_recipients = RefusedRecipients()
+    def _record_answer(self) -> None:
+        """Record that the relay has refused a mail for a reason of that mail, or got no body."""
+        if self.is_down:
+            self._refused_recipients = NONE_REFUSED
         if self._refused_recipients:
             # It refused mails for a reason on our side and has accepted none since then.
             self._problem_reporter.report_answer()
@@ -285,7 +295,3 @@ class ProtectedRelay:
             is_new=self.is_down and not before.is_open,
             is_held=self._refusal_tracker.is_held,
         )
-
-    def _record_probed_domain(self, mail: Mail, failure: Answered | Broken) -> None:
-        if may_be_caused_by_mail(failure):
-            self._probed_domains = self._probed_domains.refused(mail.recipient)

@@ -9,7 +9,7 @@ import structlog
 
 from gcsched.domain.adaptive_rate import AdaptiveRate, RateMeter
 from gcsched.domain.masking import PersonalTexts, mask
-from gcsched.domain.smtp_reply import Answered, Kind, Reply, Transmission, is_throttling, kind_of
+from gcsched.domain.smtp_reply import Answered, Reply, Transmission, is_throttling
 from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, RateLimit
 from gcsched.usecases.ports import RateAllowance
 
@@ -86,20 +86,19 @@ class RateLimiter:
         await asyncio.sleep(wait)
         return True
 
-    def record(
+    def record_acceptance(self) -> None:
+        """Count an accepted mail."""
+        self._meter = self._meter.counted(self.clock())
+
+    def record_failure(
         self, transmission: Transmission, personal_texts: PersonalTexts | None = None
     ) -> None:
-        """Count an accepted mail; slow down when the relay throttles.
+        """Slow down if the relay throttles.
 
         *personal_texts* are those of the mail, which the log must not repeat.
         """
-        if not isinstance(transmission, Answered):
-            return
-        now = self.clock()
-        if kind_of(transmission.reply) is Kind.ACCEPTED:
-            self._meter = self._meter.counted(now)
-        elif is_throttling(transmission.reply):
-            self._slow_down(now, transmission.reply, personal_texts)
+        if isinstance(transmission, Answered) and is_throttling(transmission.reply):
+            self._slow_down(self.clock(), transmission.reply, personal_texts)
 
     def _slow_down(self, now: float, reply: Reply, personal_texts: PersonalTexts | None) -> None:
         before = self._rate

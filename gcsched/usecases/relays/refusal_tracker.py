@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from gcsched.domain.mail import Mail
 from gcsched.domain.refusal_runs import RefusalRun, is_permanent_refusal
-from gcsched.domain.smtp_reply import Answered, Kind, Transmission
+from gcsched.domain.smtp_reply import Answered, Transmission
 
 
 @dataclass(slots=True, eq=False)
@@ -32,18 +32,18 @@ class RefusalTracker:
         """Whether the relay refuses one recipient after the other."""
         return self._refusals.is_held
 
-    def record(self, mail: Mail, transmission: Transmission) -> Transmission:
+    def record_acceptance(self) -> None:
+        """Record that the relay accepted a mail."""
+        self.last_acceptance.at = self.clock()
+        self._refusals = self._refusals.accepted()
+
+    def record_failure(self, mail: Mail, transmission: Transmission) -> Transmission:
         """Record *transmission* and return it, marked as doubted if it is one refusal too many."""
-        if not isinstance(transmission, Answered):
+        if not (isinstance(transmission, Answered) and is_permanent_refusal(transmission)):
             return transmission
-        now, kind = self.clock(), transmission.kind
-        if kind is Kind.ACCEPTED:
-            self.last_acceptance.at = now
-            self._refusals = self._refusals.accepted()
-        elif is_permanent_refusal(transmission):
-            is_doubted = self._refusals.is_doubted(
-                kind, accepted_at=self.last_acceptance.at, now=now
-            )
-            self._refusals = self._refusals.refused(mail.recipient, now)
-            return replace(transmission, is_doubted=is_doubted)
-        return transmission
+        now = self.clock()
+        is_doubted = self._refusals.is_doubted(
+            transmission.kind, accepted_at=self.last_acceptance.at, now=now
+        )
+        self._refusals = self._refusals.refused(mail.recipient, now)
+        return replace(transmission, is_doubted=is_doubted)

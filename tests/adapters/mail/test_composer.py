@@ -15,6 +15,7 @@ import pytest
 from fast_mail_parser import parse_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.header_encoding import clean_display_name, encode_mailbox
@@ -106,7 +107,7 @@ def test_a_mail_has_the_values_of_its_job(composer: Composer) -> None:
 def test_a_resend_is_byte_identical(composer: Composer) -> None:
     job = a_mail_job(message="Grüße", email="jürgen@müller.example")
 
-    first, again = composer.compose(job), a_composer().compose(replace(job))
+    first, again = composer.compose(job), a_composer().compose(structs.replace(job))
 
     assert first == again
 
@@ -341,7 +342,7 @@ def test_an_international_address_for_replies_leaves_a_form_of_the_mail_without_
     mail = composer.compose(job)
 
     assert mail.ascii_fallback == replace(
-        composer.compose(replace(job, reply_to="")), left_out="Reply-To bøb@müller.example"
+        composer.compose(structs.replace(job, reply_to="")), left_out="Reply-To bøb@müller.example"
     )
     assert mail.ascii_fallback.content.isascii()
 

@@ -1,6 +1,5 @@
 """A mail that is filled in is, octet for octet, the mail that is rendered and encoded."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gcsched.adapters.mail.composer import Composer, encode_bodies
 from gcsched.adapters.mail.template_folder import default_folder

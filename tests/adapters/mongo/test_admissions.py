@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,7 +186,7 @@ async def test_storing_the_same_job_again_is_not_a_duplicate(
 async def test_a_request_may_be_repeated_after_its_job_failed(
     mongo: Mongo, jobs: Collection[Row], state: State
 ) -> None:
-    await conclude(mongo, jobs, replace(a_claimed_job(version=2), state=state, dedup_key=None))
+    await conclude(mongo, jobs, a_claimed_job(version=2, state=state, dedup_key=None))
 
     assert await admit(mongo, a_job(id="job-2")) == [an_admitted(a_job(id="job-2"))]
 

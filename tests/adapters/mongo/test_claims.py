@@ -212,7 +212,7 @@ def a_claimed_row(number: int, token: str = "ours", **others: Any) -> Row:
     return encode(job) | LEASED
 
 
-async def test_begin_marks_jobs_by_the_servers_clock_and_renews_their_lease(
+async def test_begin_marks_jobs_by_the_servers_clock_and_leaves_their_lease(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     jobs.insert_many([a_claimed_row(1), a_claimed_row(2)])
@@ -225,8 +225,22 @@ async def test_begin_marks_jobs_by_the_servers_clock_and_renews_their_lease(
     for row in rows_by_id(jobs).values():
         assert row["date"] == DATE
         assert before <= row["begun"] <= after
-        assert row["lease"] == row["begun"] + LEASE
+        assert row["lease"] == PAST, "a permit ends by the lease that the process knows"
         assert (row["version"], row["claim"], row["state"]) == (1, "ours", "SENDING")
+
+
+async def test_begin_keeps_an_earlier_date_of_a_mail_also_when_it_is_repeated(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([a_claimed_row(1), a_claimed_row(2, date=PAST)])
+
+    for later in range(2):
+        await claims.begin("ours", ["job-1", "job-2"], date=DATE + timedelta(seconds=later))
+
+    assert {job: row["date"] for job, row in rows_by_id(jobs).items()} == {
+        "job-1": DATE,
+        "job-2": PAST,
+    }
 
 
 async def test_begin_marks_only_jobs_that_the_token_still_holds(
@@ -292,6 +306,29 @@ async def test_renew_extends_only_the_leases_of_its_tokens(
         assert before + LEASE <= row.pop("lease") <= server_now() + LEASE
         assert row.items() <= (a_claimed_row(number, token) | {"begun": PAST}).items()
     assert found == others
+
+
+async def test_a_renewal_that_ends_after_a_later_one_does_not_shorten_the_lease(
+    claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
+) -> None:
+    by_the_later_one = (server_now() + 2 * LEASE).replace(microsecond=0)
+    jobs.insert_one(a_claimed_row(1) | {"lease": by_the_later_one})
+
+    await claims.renew(["ours"])
+
+    assert rows_by_id(jobs)["job-1"]["lease"] == by_the_later_one
+
+
+@pytest.mark.parametrize("lease", ["tomorrow", None, [FAR_AHEAD], 7], ids=str)
+async def test_a_renewal_replaces_a_lease_that_is_not_a_date(
+    claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime], lease: object
+) -> None:
+    jobs.insert_one(a_claimed_row(1) | {"lease": lease})
+    before = server_now()
+
+    await claims.renew(["ours"])
+
+    assert before + LEASE <= rows_by_id(jobs)["job-1"]["lease"] <= server_now() + LEASE
 
 
 @pytest.mark.parametrize("state", list(State), ids=str)

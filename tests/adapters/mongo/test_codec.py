@@ -15,7 +15,15 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.errors import InvalidRequest
-from tests.support.builders import NOW, a_job, a_job_factory, a_request
+from tests.support.builders import (
+    NOW,
+    a_claimed_job,
+    a_job,
+    a_job_factory,
+    a_request,
+    an_attempt,
+)
+from tests.support.clocks import SECOND
 from tests.support.rows import Row
 
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
@@ -63,6 +71,15 @@ async def test_invalid_utf8_is_distinguished_from_a_replacement_character(
 
     assert [(job.id, job.email) for job in batch.jobs] == [("accepted", "a\ufffd@example.org")]
     assert jobs.find_one({"_id": "lost"}, {"state": 1}) == {"_id": "lost", "state": "UNREADABLE"}
+
+
+def test_times_that_are_read_without_a_time_zone_are_utc() -> None:
+    tried = an_attempt(start_time=NOW - SECOND, end_time=NOW)
+    job = a_claimed_job(begun=NOW, date=PAST, dedup_until=NOW, attempts=(tried,))
+    read = bson.decode(bson.encode(encode(job)))
+
+    assert read["due"].tzinfo is None
+    assert decode(read) == job
 
 
 @pytest.mark.parametrize("name", ["email", "reply_to"])

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -250,7 +250,6 @@ USES = [
     release_expired_windows,
     conclude,
     conclude_lost,
-    conclude_orphans,
     find_due_seconds,
     expire_late_jobs,
     find_none_expired,
@@ -282,10 +281,24 @@ async def test_repair_reads_claimed_jobs_only(mongo: Mongo, raw: Database[Row]) 
 
     profile = await profile_commands(mongo, raw, repair)
 
-    assert len(profile) == 4
+    assert len(profile) == 3
     assert not [each for each in profile if {"COLLSCAN", "SORT"} & set(stages(each["execStats"]))]
     assert max(each["docsExamined"] for each in profile) <= CLAIMED
     assert max(each["keysExamined"] for each in profile) <= CLAIMED + 1
+
+
+async def test_the_search_for_expired_leases_reads_claimed_jobs_only(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_many([*all_rows(), *rows_with_keys(), *urgent_rows()])
+
+    profile = await profile_commands(mongo, raw, conclude_orphans)
+
+    [search] = [each for each in profile if each["op"] == "query"]
+    assert not {"COLLSCAN", "SORT"} & set(stages(search["execStats"]))
+    assert max(search["docsExamined"], search["keysExamined"]) <= CLAIMED + 1
+    writes = [each for each in profile if each is not search]
+    assert [format_profile(each) for each in writes if is_wasteful(each)] == []
 
 
 async def test_a_plan_cached_for_an_empty_collection_is_not_used_later(
@@ -346,7 +359,6 @@ async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
         "state_due_id",
         "priority_state_due",
         "claim",
-        "lease",
         "empid_id",
         "email_id",
         "folded_id",
@@ -356,11 +368,13 @@ async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
     assert list(jobs.find()) == [encode(a_job())]
 
 
-async def test_prepare_drops_retired_indexes_except_the_one_that_older_processes_name(
+async def test_prepare_drops_retired_indexes_except_those_that_older_processes_name(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    """Its processes may still run, and would claim nothing without that index."""
+    """Its processes may still run, and would claim or sweep nothing without these indexes."""
     jobs.create_index([("state", 1), ("due", 1)], name="state_due")
+    leased = {"lease": {"$exists": True}}
+    jobs.create_index("lease", name="lease", partialFilterExpression=leased)
     before = jobs.index_information()
     jobs.create_index([("empid", 1), ("created", -1)], name="empid_created")
     jobs.create_index([("email", 1), ("created", -1)], name="email_created")

@@ -1,11 +1,11 @@
 """Changes of jobs by callers. Oracle: what the driver finds in the collection."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pymongo.collection import Collection
 
 from gcsched.adapters.mongo.claims import MongoClaims

@@ -1,11 +1,11 @@
 """The holders of request ids and dedup keys, and one job per employee and window."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pymongo.collection import Collection
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions

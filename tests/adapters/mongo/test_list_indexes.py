@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.codec import encode
@@ -31,6 +32,12 @@ FILTERS = [
     JobFilter(request_id="request-7"),
     JobFilter(id_prefix=new_id(NOW)[:5]),
 ]
+
+
+@pytest.fixture
+def mongo_uri(new_mongo_uri: str) -> str:
+    """A new database: a list among the values of an earlier test changes an index for good."""
+    return new_mongo_uri
 
 
 def many_rows() -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """The Date of a mail, from the claim to the relay. Oracle: the mail that the relay has."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
-from gcsched.domain.job import Job, State
+from gcsched.domain.job import LEASE, Job, State
 from gcsched.domain.mail import Mail
 from gcsched.domain.outcome import apply_lease_expiration
 from gcsched.domain.retry import RetryPolicy
@@ -128,7 +129,13 @@ async def service(mongo: Mongo) -> AsyncIterator[Service]:
 @asynccontextmanager
 async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
     clock = FixedClock(LEFT)
-    fence = GroupCommit(Fence(claims=MongoClaims(mongo=mongo), now=clock).begin)
+    fence = GroupCommit(
+        Fence(
+            claims=MongoClaims(mongo=mongo),
+            find_lease_end=lambda _: time.monotonic() + LEASE.total_seconds(),
+            now=clock,
+        ).begin
+    )
     async with Relay() as relay, a_pool(relay) as pool, in_background(fence.run):
         yield Service(
             mongo=mongo, relay=relay, transport=PoolTransport(pool), fence=fence, clock=clock

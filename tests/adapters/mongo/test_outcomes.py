@@ -1,10 +1,10 @@
 """Outcomes of claimed jobs. Oracle: what the driver finds in the collection."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pymongo.collection import Collection
 
 from gcsched.adapters.mongo.codec import STORED_KINDS, encode

@@ -85,15 +85,17 @@ async def test_a_document_that_cannot_be_changed_does_not_stop_lease_renewals(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(an_orphan_row(f"job-{number}") for number in range(5))
+    jobs.insert_one(an_orphan_row("other") | {"claim": "claim-2", "dedup_key": "other"})
     claims = MongoClaims(mongo=mongo)
 
     with forbid_changes(jobs, "job-2"):
-        await claims.renew(["claim-1"])
+        left_out = await claims.renew(["claim-1", "claim-2"])
         renewed = {row["_id"] for row in jobs.find({"lease": {"$gt": PAST}})}
         await claims.release(["claim-1"])
 
-    assert renewed == {"job-0", "job-1", "job-3", "job-4"}
-    assert {row["_id"] for row in jobs.find({"state": "SCHEDULED"})} == renewed
+    assert renewed == {"job-0", "job-1", "job-3", "job-4", "other"}
+    assert left_out == {"claim-1"}, "its process must not count on a lease that job-2 does not have"
+    assert {row["_id"] for row in jobs.find({"state": "SCHEDULED"})} == renewed - {"other"}
 
 
 async def test_a_dozen_documents_that_cannot_be_changed_do_not_stop_claims_for_long(

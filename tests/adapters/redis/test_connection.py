@@ -32,8 +32,8 @@ ADA = ("job-1", "claim-1")
 BOB = ("job-2", "claim-1")
 MarksCall = Callable[[RedisSentMarkerStore], Awaitable[object]]
 MARKS_CALLS: dict[str, MarksCall] = {
-    "add": lambda marks: marks.add([ADA]),
-    "remove": lambda marks: marks.remove([ADA]),
+    "add": lambda marks: marks.write(added=[ADA]),
+    "remove": lambda marks: marks.write(removed=[ADA]),
     "find": lambda marks: marks.find([ADA]),
 }
 
@@ -51,14 +51,14 @@ async def run_all(marks: RedisSentMarkerStore) -> dict[str, BaseException | obje
 
 
 async def can_use(marks: RedisSentMarkerStore) -> bool:
-    await marks.add([ADA])
+    await marks.write(added=[ADA])
     return set(await marks.find([ADA, BOB])) == {ADA}
 
 
 async def test_a_mark_names_job_and_claim_and_lasts_for_a_day(
     marks: RedisSentMarkerStore, redis_url: str
 ) -> None:
-    await marks.add([ADA, BOB])
+    await marks.write(added=[ADA, BOB])
 
     with redis.Redis.from_url(redis_url) as raw:
         found = {key: raw.ttl(key) for key in raw.scan_iter()}
@@ -69,7 +69,7 @@ async def test_a_mark_names_job_and_claim_and_lasts_for_a_day(
 async def test_only_marks_of_the_same_claim_are_found(
     marks: RedisSentMarkerStore,
 ) -> None:
-    await marks.add([ADA, BOB])
+    await marks.write(added=[ADA, BOB])
 
     queried = [ADA, ("job-1", "claim-2"), ("job-3", "claim-1")]
 
@@ -79,11 +79,22 @@ async def test_only_marks_of_the_same_claim_are_found(
 async def test_removed_marks_leave_nothing_behind(
     marks: RedisSentMarkerStore, redis_url: str
 ) -> None:
-    await marks.add([ADA, BOB])
+    await marks.write(added=[ADA, BOB])
 
-    await marks.remove([ADA, ("never", "added")])
+    await marks.write(removed=[ADA, ("never", "added")])
 
     assert set(await marks.find([ADA, BOB])) == {BOB}
+    with redis.Redis.from_url(redis_url) as raw:
+        assert list(raw.scan_iter()) == [b"gcsched:sent:job-2:claim-1"]
+
+
+async def test_marks_are_added_and_removed_by_one_call(
+    marks: RedisSentMarkerStore, redis_url: str
+) -> None:
+    await marks.write(added=[ADA])
+
+    await marks.write(added=[BOB], removed=[ADA, ("never", "added")])
+
     with redis.Redis.from_url(redis_url) as raw:
         assert list(raw.scan_iter()) == [b"gcsched:sent:job-2:claim-1"]
 
@@ -91,7 +102,7 @@ async def test_removed_marks_leave_nothing_behind(
 async def test_many_marks_are_added_and_found_at_once(marks: RedisSentMarkerStore) -> None:
     many = [(f"job-{number}", "claim-1") for number in range(500)]
 
-    await marks.add(many[:250])
+    await marks.write(added=many[:250])
 
     assert set(await marks.find(many)) == set(many[:250])
 
@@ -180,7 +191,7 @@ async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path, redi
 async def test_the_number_in_the_url_selects_the_database(
     marks: RedisSentMarkerStore, redis_url: str, redis_server: str
 ) -> None:
-    await marks.add([ADA])
+    await marks.write(added=[ADA])
 
     with redis.Redis.from_url(redis_url) as here, redis.Redis.from_url(redis_server) as elsewhere:
         assert here.dbsize() == 1

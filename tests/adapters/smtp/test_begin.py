@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gcsched.adapters.smtp.session import Stale
+from gcsched.adapters.smtp.transaction import Stale
 from gcsched.domain import permit
 from gcsched.domain.smtp_reply import Broken, Stage, Withheld
 from tests.support.mails import GrantPermit, refuse_permit

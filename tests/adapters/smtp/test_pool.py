@@ -27,6 +27,14 @@ async def test_many_mails_go_through_few_sessions(security: str) -> None:
         assert relay.violations == []
 
 
+async def test_no_session_is_added_while_no_mail_waits() -> None:
+    async with Relay() as relay, a_pool(relay, sessions=32) as pool:
+        for _ in range(3):
+            await deliver_many(pool, 16)
+
+        assert (relay.most_open, pool.limit) == (16, 16)
+
+
 async def test_one_mail_after_the_other_needs_one_session() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         for _ in range(5):

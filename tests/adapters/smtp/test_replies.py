@@ -9,7 +9,14 @@ from gcsched.adapters.smtp.pipelining import EnvelopeProgress
 from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission
 from tests.support.mails import CONTENT, GrantPermit, a_mail
-from tests.support.relay.client import ACCEPTED, BOTH_WAYS, a_session, quit_session, send
+from tests.support.relay.client import (
+    ACCEPTED,
+    BOTH_WAYS,
+    a_pending_mail,
+    a_session,
+    quit_session,
+    send,
+)
 from tests.support.relay.server import (
     Action,
     Answer,
@@ -103,11 +110,17 @@ async def test_a_refusal_counts_though_the_relay_then_falls_silent() -> None:
         relay.script(At.DATA, Hang())
         session = await a_session(relay, Timeouts(data=SOON))
 
-        outcome = await send(session)
+        pending = a_pending_mail()
+
+        pending.start(session)
+        outcome = await pending.complete(GrantPermit())
 
         assert isinstance(outcome, Answered)
         assert outcome.reply.enhanced_code == "5.1.1"
-        assert session.progress == EnvelopeProgress(in_group=True, understood=2, has_stalled=True)
+        assert pending.transaction is not None
+        assert pending.transaction.progress == EnvelopeProgress(
+            in_group=True, understood=2, has_stalled=True
+        )
         assert not session.is_alive
 
 

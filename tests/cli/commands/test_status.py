@@ -28,7 +28,12 @@ BUSY = task_pb2.StatusReport(
     ),
     relays=[
         task_pb2.StatusReport.Relay(
-            name="first", sessions_open=16, sessions_busy=3, rate=50, effective_rate=12.5
+            name="first",
+            sessions_open=16,
+            sessions_busy=3,
+            sessions_limit=24,
+            rate=50,
+            effective_rate=12.5,
         ),
         task_pb2.StatusReport.Relay(name="second", is_down=True),
         task_pb2.StatusReport.Relay(
@@ -71,10 +76,10 @@ async def test_the_report_has_everything() -> None:
         "SCHEDULED  12",
         "SENT       0",
         "",
-        "RELAY   STATE   OPEN  BUSY  RATE  EFFECTIVE  SINCE",
-        "first   up      16    3     50/s  12.5/s     -",
-        "second  down    0     0     -     -          -",
-        f"third   failed  0     0     -     -          {STARTED_TEXT}",
+        "RELAY   STATE   OPEN  BUSY  LIMIT  RATE  EFFECTIVE  SINCE",
+        "first   up      16    3     24     50/s  12.5/s     -",
+        "second  down    0     0     -      -     -          -",
+        f"third   failed  0     0     -      -     -          {STARTED_TEXT}",
     ]
 
 

@@ -1,7 +1,6 @@
 """GetJob, ListJobs and CountJobs, with a real channel and a real MongoDB."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -406,15 +405,13 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(tmp_
         await mongo.prepare()
         async with serve_handlers(create_handler(mongo)) as stub:
             mongod.freeze()
-            start = time.monotonic()
+            # An answer after its deadline would be DEADLINE_EXCEEDED.
             refusals = await asyncio.gather(
                 read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"), timeout=3)),
                 read_error_status(stub.ListJobs(a_list_request(), timeout=3)),
                 read_error_status(stub.CountJobs(task_pb2.CountJobsRequest(), timeout=3)),
             )
-            took = time.monotonic() - start
             mongod.resume()
 
-    assert took < 3
     assert {each.code for each in refusals} == {grpc.StatusCode.UNAVAILABLE}
     assert {each.reason for each in refusals} == {"STORE_UNAVAILABLE"}

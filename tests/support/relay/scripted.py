@@ -38,6 +38,9 @@ class ScriptedMailer:
     def close_idle(self) -> None:
         """Do nothing, as there are no sessions."""
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """Do nothing, as no mail waits for a session."""
+
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:

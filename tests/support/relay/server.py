@@ -22,6 +22,7 @@ import trustme
 import uvloop
 
 from gcsched.adapters.smtp.relay_settings import RelaySettings, Security
+from tests.support.connections import ListeningSocket
 from tests.support.relay.script import (
     Action,
     Answer,
@@ -109,18 +110,18 @@ class Relay:
         self._bodies = self.bodies_file.open("a", buffering=1) if self.bodies_file else None
 
     async def __aenter__(self) -> Self:
+        self._listening = ListeningSocket(self.port)
+        self.port = self._listening.port
         self._server = await asyncio.get_running_loop().create_server(
             self._make_wire,
-            "127.0.0.1",
-            self.port,
+            sock=self._listening,
             ssl=self.tls if self.security == "tls" else None,
             backlog=1024,
         )
-        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
+        await self._listening.stop(self._server)
         for file in (self._file, self._bodies):
             if file is not None:
                 file.close()
@@ -128,6 +129,7 @@ class Relay:
         self.drop_all()
         for task in self._tasks:
             task.cancel()
+        await self._listening.end_connections()
         if closing or self._tasks:
             await asyncio.wait([*closing, *self._tasks])
         self._folder.cleanup()
@@ -179,6 +181,18 @@ class Relay:
     def unread(self) -> bytes:
         """Return the octets that wait behind the command that is being answered."""
         return b"".join(bytes(wire.buffer) for wire in self._wires)
+
+    @property
+    def open_sessions(self) -> set[int]:
+        """Return the numbers of the sessions that are open."""
+        return {wire.number for wire in self._wires}
+
+    def discard_unread(self, session: int) -> bytes:
+        """Discard what waits behind the command of *session* that is being answered; return it."""
+        (wire,) = [wire for wire in self._wires if wire.number == session]
+        unread = bytes(wire.buffer)
+        wire.buffer.clear()
+        return unread
 
     def count_commands(self, verb: str) -> int:
         """Return how often clients sent *verb*."""

@@ -8,3 +8,4 @@ class FakeSessions:
     name: str
     connections: int = 0
     busy: int = 0
+    limit: int = 16

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.connections import open_streams
 from tests.support.mails import CONTENT
 from tests.support.relay.server import (
     Action,
@@ -52,13 +53,10 @@ def send(smtp: smtplib.SMTP) -> object:
 
 async def send_raw(relay: Relay, octets: bytes) -> bytes:
     """Write *octets* in one piece, and read until the relay hangs up."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
-    await reader.readline()
-    writer.write(octets)
-    replies = await asyncio.wait_for(reader.read(), 10)
-    writer.close()
-    await writer.wait_closed()
-    return replies
+    async with open_streams(relay.port) as (reader, writer):
+        await reader.readline()
+        writer.write(octets)
+        return await asyncio.wait_for(reader.read(), 10)
 
 
 async def test_a_mail_is_kept_as_it_was_sent() -> None:

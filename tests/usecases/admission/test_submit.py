@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis
+from msgspec import structs
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -50,6 +51,7 @@ from tests.support.stores import OwnServer, own_mongod, own_valkey
 from tests.support.wait import until
 
 SOON = timedelta(milliseconds=300)
+LONG = timedelta(seconds=30)  # for calls that succeed, on a busy machine too
 MAX_REPLY_SECONDS = 0.05 + 0.15  # for the wake-up, and for the write on a busy machine
 
 
@@ -101,7 +103,7 @@ def read_wake_ups(redis_url: str) -> set[str]:
 async def test_the_job_of_an_answer_is_stored(submit: Submit, jobs: Collection[Row]) -> None:
     request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
 
-    answer = await submit.submit(request, within=SECOND)
+    answer = await submit.submit(request, within=LONG)
 
     [row] = jobs.find()
     assert answer == an_admitted(a_job(id=row["_id"], due_time=NOW + timedelta(hours=1)))
@@ -115,10 +117,10 @@ async def test_the_job_of_an_answer_is_stored(submit: Submit, jobs: Collection[R
 async def test_the_same_request_again_is_the_same_job(
     submit: Submit, jobs: Collection[Row], clock: FixedClock
 ) -> None:
-    first = await submit.submit(a_request(), within=SECOND)
+    first = await submit.submit(a_request(), within=LONG)
     clock.advance(SECOND)
 
-    again = await submit.submit(a_request(name="Ada King"), within=SECOND)
+    again = await submit.submit(a_request(name="Ada King"), within=LONG)
 
     assert again == an_admitted(a_job(id=first.job_id), is_new=False)
     assert jobs.count_documents({}) == 1
@@ -131,7 +133,7 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
         open_mongo(mongo_uri) as another,
         run_submit(another, redis_url, now=clock) as other,
     ):
-        calls = [(submit, other)[n % 2].submit(a_request(), within=5 * SECOND) for n in range(200)]
+        calls = [(submit, other)[n % 2].submit(a_request(), within=LONG) for n in range(200)]
         answers = await asyncio.gather(*calls)
 
     [row] = jobs.find()
@@ -141,7 +143,7 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
 
 async def test_an_invalid_request_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        await submit.submit(a_request(empid="", email="nobody"), within=SECOND)
+        await submit.submit(a_request(empid="", email="nobody"), within=LONG)
 
     assert [violation.field for violation in raised.value.violations] == ["empid", "emailID"]
     assert jobs.count_documents({}) == 0
@@ -155,13 +157,14 @@ async def test_a_past_time_means_now(
     redis_url: str,
     timestamp: int,
 ) -> None:
-    await submit.submit(a_request(timestamp=timestamp), within=SECOND)
+    await submit.submit(a_request(timestamp=timestamp), within=LONG)
 
     [row] = jobs.find()
     assert (row["state"], row["due"], row["due_at"]) == ("SCHEDULED", NOW, NOW)
     assert row["not_after"] == NOW + timedelta(hours=6)
     assert len(nudges) == 1
-    assert read_wake_ups(redis_url) == {f"gcsched:wake:{NOON}"}
+    # A reply waits only 50 ms for Redis.
+    assert await until(lambda: read_wake_ups(redis_url)) == {f"gcsched:wake:{NOON}"}
 
 
 @pytest.mark.parametrize(
@@ -178,8 +181,8 @@ async def test_a_request_without_a_time_joins_the_next_daily_run(
 ) -> None:
     clock.now = now
 
-    first = await submit.submit(a_request(timestamp=0), within=SECOND)
-    again = await submit.submit(a_request(timestamp=0), within=SECOND)
+    first = await submit.submit(a_request(timestamp=0), within=LONG)
+    again = await submit.submit(a_request(timestamp=0), within=LONG)
 
     [row] = jobs.find()
     ten = datetime.combine(day, time_of_day(10), tzinfo=ZoneInfo("Europe/Berlin"))
@@ -191,7 +194,7 @@ async def test_a_request_without_a_time_joins_the_next_daily_run(
 async def test_a_job_for_the_daily_run_schedules_no_wake_up(
     submit: Submit, nudges: list[None], redis_url: str
 ) -> None:
-    await submit.submit(a_request(timestamp=0), within=SECOND)
+    await submit.submit(a_request(timestamp=0), within=LONG)
 
     assert (nudges, read_wake_ups(redis_url)) == ([], set())
 
@@ -199,10 +202,10 @@ async def test_a_job_for_the_daily_run_schedules_no_wake_up(
 async def test_the_same_daily_request_tomorrow_is_a_new_job(
     submit: Submit, jobs: Collection[Row], clock: FixedClock
 ) -> None:
-    await submit.submit(a_request(timestamp=0), within=SECOND)
+    await submit.submit(a_request(timestamp=0), within=LONG)
     clock.advance(timedelta(days=1))
 
-    answer = await submit.submit(a_request(timestamp=0), within=SECOND)
+    answer = await submit.submit(a_request(timestamp=0), within=LONG)
 
     assert is_new(answer)
     assert jobs.count_documents({"state": "QUEUED"}) == 2
@@ -214,14 +217,16 @@ async def test_the_same_daily_request_tomorrow_is_a_new_job(
 async def test_only_jobs_due_within_a_minute_schedule_a_wake_up(
     submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, is_scheduled: bool
 ) -> None:
-    await submit.submit(a_request(timestamp=NOON + ahead), within=SECOND)
+    await submit.submit(a_request(timestamp=NOON + ahead), within=LONG)
 
+    if is_scheduled:  # a reply waits only 50 ms for Redis
+        await until(lambda: read_wake_ups(redis_url))
     assert read_wake_ups(redis_url) == ({f"gcsched:wake:{NOON + ahead}"} if is_scheduled else set())
     assert nudges == []
 
 
 async def test_user_details_are_written_after_the_reply(submit: Submit, raw: Database[Row]) -> None:
-    await submit.submit(a_request(), within=SECOND)
+    await submit.submit(a_request(), within=LONG)
 
     await until(lambda: raw["recipients"].count_documents({}))
 
@@ -233,7 +238,7 @@ async def test_a_caller_that_hangs_up_loses_only_its_answer(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
     calls = [
-        asyncio.create_task(submit.submit(a_request(empid=f"E{number}"), within=5 * SECOND))
+        asyncio.create_task(submit.submit(a_request(empid=f"E{number}"), within=LONG))
         for number in range(20)
     ]
     await asyncio.sleep(0)
@@ -261,7 +266,7 @@ async def test_a_redis_that_is_away_delays_a_reply_by_50_ms_at_most_and_fails_no
 ) -> None:
     async with own_valkey(tmp_path) as server:
         async with run_submit(mongo, server.uri, now=clock) as submit:
-            await submit.submit(a_request(empid="first"), within=SECOND)
+            await submit.submit(a_request(empid="first"), within=LONG)
             disable_server(server, how)
 
             took = []
@@ -285,7 +290,7 @@ async def test_a_silent_store_fails_calls_in_time_and_repeating_them_makes_one_j
         run_submit(mongo, redis_url, now=clock) as submit,
     ):
         await mongo.prepare()
-        await submit.submit(a_request(empid="before"), within=SECOND)
+        await submit.submit(a_request(empid="before"), within=LONG)
         server.freeze()
 
         took = []
@@ -295,7 +300,7 @@ async def test_a_silent_store_fails_calls_in_time_and_repeating_them_makes_one_j
                 await submit.submit(a_request(), within=SOON)
             took.append(time.monotonic() - begun)
         server.resume()
-        answers = [await submit.submit(a_request(), within=5 * SECOND) for _ in range(2)]
+        answers = [await submit.submit(a_request(), within=LONG) for _ in range(2)]
 
         with MongoClient[Row](server.uri) as client:
             rows = list(client["gcsched"]["jobs"].find({"empid": "E1"}))
@@ -362,14 +367,14 @@ async def test_each_of_many_requests_is_answered_and_counted(
         a_request(request_id="R"),
     ]
 
-    answers = await replace(submit, observer=counting).submit_all(requests, within=SECOND)
+    answers = await replace(submit, observer=counting).submit_all(requests, within=LONG)
 
     accepted = AdmissionResult
     kinds = [accepted, InvalidRequest, RequestIdReused, accepted, accepted]
     assert [type(answer) for answer in answers] == kinds
     assert isinstance(answers[0], AdmissionResult)
     assert answers[0].is_accepted
-    assert answers[4] == replace(answers[0], outcome=AdmissionOutcome.REPLAYED)
+    assert answers[4] == structs.replace(answers[0], outcome=AdmissionOutcome.REPLAYED)
     assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
     assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
 
@@ -408,8 +413,8 @@ async def test_a_request_within_the_window_of_its_employee_is_refused_not_an_err
     rule = DedupRule(by=Dedup.EMPLOYEE, window=timedelta(hours=24))
     submit = replace(submit, job_factory=a_job_factory(dedup=rule), observer=counting)
 
-    first = await submit.submit(a_request(), within=SECOND)
-    second = await submit.submit(a_request(message="Lunch"), within=SECOND)
+    first = await submit.submit(a_request(), within=LONG)
+    second = await submit.submit(a_request(message="Lunch"), within=LONG)
 
     [row] = jobs.find()
     assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
@@ -429,9 +434,11 @@ async def test_a_repeated_request_is_the_same_job_after_its_not_after_too(
     again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
-    assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
+    assert again == structs.replace(first, outcome=AdmissionOutcome.REPLAYED)
     with pytest.raises(InvalidRequest) as raised:
-        await submit.submit(replace(request, message="another", request_id=""), within=10 * SECOND)
+        await submit.submit(
+            structs.replace(request, message="another", request_id=""), within=10 * SECOND
+        )
     assert [each.field for each in raised.value.violations] == ["not_after"]
     assert jobs.count_documents({}) == 1
 
@@ -448,5 +455,5 @@ async def test_a_repeated_daily_request_is_the_same_job_after_its_not_after_too(
     again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
-    assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
+    assert again == structs.replace(first, outcome=AdmissionOutcome.REPLAYED)
     assert jobs.count_documents({}) == 1

@@ -25,4 +25,4 @@ def conclusion_log() -> list[Conclusion]:
 
 @pytest.fixture
 def recorder(outcomes: FakeOutcomes, conclusion_log: list[Conclusion]) -> OutcomeRecorder:
-    return OutcomeRecorder(outcomes, on_recorded=conclusion_log.append)
+    return OutcomeRecorder(outcomes, on_recorded=conclusion_log.extend)

@@ -1,26 +1,39 @@
 """The fence before a body: only claims that still hold get a permit, for a cautious time."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+import dataclasses
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
-from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job, State
+from gcsched.domain.job import LEASE, Job, State
 from gcsched.domain.mail import Mail
+from gcsched.domain.outcome import apply_attempt, make_attempt
 from gcsched.domain.permit import Permit
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage, Withheld
 from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
-from gcsched.usecases.ports import Begin, Claims, Clock, MailComposer, SendResult, Transport
+from gcsched.usecases.delivery.leases import Leases
+from gcsched.usecases.ports import (
+    Begin,
+    Claims,
+    Clock,
+    Conclusion,
+    MailComposer,
+    SendResult,
+    Transport,
+)
 from tests.support.background import in_background
-from tests.support.builders import NOW, FixedClock, a_claimed_job
-from tests.support.clocks import SECOND
-from tests.support.engines import FakeComposer
+from tests.support.builders import NOW, FixedClock, a_batch, a_claimed_job, an_attempt
+from tests.support.clocks import SECOND, FakeMonotonicClock
+from tests.support.engines import FakeComposer, FakeStore
 
 
 @dataclass
@@ -53,8 +66,14 @@ class SlowTransport:
         return SendResult(relay="r", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 
 
-def a_fence(ours: FakeClaims, now: Clock | None = None) -> Fence:
-    return Fence(claims=cast("Claims", ours), now=now or FixedClock())
+def a_fence(
+    ours: FakeClaims, now: Clock | None = None, *, lease_ends: Mapping[str, float] | None = None
+) -> Fence:
+    in_time = time.monotonic() + LEASE.total_seconds()
+    ends = dict.fromkeys(ours.claims, in_time) if lease_ends is None else lease_ends
+    return Fence(
+        claims=cast("Claims", ours), find_lease_end=ends.__getitem__, now=now or FixedClock()
+    )
 
 
 async def test_only_a_claim_that_still_holds_gets_a_permit() -> None:
@@ -111,19 +130,90 @@ async def test_an_interrupted_delivery_has_the_date_of_its_permit_once_it_has_be
     assert deliver.conclude_interrupted(waiting).job.date is None
 
 
-async def test_a_permit_counts_from_before_the_write(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    moments = iter([100.0, 120.0])
-    fake = SimpleNamespace(monotonic=lambda: next(moments))
-    monkeypatch.setattr("gcsched.usecases.delivery.deliver.time", fake)
+async def test_a_stored_date_later_than_the_present_second_is_kept() -> None:
+    """A clock was set back since the first mail left."""
+    ours = FakeClaims({"t": {"a", "b"}})
+    asking = [
+        ClaimedJob(job=a_claimed_job(id="a"), token="t"),
+        ClaimedJob(job=a_claimed_job(id="b", date=NOW + SECOND), token="t"),
+    ]
 
-    [permit] = await a_fence(FakeClaims({"t": {"job-1"}})).begin(
-        [ClaimedJob(job=a_claimed_job(), token="t")]
+    permits = await a_fence(ours).begin(asking)
+
+    assert [permit.date for permit in permits if permit is not None] == [NOW, NOW + SECOND]
+    assert ours.dates == {"a": NOW, "b": NOW + SECOND}
+
+
+@pytest.fixture
+def monotonic(monkeypatch: pytest.MonkeyPatch) -> FakeMonotonicClock:
+    """The monotonic clock of a process; it goes on while the process is suspended."""
+    clock = FakeMonotonicClock()
+    for module in ("deliver", "leases"):
+        fake = SimpleNamespace(monotonic=clock)
+        monkeypatch.setattr(f"gcsched.usecases.delivery.{module}.time", fake)
+    return clock
+
+
+async def test_a_permit_ends_five_seconds_before_the_lease_that_this_process_knows(
+    monotonic: FakeMonotonicClock,
+) -> None:
+    ours = FakeClaims({"t1": {"a"}, "t2": {"b"}})
+    lease_ends = {"t1": monotonic.now + 30, "t2": monotonic.now + 7}
+
+    permits = await a_fence(ours, lease_ends=lease_ends).begin(
+        [
+            ClaimedJob(job=a_claimed_job(id=name), token=token)
+            for name, token in (("a", "t1"), ("b", "t2"))
+        ]
     )
 
-    assert permit is not None
-    assert permit.until == 100.0 + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
+    assert [permit and permit.until - monotonic.now for permit in permits] == [25, 2]
+
+
+@pytest.mark.parametrize("left", [5.0, 0.0, -40.0])
+async def test_a_job_with_too_little_of_its_lease_left_is_neither_marked_nor_sent(
+    monotonic: FakeMonotonicClock, left: float
+) -> None:
+    """Marked, it would be UNCERTAIN if the process died now, though nothing had left."""
+    ours = FakeClaims({"ending": {"a"}, "t": {"b"}})
+    lease_ends = {"ending": monotonic.now + left, "t": monotonic.now + 30}
+    group = GroupCommit(a_fence(ours, lease_ends=lease_ends).begin)
+    deliver = a_deliver(group, FixedClock())
+    ending, other = (
+        ClaimedJob(job=a_claimed_job(id=name), token=token)
+        for name, token in (("a", "ending"), ("b", "t"))
+    )
+
+    async with in_background(group.run):
+        back = (await deliver.deliver(ending)).job
+        sent = (await deliver.deliver(other)).job
+
+    assert (back.state, back.attempt, back.attempts) == (State.SCHEDULED, 0, ())
+    assert ending.begun is None
+    assert sent.state is State.SENT
+    assert ours.requests == [("t", {"b"})]
+
+
+async def test_a_process_that_was_suspended_past_its_lease_sends_nothing_until_it_renewed(
+    monotonic: FakeMonotonicClock,
+) -> None:
+    store = FakeStore()
+    leases = Leases(store, capacity=10)
+    fence = Fence(claims=store, find_lease_end=leases.find_end, now=FixedClock())
+    claimed = ClaimedJob(job=a_claimed_job(), token="t")
+    leases.add(dataclasses.replace(a_batch(claimed.job, claim="t"), lease_end=monotonic.now + 30))
+
+    [before] = await fence.begin([claimed])
+    monotonic.now += 40
+    [suspended] = await fence.begin([claimed])
+    await leases.renew()  # the claim is still there: no sweep has taken it back
+    [renewed] = await fence.begin([claimed])
+
+    assert before is not None
+    assert before.until < monotonic.now, "a permit from before must not be used"
+    assert suspended is None
+    assert renewed is not None
+    assert renewed.until == monotonic.now + 25
 
 
 @pytest.mark.parametrize(
@@ -189,6 +279,36 @@ def a_deliver(
 
 def a_group() -> GroupCommit[ClaimedJob, Permit | None]:
     return GroupCommit(a_fence(FakeClaims({"t": {"job-1"}})).begin)
+
+
+def refuse_to_draw() -> float:
+    raise AssertionError("the outcome of an accepted mail is not a matter of chance")
+
+
+LOST = an_attempt(kind=Kind.UNCERTAIN, code=None)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_claimed_job(),
+        a_claimed_job(attempt=3, attempts=(an_attempt(), LOST), date=NOW - SECOND, dedup_key=None),
+        a_claimed_job(attempts=(LOST, *[an_attempt()] * 49), released_key="key-0", reason="busy"),
+    ],
+    ids=["new", "tried", "full history"],
+)
+async def test_an_accepted_mail_ends_as_the_policy_decides_without_asking_it(job: Job) -> None:
+    group = a_group()
+    deliver = dataclasses.replace(a_deliver(group, FixedClock()), chance=refuse_to_draw)
+
+    async with in_background(group.run):
+        conclusion = await deliver.deliver(ClaimedJob(job=job, token="t"))
+
+    accepted = Answered(Reply(stage=Stage.BODY, code=250))
+    date = job.date or NOW
+    attempt = make_attempt(accepted, relay="r", start_time=NOW, end_time=NOW, date=date)
+    decided = apply_attempt(job, attempt, policy=RetryPolicy(), chance=0.5)
+    assert conclusion == Conclusion(claim="t", job=decided)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,15 +11,18 @@ from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.ports import ClaimedBatch
 from tests.support.background import in_background
 from tests.support.builders import a_batch, a_claimed_job, a_conclusion
+from tests.support.clocks import FakeMonotonicClock
 from tests.support.wait import until
 
 
 class FakeClaims:
-    """Records which tokens were renewed; can be away."""
+    """Records which tokens were renewed, except the *fixed* ones; can be away."""
 
     def __init__(self) -> None:
         self.renewed: list[list[str]] = []
         self.is_away = False
+        self.fixed: set[str] = set()
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
@@ -33,10 +38,12 @@ class FakeClaims:
     async def has_due_jobs(self, *, now: datetime) -> bool:
         raise NotImplementedError
 
-    async def renew(self, tokens: Sequence[str]) -> None:
+    async def renew(self, tokens: Sequence[str]) -> Collection[str]:
         self.renewed.append(list(tokens))
+        self.meanwhile()
         if self.is_away:
             raise StoreUnavailable("renewing leases")
+        return self.fixed & set(tokens)
 
 
 @pytest.fixture
@@ -173,3 +180,75 @@ async def test_a_stop_does_not_wait_for_the_next_renewal(claims: FakeClaims) -> 
         pass
 
     assert loop.time() - started < 1
+
+
+@pytest.fixture
+def monotonic(monkeypatch: pytest.MonkeyPatch) -> FakeMonotonicClock:
+    clock = FakeMonotonicClock(1000.0)
+    monkeypatch.setattr("gcsched.usecases.delivery.leases.time", SimpleNamespace(monotonic=clock))
+    return clock
+
+
+def a_leased_batch(count: int, lease_end: float, claim: str = "claim-1") -> ClaimedBatch:
+    return replace(a_claimed_batch(count, claim), lease_end=lease_end)
+
+
+async def test_a_lease_ends_as_claimed_until_a_renewal_is_answered(
+    claims: FakeClaims, monotonic: FakeMonotonicClock
+) -> None:
+    leases = Leases(claims, capacity=10)
+    leases.add(a_leased_batch(1, 1029.0))
+    seen = [leases.find_end("claim-1")]
+    monotonic.now = 1010.0
+    claims.is_away = True  # or its answer was lost: the store may have the longer lease
+    await leases.renew()
+    seen.append(leases.find_end("claim-1"))
+    claims.is_away = False
+
+    await leases.renew()
+
+    assert [*seen, leases.find_end("claim-1")] == [1029.0, 1029.0, 1040.0]
+
+
+async def test_a_renewed_lease_counts_from_before_the_statement(
+    claims: FakeClaims, monotonic: FakeMonotonicClock
+) -> None:
+    leases = Leases(claims, capacity=10)
+    leases.add(a_leased_batch(1, 1030.0))
+
+    def suspend() -> None:
+        monotonic.now += 12
+        leases.add(a_leased_batch(1, 1041.0, claim="claim-2"))
+
+    claims.meanwhile = suspend
+    await leases.renew()
+
+    assert leases.find_end("claim-1") == 1030.0
+    assert leases.find_end("claim-2") == 1041.0, "it was not part of the renewal"
+
+
+async def test_a_claim_with_a_job_whose_lease_cannot_be_renewed_ends_as_before(
+    claims: FakeClaims, monotonic: FakeMonotonicClock
+) -> None:
+    leases = Leases(claims, capacity=10)
+    leases.add(a_leased_batch(2, 1030.0, claim="claim-1"))
+    leases.add(a_leased_batch(2, 1030.0, claim="claim-2"))
+    claims.fixed = {"claim-1"}
+    monotonic.now = 1010.0
+
+    assert await leases.renew()
+
+    assert [leases.find_end(claim) for claim in ("claim-1", "claim-2")] == [1030.0, 1040.0]
+
+
+async def test_a_concluded_claim_has_no_lease_left_even_if_it_ended_during_a_renewal(
+    claims: FakeClaims, monotonic: FakeMonotonicClock
+) -> None:
+    leases = Leases(claims, capacity=10)
+    leases.add(a_leased_batch(1, monotonic.now + 30))
+    claims.meanwhile = lambda: leases.release(a_conclusion())
+
+    await leases.renew()
+
+    assert leases.find_end("claim-1") < monotonic.now
+    assert leases.find_end("never claimed") < monotonic.now

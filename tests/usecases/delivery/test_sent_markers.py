@@ -19,26 +19,22 @@ class FakeSentMarkerStore:
     def __init__(self) -> None:
         self.kept: set[Mark] = set()
         self.writes: list[tuple[str, list[Mark]]] = []
+        self.commands = 0
         self.is_away = False
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def add(self, markers: Sequence[Mark]) -> None:
-        await self._write("note", markers)
-        self.kept |= set(markers)
-
-    async def remove(self, markers: Sequence[Mark]) -> None:
-        await self._write("forget", markers)
-        self.kept -= set(markers)
-
-    async def find(self, markers: Sequence[Mark]) -> Collection[Mark]:
-        return self.kept & set(markers)
-
-    async def _write(self, what: str, markers: Sequence[Mark]) -> None:
-        self.writes.append((what, list(markers)))
+    async def write(self, *, added: Sequence[Mark] = (), removed: Sequence[Mark] = ()) -> None:
+        self.commands += 1
+        named = (("note", added), ("forget", removed))
+        self.writes += [(what, list(markers)) for what, markers in named if markers]
         await self.gate.wait()
         if self.is_away:
             raise RedisUnavailable("noting accepted mails", "no answer")
+        self.kept = self.kept.union(added).difference(removed)
+
+    async def find(self, markers: Sequence[Mark]) -> Collection[Mark]:
+        return self.kept & set(markers)
 
 
 @pytest.fixture
@@ -84,10 +80,24 @@ async def test_a_marker_is_removed_once_the_outcome_is_stored(
     async with in_background(markers.run):
         markers.add(conclusion(1))
         await until(lambda: store.kept)
-        markers.remove(conclusion(1))
+        markers.remove([conclusion(1)])
         await until(lambda: not store.kept)
 
     assert [what for what, _ in store.writes] == ["note", "forget"]
+
+
+async def test_markers_to_add_and_to_remove_share_a_command(
+    store: FakeSentMarkerStore, markers: SentMarkers
+) -> None:
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
+        await until(lambda: store.kept)
+        markers.remove([conclusion(1)])
+        markers.add(conclusion(2))
+        await until(lambda: ("job-2", "claim-2") in store.kept)
+
+    assert store.kept == {("job-2", "claim-2")}
+    assert store.commands == 2
 
 
 async def test_a_marker_removed_before_its_write_is_never_written(
@@ -95,7 +105,7 @@ async def test_a_marker_removed_before_its_write_is_never_written(
 ) -> None:
     markers.add(conclusion(1))
     markers.add(conclusion(2))
-    markers.remove(conclusion(1))
+    markers.remove([conclusion(1)])
 
     async with in_background(markers.run):
         await until(lambda: store.kept)
@@ -111,7 +121,7 @@ async def test_a_marker_removed_during_its_write_is_removed_afterwards(
     async with in_background(markers.run):
         markers.add(conclusion(1))
         await until(lambda: store.writes)
-        markers.remove(conclusion(1))
+        markers.remove([conclusion(1)])
         store.gate.set()
         await until(lambda: len(store.writes) == 2 and not store.kept)
 
@@ -156,7 +166,7 @@ async def test_no_more_markers_wait_than_the_limit(
     for number in range(4):
         markers.add(conclusion(number))
     for number in range(10, 14):
-        markers.remove(conclusion(number))
+        markers.remove([conclusion(number)])
 
     async with in_background(markers.run):
         await until(lambda: len(store.writes) == 2)

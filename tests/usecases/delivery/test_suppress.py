@@ -54,7 +54,7 @@ async def test_a_store_that_is_away_briefly_loses_neither(
     monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     store.failures[away] = 3
     conclusion_log: list[object] = []
-    recorder = OutcomeRecorder(outcomes, on_recorded=conclusion_log.append)
+    recorder = OutcomeRecorder(outcomes, on_recorded=conclusion_log.extend)
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(REFUSED))

@@ -166,7 +166,7 @@ async def test_a_job_that_goes_back_between_the_lists_is_cancelled(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     """It waits again when the lists of waiting jobs have been read for the last time."""
-    insert_jobs(jobs, [replace(a_claimed_job(), begun=NOW)])
+    insert_jobs(jobs, [a_claimed_job(begun=NOW)])
 
     def go_back() -> None:
         back = {"$set": {"state": "RETRYING"}, "$unset": {"claim": "", "begun": ""}}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
@@ -57,7 +58,7 @@ def suppressions(mongo: Mongo) -> ManageSuppressions:
 
 
 def insert_jobs(jobs: Rows, *some: Job) -> None:
-    jobs.insert_many([encode(replace(job, dedup_key=f"key of {job.id}")) for job in some])
+    jobs.insert_many([encode(structs.replace(job, dedup_key=f"key of {job.id}")) for job in some])
 
 
 async def test_claims_on_the_address_are_withdrawn_and_no_others(

@@ -18,8 +18,7 @@ NOTHING = LatenessQuantiles(mails=0, p50=timedelta(0), p99=timedelta(0))
 
 def a_lateness(*values: timedelta) -> Lateness:
     lateness = Lateness(clock=FakeMonotonicClock(1000.0))
-    for value in values:
-        lateness.record(value)
+    lateness.record(values)
     return lateness
 
 
@@ -49,9 +48,9 @@ def test_less_than_a_millisecond_is_reported_as_one() -> None:
 def test_mails_older_than_five_minutes_do_not_count() -> None:
     clock = FakeMonotonicClock(0)
     lateness = Lateness(clock=clock)
-    lateness.record(timedelta(seconds=9))
+    lateness.record([timedelta(seconds=9)])
     clock.now = 200
-    lateness.record(timedelta(seconds=1))
+    lateness.record([timedelta(seconds=1)])
 
     clock.now = 299
     assert lateness.summarize().mails == 2
@@ -68,8 +67,7 @@ def test_its_memory_does_not_grow_with_the_mails() -> None:
     sizes = []
     for second in range(0, 3000, 10):
         clock.now = second
-        for number in range(100):
-            lateness.record(timedelta(milliseconds=number % 7))
+        lateness.record(timedelta(milliseconds=number % 7) for number in range(100))
         sizes.append(len(repr(lateness)))
 
     assert max(sizes[40:]) < max(sizes[:40]) * 1.1

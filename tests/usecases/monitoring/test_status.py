@@ -27,6 +27,9 @@ class IdleMailer:
     def close_idle(self) -> None:
         """Keep no sessions."""
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """Do nothing, as no mail waits for a session."""
+
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
@@ -80,7 +83,10 @@ def test_each_relay_has_its_own_sessions_and_rate() -> None:
     status = a_status(
         a_relay("first:25", per_second=50),
         a_relay("second:25"),
-        sessions=[FakeSessions("second:25"), FakeSessions("first:25", connections=3, busy=2)],
+        sessions=[
+            FakeSessions("second:25"),
+            FakeSessions("first:25", connections=3, busy=2, limit=24),
+        ],
     )
 
     assert status.read().relays == [
@@ -89,6 +95,7 @@ def test_each_relay_has_its_own_sessions_and_rate() -> None:
             is_down=False,
             sessions_open=3,
             sessions_busy=2,
+            sessions_limit=24,
             rate=50,
             effective_rate=50,
         ),
@@ -97,6 +104,7 @@ def test_each_relay_has_its_own_sessions_and_rate() -> None:
             is_down=False,
             sessions_open=0,
             sessions_busy=0,
+            sessions_limit=16,
             rate=0,
             effective_rate=0,
         ),
@@ -133,7 +141,7 @@ def test_the_known_pause_is_reported() -> None:
 
 def test_versions_and_lateness_are_reported() -> None:
     status = a_status()
-    status.lateness.record(timedelta(seconds=1))
+    status.lateness.record([timedelta(seconds=1)])
 
     assert status.read().service == ABOUT
     assert status.read().lateness.mails == 1

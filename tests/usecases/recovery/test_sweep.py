@@ -66,7 +66,7 @@ async def test_an_orphan_that_had_not_begun_is_due_again_without_a_charge(
 async def test_an_orphan_with_a_sent_marker_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
     raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
     replica = await replicas.open()
-    await replica.sent_markers.add([("job-1", "claim-1")])
+    await replica.sent_markers.write(added=[("job-1", "claim-1")])
 
     report = await replica.sweep.sweep()
 
@@ -82,7 +82,7 @@ async def test_a_marker_of_an_earlier_claim_proves_nothing(
 ) -> None:
     raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
     replica = await replicas.open()
-    await replica.sent_markers.add([("job-1", "claim-0"), ("job-2", "claim-1")])
+    await replica.sent_markers.write(added=[("job-1", "claim-0"), ("job-2", "claim-1")])
 
     await replica.sweep.sweep()
 

@@ -43,7 +43,9 @@ async def test_two_replicas_that_sweep_at_once_repair_and_count_each_job_once(
         ]
     )
     replica, other_replica = await replicas.open(), await replicas.open()
-    await replica.sent_markers.add([(f"job-{number}", "claim-1") for number in range(40, 50)])
+    await replica.sent_markers.write(
+        added=[(f"job-{number}", "claim-1") for number in range(40, 50)]
+    )
 
     reports = await asyncio.gather(
         *[each.sweep.sweep() for each in (replica, other_replica, replica, other_replica)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.builders import NOW
 from tests.support.log_events import Events
 from tests.support.mails import GrantPermit, a_mail
 from tests.support.relay.pair import MIN_SILENCE, SOON, RelayPair, a_pair, code_of
-from tests.support.relay.server import At, Hang, Late
+from tests.support.relay.server import Answer, At, Hang, Late
 from tests.support.wait import until
 
 LATE = 1.5 * MIN_SILENCE
@@ -46,6 +47,17 @@ async def test_the_silence_limit_is_not_learned_from_the_wait_for_a_session() ->
 
         assert MIN_SILENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
         assert len(pair.second.ledger) == 1
+
+
+async def test_mails_that_wait_for_a_session_leave_a_relay_that_goes_down() -> None:
+    async with a_pair(sessions=1) as pair:
+        pair.first.script(At.CONNECT, Answer(421, "4.3.2 not now"))
+
+        results = await pair.send(16)
+
+        assert Counter(code_of(each) for each in results) == {421: 4, 250: 12}
+        assert len(pair.second.ledger) == 12
+        assert pair.first.sessions == 5 + 1, "the sixth was being opened as the fifth failed"
 
 
 @pytest.mark.parametrize("at", [At.CONNECT, At.MAIL, At.DATA])

@@ -205,10 +205,10 @@ async def test_a_relay_that_throttles_gets_half_of_what_it_accepted(
 ) -> None:
     rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
     for _ in range(40):
-        rate_limiter.record(TAKEN)
+        rate_limiter.record_acceptance()
 
-    rate_limiter.record(TOO_FAST)
-    rate_limiter.record(TOO_FAST)
+    rate_limiter.record_failure(TOO_FAST)
+    rate_limiter.record_failure(TOO_FAST)
     burst = await rate_limiter.reserve(64)
     clock.now += 0.26
     after = await rate_limiter.reserve(64)
@@ -228,9 +228,9 @@ async def test_a_relay_that_throttles_gets_half_of_what_it_accepted(
 async def test_a_relay_that_accepted_nothing_is_not_slowed_down(clock: FakeMonotonicClock) -> None:
     rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
 
-    rate_limiter.record(TOO_FAST)
-    rate_limiter.record(Broken(Stage.CONNECT, "refused"))
-    rate_limiter.record(Answered(Reply(stage=Stage.RCPT, code=550)))
+    rate_limiter.record_failure(TOO_FAST)
+    rate_limiter.record_failure(Broken(Stage.CONNECT, "refused"))
+    rate_limiter.record_failure(Answered(Reply(stage=Stage.RCPT, code=550)))
 
     assert await rate_limiter.reserve(64) == 64
 
@@ -265,9 +265,9 @@ async def test_the_effective_rate_is_lower_after_throttling(
 ) -> None:
     rate_limiter = a_shared_rate_limiter(clock, a_shared_bucket)
     for _ in range(20):
-        rate_limiter.record(TAKEN)
+        rate_limiter.record_acceptance()
 
-    rate_limiter.record(TOO_FAST)
+    rate_limiter.record_failure(TOO_FAST)
 
     assert (rate_limiter.per_second, rate_limiter.effective_per_second) == (40, 20)
 
@@ -278,8 +278,8 @@ async def test_throttling_is_logged_without_the_text_of_the_mail(
     rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
     reply = Reply(stage=Stage.BODY, code=421, text="'Stand-up' for Ada comes too soon")
     for _ in range(40):
-        rate_limiter.record(TAKEN)
+        rate_limiter.record_acceptance()
 
-    rate_limiter.record(Answered(reply), a_job())
+    rate_limiter.record_failure(Answered(reply), a_job())
 
     assert events[0]["error"] == "421 at BODY: '(hidden)' for (hidden) comes too soon"

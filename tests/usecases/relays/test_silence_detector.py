@@ -258,6 +258,9 @@ class LateRelay:
     def close_idle(self) -> None:
         self.given_up.set()
 
+    def conclude_waiting(self, outcome: Transmission) -> None:
+        """Do nothing, as no mail waits for a session."""
+
     async def send(
         self, _: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
