@@ -109,6 +109,8 @@ class ReadLimiter:
         except StopIteration as end:
             if not read.message.done():
                 read.message.set_result(end.value)
+        except asyncio.CancelledError:  # of gRPC's future, as the server ends
+            read.message.cancel()
         except Exception as error:  # noqa: BLE001  # raised in the call
             if not read.message.done():
                 read.message.set_exception(error)

@@ -83,6 +83,18 @@ async def test_a_read_that_fails_fails_its_call_and_frees_its_slot() -> None:
     assert await tasks[1] == b"x"
 
 
+async def test_a_read_that_grpc_cancels_ends_its_call_and_frees_its_slot() -> None:
+    reads, cancelled, next_one = ReadLimiter(max_reads=1), Sender(), Sender()
+    tasks = start_reads(reads, [cancelled, next_one])
+    await until(lambda: cancelled.is_read)
+    cancelled.message.cancel()
+    next_one.message.set_result(b"x")
+
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    assert await tasks[1] == b"x"
+
+
 async def test_every_read_has_a_time_limit() -> None:
     [task] = start_reads(ReadLimiter(longest=timedelta(milliseconds=50)), [Sender()])
 
