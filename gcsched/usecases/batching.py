@@ -25,8 +25,8 @@ class GroupCommit(Generic[Item, Result]):
 
     A single caller is written at once. When several callers arrived during a write, the next write
     waits for *linger*, so that more can join, and up to six times more while enough callers keep
-    coming; many forgive one pause. The write belongs to none of its callers: cancelling
-    one caller does not cancel the write. At most *max_waiting* items are pending, counting the
+    coming. The write belongs to none of its callers: cancelling one caller does not cancel the
+    write. At most *max_waiting* items are pending, counting the
     write in progress and the next one. One caller with more items than that is admitted when
     nothing else is pending. A caller that is cancelled frees its place at once.
     """

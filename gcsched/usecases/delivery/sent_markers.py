@@ -15,8 +15,8 @@ from gcsched.usecases.ports import Conclusion, SentMarkerStore
 
 MAX_WAITING = 5_000
 BACK_OFF_SECONDS = 1.0
-# One command for several markers, and written before the session can pass its next fence: so a
-# process that is killed leaves one mail for each session UNCERTAIN, and not two.
+# One command for several markers, and as a rule written before the session passes its next fence:
+# then a process that is killed leaves one mail for each session UNCERTAIN, and not two.
 LINGER_SECONDS = 0.001
 
 
