@@ -78,7 +78,7 @@ def build_delivery(
     recorder = build_recorder(
         settings, resources, make_on_recorded(leases, sent_markers, wake_ups, observe)
     )
-    fence = build_fence(resources, claims, leases)
+    fence = build_fence(resources, claims, leases, sent_markers)
     deliver = build_deliver(relays.transport, fence, settings, resources)
     workers = WorkerPool(
         deliver=deliver, recorder=recorder, sent_markers=sent_markers, queues=queues, scaler=scaler
@@ -117,10 +117,16 @@ def build_recorder(
 
 
 def build_fence(
-    resources: Resources, claims: MongoClaims, leases: Leases
+    resources: Resources, claims: MongoClaims, leases: Leases, sent_markers: SentMarkers
 ) -> GroupCommit[ClaimedJob, Permit | None]:
+    fence = Fence(
+        claims=claims,
+        find_lease_end=leases.find_end,
+        settle_markers=sent_markers.settle,
+        now=resources.clock,
+    )
     return GroupCommit(
-        Fence(claims=claims, find_lease_end=leases.find_end, now=resources.clock).begin,
+        fence.begin,
         linger=FENCE_LINGER,
         on_batch=partial(resources.metrics.on_batch, BatchStep.FENCE),
     )

@@ -189,6 +189,10 @@ class NoSentMarkers:
         return ()
 
 
+async def has_settled() -> None:
+    """Return at once: no sent marker waits."""
+
+
 @asynccontextmanager
 async def an_engine(
     store: FakeStore, mailer: FakeMailer, *, slots_per_domain: int = 0, gate: Gate | None = None
@@ -202,7 +206,11 @@ async def an_engine(
             leases.release(conclusion)
 
     recorder = OutcomeRecorder(store, on_recorded=on_recorded)
-    fence = GroupCommit(Fence(claims=store, find_lease_end=leases.find_end, now=clock).begin)
+    fence = GroupCommit(
+        Fence(
+            claims=store, find_lease_end=leases.find_end, settle_markers=has_settled, now=clock
+        ).begin
+    )
     rate_limiter = RateLimiter(
         relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance()
     )

@@ -1,7 +1,7 @@
 """Delivery of one claimed job: compose the mail, pass the fence, send, and conclude."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -64,15 +64,18 @@ class Fence:
     A job whose claim was lost gets no permit. A permit ends while 5 s of the lease are left, so
     that the body cannot begin under another process's claim. *find_lease_end* returns the end of
     the lease that this process knows of a claim. It is measured by the monotonic clock, which goes
-    on while the process is suspended.
+    on while the process is suspended. *settle_markers* waits shortly for the sent markers of the
+    mails before these.
     """
 
     claims: Claims
     find_lease_end: Callable[[str], float]
+    settle_markers: Callable[[], Awaitable[None]]
     now: Clock
 
     async def begin(self, batch: Sequence[ClaimedJob]) -> list[Permit | None]:
         """Return for each job of *batch* its permit, or None if its claim was lost or is ending."""
+        await self.settle_markers()
         permit_ends: dict[str, float] = {}
         for (token, date), ids in self._group_by_date(batch).items():
             until = self.find_lease_end(token) - LEASE_LEFT_AT_BODY.total_seconds()

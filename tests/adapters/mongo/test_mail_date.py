@@ -32,6 +32,7 @@ from gcsched.usecases.ports import Begin, Conclusion, Mailer, SendResult, Transp
 from tests.support.background import in_background
 from tests.support.builders import FixedClock, a_job, an_attempt
 from tests.support.clocks import HOUR
+from tests.support.engines import has_settled
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Answer, At, LoseReply, Relay
 from tests.support.rows import Row
@@ -133,6 +134,7 @@ async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
         Fence(
             claims=MongoClaims(mongo=mongo),
             find_lease_end=lambda _: time.monotonic() + LEASE.total_seconds(),
+            settle_markers=has_settled,
             now=clock,
         ).begin
     )

@@ -33,7 +33,7 @@ from gcsched.usecases.ports import (
 from tests.support.background import in_background
 from tests.support.builders import NOW, FixedClock, a_batch, a_claimed_job, an_attempt
 from tests.support.clocks import SECOND, FakeMonotonicClock
-from tests.support.engines import FakeComposer, FakeStore
+from tests.support.engines import FakeComposer, FakeStore, has_settled
 
 
 @dataclass
@@ -72,8 +72,31 @@ def a_fence(
     in_time = time.monotonic() + LEASE.total_seconds()
     ends = dict.fromkeys(ours.claims, in_time) if lease_ends is None else lease_ends
     return Fence(
-        claims=cast("Claims", ours), find_lease_end=ends.__getitem__, now=now or FixedClock()
+        claims=cast("Claims", ours),
+        find_lease_end=ends.__getitem__,
+        settle_markers=has_settled,
+        now=now or FixedClock(),
     )
+
+
+async def test_a_body_begins_only_after_the_markers_of_the_mails_before_are_settled() -> None:
+    steps = list[str]()
+
+    async def settle() -> None:
+        steps.append("settled")
+
+    class Recording(FakeClaims):
+        async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
+            steps.append("begun")
+            return await super().begin(token, ids, date=date)
+
+    ours = Recording({"t": {"a", "b"}})
+    claimed = [ClaimedJob(job=a_claimed_job(id=each), token="t") for each in ("a", "b")]
+
+    permits = await dataclasses.replace(a_fence(ours), settle_markers=settle).begin(claimed)
+
+    assert steps == ["settled", "begun"]
+    assert None not in permits
 
 
 async def test_only_a_claim_that_still_holds_gets_a_permit() -> None:
@@ -199,7 +222,12 @@ async def test_a_process_that_was_suspended_past_its_lease_sends_nothing_until_i
 ) -> None:
     store = FakeStore()
     leases = Leases(store, capacity=10)
-    fence = Fence(claims=store, find_lease_end=leases.find_end, now=FixedClock())
+    fence = Fence(
+        claims=store,
+        find_lease_end=leases.find_end,
+        settle_markers=has_settled,
+        now=FixedClock(),
+    )
     claimed = ClaimedJob(job=a_claimed_job(), token="t")
     leases.add(dataclasses.replace(a_batch(claimed.job, claim="t"), lease_end=monotonic.now + 30))
 

@@ -184,3 +184,78 @@ async def test_markers_that_wait_at_the_stop_are_written(
         markers.add(conclusion(1))
 
     assert store.kept == {("job-1", "claim-1")}
+
+
+async def test_settling_waits_for_the_markers_added_before(
+    store: FakeSentMarkerStore, markers: SentMarkers
+) -> None:
+    async with in_background(markers.run):
+        await markers.settle()
+        markers.add(conclusion(1))
+        await markers.settle()
+
+        assert store.kept == {("job-1", "claim-1")}
+
+
+@pytest.mark.usefixtures("patient")
+async def test_settling_waits_for_a_write_in_progress_and_for_no_later_one(
+    store: FakeSentMarkerStore, markers: SentMarkers
+) -> None:
+    store.gate.clear()
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
+        await until(lambda: store.writes)
+        settling = asyncio.create_task(markers.settle())
+        await asyncio.wait({settling}, timeout=0.02)
+        markers.add(conclusion(2))
+        is_early = settling.done()
+        store.gate.set()
+        await settling
+
+        assert not is_early
+        assert ("job-1", "claim-1") in store.kept
+
+
+async def test_settling_does_not_wait_for_a_slow_store_twice(
+    store: FakeSentMarkerStore, markers: SentMarkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.SETTLE_SECONDS", 0.2)
+    time = asyncio.get_running_loop().time
+    store.gate.clear()
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
+        started = time()
+        await markers.settle()
+        after_first = time()
+        await markers.settle()
+        after_second = time()
+        store.gate.set()
+        await until(lambda: store.kept)
+        markers.add(conclusion(2))
+        await markers.settle()
+
+        assert 0.2 <= after_first - started < 2
+        assert after_second - after_first < 0.2
+        assert ("job-2", "claim-2") in store.kept, "a store that answers again is waited for"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_settling_does_not_wait_for_a_store_that_is_away(
+    store: FakeSentMarkerStore, markers: SentMarkers
+) -> None:
+    store.is_away = True
+    time = asyncio.get_running_loop().time
+    async with in_background(markers.run):
+        markers.add(conclusion(1))
+        await markers.settle()
+        markers.add(conclusion(2))
+        started = time()
+        await markers.settle()
+
+        assert time() - started < 1
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let settling wait longer than a test takes."""
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.SETTLE_SECONDS", 30.0)
