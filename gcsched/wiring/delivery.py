@@ -36,7 +36,7 @@ from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
 
 # While all sessions are busy: one statement for the mails of most of them costs half of several.
-FENCE_LINGER = timedelta(milliseconds=1)
+FENCE_LINGER = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
