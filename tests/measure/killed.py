@@ -41,6 +41,7 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
             await schedule(cluster, range(wanted, wanted + MAILS_PER_KILL))
             wanted += MAILS_PER_KILL
             await wait_for_mails(cluster, cluster.count_mails() + chance.randint(50, 700))
+            cluster.services[0].freeze()  # so that no session opens between the count and the kill
             sessions.append(count_sessions(cluster))
             await cluster.services[0].kill()
             await asyncio.sleep(WRITES_END_SECONDS)
