@@ -1,6 +1,6 @@
 """The errors that callers and operators see; docs/api.md shows the docstrings to callers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -33,6 +33,37 @@ class InvalidRequest(GcschedError):
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__("; ".join(f"{v.field}: {v.problem}" for v in violations))
         self.violations = violations
+
+
+class Unauthenticated(GcschedError):
+    """The caller is not known: its token or certificate is missing, wrong, expired or revoked."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem}; send the metadata `authorization: Bearer TOKEN` with a token that the"
+            " operator of this service gave you"
+        )
+
+
+class ScopeMissing(GcschedError):
+    """The caller is known and may not do this. The operator can grant the scope."""
+
+    def __init__(self, client: str, act: str, scopes: Collection[str]) -> None:
+        named = " or ".join(scopes)
+        super().__init__(
+            f"client {client!r} may not call {act}: it needs the scope {named}; ask the operator of"
+            " this service for it"
+        )
+        self.metadata = {"client": client, "scope": ",".join(scopes)}
+
+
+class ClientLimit(GcschedError):
+    """The client has reached one of its limits. Call again after the given time."""
+
+    def __init__(self, client: str, limit: str, problem: str, *, retry_after: timedelta) -> None:
+        super().__init__(f"client {client!r} {problem}; call again later")
+        self.metadata = {"client": client, "limit": limit}
+        self.retry_after = retry_after
 
 
 class RequestTooLarge(GcschedError):

@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 from gcsched.errors import (
     AdmissionClosed,
     BulkNotFinished,
+    ClientLimit,
     DeadlineOver,
     DuplicateJob,
     EtagMismatch,
@@ -30,9 +31,11 @@ from gcsched.errors import (
     Overloaded,
     RequestIdReused,
     RequestTooLarge,
+    ScopeMissing,
     Stopping,
     StoreRefused,
     StoreUnavailable,
+    Unauthenticated,
     UnknownJob,
     UnknownRecipient,
     UnknownSuppression,
@@ -47,6 +50,9 @@ MAX_VIOLATIONS_BYTES = 2_800
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    Unauthenticated: (code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED"),
+    ScopeMissing: (code_pb2.PERMISSION_DENIED, "SCOPE_MISSING"),
+    ClientLimit: (code_pb2.RESOURCE_EXHAUSTED, "CLIENT_LIMIT"),
     RequestIdReused: (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
     MalformedMessage: (code_pb2.INVALID_ARGUMENT, "MALFORMED_MESSAGE"),
@@ -72,6 +78,10 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
 """Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
 
 
+RETRYABLE = (Overloaded, MemoryFull, MessageTimeout, ClientLimit, Stopping, StoreUnavailable)
+"""The errors that say when to call again (google.rpc.RetryInfo)."""
+
+
 def status_of(error: GcschedError) -> status_pb2.Status:
     """Return the google.rpc.Status of *error*: code, message and details (AIP-193)."""
     code, reason = STATUS[type(error)]
@@ -95,7 +105,7 @@ def build_details(error: GcschedError, reason: str) -> list[Message]:
     ]
     if isinstance(error, InvalidRequest):
         built.append(build_bad_request(error.violations))
-    if isinstance(error, Overloaded | MemoryFull | MessageTimeout | Stopping | StoreUnavailable):
+    if isinstance(error, RETRYABLE):
         built.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
     return built
 

@@ -31,6 +31,7 @@ OPTIONAL_FIELDS = {
     **{name: name for name in ("variables", "labels", "reply_to", "request_id", "fingerprint")},
     "not_after_asked": "has_own_expire_time",
     "date": "date",
+    "client": "client",
 }
 """Stored fields that are absent when they have no value, each with its name in a Job."""
 
@@ -53,7 +54,7 @@ TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "templa
 MAX_REASON_LENGTH = 200
 OPTIONAL_TEXT_FIELDS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
-    *("request_id", "fingerprint", "priority"),
+    *("request_id", "fingerprint", "priority", "client"),
 )
 
 Document = Mapping[str, Any]
@@ -131,6 +132,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
+        client=document.get("client") or "",
         **decode_optional_fields(document),
     )
 

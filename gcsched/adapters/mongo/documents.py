@@ -86,6 +86,7 @@ class JobDocument(NamedDocument):
     lease: datetime | None = None
     begun: datetime | None = None
     date: datetime | None = None  # the Date header: the fence stores it, a resend repeats it
+    client: str | None = None  # the client that scheduled it; absent if it has no name
     reason: str = ""  # why the job is in `state`, for people
     # The history, the latest last: begun, ended, kind (LATER and OURS are DEFERRED and RELAY in the
     # domain), relay, code, enhanced and text of each attempt.

@@ -15,6 +15,7 @@ from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.validation import job_id_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, call_timeout_scope
+from gcsched.rpc.caller import current_caller
 from gcsched.rpc.messages import View, job_message
 from gcsched.rpc.requests import filter_from, full_view_from, listing_from, state_from
 from gcsched.usecases.loop_share import LoopShare
@@ -44,8 +45,10 @@ class ReadJobMethods:
     async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
         async with call_timeout_scope(request, context, "reading a job"):
             require_valid(job_id_violations(request.job_id))
-            job = await self.read.get(request.job_id)
-            return job_message(job, task_pb2.Job.FULL)
+            client = current_caller()
+            job = await self.read.get(request.job_id, client)
+            is_full = client.may_read_content(job.client)
+            return job_message(job, task_pb2.Job.FULL if is_full else task_pb2.Job.BASIC)
 
     async def ListJobs(
         self, request: task_pb2.ListJobsRequest, context: Context
@@ -137,7 +140,7 @@ class ChangeJobMethods:
     ) -> task_pb2.Job:
         command = require_valid(check_job_command(request, checked))
         job = await self.change_job.change(
-            request.job_id, command, etag=request.etag, within=within
+            request.job_id, command, etag=request.etag, within=within, client=current_caller()
         )
         return job_message(job, task_pb2.Job.BASIC)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
@@ -42,8 +43,8 @@ class JobFactory:
     message_id_domain: str
     keep_trying: timedelta
 
-    def create(self, raw: MeetRequest, *, now: datetime) -> Job:
-        """Build the job of *raw*. Raises InvalidRequest with all its violations."""
+    def create(self, raw: MeetRequest, *, now: datetime, client: Client = ANYONE) -> Job:
+        """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""
         request = validate_request(raw, now=now, context=self.context)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
         schedule_time = self.context.schedule_time(request, now=now)
@@ -70,26 +71,28 @@ class JobFactory:
             reply_to=request.reply_to,
             request_id=request.request_id,
             fingerprint=fingerprint(request) if request.request_id else "",
+            client=client.name,
             priority=request.priority or Priority.NORMAL,
         )
 
     def create_submission(
-        self, raw: MeetRequest, *, now: datetime, deadline: float
+        self, raw: MeetRequest, *, now: datetime, deadline: float, client: Client = ANYONE
     ) -> Submission | InvalidRequest:
         """Build the submission of *raw*, also when its ``not_after`` has passed.
 
         A caller that repeats a call has to get the job that it made in time.
         """
         try:
-            return Submission(job=self.create(raw, now=now), deadline=deadline)
+            job = self.create(raw, now=now, client=client)
+            return Submission(job=job, deadline=deadline)
         except InvalidRequest as error:
-            job = self._create_before_expiry(raw, now)
+            late = self._create_before_expiry(raw, now, client)
             error = error.with_traceback(None)  # it would keep the request in memory
             return (
-                error if job is None else Submission(job=job, deadline=deadline, late_error=error)
+                error if late is None else Submission(job=late, deadline=deadline, late_error=error)
             )
 
-    def _create_before_expiry(self, raw: MeetRequest, now: datetime) -> Job | None:
+    def _create_before_expiry(self, raw: MeetRequest, now: datetime, client: Client) -> Job | None:
         """Build the job as if *raw* had come just before its ``not_after``; None if invalid.
 
         The job has the dedup key that the call in time had, so it finds the job of that call.
@@ -102,7 +105,7 @@ class JobFactory:
             daily = self.context.daily_plan
             call_time = daily.run_time(daily.last_run_day(call_time)) - timedelta(seconds=1)
         try:
-            return replace(self.create(raw, now=call_time), create_time=now)
+            return replace(self.create(raw, now=call_time, client=client), create_time=now)
         except InvalidRequest:
             return None
 

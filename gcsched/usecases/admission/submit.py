@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
@@ -123,8 +124,10 @@ class Submit:
     share: LoopShare = field(default_factory=LoopShare)
     bulk_share: LoopShare = field(default_factory=LoopShare)
 
-    async def submit(self, raw: MeetRequest, *, within: timedelta) -> AdmissionResult:
-        """Accept *raw* within the time of its caller.
+    async def submit(
+        self, raw: MeetRequest, *, within: timedelta, client: Client = ANYONE
+    ) -> AdmissionResult:
+        """Accept *raw* of *client* within the time of its caller.
 
         Raises Overloaded before the request is validated, InvalidRequest, RequestIdReused, Stopping
         or StoreUnavailable.
@@ -135,7 +138,9 @@ class Submit:
             until = time.monotonic() + seconds
             if not self.share.try_take():
                 await run_in_share(self.share.wait(), self.share, seconds)
-            submission = self.job_factory.create_submission(raw, now=self.now(), deadline=until)
+            submission = self.job_factory.create_submission(
+                raw, now=self.now(), deadline=until, client=client
+            )
             if isinstance(submission, InvalidRequest):
                 raise submission
             stored = await self.group.submit(submission, deadline=until)
@@ -155,14 +160,14 @@ class Submit:
         return answer
 
     async def submit_all(
-        self, raws: Sequence[MeetRequest], *, within: timedelta
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
     ) -> list[AdmissionResult | GcschedError]:
-        """Accept each of *raws*; return for each its result or its own error.
+        """Accept each of *raws* of *client*; return for each its result or its own error.
 
         Raises errors that fail all of them: Overloaded, Stopping or StoreUnavailable.
         """
         try:
-            answers = await self._submit_all(raws, within)
+            answers = await self._submit_all(raws, within, client)
         except (GcschedError, asyncio.CancelledError) as error:
             self._count(error, len(raws))
             raise
@@ -175,12 +180,12 @@ class Submit:
             self.observer.on_admission(error)
 
     async def _submit_all(
-        self, raws: Sequence[MeetRequest], within: timedelta
+        self, raws: Sequence[MeetRequest], within: timedelta, client: Client
     ) -> list[AdmissionResult | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
         created = await run_in_share(
-            self._create_submissions(raws, until), self.bulk_share, within.total_seconds()
+            self._create_submissions(raws, until, client), self.bulk_share, within.total_seconds()
         )
         submissions = [each for each in created if isinstance(each, Submission)]
         try:
@@ -198,7 +203,7 @@ class Submit:
         ]
 
     async def _create_submissions(
-        self, raws: Sequence[MeetRequest], until: float
+        self, raws: Sequence[MeetRequest], until: float, client: Client
     ) -> list[Submission | InvalidRequest]:
         """Build the jobs; iterating *raws* may convert each request."""
         created: list[Submission | InvalidRequest] = []
@@ -206,7 +211,9 @@ class Submit:
         for raw in raws:
             if not self.bulk_share.try_take():
                 await self.bulk_share.wait()
-            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+            created.append(
+                self.job_factory.create_submission(raw, now=now, deadline=until, client=client)
+            )
         return created
 
 

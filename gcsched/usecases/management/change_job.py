@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.commands import (
     Cancel,
     JobCommand,
@@ -50,9 +51,15 @@ class ChangeJob:
     check_admission: AdmissionCheck = admit_always
 
     async def change(
-        self, job_id: str, command: JobCommand, *, etag: str, within: timedelta
+        self,
+        job_id: str,
+        command: JobCommand,
+        *,
+        etag: str,
+        within: timedelta,
+        client: Client = ANYONE,
     ) -> Job:
-        """Change the job within the time of the caller.
+        """Change the job for *client* within the time of the caller.
 
         Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, JobContended,
         AdmissionClosed or StoreUnavailable.
@@ -62,7 +69,7 @@ class ChangeJob:
             async with asyncio.timeout(within.total_seconds()):
                 if isinstance(command, Retry):  # a retried job takes its dedup key again
                     await self.check_admission()
-                job = await self._change_with_retries(job_id, command, etag, until)
+                job = await self._change_with_retries(job_id, command, etag, until, client)
         except TimeoutError as error:
             raise StoreUnavailable("changing the job") from error
         if job.state in CLAIMABLE:
@@ -70,13 +77,13 @@ class ChangeJob:
         return job
 
     async def _change_with_retries(
-        self, job_id: str, command: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float, client: Client
     ) -> Job:
         """Retry after lost races, MAX_TRIES times, and while the store is away, until *until*."""
         tries = 0
         while tries < MAX_TRIES:
             try:
-                job = await self._change_once(job_id, command, etag, until)
+                job = await self._change_once(job_id, command, etag, until, client)
             except StoreUnavailable:
                 if time.monotonic() + RETRY_INTERVAL_SECONDS > until:
                     raise
@@ -89,11 +96,11 @@ class ChangeJob:
         raise JobContended(job_id, MAX_TRIES)
 
     async def _change_once(
-        self, job_id: str, command: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float, client: Client
     ) -> Job | None:
         """Read, decide and write once; return None if the job changed in between."""
         job, now = await self.store.find(job_id), truncate_to_millisecond(self.now())
-        if job is None:
+        if job is None or not client.may_see(job.client):
             raise UnknownJob(job_id)
         if is_satisfied(command, job, now=now):
             if not await self.store.is_committed(job):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnknownJob
@@ -25,10 +26,10 @@ class ReadJobs:
     reader: JobReader
     job_list: JobList
 
-    async def get(self, job_id: str) -> Job:
+    async def get(self, job_id: str, client: Client = ANYONE) -> Job:
         """Return the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
         job = await self.reader.get(job_id)
-        if job is None:
+        if job is None or not client.may_see(job.client):
             raise UnknownJob(job_id)
         return job
 
