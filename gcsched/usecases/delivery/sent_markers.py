@@ -87,7 +87,7 @@ class SentMarkers:
             self._end_write()
 
     def _end_write(self) -> None:
-        """Let those go on who wait for the write that has ended."""
+        """Wake those who wait for the write that has ended."""
         if self._current_write is not None:
             self._current_write.set_result(None)
             self._current_write = None

@@ -257,5 +257,5 @@ async def test_settling_does_not_wait_for_a_store_that_is_away(
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let settling wait longer than a test takes."""
+    """Make settling wait longer than a test takes."""
     monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.SETTLE_SECONDS", 30.0)
