@@ -26,6 +26,10 @@ BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
 BY_PRIORITY = "priority_state_due"
 BY_REQUEST_ID_AND_ID = "request_id_id"
+BY_OWN_REQUEST_ID = "own_request_id_client"
+BY_OWN_REQUEST_ID_AND_ID = "own_request_id_id"
+BY_CLIENT = "client_id"
+BY_CLIENT_AND_STATE = "client_state_due_id"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
@@ -71,7 +75,10 @@ class JobDocument(NamedDocument):
     variables: dict[str, str] | None = None  # values for the template
     labels: dict[str, str] | None = None  # for the caller, returned as they were given
     reply_to: str | None = None  # the Reply-To header
-    request_id: str | None = None  # the caller's id of the request, unique while the key is held
+    # The caller's id of the request, unique while the key is held: `request_id` of a caller without
+    # a name, `own_request_id` of a named client, which is unique for that client only.
+    request_id: str | None = None
+    own_request_id: str | None = None
     fingerprint: str | None = None  # a digest of the content, to refuse a reused request id
     dedup_until: datetime | None = None
     not_after_asked: bool | None = None  # has_own_expire_time: a daily run must not move it
@@ -123,6 +130,38 @@ class JobDocument(NamedDocument):
                 [("request_id", ASCENDING), ("_id", ASCENDING)],
                 name=BY_REQUEST_ID_AND_ID,
                 partialFilterExpression={"request_id": {"$exists": True}},
+            ),
+            # The same two for the request ids of named clients: each client has its own.
+            IndexModel(
+                [("own_request_id", ASCENDING), ("client", ASCENDING)],
+                name=BY_OWN_REQUEST_ID,
+                unique=True,
+                partialFilterExpression={
+                    "own_request_id": {"$exists": True},
+                    "dedup_key": {"$exists": True},
+                },
+            ),
+            IndexModel(
+                [("own_request_id", ASCENDING), ("_id", ASCENDING)],
+                name=BY_OWN_REQUEST_ID_AND_ID,
+                partialFilterExpression={"own_request_id": {"$exists": True}},
+            ),
+            # The jobs of one client: its lists and counts in the order of creation, and those by
+            # state. Partial, so that jobs of callers without a name cost nothing here.
+            IndexModel(
+                [("client", ASCENDING), ("_id", ASCENDING)],
+                name=BY_CLIENT,
+                partialFilterExpression={"client": {"$exists": True}},
+            ),
+            IndexModel(
+                [
+                    ("client", ASCENDING),
+                    ("state", ASCENDING),
+                    ("due", ASCENDING),
+                    ("_id", ASCENDING),
+                ],
+                name=BY_CLIENT_AND_STATE,
+                partialFilterExpression={"client": {"$exists": True}},
             ),
             # Claims, the daily run, sweeps and expired leases, quarantine, counts per state and
             # lists by state. The id comes last in every list index, so that a page can start after

@@ -104,8 +104,8 @@ class MongoIndexes:
     async def _describe_duplicates(self, model: IndexModel) -> str:
         """Describe the jobs that share a key of a unique index: ten pairs of ids, never a key."""
         specification = model.document
-        (field, *_) = specification["key"]
-        key = f"${field}"
+        fields = list(specification["key"])
+        key = {each: f"${each}" for each in fields}
         found = self.mongo.jobs.aggregate(
             [
                 # Only the documents that the index would hold can conflict.
@@ -121,12 +121,13 @@ class MongoIndexes:
             pairs = [(each["first"], each["last"]) async for each in found]
         except PyMongoError as error:
             how = "took too long" if error.timeout else "failed"
-            return f"several jobs have the same {field}, but the search for them {how}"
+            named = " and ".join(fields)
+            return f"several jobs have the same {named}, but the search for them {how}"
         count = f"{len(pairs)}{' or more' if len(pairs) == MAX_COUNTED else ''}"
         named = ", ".join(f"{first} and {last}" for first, last in pairs[:MAX_NAMED])
         return (
-            f"{count} values of {field} belong to several jobs: {named}; of each pair, cancel one"
-            f" that waits, or remove the {field} of one that has ended"
+            f"{count} values of {' and '.join(fields)} belong to several jobs: {named}; of each"
+            f" pair, cancel one that waits, or remove the {fields[0]} of one that has ended"
         )
 
 
