@@ -175,7 +175,7 @@ def is_same_request_id(job: Job, holder: KeyHolder) -> bool:
     """Return whether *holder* has the request id of *job*, in whose scope it belongs.
 
     Each client has its own request ids. Those of callers without a name count for all clients, so
-    that a call that is repeated after access control was switched on mails nobody twice.
+    that switching access control on causes no second mail.
     """
     is_in_scope = holder.client in {"", job.client}
     return bool(job.request_id) and holder.request_id == job.request_id and is_in_scope

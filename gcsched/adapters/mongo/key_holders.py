@@ -74,8 +74,8 @@ class MongoKeyHolders:
 
         It looks for the keys of each client that has a job, so it is for a few jobs only.
         """
-        wanted = [job for job in jobs if not job.client and job.dedup_key and not job.dedup_until]
-        if not wanted:
+        retried = [job for job in jobs if not job.client and job.dedup_key and not job.dedup_until]
+        if not retried:
             return {}
         # By index: it skips from one client to the next.
         clients = await self.mongo.jobs.distinct(
@@ -84,7 +84,7 @@ class MongoKeyHolders:
         return await self._find_by_key(
             [
                 (job.id, client_key(client, job.dedup_key or ""))
-                for job in wanted
+                for job in retried
                 for client in clients
                 if isinstance(client, str)
             ]
