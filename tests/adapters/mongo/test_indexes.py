@@ -74,6 +74,9 @@ def all_rows() -> Iterator[Row]:
 def rows_with_keys() -> Iterator[Row]:
     for number, job in enumerate(some_jobs(100, "named", state=State.SENT)):
         yield encode(replace(job, request_id=f"R{number}"))
+    for number, job in enumerate(some_jobs(100, "client", state=State.SENT)):
+        own = {"dedup_key": f"~hr:client-{number}", "request_id": f"C{number}", "client": "hr"}
+        yield encode(replace(job, **own))
     for number, job in enumerate(some_jobs(100, "windowed", state=State.SENT)):
         yield encode(replace(job, dedup_key=f"window {number}", dedup_until=NOW))
 
@@ -134,6 +137,35 @@ async def admit_request_ids_again(mongo: Mongo) -> None:
     jobs = [a_job(id=f"again {n}", dedup_key=f"else {n}", request_id=f"R{n}") for n in range(100)]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
     assert not any(is_new(answer) for answer in answers)
+
+
+async def admit_calls_of_clients_again(mongo: Mongo) -> None:
+    """Their keys are found, and those of the same calls from callers without a name."""
+    jobs = [a_job(id=f"new {n}", dedup_key=f"~hr:client-{n}", client="hr") for n in range(50)]
+    jobs += [a_job(id=f"newer {n}", dedup_key=f"~hr:key sent-{n}", client="hr") for n in range(50)]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def admit_request_ids_of_clients_again(mongo: Mongo) -> None:
+    """The clients hold C0 to C49, and callers without a name R0 to R99."""
+    ids = [f"C{number}" for number in range(50)] + [f"R{number}" for number in range(50)]
+    jobs = [a_job(id=f"new {n}", dedup_key=f"~hr:{n}", client="hr", request_id=n) for n in ids]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def retry_jobs_of_other_callers(mongo: Mongo) -> None:
+    """Each key is held: of a client's job by a caller without a name, and the other way round."""
+    changes = MongoJobChanges(mongo=mongo, retention=RETENTION)
+    retried = [
+        a_job(
+            id="f1", state=State.FAILED, dedup_key=None, released_key="~hr:key sent-1", client="hr"
+        ),
+        a_job(id="f2", state=State.FAILED, dedup_key=None, released_key="client-1"),
+    ]
+    pairs = [(job, job.reset_for_retry(NOW, expire_time=NOW, dedup_until=NOW)) for job in retried]
+    assert await changes.change_all(pairs) == (0, 0)
 
 
 async def release_expired_windows(mongo: Mongo) -> None:
@@ -247,6 +279,9 @@ USES = [
     has_due_jobs,
     admit_duplicates,
     admit_request_ids_again,
+    admit_calls_of_clients_again,
+    admit_request_ids_of_clients_again,
+    retry_jobs_of_other_callers,
     release_expired_windows,
     conclude,
     conclude_lost,
@@ -356,6 +391,10 @@ async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
         "dedup_key",
         "request_id",
         "request_id_id",
+        "own_request_id_client",
+        "own_request_id_id",
+        "client_id",
+        "client_state_due_id",
         "state_due_id",
         "priority_state_due",
         "claim",
