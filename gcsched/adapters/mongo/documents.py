@@ -9,6 +9,7 @@ Times are UTC and have milliseconds. A field that has no value is absent, not nu
 indexes below test for `$exists`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -131,7 +132,8 @@ class JobDocument(NamedDocument):
                 name=BY_REQUEST_ID_AND_ID,
                 partialFilterExpression={"request_id": {"$exists": True}},
             ),
-            # The same two for the request ids of named clients: each client has its own.
+            # The same two for the request ids of named clients: each client has its own. These and
+            # the next two are CLIENT_INDEXES.
             IndexModel(
                 [("own_request_id", ASCENDING), ("client", ASCENDING)],
                 name=BY_OWN_REQUEST_ID,
@@ -276,3 +278,21 @@ INDEXES = {
     if getattr(document.Settings, "indexes", ())
 }
 """The indexes of each collection that has any. Others may exist: a newer version creates them."""
+
+CLIENT_INDEXES = frozenset(
+    {BY_OWN_REQUEST_ID, BY_OWN_REQUEST_ID_AND_ID, BY_CLIENT, BY_CLIENT_AND_STATE}
+)
+"""The indexes of named clients' jobs, made only where access is controlled (ADR 0039).
+
+They would be empty elsewhere, but MongoDB looks at each of them when a job changes.
+"""
+
+
+def list_indexes(*, has_clients: bool) -> Mapping[str, Sequence[IndexModel]]:
+    """Return collection → the indexes that a service with or without access control needs."""
+    return {
+        collection: [
+            each for each in models if has_clients or each.document["name"] not in CLIENT_INDEXES
+        ]
+        for collection, models in INDEXES.items()
+    }

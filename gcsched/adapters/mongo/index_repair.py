@@ -9,7 +9,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import INDEXES
+from gcsched.adapters.mongo.documents import INDEXES, list_indexes
 from gcsched.adapters.mongo.driver_errors import Problem, classify_error
 from gcsched.usecases.ports import IndexFault, IndexProblem
 
@@ -31,7 +31,8 @@ class MongoIndexes:
         """Return the indexes that are missing, hidden, being built, or other than ours."""
         problems: list[IndexProblem] = []
         with store_errors("looking at the indexes"):
-            for collection, models in INDEXES.items():
+            indexes = list_indexes(has_clients=self.mongo.has_clients)
+            for collection, models in indexes.items():
                 existing = await self._read_indexes(collection)
                 problems += (
                     problem

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gcsched.adapters.mongo.client_indexes import read_if_made
 from gcsched.adapters.mongo.codec import (
     DECODE_ERRORS,
     decode,
@@ -95,7 +96,8 @@ class MongoJobList:
 
     async def _run(self, query: "JobQuery") -> list[Document]:
         jobs = self.mongo.jobs
-        return await (read_majority(query.run, jobs) if self.is_majority_read else query.run(jobs))
+        read = read_majority(query.run, jobs) if self.is_majority_read else query.run(jobs)
+        return await read_if_made(self.mongo, query.index, read, otherwise=[])
 
     async def count(self, job_filter: JobFilter, *, most: int) -> int:
         """Count the jobs that match *job_filter*, up to *most*."""
@@ -114,7 +116,11 @@ class MongoJobList:
                 # Covered by the index, without a client: no document is read.
                 query = {"_id": {"$gte": ""}, **filter_folded(job_filter.email)}
                 sources = [Source(query | build_client_filter(job_filter), BY_FOLDED)]
-            return min(sum([await count_source(each) for each in sources]), most)
+            counted = [
+                await read_if_made(self.mongo, each.hint, count_source(each), otherwise=0)
+                for each in sources
+            ]
+            return min(sum(counted), most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

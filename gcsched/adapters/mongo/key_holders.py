@@ -8,9 +8,11 @@ from typing import Any
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo import connection
+from gcsched.adapters.mongo.client_indexes import read_if_made
 from gcsched.adapters.mongo.codec import read_text
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.documents import (
+    BY_CLIENT,
     BY_DEDUP_KEY,
     BY_ID,
     BY_OWN_REQUEST_ID,
@@ -77,18 +79,23 @@ class MongoKeyHolders:
         retried = [job for job in jobs if not job.client and job.dedup_key and not job.dedup_until]
         if not retried:
             return {}
-        # By index: it skips from one client to the next.
-        clients = await self.mongo.jobs.distinct(
-            "client", {"client": {"$gt": ""}}, maxTimeMS=DISTINCT_TIMEOUT_MS
-        )
+        clients = await read_if_made(self.mongo, BY_CLIENT, self._list_clients(), otherwise=())
         return await self._find_by_key(
             [
                 (job.id, client_key(client, job.dedup_key or ""))
                 for job in retried
                 for client in clients
-                if isinstance(client, str)
             ]
         )
+
+    async def _list_clients(self) -> Sequence[str]:
+        """Return the clients that have jobs: the index is read from one to the next."""
+        found = self.mongo.jobs.aggregate(
+            [{"$match": {"client": {"$gt": ""}}}, {"$group": {"_id": "$client"}}],
+            hint=BY_CLIENT,
+            maxTimeMS=DISTINCT_TIMEOUT_MS,
+        )
+        return [each["_id"] async for each in found if isinstance(each["_id"], str)]
 
     async def _find_by_key(self, needs: Needs) -> Holders:
         query = {"dedup_key": {"$in": [key for _, key in needs]}}

@@ -123,7 +123,10 @@ async def test_the_jobs_of_a_client_are_listed_and_counted() -> None:
     expected = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SENT)
     assert (listed.code, json.loads(listed.out)["client"]) == (0, "payroll")
     assert (counted.code, counted.out) == (0, "2\n")
-    assert [each.filter for each in service.requests] == [expected] * 3  # the second verifies
+    listing, verifying, counting = service.requests
+    assert listing == task_pb2.ListJobsRequest(filter=expected, page_size=50)
+    assert verifying == task_pb2.ListJobsRequest(filter=expected, page_size=1)
+    assert counting == task_pb2.CountJobsRequest(filter=expected)
 
 
 @pytest.mark.parametrize("method", ["list", "count"])
