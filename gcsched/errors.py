@@ -86,12 +86,15 @@ class UnknownJob(GcschedError):
 class UnreadableJob(GcschedError):
     """The stored job is not a valid job document. The operator must repair or delete it."""
 
-    def __init__(self, job_id: str, problem: str = "its document is damaged") -> None:
+    def __init__(
+        self, job_id: str, problem: str = "its document is damaged", *, client: str = ""
+    ) -> None:
         super().__init__(
             f"the job with id {job_id!r} cannot be read: {problem};"
             " ask the operator to repair or delete its document"
         )
         self.metadata = {"job_id": job_id}
+        self.client = client
 
 
 class UnknownSuppression(GcschedError):

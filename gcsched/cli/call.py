@@ -40,6 +40,7 @@ COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
                 "empid",
                 "email",
                 "request_id",
+                "client",
             )
         },
     }

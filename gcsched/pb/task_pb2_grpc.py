@@ -195,8 +195,9 @@ class SchedulerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-        its retention time is over.
+        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+        retention time is over, or it is another client's and the caller lacks the scope `read`. The
+        methods that change a job give the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,7 +205,8 @@ class SchedulerServicer(object):
 
     def ListJobs(self, request, context):
         """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-        combination is INVALID_ARGUMENT.
+        combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+        `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

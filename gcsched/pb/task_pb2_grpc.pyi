@@ -61,12 +61,14 @@ class SchedulerStub:
     invalid request does not affect the others.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetJobRequest, _task_pb2.Job]
-    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-    its retention time is over.
+    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+    retention time is over, or it is another client's and the caller lacks the scope `read`. The
+    methods that change a job give the same answer.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListJobsRequest, _task_pb2.ListJobsResponse]
     """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-    combination is INVALID_ARGUMENT.
+    combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+    `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
     """
     CountJobs: _grpc.UnaryUnaryMultiCallable[_task_pb2.CountJobsRequest, _task_pb2.CountJobsResponse]
     """Counts the jobs that ListJobs would list, up to 10,000."""
@@ -173,12 +175,14 @@ class SchedulerAsyncStub(SchedulerStub):
     invalid request does not affect the others.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_task_pb2.GetJobRequest, _task_pb2.Job]  # type: ignore[assignment]
-    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-    its retention time is over.
+    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+    retention time is over, or it is another client's and the caller lacks the scope `read`. The
+    methods that change a job give the same answer.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_task_pb2.ListJobsRequest, _task_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-    combination is INVALID_ARGUMENT.
+    combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+    `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
     """
     CountJobs: _aio.UnaryUnaryMultiCallable[_task_pb2.CountJobsRequest, _task_pb2.CountJobsResponse]  # type: ignore[assignment]
     """Counts the jobs that ListJobs would list, up to 10,000."""
@@ -300,8 +304,9 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         request: _task_pb2.GetJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Job, _abc.Awaitable[_task_pb2.Job]]:
-        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-        its retention time is over.
+        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+        retention time is over, or it is another client's and the caller lacks the scope `read`. The
+        methods that change a job give the same answer.
         """
 
     @_abc_1.abstractmethod
@@ -311,7 +316,8 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.ListJobsResponse, _abc.Awaitable[_task_pb2.ListJobsResponse]]:
         """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-        combination is INVALID_ARGUMENT.
+        combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+        `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
         """
 
     @_abc_1.abstractmethod

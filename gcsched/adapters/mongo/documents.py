@@ -9,6 +9,7 @@ Times are UTC and have milliseconds. A field that has no value is absent, not nu
 indexes below test for `$exists`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -26,6 +27,10 @@ BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
 BY_PRIORITY = "priority_state_due"
 BY_REQUEST_ID_AND_ID = "request_id_id"
+BY_OWN_REQUEST_ID = "own_request_id_client"
+BY_OWN_REQUEST_ID_AND_ID = "own_request_id_id"
+BY_CLIENT = "client_id"
+BY_CLIENT_AND_STATE = "client_state_due_id"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
@@ -71,7 +76,10 @@ class JobDocument(NamedDocument):
     variables: dict[str, str] | None = None  # values for the template
     labels: dict[str, str] | None = None  # for the caller, returned as they were given
     reply_to: str | None = None  # the Reply-To header
-    request_id: str | None = None  # the caller's id of the request, unique while the key is held
+    # The caller's id of the request, unique while the key is held: `request_id` of a caller without
+    # a name, `own_request_id` of a named client, which is unique for that client only.
+    request_id: str | None = None
+    own_request_id: str | None = None
     fingerprint: str | None = None  # a digest of the content, to refuse a reused request id
     dedup_until: datetime | None = None
     not_after_asked: bool | None = None  # has_own_expire_time: a daily run must not move it
@@ -123,6 +131,39 @@ class JobDocument(NamedDocument):
                 [("request_id", ASCENDING), ("_id", ASCENDING)],
                 name=BY_REQUEST_ID_AND_ID,
                 partialFilterExpression={"request_id": {"$exists": True}},
+            ),
+            # The same two for the request ids of named clients: each client has its own. These and
+            # the next two are CLIENT_INDEXES.
+            IndexModel(
+                [("own_request_id", ASCENDING), ("client", ASCENDING)],
+                name=BY_OWN_REQUEST_ID,
+                unique=True,
+                partialFilterExpression={
+                    "own_request_id": {"$exists": True},
+                    "dedup_key": {"$exists": True},
+                },
+            ),
+            IndexModel(
+                [("own_request_id", ASCENDING), ("_id", ASCENDING)],
+                name=BY_OWN_REQUEST_ID_AND_ID,
+                partialFilterExpression={"own_request_id": {"$exists": True}},
+            ),
+            # The jobs of one client: its lists and counts in the order of creation, and those by
+            # state. Partial, so that jobs of callers without a name cost nothing here.
+            IndexModel(
+                [("client", ASCENDING), ("_id", ASCENDING)],
+                name=BY_CLIENT,
+                partialFilterExpression={"client": {"$exists": True}},
+            ),
+            IndexModel(
+                [
+                    ("client", ASCENDING),
+                    ("state", ASCENDING),
+                    ("due", ASCENDING),
+                    ("_id", ASCENDING),
+                ],
+                name=BY_CLIENT_AND_STATE,
+                partialFilterExpression={"client": {"$exists": True}},
             ),
             # Claims, the daily run, sweeps and expired leases, quarantine, counts per state and
             # lists by state. The id comes last in every list index, so that a page can start after
@@ -237,3 +278,21 @@ INDEXES = {
     if getattr(document.Settings, "indexes", ())
 }
 """The indexes of each collection that has any. Others may exist: a newer version creates them."""
+
+CLIENT_INDEXES = frozenset(
+    {BY_OWN_REQUEST_ID, BY_OWN_REQUEST_ID_AND_ID, BY_CLIENT, BY_CLIENT_AND_STATE}
+)
+"""The indexes of named clients' jobs, made only where access is controlled (ADR 0039).
+
+They would be empty elsewhere, but MongoDB looks at each of them when a job changes.
+"""
+
+
+def list_indexes(*, has_clients: bool) -> Mapping[str, Sequence[IndexModel]]:
+    """Return collection → the indexes that a service with or without access control needs."""
+    return {
+        collection: [
+            each for each in models if has_clients or each.document["name"] not in CLIENT_INDEXES
+        ]
+        for collection, models in INDEXES.items()
+    }

@@ -56,7 +56,11 @@ class ReadJobMethods:
         async with call_timeout_scope(request, context, "listing jobs"):
             requested = page_request_from(request)
             page = await self.read.read_page(
-                requested.listing, requested.after, most=requested.limit, is_full=requested.is_full
+                requested.listing,
+                requested.after,
+                most=requested.limit,
+                is_full=requested.is_full,
+                client=current_caller(),
             )
             messages = await build_fitting_messages(page.jobs, request.view, self.share)
             next_cursor = page.next_cursor
@@ -71,7 +75,7 @@ class ReadJobMethods:
     ) -> task_pb2.CountJobsResponse:
         async with call_timeout_scope(request, context, "counting jobs"):
             job_filter = require_valid(filter_from(request.filter))
-            counted = await self.read.count(job_filter)
+            counted = await self.read.count(job_filter, current_caller())
             return task_pb2.CountJobsResponse(count=counted.jobs, has_more=counted.is_more)
 
 
@@ -151,7 +155,7 @@ class ChangeJobMethods:
         within: timedelta,
     ) -> task_pb2.ChangeJobsResponse:
         change = require_valid(bulk_change_from(request, checked))
-        count = await self.change_jobs.apply(change, within=within)
+        count = await self.change_jobs.apply(change, within=within, client=current_caller())
         return task_pb2.ChangeJobsResponse(count=count)
 
 

@@ -63,7 +63,7 @@ class JobFactory:
             has_own_expire_time=request.not_after > 0,
             state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
-            dedup_key=self.dedup.key(request, daily=day),
+            dedup_key=self.dedup.key(request, daily=day, client=client.name),
             dedup_until=self.dedup.dedup_until(now),
             template=request.template,
             variables=request.variables,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job
 from gcsched.domain.mail import MailPreview
@@ -46,20 +47,20 @@ class DryRun:
     share: LoopShare = field(default_factory=LoopShare)
 
     async def run(
-        self, raws: Sequence[MeetRequest], *, within: timedelta
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
     ) -> list[DryRunResult | GcschedError]:
-        """Return for each of *raws* its result or its error.
+        """Return for each of *raws* of *client* its result or its error.
 
         Raises StoreUnavailable, which fails all of them.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
-                return await self._run(raws, within)
+                return await self._run(raws, within, client)
         except TimeoutError as error:
             raise StoreUnavailable("looking for jobs with the same dedup key") from error
 
     async def _run(
-        self, raws: Sequence[MeetRequest], within: timedelta
+        self, raws: Sequence[MeetRequest], within: timedelta, client: Client
     ) -> list[DryRunResult | GcschedError]:
         now = self.now()
         until = time.monotonic() + within.total_seconds()
@@ -67,7 +68,9 @@ class DryRun:
         for raw in raws:
             if not self.share.try_take():
                 await self.share.wait()
-            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+            created.append(
+                self.job_factory.create_submission(raw, now=now, deadline=until, client=client)
+            )
         jobs = [each.job for each in created if isinstance(each, Submission)]
         if not jobs:
             return [each for each in created if isinstance(each, GcschedError)]

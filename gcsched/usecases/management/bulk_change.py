@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.commands import Cancel, Retry, apply, is_applied, is_satisfied
 from gcsched.domain.job import RETRYABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
@@ -120,13 +121,17 @@ class ApplyBulkChange:
     now: Clock
     check_admission: AdmissionCheck = admit_always
 
-    async def apply(self, change: BulkChange, *, within: timedelta) -> int:
-        """Change or count the jobs within the time of the caller; return how many jobs it was.
+    async def apply(self, change: BulkChange, *, within: timedelta, client: Client = ANYONE) -> int:
+        """Change or count the jobs that *client* may see; return how many jobs it was.
 
-        While the store is away it is retried. When the time is over it raises BulkNotFinished if
-        some jobs were changed, or StoreUnavailable if none was. Raises StoreRefused when all jobs
-        are changed except those that cannot be.
+        While the store is away it is retried. When the time of the caller is over it raises
+        BulkNotFinished if some jobs were changed, or StoreUnavailable if none was. Raises
+        StoreRefused when all jobs are changed except those that cannot be.
         """
+        visible = change.filter.visible_to(client)
+        if visible is None:
+            return 0
+        change = replace(change, filter=visible)
         progress = BulkChangeProgress(start_time=self.now())
         try:
             async with asyncio.timeout(within.total_seconds()):

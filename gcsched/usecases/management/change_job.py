@@ -20,7 +20,8 @@ from gcsched.domain.commands import (
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable, UnknownJob
+from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable
+from gcsched.usecases.management.visible_job import find_visible_job
 from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
 from gcsched.usecases.wakeups import WakeUps
 
@@ -99,9 +100,8 @@ class ChangeJob:
         self, job_id: str, command: JobCommand, etag: str, until: float, client: Client
     ) -> Job | None:
         """Read, decide and write once; return None if the job changed in between."""
-        job, now = await self.store.find(job_id), truncate_to_millisecond(self.now())
-        if job is None or not client.may_see(job.client):
-            raise UnknownJob(job_id)
+        job = await find_visible_job(self.store.find, job_id, client)
+        now = truncate_to_millisecond(self.now())
         if is_satisfied(command, job, now=now):
             if not await self.store.is_committed(job):
                 # What was read may be lost in a failover: it is not confirmed to the caller.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
@@ -27,6 +28,7 @@ from tests.support.bulk_changes import (
 )
 from tests.support.clocks import DAY
 from tests.support.log_events import Events, find_events
+from tests.support.named_callers import CLIENTS
 from tests.support.poisons import forbid_changes
 from tests.support.rows import Rows
 
@@ -195,3 +197,61 @@ async def test_a_job_that_cannot_be_changed_stops_no_other_but_fails_the_call(
     assert "1 jobs stay as they are (job-00002) and 4 were changed" in str(reported.value)
     assert reported.value.problem == "validation"
     assert jobs.count_documents({"state": "CANCELLED"}) == 4
+
+
+@pytest.mark.parametrize(
+    ("job_filter", "count"),
+    [
+        (EVERYTHING, 4),
+        (JobFilter(client="hr"), 4),
+        (JobFilter(state=State.QUEUED), 1),
+        (JobFilter(empid="E-QUEUED"), 1),
+        (JobFilter(request_id="request-QUEUED"), 1),
+        (JobFilter(client="payroll"), 0),
+    ],
+    ids=str,
+)
+async def test_a_client_changes_and_counts_only_its_own_jobs(
+    bulk_change: ApplyBulkChange, jobs: Rows, job_filter: JobFilter, count: int
+) -> None:
+    insert_jobs(
+        jobs,
+        [
+            structs.replace(job, id=f"{job.id} {name}", dedup_key=f"{job.id} {name}", client=name)
+            for job in one_of_each_state()
+            for name in ("", "hr", "payroll")
+        ],
+    )
+
+    counted, changed = [
+        await bulk_change.apply(
+            BulkChange(filter=job_filter, command=CANCEL, is_dry_run=is_dry_run),
+            within=SOON,
+            client=CLIENTS["hr"],
+        )
+        for is_dry_run in (True, False)
+    ]
+
+    assert (counted, changed) == (count, count)
+    found = list(jobs.find({"version": 1}))
+    assert len(found) == count
+    assert all(row["client"] == "hr" and row["state"] == "CANCELLED" for row in found)
+
+
+async def test_a_retry_of_all_leaves_jobs_whose_call_another_kind_of_caller_made(
+    bulk_change: ApplyBulkChange, jobs: Rows
+) -> None:
+    """Access was not controlled when the job failed; its caller has a name since."""
+    failed = {"state": State.FAILED, "dedup_key": None}
+    insert_jobs(
+        jobs,
+        [
+            a_job(id="before", released_key="key", **failed),
+            a_job(id="after", dedup_key="~hr:key", client="hr"),
+            a_job(id="other", released_key="other key", **failed),
+        ],
+    )
+
+    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 1
+
+    assert read_states(jobs) == {"before": "FAILED", "after": "SCHEDULED", "other": "RETRYING"}

@@ -40,6 +40,7 @@ from tests.support.builders import (
 )
 from tests.support.clocks import DAY
 from tests.support.log_events import Events, find_events
+from tests.support.named_callers import CLIENTS
 from tests.support.rows import Rows
 
 LATER = NOW + timedelta(minutes=1)
@@ -164,6 +165,51 @@ def the_job(jobs: Rows) -> Job:
 async def test_an_unknown_job_is_not_found(change_job: ChangeJob) -> None:
     with pytest.raises(UnknownJob):
         await change_job.change("job-1", Cancel(), etag="", within=SOON)
+
+
+COMMANDS: dict[str, JobCommand] = {
+    "cancel": Cancel(),
+    "retry": Retry(keep_trying=DAY, window=DAY),
+    "resolve": Resolve(state=State.SENT, reason=""),
+}
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(each, id=name) for name, each in COMMANDS.items()]
+)
+@pytest.mark.parametrize("etag", ["", "old"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        encode(a_job(client="payroll")),
+        encode(a_job()),
+        encode(a_job(client="payroll", state=State.CANCELLED)),
+        encode(a_job(client="payroll")) | {"created": "yesterday"},
+    ],
+    ids=["waiting", "without a client", "satisfied", "unreadable"],
+)
+async def test_a_job_of_another_client_is_unknown_whatever_its_state(
+    change_job: ChangeJob, jobs: Rows, row: dict[str, Any], command: JobCommand, etag: str
+) -> None:
+    jobs.insert_one(row)
+
+    with pytest.raises(UnknownJob) as raised:
+        await change_job.change("job-1", command, etag=etag, within=SOON, client=CLIENTS["hr"])
+
+    assert str(raised.value) == str(UnknownJob("job-1"))
+    assert raised.value.metadata == {"job_id": "job-1"}
+    assert list(jobs.find()) == [row]
+
+
+@pytest.mark.parametrize("name", ["payroll", "reader"])
+async def test_a_job_is_changed_by_its_client_and_with_the_scope_read(
+    change_job: ChangeJob, jobs: Rows, name: str
+) -> None:
+    jobs.insert_one(encode(a_job(client="payroll")))
+
+    changed = await change_job.change("job-1", Cancel(), etag="", within=SOON, client=CLIENTS[name])
+
+    assert (changed.state, changed.client) == (State.CANCELLED, "payroll")
 
 
 async def test_the_returned_job_is_the_stored_one(change_job: ChangeJob, jobs: Rows) -> None:
