@@ -112,10 +112,10 @@ class ScheduleMethods:
 
     async def _dry_run_all(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
         """Return a dry run of each request; an error of the whole run is the answer to each."""
-        until = time.monotonic() + within.total_seconds()
+        until, client = time.monotonic() + within.total_seconds(), current_caller()
         try:
             async with self.limiter.slot(within):
-                found = await self.dry_run.run(raws, within=time_until(until))
+                found = await self.dry_run.run(raws, within=time_until(until), client=client)
         except GcschedError as error:
             return [error] * len(raws)
         return [
