@@ -104,15 +104,18 @@ def build_reservation(
 
     A later one in *slot* is undone: nothing was inserted for it.
 
-    A count that is not a number counts as 0: the document is damaged, and the client must not be
+    A count that is not a number is 0: the document is damaged, and the client must not be
     without service for it.
     """
     used = {"$cond": [{"$isNumber": "$jobs"}, "$jobs", 0]}
-    to_undo = {"$cond": [{"$gt": [f"${slot}.number", confirmed]}, f"${slot}.count", 0]}
+    is_later = {"$gt": [f"${slot}.number", confirmed]}
+    is_undone = {"$and": [{"$isNumber": f"${slot}.count"}, is_later]}
+    to_undo = {"$cond": [is_undone, f"${slot}.count", 0]}
+    held = {"$cond": [{"$eq": [{"$type": "$held"}, "object"]}, "$held", {}]}
     room = {"$max": [0, {"$subtract": [most, "$jobs"]}]}
     granted = {"$min": [count, room]}
     return [
-        {"$set": {"jobs": {"$max": [0, {"$subtract": [used, to_undo]}]}}},
+        {"$set": {"jobs": {"$max": [0, {"$subtract": [used, to_undo]}]}, "held": held}},
         {
             "$set": {
                 "jobs": {"$add": ["$jobs", granted]},

@@ -21,6 +21,7 @@ ANSWER_TIMEOUT = timedelta(milliseconds=250)
 MICROSECONDS = 1_000_000
 MAX_OVERDRAFT = 2  # bursts: a client that exceeded its limit at many processes is not locked out
 MAX_PROCESSES = 10_000
+MAX_AGE_SECONDS = 60.0
 
 # KEYS[1] is a hash: `paid_until`, as in TAKE of rate_limit.py, and for each process when it last
 # added calls. Returns by how many microseconds the calls are ahead, and the number of processes.
@@ -29,7 +30,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local process, calls = ARGV[1], tonumber(ARGV[2])
 local per_call, burst, overdraft = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local paid_until, processes = now, 1
+-- The calls were made since then: they are not paid for from now on only.
+local paid_until, processes = now - tonumber(ARGV[6]), 1
 local stored = redis.call('HGETALL', KEYS[1])
 for index = 1, #stored, 2 do
   local name, value = stored[index], tonumber(stored[index + 1]) or 0
@@ -45,8 +47,9 @@ end
 paid_until = math.min(paid_until + calls * per_call, now + overdraft * burst * per_call)
 redis.call('HSET', KEYS[1], 'paid_until', string.format('%.0f', paid_until),
   process, string.format('%.0f', now))
-redis.call('PEXPIRE', KEYS[1], math.ceil((paid_until - now) / 1000) + 10000)
-return {paid_until - now, processes}
+local ahead = math.max(0, paid_until - now)
+redis.call('PEXPIRE', KEYS[1], math.ceil(ahead / 1000) + 10000)
+return {ahead, processes}
 """
 
 
@@ -62,13 +65,17 @@ class RedisCalls:
     def __post_init__(self) -> None:
         self._script = Script(self.redis, ADD)
 
-    async def add(self, client: str, calls: int, limit: RateLimit) -> CallsTogether:
+    async def add(
+        self, client: str, calls: int, limit: RateLimit, *, age_seconds: float
+    ) -> CallsTogether:
         per_call = max(1, round(limit.seconds_per_mail * MICROSECONDS))
         most = MAX_OVERDRAFT * limit.burst * per_call
+        age = round(min(age_seconds, MAX_AGE_SECONDS) * MICROSECONDS)
         with redis_errors("counting the calls of clients"):
             async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
                 keys = [f"{PREFIX}:{self.mongo_location}:{client}"]
-                arguments = (self._process, calls, per_call, limit.burst, MAX_OVERDRAFT)
-                answer = await self._script.run(keys, *arguments)
+                answer = await self._script.run(
+                    keys, self._process, calls, per_call, limit.burst, MAX_OVERDRAFT, age
+                )
             ahead, processes = expect_integers(answer, (0, most), (1, MAX_PROCESSES))
         return CallsTogether(ahead_seconds=ahead / MICROSECONDS, processes=processes)

@@ -126,37 +126,37 @@ class Quotas:
 
     async def _make(self, part: ClientReservation, within: timedelta) -> None:
         room = await self.waiting.find_room(part.client, within=within)
-        wanted = len({find_key(job) for job in part.jobs})
-        if (room is None or wanted <= room) and self._has_plenty(part, wanted):
-            await self._hold(part, wanted, within)
-            if part.held >= wanted:
+        needed = len({find_key(job) for job in part.jobs})
+        if (room is None or needed <= room) and self._has_plenty(part, needed):
+            await self._hold(part, needed, within)
+            if part.held >= needed:
                 return
         found = await self.admissions.dry_run(part.jobs, within=within)
         part.answers, new = split_new(part.jobs, found)
-        wanted = len({find_key(job) for job in new})
-        await self._hold(part, wanted if room is None else min(wanted, room), within)
+        needed = len({find_key(job) for job in new})
+        await self._hold(part, needed if room is None else min(needed, room), within)
         refused = self._refuse_beyond(part, new, room)
         part.answers |= refused
         for error in refused.values():
             self.observer.on_limit(part.client.name, Limit(error.metadata["limit"]))
 
-    def _has_plenty(self, part: ClientReservation, wanted: int) -> bool:
+    def _has_plenty(self, part: ClientReservation, needed: int) -> bool:
         if part.limit is None:
             return True
         use = self._find_use(part)
-        return use is not None and use.used + wanted + PLENTY <= part.limit
+        return use is not None and use.used + needed + PLENTY <= part.limit
 
     def _find_use(self, part: ClientReservation) -> DayUse | None:
         use = self._uses.get(part.client.name)
         return use if use is not None and use.day == part.day else None
 
-    async def _hold(self, part: ClientReservation, wanted: int, within: timedelta) -> None:
-        """Reserve until *wanted* jobs are held, or as many as fit."""
-        missing = wanted - part.held
+    async def _hold(self, part: ClientReservation, needed: int, within: timedelta) -> None:
+        """Reserve until *needed* jobs are held, or as many as fit."""
+        missing = needed - part.held
         if missing <= 0:
             return
         if part.limit is None:
-            part.held = wanted
+            part.held = needed
             return
         use, name = self._find_use(part), part.client.name
         if use and use.used >= part.limit and self.clock() < use.at + FULL_SECONDS:
@@ -182,14 +182,14 @@ class Quotas:
         }
 
     async def settle(self, part: ClientReservation, answers: Mapping[str, object]) -> None:
-        """Give back what was reserved for jobs that are not new."""
+        """Undo what was reserved for jobs that are not new."""
         stored = [answers[job.id] for job in part.jobs if job.id in answers]
         new = sum(isinstance(each, AdmissionResult) and each.is_new for each in stored)
         self.waiting.record_admitted(part.client, new)
         await self._give_back(part, part.held - new)
 
     async def settle_refused(self, part: ClientReservation) -> None:
-        """Give back what was reserved, after MongoDB has refused to insert: some may be stored."""
+        """Undo what was reserved, after MongoDB has refused to insert: some may be stored."""
         ids = [job.id for job in part.jobs if job.id not in part.answers]
         with suppress(StoreUnavailable):
             stored = await self.usage.count_stored(ids, within=GIVE_BACK_TIMEOUT)
@@ -222,11 +222,11 @@ class Quotas:
             return {}
         part = ClientReservation(client=client, jobs=new, day=day_of(self.now()))
         room = await self.waiting.find_room(client, within=within)
-        wanted = len({find_key(job) for job in new})
-        part.held = wanted
+        needed = len({find_key(job) for job in new})
+        part.held = needed
         if part.limit is not None:
             used = await self.usage.read(client.name, part.day, within=within)
-            part.held = min(wanted, max(0, part.limit - used))
+            part.held = min(needed, max(0, part.limit - used))
         return self._refuse_beyond(part, new, room)
 
 
@@ -256,7 +256,7 @@ class GroupReservation:
             await self.quotas.settle(part, answers)
 
     async def settle_refused(self) -> None:
-        """Give back what MongoDB refused, unless an earlier try may have stored it."""
+        """Undo what was reserved for refused jobs, unless an earlier try may have stored them."""
         if not self.is_doubtful:
             for part in self.parts:
                 await self.quotas.settle_refused(part)

@@ -55,12 +55,14 @@ class CallsTogether(Struct, frozen=True, kw_only=True):
 class SharedCalls(Protocol):
     """The calls of clients, counted for all processes."""
 
-    async def add(self, client: str, calls: int, limit: RateLimit) -> CallsTogether:
-        """Add *calls*, which this process has accepted. Raises RedisUnavailable."""
+    async def add(
+        self, client: str, calls: int, limit: RateLimit, *, age_seconds: float
+    ) -> CallsTogether:
+        """Add *calls*, which this process has accepted since that time. Raises RedisUnavailable."""
 
 
 class LimitObserver(Protocol):
-    """Is told how far clients use their limits; its methods must be fast and must not fail."""
+    """Records how far clients use their limits; its methods must be fast and must not fail."""
 
     def on_usage(self, client: str, limit: Limit, used: int, most: int) -> None:
         """Record that *client* has used *used* of *most*."""
