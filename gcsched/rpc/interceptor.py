@@ -77,9 +77,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             start = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                if self._is_stopping and receiver is not self._health_receiver:
-                    await abort(context, Stopping())
-                await self._check_limits(context)
+                if receiver is not self._health_receiver:
+                    await self._check(context)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:
@@ -96,7 +95,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return answer_and_report
 
-    async def _check_limits(self, context: Context) -> None:
+    async def _check(self, context: Context) -> None:
+        if self._is_stopping:
+            await abort(context, Stopping())
         try:
             self._check_call(current_caller())
         except ClientLimit as error:

@@ -16,7 +16,8 @@ from gcsched.usecases.problem_log import ProblemLog
 
 EXCHANGE_SECONDS = 0.1
 MAX_EXCHANGE_DELAY_SECONDS = 1.0
-URGENT_PART = 10  # of a burst: after so many calls the others hear of them at once
+URGENT_PART = 10
+"""A tenth of a burst: after so many calls, the others hear of them at once."""
 BACK_OFF_SECONDS = 2.0
 FORGET_SECONDS = 60.0
 
@@ -25,8 +26,8 @@ FORGET_SECONDS = 60.0
 class ClientCalls:
     """The calls of one client, as far as this process knows.
 
-    *bucket* has its own calls and those of the others up to the latest exchange, *unreported* are the
-    calls since then. *processes* have calls of the client, this one included.
+    *bucket* has its own calls and those of the others up to the latest exchange, *unreported* are
+    the calls since then. *processes* have calls of the client, this one included.
     """
 
     limits: ClientLimits
