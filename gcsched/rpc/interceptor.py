@@ -8,7 +8,7 @@ from typing import Any, cast
 import grpc
 
 from gcsched.domain.access import Client
-from gcsched.errors import ClientLimit, Stopping
+from gcsched.errors import ClientLimit, GcschedError, Stopping
 from gcsched.rpc.call import Context, Handler
 from gcsched.rpc.caller import current_caller
 from gcsched.rpc.read_limiter import create_health_read_limiter
@@ -77,8 +77,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             start = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                if receiver is not self._health_receiver:
-                    await self._check(context)
+                if receiver is not self._health_receiver and (refusal := self._find_refusal()):
+                    await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:
@@ -95,13 +95,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return answer_and_report
 
-    async def _check(self, context: Context) -> None:
+    def _find_refusal(self) -> GcschedError | None:
+        """Return why the call is refused before its message is read; None if it is not."""
         if self._is_stopping:
-            await abort(context, Stopping())
+            return Stopping()
         try:
             self._check_call(current_caller())
         except ClientLimit as error:
-            await abort(context, error)
+            return error
+        return None
 
 
 def drop_frames(error: BaseException) -> None:
