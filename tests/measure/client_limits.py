@@ -1,6 +1,6 @@
 """Measure what the limits of clients admit at two processes at once, and what they cost.
 
-    python -m tests.measure.client_limits [--seconds 10] [--json docs/measurements/client_limits.json]
+    python -m tests.measure.client_limits [--seconds 10] [--json FILE]
 
 Two services with one clients file. Each case has a client of its own; its calls go to both services
 in turn, all at once. The jobs are due tomorrow, so that nothing is delivered meanwhile. What was
