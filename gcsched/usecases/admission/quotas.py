@@ -6,19 +6,17 @@ also when nothing is left, so duplicates are looked up before a job is refused.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-
-from msgspec import Struct
 
 from gcsched.domain.access import Client
 from gcsched.domain.client_limits import Limit, day_of, job_limit_error
 from gcsched.domain.dedup import AdmissionResult, is_new_job
 from gcsched.domain.job import Job
 from gcsched.errors import ClientLimit, GcschedError, StoreRefused, StoreUnavailable
+from gcsched.usecases.admission.day_uses import DayUses
 from gcsched.usecases.admission.job_factory import Submission
 from gcsched.usecases.admission.waiting_jobs import WaitingJobs
 from gcsched.usecases.ports import (
@@ -29,13 +27,7 @@ from gcsched.usecases.ports import (
     UsageStore,
 )
 
-# While so many jobs of the day are left, they are reserved without looking for duplicates first:
-# what other processes reserve and give back again cannot matter. It is two of the largest groups.
-PLENTY = 2_000
 GIVE_BACK_TIMEOUT = timedelta(seconds=1)
-FULL_SECONDS = 1.0
-"""For how long a day that was full is not asked about again."""
-
 Answers = dict[str, AdmissionResult | GcschedError]
 """The answers by the ids of their jobs."""
 
@@ -46,14 +38,6 @@ def find_key(job: Job) -> str:
     By *employee* a window may end within a group, so that several are new there.
     """
     return job.id if job.dedup_until is not None or job.dedup_key is None else job.dedup_key
-
-
-class DayUse(Struct, frozen=True, kw_only=True):
-    """How many jobs of *day* were reserved at *at*, by the monotonic clock."""
-
-    day: date
-    used: int
-    at: float
 
 
 @dataclass(kw_only=True, eq=False)
@@ -79,7 +63,7 @@ class ClientReservation:
 class Quotas:
     """Reserves room for the jobs of clients. A group is reserved, inserted and settled at a time.
 
-    It remembers what each client has had when it last reserved; other processes may have gone on.
+    *uses* is what this process knows: while plenty is left, most groups need no further statement.
     """
 
     usage: UsageStore
@@ -87,8 +71,7 @@ class Quotas:
     now: Clock
     waiting: WaitingJobs
     observer: LimitObserver = field(default_factory=NullLimitObserver)
-    clock: Callable[[], float] = time.monotonic
-    _uses: dict[str, DayUse] = field(default_factory=dict, init=False)
+    uses: DayUses = field(default_factory=DayUses)
 
     def open(self, group: Sequence[Submission]) -> "GroupReservation | None":
         """Return a reservation for *group*, not made yet; None if none of it is counted.
@@ -143,12 +126,7 @@ class Quotas:
     def _has_plenty(self, part: ClientReservation, needed: int) -> bool:
         if part.limit is None:
             return True
-        use = self._find_use(part)
-        return use is not None and use.used + needed + PLENTY <= part.limit
-
-    def _find_use(self, part: ClientReservation) -> DayUse | None:
-        use = self._uses.get(part.client.name)
-        return use if use is not None and use.day == part.day else None
+        return self.uses.has_plenty(part.client.name, part.day, needed, most=part.limit)
 
     async def _hold(self, part: ClientReservation, needed: int, within: timedelta) -> None:
         """Reserve until *needed* jobs are held, or as many as fit."""
@@ -158,12 +136,19 @@ class Quotas:
         if part.limit is None:
             part.held = needed
             return
-        use, name = self._find_use(part), part.client.name
-        if use and use.used >= part.limit and self.clock() < use.at + FULL_SECONDS:
-            return  # a client at its limit may go on calling: that must not cost a write each
-        grant = await self.usage.reserve(name, part.day, missing, most=part.limit, within=within)
-        part.held += grant.count
-        self._uses[name] = DayUse(day=part.day, used=grant.used, at=self.clock())
+        name, day = part.client.name, part.day
+        taken = self.uses.take(name, day, missing, most=part.limit)
+        part.held += taken
+        missing -= taken
+        if not missing or self.uses.is_full(name, day, most=part.limit):
+            return
+        reserve = self.uses.choose_reserve(name, day, missing, most=part.limit)
+        grant = await self.usage.reserve(
+            name, day, missing + reserve, most=part.limit, within=within
+        )
+        granted = min(missing, grant.count)
+        part.held += granted
+        self.uses.record(name, day, used=grant.used, reserve=grant.count - granted)
         self.observer.on_usage(name, Limit.JOBS_PER_DAY, grant.used, part.limit)
 
     def _refuse_beyond(
@@ -197,13 +182,13 @@ class Quotas:
 
     async def _give_back(self, part: ClientReservation, unused: int) -> None:
         """Undo the reservation of *unused* jobs; if that fails, the day has fewer."""
-        if part.limit is None or unused <= 0:
+        if part.limit is None:
             return
-        name = part.client.name
-        if use := self._find_use(part):
-            self._uses[name] = DayUse(day=use.day, used=use.used - unused, at=use.at)
-        with suppress(StoreUnavailable):
-            await self.usage.give_back(name, part.day, unused, within=GIVE_BACK_TIMEOUT)
+        name, day = part.client.name, part.day
+        returned = self.uses.put_back(name, day, max(0, unused), most=part.limit)
+        if returned:
+            with suppress(StoreUnavailable):
+                await self.usage.give_back(name, day, returned, within=GIVE_BACK_TIMEOUT)
 
     async def preview(
         self,
@@ -226,7 +211,8 @@ class Quotas:
         part.held = needed
         if part.limit is not None:
             used = await self.usage.read(client.name, part.day, within=within)
-            part.held = min(needed, max(0, part.limit - used))
+            left = part.limit - used + self.uses.read_reserve(client.name, part.day)
+            part.held = min(needed, max(0, left))
         return self._refuse_beyond(part, new, room)
 
 

@@ -31,7 +31,7 @@ from gcsched.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from gcsched.usecases.admission import quotas as quotas_module
+from gcsched.usecases.admission.day_uses import MAX_RESERVE, PLENTY, DayUses
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
@@ -149,7 +149,7 @@ def make_process(mongo: Mongo, now: FixedClock, **factory: Any) -> Process:
         now=now,
         waiting=waiting,
         observer=recorded,
-        clock=monotonic,
+        uses=DayUses(clock=monotonic),
     )
     writer = AdmissionWriter(
         admissions=admissions,
@@ -193,6 +193,7 @@ def used(raw: Database[Row]) -> Callable[[], dict[str, int]]:
 
 Used = Callable[[], dict[str, int]]
 CREATED, REPLAYED, FULL = "CREATED", "REPLAYED", "jobs_per_day"
+ID = "payroll:2026-07-01"
 
 
 async def test_a_day_has_as_many_jobs_as_its_limit(
@@ -252,7 +253,7 @@ async def test_duplicates_are_given_back_where_plenty_is_left(process: Process, 
     assert await process.schedule(client, "a", "b", "a") == [REPLAYED, CREATED, REPLAYED]
 
     assert process.admissions.lookups == lookups
-    assert used() == {"payroll:2026-07-01": 2}
+    assert used()[ID] - process.quotas.uses.read_reserve("payroll", NOW.date()) == 2
 
 
 async def test_refused_duplicates_and_reused_ids_are_given_back(
@@ -270,7 +271,7 @@ async def test_refused_duplicates_and_reused_ids_are_given_back(
     ]
 
     assert await process.write(*group) == ["REFUSED_DUPLICATE", "RequestIdReused", CREATED]
-    assert used() == {"payroll:2026-07-01": 2}
+    assert used()[ID] - process.quotas.uses.read_reserve("payroll", NOW.date()) == 2
 
 
 async def test_late_requests_find_their_job_and_need_no_place(process: Process, used: Used) -> None:
@@ -315,6 +316,50 @@ async def test_without_limits_nothing_is_counted_or_looked_up(process: Process, 
     assert process.admissions.lookups == 0
     assert used() == {}
     assert process.quotas.open(group) is None
+
+
+async def test_where_plenty_is_left_a_hundred_jobs_share_a_statement(
+    process: Process, used: Used
+) -> None:
+    client = a_client(jobs_per_day=100_000)
+
+    for number in range(102):
+        assert await process.schedule(client, f"mail {number}") == [CREATED]
+
+    assert process.usage.statements == {"reserve": 2}
+    assert used() == {ID: 2 + MAX_RESERVE}
+
+
+async def test_the_reserve_is_given_back_near_the_limit(
+    process: Process, mongo_uri: str, clock: FixedClock, jobs: Collection[Row], used: Used
+) -> None:
+    client, mails = a_client(jobs_per_day=PLENTY + 600), iter(range(10**6))
+
+    async def schedule(at: Process, count: int) -> Counter[str]:
+        return Counter(await at.schedule(client, *[f"{next(mails)}" for _ in range(count)]))
+
+    async with another_process(mongo_uri, clock) as other:
+        for _ in range(2):
+            for each in (process, other):
+                await schedule(each, 50)
+        assert process.quotas.uses.read_reserve("payroll", NOW.date())
+        for _ in range(3):
+            for each in (process, other):
+                await schedule(each, 500)
+
+    assert jobs.count_documents({}) == PLENTY + 600
+    assert used() == {ID: PLENTY + 600}
+
+
+async def test_a_lower_limit_ends_the_reserve(process: Process, used: Used) -> None:
+    client = a_client(jobs_per_day=100_000)
+    for name in "ab":
+        await process.schedule(client, name)
+
+    lower = a_client(jobs_per_day=50)
+    assert await process.schedule(lower, "c", "a") == [FULL, REPLAYED]
+    assert used() == {ID: 2}
+    assert await process.schedule(lower, "c", "d") == [CREATED, CREATED]
 
 
 async def test_1_000_concurrent_calls_at_two_processes_admit_exactly_the_limit(
@@ -539,7 +584,7 @@ async def test_changed_limits_count_for_the_whole_group(process: Process) -> Non
 
 
 async def test_a_day_that_changes_within_a_process_is_reserved_anew(process: Process) -> None:
-    client = a_client(jobs_per_day=quotas_module.PLENTY + 10)
+    client = a_client(jobs_per_day=PLENTY + 10)
     await process.schedule(client, "a")
     process.now.advance(DAY)
     lookups = process.admissions.lookups
