@@ -265,6 +265,7 @@ def build_grpc_server(
     limits = ServerLimits(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
+        check_call=service.check_call,
     )
     return serve_grpc(
         SchedulerServicer(service.handlers),

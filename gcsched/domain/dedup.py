@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
-from gcsched.errors import RequestIdReused
+from gcsched.errors import GcschedError, RequestIdReused
 
 
 class Dedup(StrEnum):
@@ -153,7 +153,7 @@ class AdmissionResult(Struct, frozen=True, kw_only=True):
 AdmissionAnswer = AdmissionResult | RequestIdReused
 
 
-def is_new_job(answer: AdmissionAnswer) -> bool:
+def is_new_job(answer: AdmissionResult | GcschedError) -> bool:
     return isinstance(answer, AdmissionResult) and answer.is_new
 
 

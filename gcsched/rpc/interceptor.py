@@ -7,14 +7,24 @@ from typing import Any, cast
 
 import grpc
 
-from gcsched.errors import Stopping
+from gcsched.domain.access import Client
+from gcsched.errors import ClientLimit, GcschedError, Stopping
 from gcsched.rpc.call import Context, Handler
+from gcsched.rpc.caller import current_caller
 from gcsched.rpc.read_limiter import create_health_read_limiter
 from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
 from gcsched.rpc.status import abort
 
 OnCall = Callable[[str, str, float], None]
 """Called with the method's full name, the name of the status code, and the seconds."""
+
+CallCheck = Callable[[Client], None]
+"""Called with the client of each call before its message is read; raises ClientLimit."""
+
+
+def allow_call(_: Client) -> None:
+    """Allow every call."""
+
 
 DEADLINE_ROUNDING = 0.02
 """By how much a deadline may be later here than at the client, as a share of the call's time."""
@@ -25,8 +35,11 @@ CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method once, at its first call; exceptions, aborts above all, pass through."""
 
-    def __init__(self, on_call: OnCall, receiver: Receiver) -> None:
+    def __init__(
+        self, on_call: OnCall, receiver: Receiver, check_call: CallCheck = allow_call
+    ) -> None:
         self._on_call = on_call
+        self._check_call = check_call
         self._receiver = receiver
         self._health_receiver = receiver.with_reads(create_health_read_limiter())
         self.call_count = 0
@@ -64,8 +77,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             start = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                if self._is_stopping and receiver is not self._health_receiver:
-                    await abort(context, Stopping())
+                if receiver is not self._health_receiver and (refusal := self._find_refusal()):
+                    await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:
@@ -81,6 +94,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._on_call(method, code, time.perf_counter() - start)
 
         return answer_and_report
+
+    def _find_refusal(self) -> GcschedError | None:
+        """Return why the call is refused before its message is read; None if it is not."""
+        if self._is_stopping:
+            return Stopping()
+        try:
+            self._check_call(current_caller())
+        except ClientLimit as error:
+            return error
+        return None
 
 
 def drop_frames(error: BaseException) -> None:

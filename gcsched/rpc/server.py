@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from gcsched.errors import CannotListen
 from gcsched.process.listening import IN_USE, check_can_listen
 from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
-from gcsched.rpc.interceptor import CallInterceptor, OnCall
+from gcsched.rpc.interceptor import CallCheck, CallInterceptor, OnCall, allow_call
 from gcsched.rpc.memory import MemoryBudget
 from gcsched.rpc.receiver import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
@@ -65,10 +65,14 @@ CONNECTION_OPTIONS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """How many connections callers may open, and how many octets their calls may hold."""
+    """How many connections callers may open, and how many octets their calls may hold.
+
+    *check_call* refuses the calls of a client that makes too many.
+    """
 
     connections: int = MAX_CONNECTIONS
     call_octets: int = CALL_MEMORY
+    check_call: CallCheck = allow_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +155,7 @@ async def serve_grpc(
     limits = limits or ServerLimits()
     # CallInterceptor comes first: it answers methods that it knows without the others.
     streams = StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)))
+    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)), limits.check_call)
     server = grpc.aio.server(
         options=build_server_options(limits, reuse_port=reuse_port),
         interceptors=[calls, streams, StreamLimitInterceptor()],

@@ -7,6 +7,7 @@ from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
+from gcsched.rpc.interceptor import CallCheck
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
@@ -21,6 +22,7 @@ from gcsched.wiring.admission import (
 )
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
+from gcsched.wiring.limits import build_limits
 from gcsched.wiring.monitoring import build_monitoring, build_status_methods
 from gcsched.wiring.recovery import build_recovery
 from gcsched.wiring.relays import build_relays
@@ -36,6 +38,7 @@ class Service:
 
     handlers: Handlers
     submit: Submit
+    check_call: CallCheck
     daily_run: DailyRun
     jobs: MongoJobReader
     loops: tuple[NamedLoop, ...]
@@ -47,6 +50,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     return Service(
         handlers=build_handlers(settings, resources, built),
         submit=built.admission.submit,
+        check_call=built.limits.calls.check_call,
         daily_run=built.recovery.daily_run,
         jobs=MongoJobReader(),
         loops=start_order(settings, resources, built),
@@ -62,7 +66,10 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
     delivery = build_delivery(settings, resources, wake_ups, relays, nudged)
-    admission = build_admission(settings, resources, wake_ups, indexes.check_admission)
+    limits = build_limits(settings, resources)
+    admission = build_admission(
+        settings, resources, wake_ups, indexes.check_admission, limits.quotas
+    )
     recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
     monitoring = build_monitoring(
@@ -77,6 +84,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         indexes=indexes,
         relays=relays,
         delivery=delivery,
+        limits=limits,
         admission=admission,
         recovery=recovery,
         stores=stores,
@@ -88,7 +96,7 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
     """Build the handlers of the methods of the contract."""
     check_admission, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
-        schedule=build_schedule_methods(settings, resources, submit),
+        schedule=build_schedule_methods(settings, resources, submit, built.limits.quotas),
         read_jobs=management.build_read_job_methods(resources),
         change_jobs=management.build_change_job_methods(
             settings, resources, built.wake_ups, check_admission

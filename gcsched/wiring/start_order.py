@@ -38,6 +38,7 @@ def start_order(
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
         ("admission", built.admission.group.run),  # calls have ended before: see app.py
         ("sending pause", built.relays.transport.run),  # the gate of the engine and the workers
+        ("calls of clients", built.limits.calls.run),  # only tells other processes
         # The workers add markers, the recorder removes them.
         ("sent markers", delivery.sent_markers.run),
         ("leases", delivery.leases.run),  # renewed until the outcomes are written

@@ -6,6 +6,7 @@ from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring.admission import Admission
 from gcsched.wiring.delivery import Delivery
+from gcsched.wiring.limits import Limits
 from gcsched.wiring.monitoring import Monitoring
 from gcsched.wiring.recovery import Recovery
 from gcsched.wiring.relays import RelaySubsystem
@@ -20,6 +21,7 @@ class Subsystems:
     indexes: IndexKeeper
     relays: RelaySubsystem
     delivery: Delivery
+    limits: Limits
     admission: Admission
     recovery: Recovery
     stores: StoreMonitoring

@@ -15,6 +15,7 @@ from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import (
+    ClientLimit,
     InvalidRequest,
     Overloaded,
     RequestIdReused,
@@ -31,6 +32,7 @@ from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
 from gcsched.wiring.delivery import make_outcome_observer
 from tests.support.builders import NOW, a_claimed_job, an_attempt
+from tests.support.clocks import SECOND
 from tests.support.in_process_app import (
     RunningApp,
     make_settings,
@@ -112,6 +114,7 @@ async def test_requests_calls_mails_and_lateness_are_counted(
         (RequestIdReused("R", "job-1"), "refused"),
         (InvalidRequest([Violation("empid", "must not be empty")]), "invalid"),
         (UnknownJob("job-1"), "invalid"),
+        (ClientLimit("payroll", "jobs_per_day", "has had", retry_after=SECOND), "limited"),
         (Overloaded(3), "overloaded"),
         (StoreUnavailable("storing the job"), "unavailable"),
         (StoreRefused("storing the job", "disk_full", "its disk is full"), "unavailable"),
@@ -130,7 +133,7 @@ def test_the_result_of_a_call_is_counted_under_its_label(
     [family] = [each for each in metrics.registry.collect() if each.name == "gcsched_admissions"]
     counts = {sample.labels["outcome"]: sample.value for sample in family.samples}
     others = {"created", "replayed", "invalid", "overloaded", "unavailable", "stopping"}
-    others |= {"cancelled", "refused"}
+    others |= {"cancelled", "refused", "limited"}
     assert counts == dict.fromkeys(others, 0.0) | {label: 1.0}
 
 

@@ -31,6 +31,7 @@ from gcsched.adapters.mongo.documents import (
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
+    UsageDocument,
     list_indexes,
 )
 from gcsched.adapters.mongo.driver_errors import (
@@ -92,6 +93,7 @@ class Mongo:
     recipients: Collection
     suppressions: Collection
     runs: Collection
+    usage: Collection
     uri: str = field(repr=False)
     allow_standalone: bool = False
     has_clients: bool = True  # access is controlled, so that jobs have clients
@@ -207,6 +209,7 @@ async def open_mongo(
             recipients=database[RecipientDocument.Settings.name],
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
+            usage=database[UsageDocument.Settings.name],
             uri=uri,
             allow_standalone=allow_standalone,
             has_clients=has_clients,

@@ -35,6 +35,7 @@ BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
 BY_ERASED = "email_folded"
+BY_CLIENT_AND_STATE = "client_state_due_id"
 
 # An index cannot change its keys, so `empid_id` and `email_id` replaced these. `state_due_id`
 # replaced `state_due` as well, and no statement names `lease` any more, but processes of a previous
@@ -179,6 +180,18 @@ class JobDocument(NamedDocument):
                 name=BY_PRIORITY,
                 partialFilterExpression={"priority": "URGENT"},
             ),
+            # How many jobs of a client wait to be sent, for its limits. Partial: without access
+            # control it is empty.
+            IndexModel(
+                [
+                    ("client", ASCENDING),
+                    ("state", ASCENDING),
+                    ("due", ASCENDING),
+                    ("_id", ASCENDING),
+                ],
+                name=BY_CLIENT_AND_STATE,
+                partialFilterExpression={"client": {"$exists": True}},
+            ),
             # The jobs that a claim has taken, its renewal and its release; repairs of stale claims.
             # Partial, so that it holds only the jobs that are being sent.
             IndexModel(
@@ -270,7 +283,26 @@ class RunDocument(NamedDocument):
         name = "runs"
 
 
-DOCUMENTS = (JobDocument, RecipientDocument, SuppressionDocument, RunDocument)
+class UsageDocument(NamedDocument):
+    """How many jobs a client has had on a day of UTC: one document under ``<client>:<day>``.
+
+    A reservation that is not given back counts, whether its job was stored or not.
+    """
+
+    jobs: int  # reserved, never more than the client's limit at that time
+    # The latest reservation of each process, `number` and `count`, under a random name.
+    held: dict[str, dict[str, int]] = Field(default_factory=dict)
+    delete_after: datetime
+
+    class Settings:
+        name = "usage"
+        indexes: ClassVar = [
+            # MongoDB's TTL monitor deletes the days of more than a month ago.
+            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
+        ]
+
+
+DOCUMENTS = (JobDocument, RecipientDocument, SuppressionDocument, RunDocument, UsageDocument)
 
 INDEXES = {
     document.Settings.name: tuple(getattr(document.Settings, "indexes", ()))

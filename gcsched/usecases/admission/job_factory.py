@@ -7,29 +7,32 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gcsched.domain.access import ANYONE, Client
-from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
+from gcsched.domain.client_limits import is_counted
+from gcsched.domain.dedup import AdmissionResult, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.request import MeetRequest, RequestContext, validate_request
-from gcsched.errors import InvalidRequest
+from gcsched.errors import GcschedError, InvalidRequest
 
 
 class Submission(Struct, frozen=True, kw_only=True):
     """One caller's job on its way into the store.
 
     A job with a *late_error* came after its expire time: it is only looked up, not stored.
-    *deadline* is until when the caller waits, by ``time.monotonic()``.
+    *deadline* is until when the caller waits, by ``time.monotonic()``. *counted_for* is its client
+    if that has a limit of jobs.
     """
 
     job: Job
     deadline: float
     late_error: InvalidRequest | None = None
+    counted_for: Client | None = None
 
     @property
     def is_late(self) -> bool:
         return self.late_error is not None
 
-    def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
+    def answer(self, found: AdmissionResult | GcschedError) -> AdmissionResult | GcschedError:
         """Return the caller's answer; refuse a job that would be new and comes too late."""
         return self.late_error if self.late_error is not None and is_new_job(found) else found
 
@@ -45,7 +48,7 @@ class JobFactory:
 
     def create(self, raw: MeetRequest, *, now: datetime, client: Client = ANYONE) -> Job:
         """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""
-        request = validate_request(raw, now=now, context=self.context)
+        request = validate_request(raw, now=now, context=self.context, client=client)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
         schedule_time = self.context.schedule_time(request, now=now)
         job_id = new_id(now)
@@ -84,7 +87,8 @@ class JobFactory:
         """
         try:
             job = self.create(raw, now=now, client=client)
-            return Submission(job=job, deadline=deadline)
+            counted_for = client if is_counted(client.limits) else None
+            return Submission(job=job, deadline=deadline, counted_for=counted_for)
         except InvalidRequest as error:
             late = self._create_before_expiry(raw, now, client)
             error = error.with_traceback(None)  # it would keep the request in memory

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -22,6 +22,7 @@ from gcsched.errors import (
     StoreUnavailable,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.quotas import GroupReservation, Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.loop_share import LoopShare
@@ -46,48 +47,88 @@ T = TypeVar("T")
 class SubmissionResult(Struct, frozen=True):
     """The caller's answer, and its wake-up if the queue has not taken it yet."""
 
-    answer: AdmissionAnswer
+    answer: AdmissionResult | GcschedError
     wake_up: asyncio.Future[None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionWriter:
-    """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller."""
+    """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller.
+
+    *quotas* reserves room for the jobs of clients that have limits.
+    """
 
     admissions: Admissions
     wake_ups: WakeUps
     recipients: RecipientWriter
     check_admission: AdmissionCheck = admit_always
+    quotas: Quotas | None = None
 
     async def write(self, group: Sequence[Submission]) -> list[SubmissionResult]:
         """Return the results of *group*, in order."""
-        answers = await self._admit(group)
+        reserved = self.quotas.open(group) if self.quotas else None
+        if reserved is None:
+            answers = await self._admit(group)
+        else:
+            answers = await self._admit_reserved(group, reserved)
         return [
             SubmissionResult(answer, self._follow_up(submission) if is_new_job(answer) else None)
             for submission, answer in zip(group, answers, strict=True)
         ]
 
-    async def _admit(self, group: Sequence[Submission]) -> list[AdmissionAnswer]:
-        """Try until the last caller's time is over; dedup keys make a repeated write harmless."""
+    async def _admit_reserved(
+        self, group: Sequence[Submission], reserved: GroupReservation
+    ) -> list[AdmissionResult | GcschedError]:
+        """Reserve room, store what has room, and give back what was not needed."""
+        await self.check_admission()
+        await self._try_for(group, reserved.make)
+        found = reserved.answers
+        rest = [each for each in group if each.job.id not in found]
+        try:
+            stored = await self._admit(rest, reserved) if rest else []
+        except (StoreRefused, AdmissionClosed):
+            await reserved.settle_refused()
+            raise
+        answers = {each.job.id: answer for each, answer in zip(rest, stored, strict=True)}
+        await reserved.settle(answers)
+        return [(answers.get(each.job.id) or found[each.job.id]) for each in group]
+
+    async def _admit(
+        self, group: Sequence[Submission], reserved: GroupReservation | None = None
+    ) -> list[AdmissionResult | GcschedError]:
         late = [each.job for each in group if each.is_late]
         jobs = [each.job for each in group if not each.is_late]
+
+        async def admit(within: timedelta) -> dict[str, AdmissionAnswer]:
+            return await self._admit_once(jobs, late, within)
+
+        answers = await self._try_for(group, admit, reserved)
+        return [answers[each.job.id] for each in group]
+
+    async def _try_for(
+        self,
+        group: Sequence[Submission],
+        act: Callable[[timedelta], Awaitable[T]],
+        reserved: GroupReservation | None = None,
+    ) -> T:
+        """Try until the last caller's time is over; dedup keys make a repeated write harmless."""
         while True:
             now = time.monotonic()
             left = [each.deadline - now for each in group if each.deadline > now]
             # By the first deadline: its caller should get an error that names the store.
             within = timedelta(seconds=min(left, default=0.0))
             try:
-                answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
+                return await act(min(max(within, MIN_WRITE), MAX_WRITE))
             except AdmissionClosed:
                 raise
             except StoreUnavailable as error:
+                if reserved is not None and not isinstance(error, StoreRefused):
+                    reserved.is_doubtful = True
                 # The caller should get the refusal in time: another try might end too late.
                 margin = REFUSAL_MARGIN_SECONDS if isinstance(error, StoreRefused) else 0.0
                 last = max(each.deadline for each in group) - margin
                 if time.monotonic() + RETRY_INTERVAL_SECONDS > last:
                     raise
-            else:
-                return [answers[each.job.id] for each in group]
             await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
     async def _admit_once(

@@ -61,6 +61,14 @@ from gcsched.usecases.ports.relays import (
     SendResult,
     Transport,
 )
+from gcsched.usecases.ports.usage import (
+    CallsTogether,
+    DayGrant,
+    LimitObserver,
+    NullLimitObserver,
+    SharedCalls,
+    UsageStore,
+)
 from gcsched.usecases.ports.wakeups import Clock, WakeUpQueue
 
 __all__ = [
@@ -71,11 +79,13 @@ __all__ = [
     "BatchStep",
     "Begin",
     "BulkJobChanges",
+    "CallsTogether",
     "Checkable",
     "ClaimedBatch",
     "Claims",
     "Clock",
     "Conclusion",
+    "DayGrant",
     "Drafter",
     "ErasedBatch",
     "FoldedAddresses",
@@ -93,8 +103,10 @@ __all__ = [
     "JobList",
     "JobReader",
     "JobUpdate",
+    "LimitObserver",
     "MailComposer",
     "Mailer",
+    "NullLimitObserver",
     "NullObserver",
     "Observer",
     "Orphan",
@@ -110,9 +122,11 @@ __all__ = [
     "RunStore",
     "SendResult",
     "SentMarkerStore",
+    "SharedCalls",
     "SuppressionStore",
     "Suppressions",
     "Transport",
+    "UsageStore",
     "WakeUpQueue",
     "admit_always",
 ]
