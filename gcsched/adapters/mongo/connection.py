@@ -28,6 +28,7 @@ from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
     INDEXES,
     RETIRED_INDEXES,
+    AuditDocument,
     JobDocument,
     RecipientDocument,
     RunDocument,
@@ -92,6 +93,7 @@ class Mongo:
     recipients: Collection
     suppressions: Collection
     runs: Collection
+    audit: Collection
     uri: str = field(repr=False)
     allow_standalone: bool = False
     refusals: Refusals = field(default_factory=Refusals)
@@ -201,6 +203,7 @@ async def open_mongo(uri: str, *, allow_standalone: bool = False) -> AsyncIterat
             recipients=database[RecipientDocument.Settings.name],
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
+            audit=database[AuditDocument.Settings.name],
             uri=uri,
             allow_standalone=allow_standalone,
         )

@@ -10,6 +10,7 @@ from gcsched.usecases.ports.admission import (
     Recipients,
     admit_always,
 )
+from gcsched.usecases.ports.audit import AuditPage, AuditStore, OnCount, ignore_count
 from gcsched.usecases.ports.delivery import (
     ClaimedBatch,
     Claims,
@@ -68,6 +69,8 @@ __all__ = [
     "AdmissionCheck",
     "AdmissionError",
     "Admissions",
+    "AuditPage",
+    "AuditStore",
     "BatchStep",
     "Begin",
     "BulkJobChanges",
@@ -97,6 +100,7 @@ __all__ = [
     "Mailer",
     "NullObserver",
     "Observer",
+    "OnCount",
     "Orphan",
     "Outcomes",
     "Page",
@@ -115,4 +119,5 @@ __all__ = [
     "Transport",
     "WakeUpQueue",
     "admit_always",
+    "ignore_count",
 ]
