@@ -197,7 +197,13 @@ async def test_a_change_is_logged_under_the_verb_of_its_command(
     await change_job.change("job-1", command, etag="", actor=AN_ACTOR, within=SOON)
 
     assert find_events(events, event) == [
-        {"event": event, "log_level": "info", "job_id": "job-1", "previous_state": state.value}
+        {
+            "event": event,
+            "log_level": "info",
+            "job_id": "job-1",
+            "previous_state": state.value,
+            "client": AN_ACTOR.name,
+        }
     ]
 
 
