@@ -1,11 +1,12 @@
 """Who acts, and by which method: for the steps of jobs and for the audit. Pure."""
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from gcsched.domain.access import Client
 
 
-class Actor(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
     """A client that calls *method*, a method of the contract, by the way *via*."""
 
     client: Client

@@ -6,12 +6,10 @@ forgotten later needs no change of what was recorded before.
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-
-from msgspec import Struct
 
 from gcsched.domain.address import parse_stored_address
 from gcsched.domain.address_folding import fold_address
@@ -38,7 +36,8 @@ class AuditOutcome(StrEnum):
     ERROR = "ERROR"
 
 
-class AuditEntry(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
     """One act on many jobs or on the whole service.
 
     *subjects* are the digests of the employees and addresses that it was about, *count* is how many
@@ -58,14 +57,16 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     end_time: datetime | None = None
 
 
-class Topic(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
     """What an act is about, as its entry describes it."""
 
     details: str = ""
     subjects: tuple[str, ...] = ()
 
 
-class AuditFilter(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
     """The entries that match every given field; of *subjects*, those that have any of them."""
 
     client: str = ""

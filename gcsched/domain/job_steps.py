@@ -22,6 +22,6 @@ def add_step(seen: Job, changed: Job, actor: Actor, *, reason: str = "") -> Job:
     return replace(changed, steps=(*seen.steps, step)[-MAX_STEPS:])
 
 
-def given_reason(command: JobCommand) -> str:
+def find_reason(command: JobCommand) -> str:
     """Return the reason that the caller gave with *command*; "" if it has none."""
     return command.reason if isinstance(command, Cancel | Resolve) else ""

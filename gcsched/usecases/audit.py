@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 import structlog
-from msgspec.structs import replace
 
 from gcsched.domain.actor import Actor
 from gcsched.domain.audit import AuditEntry, AuditFilter, AuditOutcome, Topic
@@ -131,7 +130,7 @@ class Audit:
             self._keep(self._end(act, error))
             raise
         if failure is not None:
-            # It may be stored all the same, and must not pass for an act that was made.
+            # It may be stored all the same, and must not look like an act that was made.
             self._keep(self._end(act, failure))
             raise failure
 
@@ -170,7 +169,7 @@ class Audit:
             self._waiting.pop(entry.id, None)
 
     def _keep(self, entry: AuditEntry) -> None:
-        """Let `run` store how an act has ended; above MAX_WAITING its entry stays STARTED."""
+        """Keep the end of an act for `run` to store; above MAX_WAITING it stays STARTED."""
         if len(self._waiting) < MAX_WAITING:
             self._waiting[entry.id] = entry
         else:

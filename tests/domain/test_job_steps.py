@@ -4,7 +4,7 @@ from gcsched.domain.access import Client, Scope
 from gcsched.domain.actor import Actor
 from gcsched.domain.commands import Cancel, Resolve, Retry
 from gcsched.domain.job import State
-from gcsched.domain.job_steps import add_step, given_reason
+from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.step import MAX_STEPS, Step
 from tests.support.builders import AN_ACTOR, NOW, a_job
 
@@ -55,6 +55,6 @@ def test_the_latest_twenty_steps_are_kept() -> None:
 def test_the_reason_is_the_one_that_the_caller_gave() -> None:
     day = timedelta(days=1)
 
-    assert given_reason(Cancel(reason="moved")) == "moved"
-    assert given_reason(Resolve(state=State.SENT, reason="seen")) == "seen"
-    assert given_reason(Retry(keep_trying=day, window=day)) == ""
+    assert find_reason(Cancel(reason="moved")) == "moved"
+    assert find_reason(Resolve(state=State.SENT, reason="seen")) == "seen"
+    assert find_reason(Retry(keep_trying=day, window=day)) == ""

@@ -11,7 +11,7 @@ from gcsched.domain.actor import Actor
 from gcsched.domain.commands import Cancel, Retry, apply, is_applied, is_satisfied
 from gcsched.domain.job import RETRYABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
-from gcsched.domain.job_steps import add_step, given_reason
+from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import AdmissionClosed, BulkNotFinished, IllegalTransition, StoreUnavailable
 from gcsched.usecases.management.change_job import truncate_to_millisecond
@@ -222,7 +222,7 @@ class ApplyBulkChange:
         jobs = [job for job in jobs if job.id not in progress.unchangeable]
         suppressed = await self._find_suppressions(jobs)
         pairs = [
-            (job, add_step(job, changed, progress.actor, reason=given_reason(change.command)))
+            (job, add_step(job, changed, progress.actor, reason=find_reason(change.command)))
             for job, changed in plan_changes(jobs, change.command, suppressed, now=now)
         ]
         if change.is_dry_run or not pairs:

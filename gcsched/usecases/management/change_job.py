@@ -19,7 +19,7 @@ from gcsched.domain.commands import (
 )
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
-from gcsched.domain.job_steps import add_step, given_reason
+from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable, UnknownJob
 from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
@@ -112,7 +112,7 @@ class ChangeJob:
             raise EtagMismatch(job_id)
         suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
         changed = apply(command, job, suppression=suppression, now=now)
-        changed = add_step(job, changed, actor, reason=given_reason(command))
+        changed = add_step(job, changed, actor, reason=find_reason(command))
         left = timedelta(seconds=until - time.monotonic())
         # A write that is cancelled early may still take effect, so it gets a minimum of time.
         if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):

@@ -11,7 +11,7 @@ OnCount = Callable[[int], None]
 
 
 def ignore_count(_: int) -> None:
-    """Do nothing: the default of an act that nobody counts."""
+    """Do nothing: the default where no caller wants the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,19 @@
 """Audit entries. Oracle: what the driver finds in the collection."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from pymongo.database import Database
 
-from gcsched.adapters.mongo.audit import MongoAudit
+from gcsched.adapters.mongo.audit import MongoAudit, build_query, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.audit import AuditEntry, AuditFilter, AuditOutcome
 from gcsched.domain.ids import new_id
 from tests.support.audits import read_entries
 from tests.support.builders import NOW
+from tests.support.mongo_profile import stages
 from tests.support.rows import Row
 
 MINUTE = timedelta(minutes=1)
@@ -32,12 +34,12 @@ def audit(mongo: Mongo) -> MongoAudit:
     return MongoAudit(mongo=mongo)
 
 
-def an_entry(minute: int, **others: object) -> AuditEntry:
+def an_entry(minute: int, **others: Any) -> AuditEntry:
     moment = NOW + minute * MINUTE
     return replace(ENTRY, id=new_id(moment), time=moment, **others)
 
 
-async def list_entries(audit: MongoAudit, **fields: object) -> list[AuditEntry]:
+async def list_entries(audit: MongoAudit, **fields: Any) -> list[AuditEntry]:
     entry_filter = replace(AuditFilter(), **fields)
     return list((await audit.read_page(entry_filter, "", most=50)).entries)
 
@@ -92,7 +94,7 @@ async def test_entries_are_listed_by_time_client_and_subject_page_by_page(
     assert await list_entries(audit, client="payroll") == [second, first]
     assert await list_entries(audit, subjects=("one", "other")) == [third, second]
     assert await list_entries(audit, subjects=("one",), client="ops") == [third]
-    between = {"from_time": second.time, "before_time": fourth.time}
+    between: dict[str, Any] = {"from_time": second.time, "before_time": fourth.time}
     assert await list_entries(audit, **between) == [third, second]
 
     everything = AuditFilter()
@@ -114,3 +116,33 @@ async def test_a_damaged_entry_is_listed_with_what_can_be_read(
     [entry] = await list_entries(audit)
 
     assert (entry.id, entry.method) == (ENTRY.id, "CancelJobs")
+
+
+@pytest.mark.parametrize(
+    "entry_filter",
+    [
+        AuditFilter(),
+        AuditFilter(client="client-7"),
+        AuditFilter(subjects=("subject-6", "subject-7")),
+        AuditFilter(client="client-7", from_time=NOW, before_time=NOW + 800 * MINUTE),
+    ],
+    ids=str,
+)
+async def test_a_page_reads_only_what_it_returns(
+    mongo: Mongo, raw: Database[Row], entry_filter: AuditFilter
+) -> None:
+    assert mongo.audit.name == "audit"
+    entries = [
+        an_entry(minute, client=f"client-{minute % 10}", subjects=(f"subject-{minute % 10}",))
+        for minute in range(1_000)
+    ]
+    raw["audit"].insert_many([encode(entry) | {"_id": entry.id} for entry in entries])
+
+    query, index = build_query(entry_filter, entries[900].id)
+    found = raw["audit"].find(query, sort=[("_id", -1)], hint=index, limit=51)
+    plan = found.explain()
+
+    assert plan["executionStats"]["nReturned"] == 51
+    assert plan["executionStats"]["totalKeysExamined"] <= 51 + 4
+    assert plan["executionStats"]["totalDocsExamined"] == 51
+    assert "SORT" not in stages(plan["executionStats"]["executionStages"])
