@@ -11,6 +11,7 @@ from gcsched import __version__
 from gcsched.cli import completion
 from gcsched.cli.command import CommandGroup
 from gcsched.cli.commands import (
+    audit,
     dev,
     health,
     job,
@@ -46,6 +47,7 @@ COMMANDS = CommandGroup(
         suppression.COMMANDS,
         recipient.COMMANDS,
         template.COMMANDS,
+        audit.COMMAND,
         completion.COMMAND,
     ),
 )

@@ -145,6 +145,11 @@ class SchedulerStub:
     """Lists the templates of the process that answers, with the variables that each requires."""
     PreviewTemplate: _grpc.UnaryUnaryMultiCallable[_task_pb2.PreviewTemplateRequest, _task_pb2.Preview]
     """Renders a template as a mail would contain it. Stores nothing."""
+    ListAudit: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]
+    """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+    daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+    are in Job.steps. Needs the scope admin.
+    """
 
 @_typing.type_check_only
 class SchedulerAsyncStub(SchedulerStub):
@@ -259,6 +264,11 @@ class SchedulerAsyncStub(SchedulerStub):
     """Lists the templates of the process that answers, with the variables that each requires."""
     PreviewTemplate: _aio.UnaryUnaryMultiCallable[_task_pb2.PreviewTemplateRequest, _task_pb2.Preview]  # type: ignore[assignment]
     """Renders a template as a mail would contain it. Stores nothing."""
+    ListAudit: _aio.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]  # type: ignore[assignment]
+    """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+    daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+    are in Job.steps. Needs the scope admin.
+    """
 
 class SchedulerServicer(metaclass=_abc_1.ABCMeta):
     """Schedules mails, and lets callers read and change every job.
@@ -508,5 +518,16 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Preview, _abc.Awaitable[_task_pb2.Preview]]:
         """Renders a template as a mail would contain it. Stores nothing."""
+
+    @_abc_1.abstractmethod
+    def ListAudit(
+        self,
+        request: _task_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.ListAuditResponse, _abc.Awaitable[_task_pb2.ListAuditResponse]]:
+        """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+        daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+        are in Job.steps. Needs the scope admin.
+        """
 
 def add_SchedulerServicer_to_server(servicer: SchedulerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,5 +1,6 @@
 """Convert our errors to the status that callers see: code, message and details."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
@@ -78,6 +79,9 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
 """Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
 
 
+CANCELLED = "CANCELLED"
+"""The reason in the audit when the caller has left, or its deadline passed, before the end."""
+
 RETRYABLE = (Overloaded, MemoryFull, MessageTimeout, ClientLimit, Stopping, StoreUnavailable)
 """The errors that say when to call again (google.rpc.RetryInfo)."""
 
@@ -90,6 +94,13 @@ def status_of(error: GcschedError) -> status_pb2.Status:
         message=truncate(str(error)),
         details=[pack_any(each) for each in build_details(error, reason)],
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the ErrorInfo reason of *error*; INTERNAL for a defect."""
+    if isinstance(error, asyncio.CancelledError):
+        return CANCELLED
+    return STATUS[type(error) if isinstance(error, GcschedError) else InternalError][1]
 
 
 def truncate(text: str) -> str:

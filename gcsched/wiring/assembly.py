@@ -8,9 +8,11 @@ from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
 from gcsched.rpc.interceptor import CallCheck
+from gcsched.rpc.methods.audit import AuditMethods
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
+from gcsched.usecases.audited_acts import AuditedSending
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
@@ -80,6 +82,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         admissions_waiting=lambda: admission.group.waiting,
     )
     return Subsystems(
+        audit=management.build_audit(resources),
         wake_ups=wake_ups,
         indexes=indexes,
         relays=relays,
@@ -99,17 +102,21 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
         schedule=build_schedule_methods(settings, resources, submit, built.limits.quotas),
         read_jobs=management.build_read_job_methods(resources),
         change_jobs=management.build_change_job_methods(
-            settings, resources, built.wake_ups, check_admission
+            settings, resources, built.wake_ups, check_admission, built.audit
         ),
         sending=SendingMethods(
-            daily_run=built.recovery.daily_run,
-            pausing=built.relays.transport,
+            sending=AuditedSending(
+                audit=built.audit,
+                daily_run=built.recovery.daily_run,
+                pausing=built.relays.transport,
+            ),
             now=resources.clock,
         ),
         status=build_status_methods(
             resources, built.delivery, built.relays, built.stores, built.monitoring.job_counts
         ),
-        suppressions=management.build_suppression_methods(settings, resources),
-        recipients=management.build_recipient_methods(resources),
+        suppressions=management.build_suppression_methods(settings, resources, built.audit),
+        recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),
+        audit=AuditMethods(audit=built.audit),
     )

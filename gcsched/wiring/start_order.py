@@ -35,6 +35,7 @@ def start_order(
         ("arq workers", recovery.workers.run),
         ("clock", resources.clock.run),  # all others go on with the last offset
         ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
+        ("audit", built.audit.run),  # completes the entries of calls; these have ended before
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
         ("admission", built.admission.group.run),  # calls have ended before: see app.py
         ("sending pause", built.relays.transport.run),  # the gate of the engine and the workers

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gcsched.usecases.audit import Audit
 from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring.admission import Admission
@@ -17,6 +18,7 @@ from gcsched.wiring.stores import StoreMonitoring
 class Subsystems:
     """All subsystems, in the order in which they are built: each may use those above it."""
 
+    audit: Audit
     wake_ups: WakeUps
     indexes: IndexKeeper
     relays: RelaySubsystem

@@ -39,6 +39,7 @@ ARGUMENTS = {
     "recipient forget": ["E1", "--yes"],
     "template list": [],
     "template preview": ["doc"],
+    "audit": [],
 }
 COMMANDS_WITHOUT_CALLS = {"serve", "dev", "completion", "template check"}
 TIMEOUT_SECONDS = 0.5

@@ -1,6 +1,6 @@
 """The limits of a client, as its calls meet them. Oracle: what the contract says, and metrics."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -21,7 +21,8 @@ from tests.support.status_details import details, error_reason, status_of, viola
 
 def retry_delay(status: status_pb2.Status) -> timedelta:
     [info] = details(status, error_details_pb2.RetryInfo)
-    return info.retry_delay.ToTimedelta()
+    delay: timedelta = info.retry_delay.ToTimedelta()
+    return delay
 
 
 SetCaller = Callable[[Client], None]
@@ -38,7 +39,7 @@ def set_caller(monkeypatch: pytest.MonkeyPatch) -> SetCaller:
     return set_caller
 
 
-async def refuse(call: grpc.aio.UnaryUnaryCall) -> grpc.aio.AioRpcError:
+async def refuse(call: Awaitable[object]) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value

@@ -27,9 +27,11 @@ from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.status import pause_message
 from gcsched.rpc.methods.suppressions import SuppressionMethods
+from gcsched.usecases.audited_acts import AuditedRecipients, AuditedSuppressions
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions
+from tests.support.audits import an_audit
 from tests.support.builders import FixedClock
 from tests.support.clocks import SECOND
 from tests.support.handler_server import serve_handlers
@@ -66,10 +68,17 @@ async def stub(mongo: Mongo, old_stores: Mapping[str, Any]) -> AsyncIterator[Stu
     )
     reader = ReadJobs(reader=MongoJobReader(), job_list=MongoJobList(mongo=mongo))
     recipients = ManageRecipients(data=MongoPersonalData(mongo=mongo), now=now)
+    audit = an_audit(mongo, now)
     async with serve_handlers(
         ReadJobMethods(read=reader),
-        RecipientMethods(recipients=recipients),
-        SuppressionMethods(suppressions=suppressions, now=now),
+        RecipientMethods(
+            recipients=recipients, erasing=AuditedRecipients(audit=audit, recipients=recipients)
+        ),
+        SuppressionMethods(
+            suppressions=suppressions,
+            changing=AuditedSuppressions(audit=audit, suppressions=suppressions),
+            now=now,
+        ),
     ) as stub:
         yield stub
 

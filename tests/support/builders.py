@@ -5,7 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gcsched.domain.access import Client, ClientLimits, Scope
+from gcsched.domain.access import ANYONE, Client, ClientLimits, Scope
+from gcsched.domain.actor import Actor
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, DedupRule
 from gcsched.domain.due import DailyPlan
@@ -151,3 +152,7 @@ def a_client(name: str = "payroll", **limits: Any) -> Client:
     """Build a client that may schedule, with *limits*."""
     scopes = frozenset({Scope.SCHEDULE})
     return Client(name=name, scopes=scopes, limits=ClientLimits(**limits))
+
+
+AN_ACTOR = Actor(client=ANYONE, via="grpc", method="CancelJob")
+"""A caller of a service that does not control access."""

@@ -39,6 +39,7 @@ COMMANDS: Sequence[tuple[str, int]] = (
     ("recipient show E2", 1),
     ("recipient forget E1 --yes", 0),
     ("template list", 0),
+    ("audit", 0),
     ("template preview doc --to ada@example.org", 0),
     ("completion bash", 0),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gcsched.domain.access import Client, Scope
+from gcsched.domain.actor import Actor
 from gcsched.rpc.call import Context
 from gcsched.rpc.caller import CALLER
 from gcsched.rpc.servicer import Handlers, SchedulerServicer
@@ -58,3 +59,8 @@ def name_callers(monkeypatch: pytest.MonkeyPatch) -> None:
         create(self, Handlers(**named), *others)
 
     monkeypatch.setattr(SchedulerServicer, "__init__", create_with_callers)
+
+
+def an_actor_of(name: str) -> Actor:
+    """Return the actor of a call by one of CLIENTS."""
+    return Actor(client=CLIENTS[name], via="grpc", method="CancelJob")

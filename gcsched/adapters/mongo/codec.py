@@ -20,6 +20,7 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     decode_times,
 )
+from gcsched.adapters.mongo.steps import decode_steps, encode_step
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
@@ -98,6 +99,8 @@ def encode(job: Job) -> dict[str, Any]:
         document["own_request_id" if job.client else "request_id"] = job.request_id
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
+    if job.steps:
+        document["steps"] = [encode_step(step) for step in job.steps]
     return document
 
 
@@ -137,6 +140,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
         client=document.get("client") or "",
+        steps=decode_steps(document),
         **decode_optional_fields(document),
     )
 

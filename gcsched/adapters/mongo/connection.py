@@ -27,6 +27,7 @@ from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, describe_mongo_
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
     RETIRED_INDEXES,
+    AuditDocument,
     JobDocument,
     RecipientDocument,
     RunDocument,
@@ -94,6 +95,7 @@ class Mongo:
     suppressions: Collection
     runs: Collection
     usage: Collection
+    audit: Collection
     uri: str = field(repr=False)
     allow_standalone: bool = False
     has_clients: bool = True  # access is controlled, so that jobs have clients
@@ -210,6 +212,7 @@ async def open_mongo(
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
             usage=database[UsageDocument.Settings.name],
+            audit=database[AuditDocument.Settings.name],
             uri=uri,
             allow_standalone=allow_standalone,
             has_clients=has_clients,

@@ -36,6 +36,8 @@ BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
 BY_ERASED = "email_folded"
 BY_CLIENT_AND_STATE = "client_state_due_id"
+BY_WHO = "who_id"
+BY_SUBJECT = "subjects_id"
 
 # An index cannot change its keys, so `empid_id` and `email_id` replaced these. `state_due_id`
 # replaced `state_due` as well, and no statement names `lease` any more, but processes of a previous
@@ -100,6 +102,9 @@ class JobDocument(NamedDocument):
     # The history, the latest last: begun, ended, kind (LATER and OURS are DEFERRED and RELAY in the
     # domain), relay, code, enhanced and text of each attempt.
     attempts: list[dict[str, Any]] = Field(default_factory=list)
+    # What callers did to the job, the latest last: at, who, via, act, was and now (states), reason.
+    # Absent until one did anything.
+    steps: list[dict[str, Any]] | None = None
     delete_after: datetime | None = None  # set in final states only
 
     class Settings:
@@ -302,7 +307,43 @@ class UsageDocument(NamedDocument):
         ]
 
 
-DOCUMENTS = (JobDocument, RecipientDocument, SuppressionDocument, RunDocument, UsageDocument)
+class AuditDocument(NamedDocument):
+    """An act of a caller on many jobs or on the whole service. Its id sorts by time.
+
+    It is inserted before the act and completed after it. It names no employee and no address.
+    """
+
+    at: datetime  # when it began
+    who: str  # the client, as the service has verified it
+    via: str  # the way by which the call came
+    act: str  # the method
+    details: str  # what it was about
+    subjects: list[str]  # digests of employee ids and addresses that it was about
+    outcome: str  # STARTED, then DONE or ERROR
+    changed: int = 0  # count: jobs or documents that it changed
+    error: str = ""  # the reason of the error
+    ended: datetime | None = None  # absent while it is STARTED
+    delete_after: datetime
+
+    class Settings:
+        name = "audit"
+        indexes: ClassVar = [
+            # Lists by client and by subject; lists by time alone use the id.
+            IndexModel([("who", ASCENDING), ("_id", ASCENDING)], name=BY_WHO),
+            IndexModel([("subjects", ASCENDING), ("_id", ASCENDING)], name=BY_SUBJECT),
+            # MongoDB's TTL monitor deletes entries at the end of their retention.
+            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
+        ]
+
+
+DOCUMENTS = (
+    JobDocument,
+    RecipientDocument,
+    SuppressionDocument,
+    RunDocument,
+    UsageDocument,
+    AuditDocument,
+)
 
 INDEXES = {
     document.Settings.name: tuple(getattr(document.Settings, "indexes", ()))

@@ -36,6 +36,7 @@ from gcsched.adapters.mongo.folded_queries import filter_any_spelling
 from gcsched.adapters.mongo.key_holders import HELD, Holders, MongoKeyHolders
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.outcomes import encode_outcome
+from gcsched.adapters.mongo.steps import add_step_to
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.address_folding import is_same_address
 from gcsched.domain.job import FINAL_STATES, Job, State
@@ -74,7 +75,7 @@ class MongoJobChanges:
 
         Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
-        query, change = filter_unchanged(seen), build_change(changed, self.retention)
+        query, change = filter_unchanged(seen), build_change(seen, changed, self.retention)
         with write_errors("changing a job"), pymongo.timeout(within.total_seconds()):
             if barring := await self._find_barring([(seen, changed)]):
                 raise DuplicateJob(seen.id, barring[seen.id].job_id)
@@ -102,7 +103,9 @@ class MongoJobChanges:
             if not pairs:
                 return 0, 0
             writes = [
-                UpdateOne(filter_unchanged(seen), build_change(changed, self.retention), hint=BY_ID)
+                UpdateOne(
+                    filter_unchanged(seen), build_change(seen, changed, self.retention), hint=BY_ID
+                )
                 for seen, changed in pairs
             ]
             try:
@@ -229,8 +232,8 @@ def filter_unchanged(seen: Job) -> Document:
     return query
 
 
-def build_change(job: Job, retention: timedelta) -> Document:
-    """Return the update that stores *job* and ends its claim, if it has one."""
+def build_change(seen: Job, job: Job, retention: timedelta) -> Document:
+    """Return the update of *seen* that stores *job* with its new step, and ends its claim."""
     fields, removed = encode_outcome(job, retention)
     fields |= {"due_at": job.schedule_time, "not_after": job.expire_time}
     if job.date is not None:
@@ -243,4 +246,6 @@ def build_change(job: Job, retention: timedelta) -> Document:
         removed.append("released_key")
     if job.state not in FINAL_STATES:
         removed.append("delete_after")  # a retried job must not be deleted
-    return {"$set": fields, "$unset": dict.fromkeys(removed, "")}
+    change: Document = {"$set": fields, "$unset": dict.fromkeys(removed, "")}
+    add_step_to(change, seen, job)
+    return change

@@ -40,7 +40,7 @@ from gcsched.usecases.ports import Page
 
 Query = dict[str, Any]
 
-BASIC_PROJECTION = {"message": 0, "variables": 0, "attempts": 0}
+BASIC_PROJECTION = {"message": 0, "variables": 0, "attempts": 0, "steps": 0}
 LAST_CHARACTER = "\U0010ffff"
 DEFAULT_FIELDS: Document = {"message": "", "attempts": []}
 

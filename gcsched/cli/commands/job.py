@@ -32,7 +32,7 @@ def add_list_arguments(parser: ArgumentParser) -> None:
     )
     paging.add_argument(parser)
     parser.add_argument(
-        "--full", action="store_true", help="include message, variables and attempts"
+        "--full", action="store_true", help="include message, variables, attempts and steps"
     )
 
 
@@ -89,7 +89,7 @@ COMMANDS = CommandGroup(
     commands=(
         Command(
             name="show",
-            help="Show a job with its attempts.",
+            help="Show a job with its attempts, and with the steps of callers.",
             run=with_client(show_job),
             arguments=with_client_arguments(job_actions.add_id_argument),
         ),

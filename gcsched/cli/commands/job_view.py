@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LIST_COLUMNS = ("job_id", "state", "due_time", "empid", "email", "client", "reason")
 ATTEMPT_COLUMNS = ("start_time", "kind", "relay", "code", "enhanced_code", "text")
+STEP_COLUMNS = ("time", "client", "method", "previous_state", "state", "via", "reason")
 
 
 def format_jobs(jobs: "Iterable[task_pb2.Job]") -> Table:
@@ -24,9 +25,11 @@ def format_jobs(jobs: "Iterable[task_pb2.Job]") -> Table:
 
 
 def format_job(job: "task_pb2.Job") -> list[Block]:
-    blocks: list[Block] = [fields.tabulate_fields(job, without=["attempts"])]
+    blocks: list[Block] = [fields.tabulate_fields(job, without=["attempts", "steps"])]
     if job.attempts:
         blocks.append(fields.tabulate_messages(job.attempts, ATTEMPT_COLUMNS, uncut_columns=2))
+    if job.steps:
+        blocks.append(fields.tabulate_messages(job.steps, STEP_COLUMNS, uncut_columns=3))
     return blocks
 
 

@@ -10,6 +10,7 @@ from gcsched.usecases.ports.admission import (
     Recipients,
     admit_always,
 )
+from gcsched.usecases.ports.audit import AuditPage, AuditStore, OnCount, ignore_count
 from gcsched.usecases.ports.delivery import (
     ClaimedBatch,
     Claims,
@@ -76,6 +77,8 @@ __all__ = [
     "AdmissionCheck",
     "AdmissionError",
     "Admissions",
+    "AuditPage",
+    "AuditStore",
     "BatchStep",
     "Begin",
     "BulkJobChanges",
@@ -109,6 +112,7 @@ __all__ = [
     "NullLimitObserver",
     "NullObserver",
     "Observer",
+    "OnCount",
     "Orphan",
     "Outcomes",
     "Page",
@@ -129,4 +133,5 @@ __all__ = [
     "UsageStore",
     "WakeUpQueue",
     "admit_always",
+    "ignore_count",
 ]
