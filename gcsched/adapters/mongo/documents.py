@@ -155,7 +155,8 @@ class JobDocument(NamedDocument):
                 partialFilterExpression={"own_request_id": {"$exists": True}},
             ),
             # The jobs of one client: its lists and counts in the order of creation, and those by
-            # state. Partial, so that jobs of callers without a name cost nothing here.
+            # state, which also count what waits, for its limits. Partial: jobs of callers without a name
+            # cost nothing here.
             IndexModel(
                 [("client", ASCENDING), ("_id", ASCENDING)],
                 name=BY_CLIENT,
@@ -184,18 +185,6 @@ class JobDocument(NamedDocument):
                 [("priority", ASCENDING), ("state", ASCENDING), ("due", ASCENDING)],
                 name=BY_PRIORITY,
                 partialFilterExpression={"priority": "URGENT"},
-            ),
-            # How many jobs of a client wait to be sent, for its limits. Partial: without access
-            # control it is empty.
-            IndexModel(
-                [
-                    ("client", ASCENDING),
-                    ("state", ASCENDING),
-                    ("due", ASCENDING),
-                    ("_id", ASCENDING),
-                ],
-                name=BY_CLIENT_AND_STATE,
-                partialFilterExpression={"client": {"$exists": True}},
             ),
             # The jobs that a claim has taken, its renewal and its release; repairs of stale claims.
             # Partial, so that it holds only the jobs that are being sent.
