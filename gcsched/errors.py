@@ -76,7 +76,7 @@ class RequestTooLarge(GcschedError):
 
 
 class UnknownJob(GcschedError):
-    """No job has this id: it never existed, or its retention time is over."""
+    """No job of the caller has this id: it never existed, is over, or is another client's."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job with id {job_id!r}: check the id; its retention may be over")
