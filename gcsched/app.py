@@ -45,6 +45,7 @@ from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
+from gcsched.wiring.access import load_clients, warn_if_insecure
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
@@ -150,10 +151,10 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open every resource. They close in reverse order, so that HTTP answers until the end.
 
-    Raises TemplateProblem, CannotListen.
+    Raises TemplateProblem, SettingsProblems of the clients file, CannotListen.
     """
     hooks = hooks or ProcessHooks()
-    templates = templates or load_templates(settings)
+    templates, clients_file = templates or load_templates(settings), load_clients(settings)
     mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
@@ -182,6 +183,7 @@ async def open_resources(
             readiness=readiness,
             http_port=http_port,
             max_grpc_connections=limits.grpc,
+            clients_file=clients_file,
         )
 
 
@@ -229,6 +231,7 @@ async def run(
     by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
+    warn_if_insecure(settings)
 
     def on_failure(failure: BackgroundTaskEnded) -> None:
         resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
@@ -262,15 +265,17 @@ def build_grpc_server(
     settings: Settings, resources: Resources, service: Service
 ) -> AbstractAsyncContextManager[RpcServer]:
     """Return the server of *service*'s methods; it listens while its context is entered."""
+    access, on_call = service.access, resources.metrics.on_call
     limits = ServerLimits(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
+        gate=None if access is None else access.build_gate(settings, on_call),
     )
     return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
-        on_call=resources.metrics.on_call,
+        on_call=on_call,
         limits=limits,
     )
 

@@ -12,8 +12,9 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import CannotListen
 from gcsched.process.listening import IN_USE, check_can_listen
+from gcsched.rpc.access_gate import AccessGate, OnCall
 from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
-from gcsched.rpc.interceptor import CallInterceptor, OnCall
+from gcsched.rpc.interceptor import CallInterceptor
 from gcsched.rpc.memory import MemoryBudget
 from gcsched.rpc.receiver import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
@@ -65,10 +66,14 @@ CONNECTION_OPTIONS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """How many connections callers may open, and how many octets their calls may hold."""
+    """How many connections callers may open, what their calls may hold, and who may call.
+
+    Without a *gate* anyone may call everything.
+    """
 
     connections: int = MAX_CONNECTIONS
     call_octets: int = CALL_MEMORY
+    gate: AccessGate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +156,7 @@ async def serve_grpc(
     limits = limits or ServerLimits()
     # CallInterceptor comes first: it answers methods that it knows without the others.
     streams = StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)))
+    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)), gate=limits.gate)
     server = grpc.aio.server(
         options=build_server_options(limits, reuse_port=reuse_port),
         interceptors=[calls, streams, StreamLimitInterceptor()],
