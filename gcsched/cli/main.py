@@ -22,6 +22,7 @@ from gcsched.cli.commands import (
     status,
     suppression,
     template,
+    token,
 )
 from gcsched.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED
 from gcsched.cli.failure import CommandFailed, describe_error, print_failure
@@ -46,6 +47,7 @@ COMMANDS = CommandGroup(
         suppression.COMMANDS,
         recipient.COMMANDS,
         template.COMMANDS,
+        token.COMMANDS,
         completion.COMMAND,
     ),
 )

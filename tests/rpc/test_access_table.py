@@ -100,7 +100,7 @@ class Recorder:
         if name not in METHOD_NAMES:
             raise AttributeError(name)
 
-        async def record(_: Message, __: object) -> Message:
+        async def record(_: Message, __: object) -> Any:
             self.callers.append((name, current_caller()))
             return response_of(name)
 

@@ -1,4 +1,4 @@
-"""Clients files and tokens for tests; the format is written here anew, as the oracle of the code."""
+"""Clients files and tokens for tests; the format is written here anew, as the oracle."""
 
 import base64
 import hashlib
