@@ -3,12 +3,12 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import grpc
 from grpc_reflection.v1alpha import reflection
 
-from gcsched.domain.access import SCOPES, Client, Scope, check_scope
+from gcsched.domain.access import SCOPES, UNLISTED, Client, check_scope
 from gcsched.domain.refusal import PROBLEMS, Refusal, RefusalReason
 from gcsched.errors import ScopeMissing, Unauthenticated
 from gcsched.rpc.call import Context, Handler, drop_frames
@@ -51,25 +51,16 @@ class AccessGate:
 
     def guard(self, call: grpc.HandlerCallDetails, handler: Handler) -> Handler:
         """Return *handler* if the caller may call it, else a handler that refuses the call."""
-        metadata = cast("Sequence[tuple[str, str]]", call.invocation_metadata)
+        method: str = call.method
+        metadata: Any = call.invocation_metadata
         values = [value for name, value in metadata if name == AUTHORIZATION]
         if self._has_certificates:
-            return self._check_in_handler(call.method, values, handler)
-        found = self._authorize(call.method, self._access.authenticate(values))
+            return self._check_in_handler(method, values, handler)
+        found = authorize(self._access.authenticate(values), method)
         if isinstance(found, Refusal):
-            return self._make_refusing_handler(call.method, found, handler)
+            return self._make_refusing_handler(method, found, handler)
         CALLER.set(found)
         return handler
-
-    def _authorize(self, method: str, found: Client | Refusal) -> Client | Refusal:
-        """Return the client if it has a scope of *method*."""
-        if isinstance(found, Refusal):
-            return found
-        try:
-            check_method(found, method)
-        except ScopeMissing:
-            return Refusal(RefusalReason.SCOPE, found.name)
-        return found
 
     def _make_refusing_handler(self, method: str, refusal: Refusal, handler: Any) -> Handler:
         async def refuse(_: object, context: Context) -> None:
@@ -81,8 +72,8 @@ class AccessGate:
         serve: Check = handler.stream_stream or handler.stream_unary
 
         async def check_and_serve(messages: object, context: Context) -> Any:
-            found = self._access.authenticate(values, certificate_identities(context))
-            found = self._authorize(method, found)
+            identities = certificate_identities(context)
+            found = authorize(self._access.authenticate(values, identities), method)
             if isinstance(found, Refusal):
                 await self._abort(
                     method, found, context, is_reported=not handler.response_streaming
@@ -113,17 +104,19 @@ class AccessGate:
                 self._on_call(method.lstrip("/"), status.code.name, time.perf_counter() - start)
 
 
-def check_method(client: Client, method: str) -> None:
-    """Raise ScopeMissing unless *client* may call *method*."""
-    act = ACTS.get(method)
-    if act is not None:
-        check_scope(client, act)
-    elif not client.has(Scope.ADMIN):  # closed, until the table names a scope
-        raise ScopeMissing(client.name, method, (Scope.ADMIN,))
+def authorize(found: Client | Refusal, method: str) -> Client | Refusal:
+    """Return the client if it may call *method*."""
+    if isinstance(found, Refusal):
+        return found
+    try:
+        check_scope(found, ACTS.get(method, method))
+    except ScopeMissing:
+        return Refusal(RefusalReason.SCOPE, found.name)
+    return found
 
 
 @lru_cache(maxsize=1000)
 def prepare_scope_status(client: str, method: str) -> PreparedStatus:
     """Return the status of a call by *client*, which has no scope of *method*."""
     act = ACTS.get(method, method)
-    return prepare_status(ScopeMissing(client, act, SCOPES.get(act, (Scope.ADMIN,))))
+    return prepare_status(ScopeMissing(client, act, SCOPES.get(act, UNLISTED)))

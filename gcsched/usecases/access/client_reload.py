@@ -47,6 +47,6 @@ class ClientReload:
         self.problem = None
         self.log.record_success()
         if registry is not self.access.registry:
-            self.access.registry = registry
+            self.access.use(registry)
             tokens, clients = len(registry.tokens), len(registry.clients)
             structlog.get_logger().info("clients file read", clients=clients, tokens=tokens)
