@@ -45,6 +45,7 @@ from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
+from gcsched.wiring.access import load_clients, warn_if_insecure
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
@@ -150,10 +151,10 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open every resource. They close in reverse order, so that HTTP answers until the end.
 
-    Raises TemplateProblem, CannotListen.
+    Raises TemplateProblem, SettingsProblems of the clients file, CannotListen.
     """
     hooks = hooks or ProcessHooks()
-    templates = templates or load_templates(settings)
+    templates, clients_file = templates or load_templates(settings), load_clients(settings)
     mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
@@ -165,7 +166,8 @@ async def open_resources(
         serving = serve_http(pages, listen=settings.http_listen, limiter=connections)
         http_port = await stack.enter_async_context(serving)
         uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
-        opening = open_mongo(uri, allow_standalone=is_allowed)
+        has_clients = settings.clients_file is not None
+        opening = open_mongo(uri, allow_standalone=is_allowed, has_clients=has_clients)
         mongo = await stack.enter_async_context(opening)
         redis_url = settings.redis_url.get_secret_value()
         clients = open_redis(redis_url, sessions=settings.smtp_sessions)
@@ -182,6 +184,7 @@ async def open_resources(
             readiness=readiness,
             http_port=http_port,
             max_grpc_connections=limits.grpc,
+            clients_file=clients_file,
         )
 
 
@@ -229,6 +232,7 @@ async def run(
     by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
+    warn_if_insecure(settings)
 
     def on_failure(failure: BackgroundTaskEnded) -> None:
         resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
@@ -262,16 +266,18 @@ def build_grpc_server(
     settings: Settings, resources: Resources, service: Service
 ) -> AbstractAsyncContextManager[RpcServer]:
     """Return the server of *service*'s methods; it listens while its context is entered."""
+    access, on_call = service.access, resources.metrics.on_call
     limits = ServerLimits(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
         check_call=service.check_call,
+        gate=None if access is None else access.build_gate(settings, on_call),
     )
     return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
-        on_call=resources.metrics.on_call,
+        on_call=on_call,
         limits=limits,
     )
 

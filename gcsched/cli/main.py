@@ -23,6 +23,7 @@ from gcsched.cli.commands import (
     status,
     suppression,
     template,
+    token,
 )
 from gcsched.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED
 from gcsched.cli.failure import CommandFailed, describe_error, print_failure
@@ -48,6 +49,7 @@ COMMANDS = CommandGroup(
         recipient.COMMANDS,
         template.COMMANDS,
         audit.COMMAND,
+        token.COMMANDS,
         completion.COMMAND,
     ),
 )

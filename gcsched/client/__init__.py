@@ -6,6 +6,7 @@ with Client("localhost:50051") as gcsched:
 
 from gcsched.client.client import (
     TIMEOUT_SECONDS,
+    AccessOptions,
     AsyncClient,
     Client,
     OptionalFields,
@@ -24,6 +25,7 @@ from gcsched.errors import Violation
 
 __all__ = [
     "TIMEOUT_SECONDS",
+    "AccessOptions",
     "AsyncClient",
     "CallFailed",
     "Client",

@@ -22,6 +22,7 @@ from google.protobuf.message import Message
 from gcsched.client.errors import CallFailed, convert_error
 from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
 from gcsched.client.suggestions import refuse_unknown, suggest_name
+from gcsched.client.token import TokenSource
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.process.package_files import find_package_folder
 from gcsched.proxies import proxy_options
@@ -59,8 +60,21 @@ class OptionalFields(TypedDict, total=False):
     urgent: bool
 
 
+class AccessOptions(TypedDict, total=False):
+    """How a client identifies itself: by a token, or by a file with one, which may change."""
+
+    token: str
+    token_file: str | os.PathLike[str]
+
+
+CLIENT_OPTIONS = {"credentials", "timeout", *AccessOptions.__optional_keys__}
+
+
 class Connection:
-    """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs."""
+    """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs.
+
+    With *token* or *token_file* each call carries a token.
+    """
 
     _api: ClassVar[Any]
 
@@ -70,7 +84,10 @@ class Connection:
         *,
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float = TIMEOUT_SECONDS,
+        **access: Unpack[AccessOptions],
     ) -> None:
+        refuse_unknown(access, CLIENT_OPTIONS, caller=type(self).__name__)
+        self._token = TokenSource(access.get("token"), access.get("token_file"))
         self._target = target
         self._timeout = timeout
         chosen = [*channel_options(), *proxy_options(target, os.environ)]
@@ -114,7 +131,7 @@ class Client(Connection):
         """Call any *method* of the contract. Raises CallFailed."""
         stub_method = self._method(method)
         try:
-            return stub_method(request, timeout=self._timeout)
+            return stub_method(request, timeout=self._timeout, metadata=self._token.metadata())
         except grpc.RpcError as error:
             raise convert_error(error, self._target, self._timeout) from error
 
@@ -151,7 +168,9 @@ class AsyncClient(Connection):
         """Do what Client.call does."""
         stub_method = self._method(method)
         try:
-            return await stub_method(request, timeout=self._timeout)
+            return await stub_method(
+                request, timeout=self._timeout, metadata=self._token.metadata()
+            )
         except grpc.aio.AioRpcError as error:
             raise convert_error(error, self._target, self._timeout) from error
 

@@ -12,8 +12,9 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import CannotListen
 from gcsched.process.listening import IN_USE, check_can_listen
+from gcsched.rpc.access_gate import AccessGate, OnCall
 from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
-from gcsched.rpc.interceptor import CallCheck, CallInterceptor, OnCall, allow_call
+from gcsched.rpc.interceptor import CallCheck, CallInterceptor, allow_call
 from gcsched.rpc.memory import MemoryBudget
 from gcsched.rpc.receiver import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
@@ -65,14 +66,16 @@ CONNECTION_OPTIONS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """How many connections callers may open, and how many octets their calls may hold.
+    """How many connections callers may open, what their calls may hold, and who may call.
 
-    *check_call* refuses the calls of a client that makes too many.
+    Without a *gate* anyone may call everything. *check_call* refuses the calls of a client that
+    makes too many.
     """
 
     connections: int = MAX_CONNECTIONS
     call_octets: int = CALL_MEMORY
     check_call: CallCheck = allow_call
+    gate: AccessGate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,8 @@ async def serve_grpc(
     limits = limits or ServerLimits()
     # CallInterceptor comes first: it answers methods that it knows without the others.
     streams = StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)), limits.check_call)
+    receiver = Receiver(MemoryBudget(limits.call_octets))
+    calls = CallInterceptor(on_call, receiver, check_call=limits.check_call, gate=limits.gate)
     server = grpc.aio.server(
         options=build_server_options(limits, reuse_port=reuse_port),
         interceptors=[calls, streams, StreamLimitInterceptor()],

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import grpc
 import structlog
@@ -181,8 +181,20 @@ async def abort_for(context: grpc.aio.ServicerContext[Message, Message], error: 
         await abort(context, InternalError())
 
 
+class PreparedStatus(NamedTuple):
+    """The arguments of gRPC's `abort` for one error."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def prepare_status(error: GcschedError) -> PreparedStatus:
+    status = rpc_status.to_status(status_of(error))
+    return PreparedStatus(status.code, status.details or "", tuple(status.trailing_metadata))
+
+
 async def abort(
     context: grpc.aio.ServicerContext[Message, Message], error: GcschedError
 ) -> NoReturn:
-    status = rpc_status.to_status(status_of(error))
-    await context.abort(status.code, status.details or "", status.trailing_metadata)
+    await context.abort(*prepare_status(error))

@@ -17,6 +17,7 @@ from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import management
+from gcsched.wiring.access import Access, build_access, make_access_reporter
 from gcsched.wiring.admission import (
     build_admission,
     build_schedule_methods,
@@ -25,7 +26,7 @@ from gcsched.wiring.admission import (
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
 from gcsched.wiring.limits import build_limits
-from gcsched.wiring.monitoring import build_monitoring, build_status_methods
+from gcsched.wiring.monitoring import Monitored, build_monitoring, build_status_methods
 from gcsched.wiring.recovery import build_recovery
 from gcsched.wiring.relays import build_relays
 from gcsched.wiring.resources import Resources
@@ -44,6 +45,7 @@ class Service:
     daily_run: DailyRun
     jobs: MongoJobReader
     loops: tuple[NamedLoop, ...]
+    access: Access | None
 
 
 def assemble(settings: Settings, resources: Resources) -> Service:
@@ -56,6 +58,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         daily_run=built.recovery.daily_run,
         jobs=MongoJobReader(),
         loops=start_order(settings, resources, built),
+        access=built.monitored.access,
     )
 
 
@@ -74,12 +77,16 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     )
     recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
+    access = build_access(resources)
+    monitored = Monitored(
+        delivery=delivery,
+        relays=relays,
+        stores=stores,
+        access=access,
+        report_access=make_access_reporter(settings, access),
+    )
     monitoring = build_monitoring(
-        resources,
-        delivery,
-        relays,
-        stores,
-        admissions_waiting=lambda: admission.group.waiting,
+        resources, monitored, admissions_waiting=lambda: admission.group.waiting
     )
     return Subsystems(
         audit=management.build_audit(resources),
@@ -91,6 +98,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         admission=admission,
         recovery=recovery,
         stores=stores,
+        monitored=monitored,
         monitoring=monitoring,
     )
 
@@ -112,9 +120,7 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
             ),
             now=resources.clock,
         ),
-        status=build_status_methods(
-            resources, built.delivery, built.relays, built.stores, built.monitoring.job_counts
-        ),
+        status=build_status_methods(resources, built.monitored, built.monitoring.job_counts),
         suppressions=management.build_suppression_methods(settings, resources, built.audit),
         recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),

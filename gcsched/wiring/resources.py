@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gcsched.adapters.clients_file import ClientsFile
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
@@ -25,3 +26,4 @@ class Resources:
     readiness: Readiness
     http_port: int
     max_grpc_connections: int
+    clients_file: ClientsFile | None = None

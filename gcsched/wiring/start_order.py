@@ -14,6 +14,7 @@ def start_order(
 ) -> tuple[NamedLoop, ...]:
     """Return all loops: they start from first to last and stop one by one from last to first."""
     delivery, recovery, stores = built.delivery, built.recovery, built.stores
+    access = built.monitored.access
     mailers, checks = resources.mailers, built.relays.checks
     workers = partial(delivery.workers.run, grace=policies.stop_grace(settings))
     return (
@@ -26,6 +27,8 @@ def start_order(
         ("heartbeat", stores.heartbeat.run),
         ("job counts", built.monitoring.job_counts.run),
         ("event loop lag", built.monitoring.loop_lag.run),
+        # A token that is revoked while calls end here stops working here as well.
+        *([] if access is None else [("clients", access.reload.run)]),
         ("indexes", built.indexes.run),  # admission checks them before each write
         # All loops below schedule wake-ups, some of them as they end.
         ("wake-ups", built.wake_ups.run),

@@ -8,7 +8,7 @@ from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring.admission import Admission
 from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.limits import Limits
-from gcsched.wiring.monitoring import Monitoring
+from gcsched.wiring.monitoring import Monitored, Monitoring
 from gcsched.wiring.recovery import Recovery
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.stores import StoreMonitoring
@@ -27,4 +27,5 @@ class Subsystems:
     admission: Admission
     recovery: Recovery
     stores: StoreMonitoring
+    monitored: Monitored
     monitoring: Monitoring

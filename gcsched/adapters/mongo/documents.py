@@ -155,8 +155,8 @@ class JobDocument(NamedDocument):
                 partialFilterExpression={"own_request_id": {"$exists": True}},
             ),
             # The jobs of one client: its lists and counts in the order of creation, and those by
-            # state, which also count what waits, for its limits. Partial: jobs of callers without a name
-            # cost nothing here.
+            # state, by which its limits count what waits. Partial, so that jobs of callers without
+            # a name cost nothing here.
             IndexModel(
                 [("client", ASCENDING), ("_id", ASCENDING)],
                 name=BY_CLIENT,

@@ -3,6 +3,7 @@
 Import them from here; the modules below follow the subsystems.
 """
 
+from gcsched.usecases.ports.access import ClientSource
 from gcsched.usecases.ports.admission import (
     AdmissionCheck,
     Admissions,
@@ -86,6 +87,7 @@ __all__ = [
     "Checkable",
     "ClaimedBatch",
     "Claims",
+    "ClientSource",
     "Clock",
     "Conclusion",
     "DayGrant",
