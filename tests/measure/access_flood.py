@@ -47,7 +47,7 @@ STRANGERS = (
 
 
 class HonestClient:
-    """A client that calls evenly until it is told to stop."""
+    """A client that calls evenly for a given time."""
 
     def __init__(self, stub: Stub, metadata: tuple[tuple[str, str], ...]) -> None:
         self._stub = stub

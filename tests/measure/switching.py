@@ -26,7 +26,7 @@ from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.pb import task_pb2
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.support.in_process_app import make_settings, running_app
-from tests.support.named_callers import called_by, name_callers
+from tests.support.named_callers import name_callers, name_client
 from tests.support.ports import free_port
 from tests.support.program_versions import Version, other_version
 from tests.support.relay.server import Relay
@@ -90,7 +90,7 @@ async def schedule_all(
 
     async def schedule(number: int) -> task_pb2.MeetResponse:
         async with turns:
-            client = called_by(clients[number % len(clients)])
+            client = name_client(clients[number % len(clients)])
             reply: task_pb2.MeetResponse = await stub.ScheduleMeet(
                 requests[number], metadata=client, timeout=20
             )

@@ -104,37 +104,43 @@ async def connect(target: str, context: ssl.SSLContext) -> AsyncIterator[Connect
         writer.close()
 
 
-def refused_call() -> tuple[str, Fields, bytes]:
+def make_refused_call() -> tuple[str, Fields, bytes]:
     return "ScheduleMeet", (), frame_message(a_meet(1).SerializeToString())
 
 
-def unknown_token() -> tuple[str, Fields, bytes]:
+def make_unknown_token() -> tuple[str, Fields, bytes]:
     token = b"gcs_" + CHANCE.randbytes(30).hex().encode()
     return "ScheduleMeet", ((b"authorization", b"Bearer " + token),), frame_message(b"x" * 50)
 
 
-def odd_metadata() -> tuple[str, Fields, bytes]:
+def make_odd_metadata() -> tuple[str, Fields, bytes]:
     size = CHANCE.choice([10, 1_000, 6_000, 12_000])
     name = b"x-" + CHANCE.randbytes(8).hex().encode()
     fields = ((name, CHANCE.randbytes(size // 2).hex().encode()),)
     return "GetJob", (*fields, (name + b"-bin", CHANCE.randbytes(30))), frame_message(b"")
 
 
-def wrong_method() -> tuple[str, Fields, bytes]:
+def make_wrong_method() -> tuple[str, Fields, bytes]:
     path = CHANCE.choice(
         ["/", "//", "/scheduler.Scheduler/", "/scheduler.Scheduler/Nothing", "/a/b"]
     )
     return path + CHANCE.randbytes(6).hex(), (), frame_message(b"")
 
 
-def truncated_message() -> tuple[str, Fields, bytes]:
+def make_truncated_message() -> tuple[str, Fields, bytes]:
     whole = frame_message(a_meet(1).SerializeToString(), declared_size=10_000)
     return "ScheduleMeet", (), whole[: CHANCE.randrange(1, len(whole))]
 
 
 KINDS: dict[str, MakeCall] = {
-    each.__name__: each
-    for each in (refused_call, unknown_token, odd_metadata, wrong_method, truncated_message)
+    each.__name__.removeprefix("make_"): each
+    for each in (
+        make_refused_call,
+        make_unknown_token,
+        make_odd_metadata,
+        make_wrong_method,
+        make_truncated_message,
+    )
 }
 
 

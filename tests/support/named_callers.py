@@ -27,7 +27,7 @@ CLIENTS: Mapping[str, Client] = {
 }
 
 
-def called_by(name: str) -> tuple[tuple[str, str], ...]:
+def name_client(name: str) -> tuple[tuple[str, str], ...]:
     """Return the metadata of a call of the client *name*; "" for none: anyone may do anything."""
     return ((NAME, name),) if name else ()
 

@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError
 from gcsched.adapters.mongo.anonymous_keys import AnonymousKeys
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
+from gcsched.adapters.mongo.index_names import BY_DEDUP_KEY
 from gcsched.adapters.mongo.key_holders import MongoKeyHolders
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.dedup import AdmissionAnswer, KeyHolder, answer_conflict, answer_created

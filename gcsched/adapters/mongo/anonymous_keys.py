@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gcsched.adapters.mongo.connection import Document, Mongo
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_REQUEST_ID
+from gcsched.adapters.mongo.index_names import BY_DEDUP_KEY, BY_REQUEST_ID
 from gcsched.adapters.mongo.key_holders import HELD, Holders, MongoKeyHolders
 from gcsched.domain.dedup import CLIENT_MARK, KeyHolder, find_anonymous_key, is_same_call
 from gcsched.domain.job import Job

@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ID, BY_SUBJECT, BY_WHO
+from gcsched.adapters.mongo.index_names import BY_ID, BY_SUBJECT, BY_WHO
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.audit import RETENTION, AuditEntry, AuditFilter, AuditOutcome, first_id_at

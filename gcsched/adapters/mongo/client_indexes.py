@@ -6,8 +6,8 @@ from typing import TypeVar
 from pymongo.errors import OperationFailure
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.documents import CLIENT_INDEXES
 from gcsched.adapters.mongo.driver_errors import Problem, classify_error
+from gcsched.adapters.mongo.index_names import CLIENT_INDEXES
 
 T = TypeVar("T")
 

@@ -26,9 +26,7 @@ from pymongo.write_concern import WriteConcern
 from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, describe_mongo_error
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
-    RETIRED_INDEXES,
     AuditDocument,
-    JobDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
@@ -44,6 +42,8 @@ from gcsched.adapters.mongo.driver_errors import (
     classify_error,
 )
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
+from gcsched.adapters.mongo.index_names import RETIRED_INDEXES
+from gcsched.adapters.mongo.job_document import JobDocument
 from gcsched.adapters.mongo.topology import (
     STANDALONE,
     STANDALONE_RISK,

@@ -19,13 +19,6 @@ from gcsched.adapters.mongo.codec import (
     make_unreadable_error,
 )
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import (
-    BY_DEDUP_KEY,
-    BY_ID,
-    BY_OWN_REQUEST_ID,
-    BY_REQUEST_ID,
-    BY_STATE_AND_DUE,
-)
 from gcsched.adapters.mongo.driver_errors import (
     DUPLICATE_KEY,
     Problem,
@@ -33,6 +26,13 @@ from gcsched.adapters.mongo.driver_errors import (
     is_document_error_code,
 )
 from gcsched.adapters.mongo.folded_queries import filter_any_spelling
+from gcsched.adapters.mongo.index_names import (
+    BY_DEDUP_KEY,
+    BY_ID,
+    BY_OWN_REQUEST_ID,
+    BY_REQUEST_ID,
+    BY_STATE_AND_DUE,
+)
 from gcsched.adapters.mongo.key_holders import HELD, Holders, MongoKeyHolders
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.outcomes import encode_outcome

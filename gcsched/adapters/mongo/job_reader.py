@@ -14,7 +14,13 @@ from gcsched.adapters.mongo.codec import (
     make_unreadable_error,
 )
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import (
+from gcsched.adapters.mongo.folded_queries import (
+    filter_any_spelling,
+    filter_folded,
+    has_all_folded,
+    read_by_index,
+)
+from gcsched.adapters.mongo.index_names import (
     BY_CLIENT,
     BY_CLIENT_AND_STATE,
     BY_EMPID,
@@ -23,14 +29,8 @@ from gcsched.adapters.mongo.documents import (
     BY_OWN_REQUEST_ID_AND_ID,
     BY_REQUEST_ID_AND_ID,
     BY_STATE_AND_DUE,
-    JobDocument,
 )
-from gcsched.adapters.mongo.folded_queries import (
-    filter_any_spelling,
-    filter_folded,
-    has_all_folded,
-    read_by_index,
-)
+from gcsched.adapters.mongo.job_document import JobDocument
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.quarantine import UnreadableLog
 from gcsched.domain.ids import EPOCH

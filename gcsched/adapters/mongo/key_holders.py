@@ -11,7 +11,7 @@ from gcsched.adapters.mongo import connection
 from gcsched.adapters.mongo.client_indexes import read_if_made
 from gcsched.adapters.mongo.codec import read_text
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.documents import (
+from gcsched.adapters.mongo.index_names import (
     BY_CLIENT,
     BY_DEDUP_KEY,
     BY_ID,

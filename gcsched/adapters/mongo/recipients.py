@@ -10,8 +10,8 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.folded_queries import FOLDED
+from gcsched.adapters.mongo.index_names import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors

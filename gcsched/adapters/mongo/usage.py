@@ -16,7 +16,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_CLIENT_AND_STATE, BY_ID
+from gcsched.adapters.mongo.index_names import BY_CLIENT_AND_STATE, BY_ID
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import WAITING
 from gcsched.usecases.ports import DayGrant

@@ -45,7 +45,7 @@ class RefusalLog:
             self.flush()
 
     def flush(self) -> None:
-        """Log how many refusals of each kind there were, where the first line said one."""
+        """Log how many refusals of each kind there were, where the first line names one."""
         log = structlog.get_logger()
         for refusal, count in self._counts.items():
             if count > 1:

@@ -34,15 +34,17 @@ HR, PAYROLL = CLIENTS["hr"], CLIENTS["payroll"]
 EMPLOYEE = DedupRule(by=Dedup.EMPLOYEE, window=timedelta(days=1))
 
 
-def a_job_of(client: Client, rule: DedupRule = DedupRule(), **request: Any) -> Job:  # noqa: B008 -- frozen
-    return a_job_factory(dedup=rule).create(a_request(**request), now=NOW, client=client)
+def a_job_of(client: Client, rule: DedupRule | None = None, **request: Any) -> Job:
+    return a_job_factory(dedup=rule or DedupRule()).create(
+        a_request(**request), now=NOW, client=client
+    )
 
 
 async def admit(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
     return await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
 
 
-def replayed(job: Job) -> AdmissionResult:
+def make_replay(job: Job) -> AdmissionResult:
     return an_admitted(job, is_new=False)
 
 
@@ -63,7 +65,7 @@ async def test_each_client_has_its_own_jobs_for_the_same_content(
     repeated = await admit(mongo, again)
 
     assert answers == [an_admitted(one), an_admitted(other)]
-    assert repeated == [replayed(one)]
+    assert repeated == [make_replay(one)]
     assert {row["client"] for row in jobs.find()} == {"hr", "payroll"}
 
 
@@ -75,7 +77,7 @@ async def test_each_client_has_its_own_request_ids(mongo: Mongo, jobs: Collectio
     repeated = await admit(mongo, again, reused)
 
     assert answers == [an_admitted(one), an_admitted(other)]
-    assert repeated[0] == replayed(one)
+    assert repeated[0] == make_replay(one)
     assert find_reused_id(repeated[1]) == one.id
     assert [row["own_request_id"] for row in jobs.find()] == ["R", "R"]
     assert not list(jobs.find({"request_id": {"$exists": True}}))
@@ -97,8 +99,8 @@ async def test_a_job_of_a_caller_without_a_name_bars_the_same_call_of_each_clien
     answers = await admit(mongo, *group)
     tried = await MongoAdmissions(mongo=mongo).dry_run(group[:2], within=5 * SECOND)
 
-    assert answers == [*[replayed(first)] * 3, an_admitted(group[3])]
-    assert tried == [replayed(first)] * 2
+    assert answers == [*[make_replay(first)] * 3, an_admitted(group[3])]
+    assert tried == [make_replay(first)] * 2
     assert jobs.count_documents({}) == 2
 
 
@@ -130,8 +132,8 @@ async def test_an_earlier_job_of_the_client_answers_first(
     await admit(mongo, own)
     await admit(mongo, other)
 
-    assert await admit(mongo, a_job_of(HR)) == [replayed(own)]
-    assert await admit(mongo, a_job_of(PAYROLL)) == [replayed(other)]
+    assert await admit(mongo, a_job_of(HR)) == [make_replay(own)]
+    assert await admit(mongo, a_job_of(PAYROLL)) == [make_replay(other)]
     assert jobs.count_documents({}) == 2
 
 
@@ -157,7 +159,7 @@ async def test_by_employee_the_clients_share_the_window(
     answers = await admit(mongo, *others)
     [own_id] = await admit(mongo, a_job_of(PAYROLL, EMPLOYEE, empid="E2", request_id="R"))
 
-    assert answers == [*[a_refusal(first.id)] * 3, replayed(first)]
+    assert answers == [*[a_refusal(first.id)] * 3, make_replay(first)]
     assert is_new(own_id)
     assert jobs.count_documents({}) == 2
 
@@ -174,7 +176,7 @@ async def test_by_employee_a_request_id_without_a_client_counts_for_each_client(
         a_job_of(HR, EMPLOYEE, empid="E2", request_id="R"),
     )
 
-    assert answers[0] == replayed(first)
+    assert answers[0] == make_replay(first)
     assert find_reused_id(answers[1]) == first.id
     assert jobs.count_documents({}) == 1
 
@@ -215,7 +217,7 @@ async def test_a_job_that_comes_later_is_noticed_after_100_milliseconds(
     await admit(mongo, first := a_job_of(ANYONE))
     clock.seconds += anonymous_keys.ABSENT_SECONDS
 
-    assert await admissions.admit([a_job_of(HR)], within=5 * SECOND) == [replayed(first)]
+    assert await admissions.admit([a_job_of(HR)], within=5 * SECOND) == [make_replay(first)]
     jobs.update_one({"_id": first.id}, {"$unset": {"dedup_key": ""}})
     clock.seconds += anonymous_keys.PRESENT_SECONDS
     assert is_new((await admissions.admit([a_job_of(HR)], within=5 * SECOND))[0])
@@ -233,6 +235,6 @@ async def test_a_job_that_a_majority_has_only_later_is_waited_for(
 
     monkeypatch.setattr(MongoKeyHolders, "find_anonymous", find_later)
 
-    assert await admit(mongo, a_job_of(HR)) == [replayed(first)]
+    assert await admit(mongo, a_job_of(HR)) == [make_replay(first)]
     assert reads == [False, True] * 2
     assert jobs.count_documents({}) == 1

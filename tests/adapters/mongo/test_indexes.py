@@ -15,7 +15,7 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.documents import CLIENT_INDEXES
+from gcsched.adapters.mongo.index_names import CLIENT_INDEXES
 from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader

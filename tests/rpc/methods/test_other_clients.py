@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
 from tests.support.handler_server import read_error_status
-from tests.support.named_callers import called_by, name_callers
+from tests.support.named_callers import name_callers, name_client
 from tests.support.service_process import Stub, a_meet
 
 Outcome = task_pb2.MeetResponse
@@ -34,7 +34,7 @@ async def schedule(
 ) -> task_pb2.MeetResponse:
     due = (int(time.time()) // HOUR + 2) * HOUR
     request = a_meet(number, timestamp=due, **fields)
-    answer: task_pb2.MeetResponse = await stub.ScheduleMeet(request, metadata=called_by(client))
+    answer: task_pb2.MeetResponse = await stub.ScheduleMeet(request, metadata=name_client(client))
     return answer
 
 
@@ -46,7 +46,7 @@ def a_request(method: str, job_id: str) -> Any:
 async def read_failure(stub: Stub, method: str, job_id: str, client: str) -> tuple[Any, ...]:
     """Return all that a caller sees of a call that fails, without the id of the job."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await getattr(stub, method)(a_request(method, job_id), metadata=called_by(client))
+        await getattr(stub, method)(a_request(method, job_id), metadata=name_client(client))
     error = caught.value
     trailing = [
         (key, value if isinstance(value, str) else value.replace(job_id.encode(), b"ID"))
@@ -66,7 +66,7 @@ async def test_a_job_of_another_client_is_answered_like_an_id_that_does_not_exis
         assert of_another[0] is grpc.StatusCode.NOT_FOUND
         assert of_another == await read_failure(stub, method, NO_SUCH_JOB, "hr")
 
-    changed = await stub.CancelJob(a_request("CancelJob", job_id), metadata=called_by("payroll"))
+    changed = await stub.CancelJob(a_request("CancelJob", job_id), metadata=name_client("payroll"))
     assert changed.state == task_pb2.Job.CANCELLED
     # It is satisfied now, which another client must not learn either.
     assert (await read_failure(stub, "CancelJob", job_id, "hr"))[0] is grpc.StatusCode.NOT_FOUND
@@ -85,7 +85,7 @@ async def test_each_client_has_its_own_jobs_and_request_ids(stub: Stub) -> None:
     assert repeated.preview.duplicate_of == first.job_id != other.job_id
     by_request_id = task_pb2.ListJobsRequest(filter=task_pb2.JobFilter(request_id="R"))
     all_jobs = await stub.ListJobs(by_request_id)
-    own = await stub.ListJobs(by_request_id, metadata=called_by("hr"))
+    own = await stub.ListJobs(by_request_id, metadata=name_client("hr"))
     assert [(job.client, job.request_id) for job in all_jobs.jobs] == [
         ("payroll", "R"),
         ("hr", "R"),
@@ -103,10 +103,10 @@ async def test_a_call_from_before_access_was_controlled_is_answered_with_its_job
     assert (again.outcome, again.job_id) == (Outcome.REPLAYED, first.job_id)
     assert tried.preview.duplicate_of == first.job_id
     seen = a_request("GetJob", first.job_id)
-    failure = await read_error_status(stub.GetJob(seen, metadata=called_by("hr")))
+    failure = await read_error_status(stub.GetJob(seen, metadata=name_client("hr")))
     assert failure.code is grpc.StatusCode.NOT_FOUND
-    basic = await stub.GetJob(seen, metadata=called_by("reader"))
-    full = await stub.GetJob(seen, metadata=called_by("support"))
+    basic = await stub.GetJob(seen, metadata=name_client("reader"))
+    full = await stub.GetJob(seen, metadata=name_client("support"))
     assert (basic.job_id, basic.message) == (first.job_id, "")
     assert full.message == "Scheduled chat number 1"
 
@@ -117,14 +117,14 @@ async def test_lists_counts_and_bulk_changes_are_of_ones_own_jobs(stub: Stub) ->
     full = task_pb2.ListJobsRequest(view=task_pb2.Job.FULL)
     other = task_pb2.JobFilter(client="payroll")
 
-    own = await stub.ListJobs(full, metadata=called_by("hr"))
-    none = await stub.CountJobs(task_pb2.CountJobsRequest(filter=other), metadata=called_by("hr"))
+    own = await stub.ListJobs(full, metadata=name_client("hr"))
+    none = await stub.CountJobs(task_pb2.CountJobsRequest(filter=other), metadata=name_client("hr"))
     seen = await stub.CountJobs(
-        task_pb2.CountJobsRequest(filter=other), metadata=called_by("reader")
+        task_pb2.CountJobsRequest(filter=other), metadata=name_client("reader")
     )
-    refused = await read_error_status(stub.ListJobs(full, metadata=called_by("reader")))
+    refused = await read_error_status(stub.ListJobs(full, metadata=name_client("reader")))
     everything = task_pb2.ChangeJobsRequest(all=True)
-    cancelled = await stub.CancelJobs(everything, metadata=called_by("hr"))
+    cancelled = await stub.CancelJobs(everything, metadata=name_client("hr"))
     left = await stub.CountJobs(task_pb2.CountJobsRequest())
 
     assert [job.message for job in own.jobs] == [f"Scheduled chat number {n}" for n in (2, 0)]
@@ -141,7 +141,7 @@ async def test_pages_of_ones_own_jobs_lead_from_one_to_the_next(stub: Stub) -> N
     found, token = list[str](), None
     while token != "":
         request = task_pb2.ListJobsRequest(page_size=1, page_token=token or "")
-        page = await stub.ListJobs(request, metadata=called_by("hr"))
+        page = await stub.ListJobs(request, metadata=name_client("hr"))
         found += [job.job_id for job in page.jobs]
         token = page.next_page_token
 
