@@ -40,7 +40,10 @@ ARGUMENTS = {
     "template list": [],
     "template preview": ["doc"],
 }
-COMMANDS_WITHOUT_CALLS = {"serve", "dev", "completion", "template check"}
+COMMANDS_WITHOUT_CALLS = {
+    *("serve", "dev", "completion", "template check"),
+    *("token new", "token list", "token check", "token revoke"),
+}
 TIMEOUT_SECONDS = 0.5
 
 
