@@ -41,7 +41,10 @@ ARGUMENTS = {
     "template preview": ["doc"],
     "audit": [],
 }
-COMMANDS_WITHOUT_CALLS = {"serve", "dev", "completion", "template check"}
+COMMANDS_WITHOUT_CALLS = {
+    *("serve", "dev", "completion", "template check"),
+    *("token new", "token list", "token check", "token revoke"),
+}
 TIMEOUT_SECONDS = 0.5
 
 

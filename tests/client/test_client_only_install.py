@@ -81,7 +81,12 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
 
 
 def assert_they_say_what_to_install(*results: tuple[int, str]) -> None:
-    needs = (("serve", "server"), ("dev", "embedded"), ("template check", "server"))
+    needs = (
+        ("serve", "server"),
+        ("dev", "embedded"),
+        ("template check", "server"),
+        *[("token", "server")] * 4,
+    )
     for (code, output), (name, extra) in zip(results, needs, strict=True):
         assert code == 2
         assert re.fullmatch(

@@ -1,4 +1,4 @@
-"""Beyond loopback a service starts only with TLS and clients, or where that is configured."""
+"""Beyond loopback a service starts only with TLS and clients, or if that is not required."""
 
 import itertools
 from pathlib import Path

@@ -24,6 +24,9 @@ INTERNAL_ERRORS = {
 }
 EXAMPLES: list[GcschedError] = [
     errors.InvalidRequest([Violation("empid", "must not be empty")]),
+    errors.Unauthenticated("the call has no token"),
+    errors.ScopeMissing("payroll", "CancelJob", ("steer",)),
+    errors.ClientLimit("payroll", "jobs_per_day", "has 5", retry_after=timedelta(seconds=1)),
     errors.RequestIdReused("R", "job-1"),
     errors.RequestTooLarge(2, 1),
     errors.UnknownJob("job-1"),

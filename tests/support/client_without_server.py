@@ -46,7 +46,15 @@ COMMANDS: Sequence[tuple[str, int]] = (
 """Each command of `gcsched` that the client alone can run, and its exit code."""
 
 
-SERVER_COMMANDS = ("serve", "dev --data /dev/null/data", "template check /dev/null")
+SERVER_COMMANDS = (
+    "serve",
+    "dev --data /dev/null/data",
+    "template check /dev/null",
+    "token new a --file /dev/null",
+    "token list --file /dev/null",
+    "token check --file /dev/null",
+    "token revoke a --file /dev/null",
+)
 """The commands that need more than the client; where it is there, they end at once as well."""
 
 

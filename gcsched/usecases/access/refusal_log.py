@@ -45,7 +45,7 @@ class RefusalLog:
             self.flush()
 
     def flush(self) -> None:
-        """Log how many refusals of each kind there were, where the first line names one."""
+        """Log how many refusals of each kind there were, and start anew."""
         log = structlog.get_logger()
         for refusal, count in self._counts.items():
             if count > 1:
@@ -57,4 +57,5 @@ class RefusalLog:
 
 def describe(refusal: Refusal) -> dict[str, str]:
     """Return the fields of a line; what is not known is left out."""
-    return {name: str(value) for name, value in refusal._asdict().items() if value}
+    known = {"reason": refusal.reason.value, "client": refusal.client, "token": refusal.token}
+    return {name: value for name, value in known.items() if value}
