@@ -20,6 +20,7 @@ from gcsched.client.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from gcsched.client.tls import Tls
 from gcsched.errors import Violation
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "OptionalFields",
     "ResourceExhausted",
     "ScheduledJob",
+    "Tls",
     "Unavailable",
     "Violation",
     "channel_options",

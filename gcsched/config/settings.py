@@ -25,20 +25,26 @@ from pydantic_settings import (
 )
 
 from gcsched.config import fields as formats
-from gcsched.config.connections import ConnectionSettings
 from gcsched.config.fields import PREFIX, setting, variable_name
 from gcsched.config.messages import describe_error
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
 from gcsched.config.service_links import find_service_links
+from gcsched.config.tls import TlsSettings
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import SettingsProblems
 
-CLIENT_VARIABLES = {"GCSCHED_TARGET"}  # the command line reads it to call a service
+CLIENT_VARIABLES = {  # the command line reads them to call a service
+    "GCSCHED_TARGET",
+    "GCSCHED_TLS",
+    "GCSCHED_TLS_CA_FILE",
+    "GCSCHED_TLS_CERT_FILE",
+    "GCSCHED_TLS_KEY_FILE",
+}
 UNDECODED = re.compile("[\ud800-\udfff]")  # bytes of the environment that are not UTF-8
 
 
-class Settings(ConnectionSettings):
+class Settings(TlsSettings):
     """The settings of the service. The check of a field may use the fields before it."""
 
     internal_domains: Annotated[

@@ -9,9 +9,9 @@ from gcsched import __version__
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
-from gcsched.usecases.monitoring.status import ReadStatus, ServiceInfo
+from gcsched.usecases.monitoring.status import AccessReport, ReadStatus, ServiceInfo
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.web.gauges import Gauges
+from gcsched.web.gauges import CertificateGauges, Gauges
 from gcsched.web.loop_lag import LoopLag
 from gcsched.web.readiness import Dependency
 from gcsched.web.relay_problem import describe_relay_problem
@@ -19,6 +19,7 @@ from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.stores import StoreMonitoring
+from gcsched.wiring.tls import Tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,12 @@ def build_monitoring(
             job_counts=lambda: job_counts.latest,
         )
     )
+    resources.metrics.registry.register(
+        CertificateGauges(ends=resources.tls.ends, failures=resources.tls.failures)
+    )
     resources.readiness.set_dependencies(
         *stores.dependencies,
+        *resources.tls.dependencies(),
         *[make_relay_dependency(health) for health in relays.healths.values()],
     )
     resources.readiness.set_isolation_check(lambda: stores.heartbeat.problem)
@@ -95,6 +100,13 @@ def build_status_methods(
         problems=stores.problems,
         relay_health=lambda relay: relays.healths[relay].report(),
         stores=(stores.mongodb_health, stores.redis_health),
+        access=partial(report_access, resources.tls),
         now=resources.clock,
     )
     return StatusMethods(status=status)
+
+
+def report_access(tls: Tls) -> AccessReport:
+    return AccessReport(
+        is_encrypted=tls.grpc is not None, problem="; ".join(tls.problems()) or None
+    )
