@@ -33,6 +33,7 @@ from gcsched.rpc.server import (
     GRPC_LISTEN,
     MAX_QUIET_CHECKS,
     QUIET_SECONDS,
+    PortOptions,
     RpcServer,
     ServerLimits,
     serve_grpc,
@@ -53,6 +54,7 @@ from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.start_line import start_facts
 from gcsched.wiring.templates import load_templates
+from gcsched.wiring.tls import open_tls
 
 STOP_OTHERS_TIMEOUT = timedelta(seconds=5)
 STOP_ENGINE_TIMEOUT = timedelta(seconds=16)  # a little more than the longest claim
@@ -76,7 +78,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def utc_now() -> datetime:
-    """Return the machine's time. Nothing else in gcsched reads it."""
+    """Return the machine's time. Nothing else reads it, except the checks of certificates."""
     return datetime.now(UTC)
 
 
@@ -151,10 +153,11 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open every resource. They close in reverse order, so that HTTP answers until the end.
 
-    Raises TemplateProblem, SettingsProblems of the clients file, CannotListen.
+    Raises TemplateProblem, CannotListen, SettingsProblems of the files of clients and of TLS.
     """
     hooks = hooks or ProcessHooks()
     templates, clients_file = templates or load_templates(settings), load_clients(settings)
+    tls = open_tls(settings, now=utc_now)
     mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
@@ -163,7 +166,9 @@ async def open_resources(
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
         limits = share_descriptors(settings)
         connections = ConnectionLimiter(max_connections=limits.http)
-        serving = serve_http(pages, listen=settings.http_listen, limiter=connections)
+        serving = serve_http(
+            pages, listen=settings.http_listen, limiter=connections, tls=tls.http_context
+        )
         http_port = await stack.enter_async_context(serving)
         uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
         has_clients = settings.clients_file is not None
@@ -184,6 +189,7 @@ async def open_resources(
             readiness=readiness,
             http_port=http_port,
             max_grpc_connections=limits.grpc,
+            tls=tls,
             clients_file=clients_file,
         )
 
@@ -276,9 +282,9 @@ def build_grpc_server(
     return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
-        reuse_port=settings.reuse_port,
         on_call=on_call,
         limits=limits,
+        port=PortOptions(is_shared=settings.reuse_port, certificate=resources.tls.certificate),
     )
 
 

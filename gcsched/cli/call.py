@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gcsched.cli import target
+from gcsched.cli import target, tls
 from gcsched.cli.arguments import parse_path
 from gcsched.cli.command import add_no_arguments
 from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG_USAGE
@@ -15,7 +15,7 @@ from gcsched.cli.failure import FailureReport, WrongUsage, print_failure
 from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
-    from gcsched.client import CallFailed, Client
+    from gcsched.client import CallFailed, Client, Tls
 
 BULK_TIMEOUT_SECONDS = 60.0
 """The default ``--timeout`` of commands that may change many jobs."""
@@ -74,6 +74,7 @@ def with_client_arguments(
             help="print JSON, one document per line; errors too, on standard error",
         )
         target.add_arguments(parser, timeout=timeout)
+        tls.add_arguments(parser)
         add_token_argument(parser)
 
     return add
@@ -101,43 +102,54 @@ def with_client(
 
     def run(chosen: Namespace) -> int:
         # gRPC takes a while to import: --help and completion must not wait for it.
+        from gcsched.cli.tls_diagnosis import diagnose
         from gcsched.client import CallFailed
 
         chosen.target = target.choose_target(chosen.target, os.environ)
+        secured = tls.choose_tls(chosen, os.environ)
         try:
-            with open_client(chosen) as service:
+            with open_client(chosen, secured) as service:
                 return act(service, chosen)
         except CallFailed as error:
-            return print_failure(describe_call_failure(error, options), as_json=chosen.json)
+            hint = diagnose(error, chosen.target, secured)
+            found = describe_call_failure(error, options, hint=hint)
+            return print_failure(found, as_json=chosen.json)
 
     return run
 
 
-def open_client(chosen: Namespace) -> "Client":
-    """Return the client of the chosen target, with the chosen token. Raises WrongUsage."""
+def open_client(chosen: Namespace, secured: "Tls | None") -> "Client":
+    """Return the client of the chosen target, with TLS and the chosen token. Raises WrongUsage."""
     from gcsched.client import Client
+    from gcsched.process.key_pairs import UnusableFile
 
     file = choose_token_file(chosen.token_file, os.environ)
-    if file is None:
-        return Client(chosen.target, timeout=chosen.timeout)
     try:
-        return Client(chosen.target, timeout=chosen.timeout, token_file=file)
+        if file is None:
+            return Client(chosen.target, timeout=chosen.timeout, credentials=secured)
+        return Client(chosen.target, timeout=chosen.timeout, credentials=secured, token_file=file)
+    except UnusableFile as error:
+        raise WrongUsage(f"a file of TLS cannot be used: {error}") from error
     except ValueError as error:
         source = "--token-file" if chosen.token_file is not None else FILE_VARIABLE
         raise WrongUsage(f"{source}: {str(error).removeprefix('token_file ')}") from error
 
 
 def describe_call_failure(
-    error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES
+    error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES, *, hint: str | None = None
 ) -> FailureReport:
-    """Describe *error* for people and programs; notes that the command added go to both."""
+    """Describe *error* for people and programs; notes that the command added go to both.
+
+    A *hint* that was found out replaces those that are only likely.
+    """
     is_older = error.code == "UNIMPLEMENTED"
     lines = (
         ["this service is older than this command: upgrade the service"]
         if is_older
         else format_call_error(error, options)
     )
-    notes: Sequence[str] = [*find_hints(error), *getattr(error, "__notes__", ())]
+    hints = find_hints(error) if hint is None else [hint]
+    notes: Sequence[str] = [*hints, *getattr(error, "__notes__", ())]
     return FailureReport(
         message="\n".join([lines[0] if is_older else str(error), *notes]),
         exit_code=exit_code(error),

@@ -21,6 +21,7 @@ from gcsched.client.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from gcsched.client.tls import Tls
 from gcsched.errors import Violation
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "OptionalFields",
     "ResourceExhausted",
     "ScheduledJob",
+    "Tls",
     "Unavailable",
     "Violation",
     "channel_options",

@@ -19,11 +19,13 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 import grpc
 from google.protobuf.message import Message
 
+from gcsched.client.channel import ServiceChannel
 from gcsched.client.errors import CallFailed, convert_error
 from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
 from gcsched.client.suggestions import refuse_unknown, suggest_name
+from gcsched.client.tls import Tls
 from gcsched.client.token import TokenSource
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from gcsched.process.package_files import find_package_folder
 from gcsched.proxies import proxy_options
 
@@ -73,7 +75,8 @@ CLIENT_OPTIONS = {"credentials", "timeout", *AccessOptions.__optional_keys__}
 class Connection:
     """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs.
 
-    With *token* or *token_file* each call carries a token.
+    With *token* or *token_file* each call carries a token. With *credentials*, a Tls or those of
+    gRPC, calls are encrypted.
     """
 
     _api: ClassVar[Any]
@@ -82,7 +85,7 @@ class Connection:
         self,
         target: str,
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: grpc.ChannelCredentials | Tls | None = None,
         timeout: float = TIMEOUT_SECONDS,
         **access: Unpack[AccessOptions],
     ) -> None:
@@ -91,18 +94,13 @@ class Connection:
         self._target = target
         self._timeout = timeout
         chosen = [*channel_options(), *proxy_options(target, os.environ)]
-        self._channel = (
-            self._api.insecure_channel(target, options=chosen)
-            if credentials is None
-            else self._api.secure_channel(target, credentials, options=chosen)
-        )
-        self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
+        self._opened = ServiceChannel(self._api, target, credentials, chosen)
 
     def _method(self, name: str) -> Any:
         known = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
         if name not in known:
             raise AttributeError(f"the contract has no method {name!r}{suggest_name(name, known)}")
-        return getattr(self._scheduler, name)
+        return getattr(self._opened.stub(), name)
 
 
 class Client(Connection):
@@ -136,7 +134,8 @@ class Client(Connection):
             raise convert_error(error, self._target, self._timeout) from error
 
     def close(self) -> None:
-        self._channel.close()
+        for each in self._opened.channels:
+            each.close()
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +174,8 @@ class AsyncClient(Connection):
             raise convert_error(error, self._target, self._timeout) from error
 
     async def close(self) -> None:
-        await self._channel.close()
+        for each in self._opened.channels:
+            await each.close()
 
     async def __aenter__(self) -> Self:
         return self

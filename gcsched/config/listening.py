@@ -5,15 +5,15 @@ from typing import Annotated
 from pydantic import AfterValidator, FilePath, ValidationInfo, field_validator
 
 from gcsched.config import fields as formats
-from gcsched.config.connections import ConnectionSettings
 from gcsched.config.exposure import find_exposure_problem, is_open_beyond_loopback
 from gcsched.config.fields import setting
+from gcsched.config.tls import TlsSettings
 from gcsched.domain.invalid_setting import ContradictorySettings
 
 TLS_FILE, CLIENT_CA_FILE = "grpc_tls_cert_file", "grpc_client_ca_file"
 
 
-class ListenSettings(ConnectionSettings):
+class ListenSettings(TlsSettings):
     """The second part of the settings. The check of a field may use the fields before it."""
 
     grpc_listen: Annotated[str, AfterValidator(formats.parse_listen_address)] = setting(
@@ -49,12 +49,12 @@ class ListenSettings(ConnectionSettings):
 
     @property
     def has_tls(self) -> bool:
-        return getattr(self, TLS_FILE, None) is not None
+        return self.grpc_tls_cert_file is not None
 
     @property
     def has_client_ca(self) -> bool:
         """Whether callers identify themselves by client certificates."""
-        return getattr(self, CLIENT_CA_FILE, None) is not None
+        return self.grpc_client_ca_file is not None
 
     @property
     def is_insecure(self) -> bool:

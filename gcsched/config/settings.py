@@ -34,8 +34,14 @@ from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import SettingsProblems
 
-# The command line reads them to call a service.
-CLIENT_VARIABLES = {"GCSCHED_TARGET", "GCSCHED_TOKEN_FILE"}
+CLIENT_VARIABLES = {  # the command line reads them to call a service
+    "GCSCHED_TARGET",
+    "GCSCHED_TLS",
+    "GCSCHED_TLS_CA_FILE",
+    "GCSCHED_TLS_CERT_FILE",
+    "GCSCHED_TLS_KEY_FILE",
+    "GCSCHED_TOKEN_FILE",
+}
 UNDECODED = re.compile("[\ud800-\udfff]")  # bytes of the environment that are not UTF-8
 
 

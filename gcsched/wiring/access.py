@@ -20,6 +20,7 @@ from gcsched.usecases.ports import Clock
 from gcsched.web.access_metrics import AccessMetrics
 from gcsched.web.readiness import Dependency
 from gcsched.wiring.resources import Resources
+from gcsched.wiring.tls import Tls
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -77,16 +78,19 @@ def make_access_dependency(access: Access) -> Dependency:
     return Dependency(name="clients file", problem=lambda: access.reload.problem)
 
 
-def make_access_reporter(settings: Settings, access: Access | None) -> Callable[[], AccessReport]:
-    """Return a function that reports who may call."""
+def make_access_reporter(
+    settings: Settings, access: Access | None, tls: Tls
+) -> Callable[[], AccessReport]:
+    """Return a function that reports who may call, and how calls reach the process."""
 
     def report() -> AccessReport:
+        problems = [None if access is None else access.reload.problem, *tls.problems()]
         return AccessReport(
             is_controlled=access is not None,
             is_encrypted=settings.has_tls,
             is_insecure=settings.is_insecure,
             clients=0 if access is None else len(access.control.registry.clients),
-            problem=None if access is None else access.reload.problem,
+            problem="; ".join(filter(None, problems)) or None,
         )
 
     return report

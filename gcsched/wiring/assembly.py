@@ -83,7 +83,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         relays=relays,
         stores=stores,
         access=access,
-        report_access=make_access_reporter(settings, access),
+        report_access=make_access_reporter(settings, access, resources.tls),
     )
     monitoring = build_monitoring(
         resources, monitored, admissions_waiting=lambda: admission.group.waiting

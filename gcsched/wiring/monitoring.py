@@ -11,7 +11,7 @@ from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
 from gcsched.usecases.monitoring.status import AccessReport, ReadStatus, ServiceInfo
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.web.gauges import Gauges
+from gcsched.web.gauges import CertificateGauges, Gauges
 from gcsched.web.loop_lag import LoopLag
 from gcsched.web.readiness import Dependency
 from gcsched.web.relay_problem import describe_relay_problem
@@ -61,8 +61,12 @@ def build_monitoring(
             job_counts=lambda: job_counts.latest,
         )
     )
+    resources.metrics.registry.register(
+        CertificateGauges(ends=resources.tls.ends, failures=resources.tls.failures)
+    )
     resources.readiness.set_dependencies(
         *stores.dependencies,
+        *resources.tls.dependencies(),
         *[make_relay_dependency(health) for health in relays.healths.values()],
         *([] if access is None else [make_access_dependency(access)]),
     )

@@ -11,6 +11,7 @@ from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
+from gcsched.wiring.tls import Tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,4 +27,5 @@ class Resources:
     readiness: Readiness
     http_port: int
     max_grpc_connections: int
+    tls: Tls
     clients_file: ClientsFile | None = None

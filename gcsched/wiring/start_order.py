@@ -22,6 +22,7 @@ def start_order(
         ("mongodb check", stores.mongodb.run),
         ("mongodb write probe", stores.writes.run),
         ("redis check", stores.redis.run),
+        *([("tls files", resources.tls.run)] if resources.tls.watches else ()),
         ("mongodb health", stores.mongodb_health.run),
         ("redis health", stores.redis_health.run),
         ("heartbeat", stores.heartbeat.run),

@@ -19,6 +19,8 @@ SHARED = {
     "gcsched.errors",
     "gcsched.process",
     "gcsched.process.allocator",
+    "gcsched.process.certificates",
+    "gcsched.process.key_pairs",
     "gcsched.process.package_files",
     "gcsched.process.early_signals",
     "gcsched.process.lean_imports",

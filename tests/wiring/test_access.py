@@ -3,6 +3,7 @@
 import pytest
 
 from gcsched.wiring.access import make_access_reporter, warn_if_insecure
+from gcsched.wiring.tls import Tls
 from tests.support.log_events import Events
 from tests.support.settings import load_settings
 
@@ -16,7 +17,7 @@ def test_a_service_that_is_open_to_other_machines_warns_at_its_start(events: Eve
     assert (warning["event"], warning["log_level"]) == ("insecure access allowed", "warning")
     assert warning["grpc"] == "0.0.0.0:50051"
     assert (warning["is_encrypted"], warning["is_controlled"]) == (False, False)
-    report = make_access_reporter(settings, None)()
+    report = make_access_reporter(settings, None, Tls())()
     assert (report.is_insecure, report.is_controlled, report.clients) == (True, False, 0)
 
 
@@ -27,4 +28,4 @@ def test_a_service_on_loopback_warns_of_nothing(allowed: str, events: Events) ->
     warn_if_insecure(settings)
 
     assert events == []
-    assert not make_access_reporter(settings, None)().is_insecure
+    assert not make_access_reporter(settings, None, Tls())().is_insecure

@@ -56,7 +56,11 @@ def test_all_known_values_are_reported() -> None:
             StoreReport(name="redis", problem="no answer for 3 s", state_time=NOW),
         ],
         access=AccessReport(
-            is_controlled=True, is_insecure=True, clients=3, problem="line 2: wrong"
+            is_controlled=True,
+            is_encrypted=True,
+            is_insecure=True,
+            clients=3,
+            problem="TLS of gRPC: x",
         ),
     )
 
@@ -95,7 +99,11 @@ def test_all_known_values_are_reported() -> None:
         ],
         report_time=Timestamp(seconds=NOON + 2),
         access=message.Access(
-            is_controlled=True, is_insecure=True, clients=3, problem="line 2: wrong"
+            is_controlled=True,
+            is_encrypted=True,
+            is_insecure=True,
+            clients=3,
+            problem="TLS of gRPC: x",
         ),
     )
 
