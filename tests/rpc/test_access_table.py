@@ -3,8 +3,10 @@
 The scopes of each method are written here again, so that a change of who may do what is seen.
 """
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import StringIO
 from typing import Any
 
 import grpc
@@ -13,6 +15,7 @@ from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from gcsched.domain.access import ANYONE, Client
+from gcsched.logs import configure
 from gcsched.pb import task_pb2
 from gcsched.rpc import receiver
 from gcsched.rpc.access_gate import ACTS, AccessGate
@@ -280,6 +283,21 @@ async def test_a_refused_caller_gets_its_answer_before_its_message_has_arrived(
 
     assert b"grpc-status\x0216" in connection.answers[stream]
     assert service.parsed == []
+
+
+async def test_a_token_that_is_not_utf_8_is_refused_and_not_logged(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = StringIO()
+    configure("json", "INFO", log)
+    octets = f"Bearer {TOKENS['admin'].text}".encode() + b"\xff"
+    async with service.serve(monkeypatch) as target, raw_connection(target) as connection:
+        streams = {connection.start_call("GetJob", (b"authorization", octets)) for _ in range(9)}
+        await until(lambda: streams <= connection.ended_streams)
+
+    assert service.access.refusals == {"malformed": 9}
+    assert [json.loads(line)["event"] for line in log.getvalue().splitlines()] == ["call refused"]
+    assert TOKENS["admin"].secret not in log.getvalue()
 
 
 def test_without_access_control_the_caller_is_anyone() -> None:
