@@ -156,8 +156,8 @@ async def open_resources(
     Raises TemplateProblem, CannotListen, SettingsProblems of the files of clients and of TLS.
     """
     hooks = hooks or ProcessHooks()
-    templates, clients_file = templates or load_templates(settings), load_clients(settings)
-    tls = open_tls(settings, now=utc_now)
+    templates = templates or load_templates(settings)
+    clients_file, tls = load_clients(settings), open_tls(settings, now=utc_now)
     mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
@@ -166,17 +166,18 @@ async def open_resources(
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
         limits = share_descriptors(settings)
         connections = ConnectionLimiter(max_connections=limits.http)
-        serving = serve_http(
-            pages, listen=settings.http_listen, limiter=connections, tls=tls.http_context
-        )
+        listen = settings.http_listen
+        serving = serve_http(pages, listen=listen, limiter=connections, tls=tls.http_context)
         http_port = await stack.enter_async_context(serving)
-        uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
-        has_clients = settings.clients_file is not None
-        opening = open_mongo(uri, allow_standalone=is_allowed, has_clients=has_clients)
+        opening = open_mongo(
+            settings.mongo_uri.get_secret_value(),
+            allow_standalone=settings.allow_standalone,
+            has_clients=clients_file is not None,
+        )
         mongo = await stack.enter_async_context(opening)
         redis_url = settings.redis_url.get_secret_value()
-        clients = open_redis(redis_url, sessions=settings.smtp_sessions)
-        redis = await stack.enter_async_context(clients)
+        opening_redis = open_redis(redis_url, sessions=settings.smtp_sessions)
+        redis = await stack.enter_async_context(opening_redis)
         for mailer in mailers:
             await stack.enter_async_context(mailer)
         yield Resources(

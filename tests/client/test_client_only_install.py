@@ -17,6 +17,8 @@ SHARED = {
     "gcsched.domain",
     "gcsched.domain.caller_text",
     "gcsched.errors",
+    "gcsched.errors.of_calls",
+    "gcsched.errors.of_process",
     "gcsched.process",
     "gcsched.process.allocator",
     "gcsched.process.certificates",

@@ -6,6 +6,7 @@ import pytest
 import trustme
 
 from tests.support.certificates import DAY, NOW, PairFiles, issue, write_authority, write_pair
+from tests.support.clients import write_clients
 from tests.support.settings import load_settings, settings_problems
 
 
@@ -78,7 +79,9 @@ def test_certificates_of_callers_need_tls(tmp_path: Path, pair: PairFiles) -> No
     assert problem.startswith(
         "GCSCHED_GRPC_CLIENT_CA_FILE is given without GCSCHED_GRPC_TLS_CERT_FILE: "
     )
+    clients = write_clients(tmp_path / "clients.toml")
     assert load_settings(
+        CLIENTS_FILE=str(clients),
         GRPC_CLIENT_CA_FILE=authorities,
         GRPC_TLS_CERT_FILE=str(pair.chain),
         GRPC_TLS_KEY_FILE=str(pair.key),

@@ -41,9 +41,6 @@ def test_the_contract_uses_no_banned_word_and_explains_each_field_and_value() ->
 STORED = {Path(f"gcsched/adapters/mongo/{name}.py") for name in ("documents", "job_document")}
 """Fields there keep the names that stores of earlier versions have (docs/adr/0031)."""
 
-SCOPE_NAMES = {"STEER"}
-"""Scopes have the names that operators write, one short word each."""
-
 
 def test_no_name_in_the_package_is_a_coined_word() -> None:
     found = [
@@ -51,7 +48,7 @@ def test_no_name_in_the_package_is_a_coined_word() -> None:
         for path in prose.sources("gcsched")
         if path.relative_to(prose.ROOT) not in STORED
         for line, name in prose.names_of(path)
-        if path != STORED_NAMES and prose.is_coined(name) and name not in SCOPE_NAMES
+        if path != STORED_NAMES and prose.is_coined(name)
     ]
 
     assert found == []
