@@ -31,6 +31,7 @@ from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
 from gcsched.wiring.delivery import make_outcome_observer
 from tests.support.builders import NOW, a_claimed_job, an_attempt
+from tests.support.clients import client_toml, write_clients
 from tests.support.in_process_app import (
     RunningApp,
     make_settings,
@@ -224,11 +225,15 @@ def test_an_outcome_without_an_attempt_is_not_counted() -> None:
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_count") == 0
 
 
-async def test_the_page_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+async def test_the_page_lists_every_metric(
+    mongo_uri: str, redis_url: str, relay: Relay, tmp_path: Path
+) -> None:
     table = PAGE.partition("| metric |")[2].partition("\n\n")[0]
     cells = re.findall(r"^\| (`gcsched_[^|]+)", table, re.MULTILINE)
     listed = set(re.findall(r"gcsched_[a-z_]+", " ".join(cells)))
-    async with run_with_probe(mongo_uri, redis_url, relay) as (_, probe):
+    clients = write_clients(tmp_path / "clients.toml", client_toml("a", ["read"]))
+    more = {"clients_file": str(clients)}
+    async with run_with_probe(mongo_uri, redis_url, relay, **more) as (_, probe):
         await wait_for_scrape(
             probe, lambda now: now.value("gcsched_oldest_due_seconds") is not None
         )
