@@ -110,14 +110,12 @@ class ProcessHooks:
 
 
 async def serve(settings: Settings, hooks: ProcessHooks) -> int:
-    """Run the service until SIGTERM or SIGINT; return the exit code.
+    """Run the service until SIGTERM or SIGINT; return the exit code. Logging is configured before.
 
-    Raises TemplateProblem and CannotListen if it cannot start, and BackgroundTaskEnded. Logging
-    must be configured before.
+    Raises TemplateProblem and CannotListen if it cannot start, and BackgroundTaskEnded.
     """
-    stop = asyncio.Event()
-    stop_seconds = settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
-    arm_for_stop = partial(hooks.watchdog.arm, stop_seconds, "it did not stop in time")
+    stop, seconds = asyncio.Event(), settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
+    arm_for_stop = partial(hooks.watchdog.arm, seconds, "it did not stop in time")
     with (
         stop_on_signals(stop, on_signal=arm_for_stop, before_exit=hooks.before_exit),
         hooks.arm_on_failure(),
@@ -166,8 +164,8 @@ async def open_resources(
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
         limits = share_descriptors(settings)
         connections = ConnectionLimiter(max_connections=limits.http)
-        listen = settings.http_listen
-        serving = serve_http(pages, listen=listen, limiter=connections, tls=tls.http_context)
+        listen, context = settings.http_listen, tls.http_context
+        serving = serve_http(pages, listen=listen, limiter=connections, tls=context)
         http_port = await stack.enter_async_context(serving)
         opening = open_mongo(
             settings.mongo_uri.get_secret_value(),
@@ -176,8 +174,8 @@ async def open_resources(
         )
         mongo = await stack.enter_async_context(opening)
         redis_url = settings.redis_url.get_secret_value()
-        opening_redis = open_redis(redis_url, sessions=settings.smtp_sessions)
-        redis = await stack.enter_async_context(opening_redis)
+        clients = open_redis(redis_url, sessions=settings.smtp_sessions)
+        redis = await stack.enter_async_context(clients)
         for mailer in mailers:
             await stack.enter_async_context(mailer)
         yield Resources(
