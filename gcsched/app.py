@@ -163,11 +163,9 @@ async def open_resources(
         innermost.enter_context(hooks.arm_on_failure())
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
         limits = share_descriptors(settings)
-        connections = ConnectionLimiter(max_connections=limits.http)
-        serving = serve_http(
-            pages, listen=settings.http_listen, limiter=connections, tls=tls.http_context
-        )
-        http_port = await stack.enter_async_context(serving)
+        limiter = ConnectionLimiter(max_connections=limits.http)
+        http = serve_http(pages, listen=settings.http_listen, limiter=limiter, tls=tls.http_context)
+        http_port = await stack.enter_async_context(http)
         uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
         opening = open_mongo(uri, allow_standalone=is_allowed)
         mongo = await stack.enter_async_context(opening)
