@@ -163,10 +163,9 @@ async def open_resources(
         innermost.enter_context(hooks.arm_on_failure())
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
         limits = share_descriptors(settings)
-        connections = ConnectionLimiter(max_connections=limits.http)
-        listen, context = settings.http_listen, tls.http_context
-        serving = serve_http(pages, listen=listen, limiter=connections, tls=context)
-        http_port = await stack.enter_async_context(serving)
+        limiter = ConnectionLimiter(max_connections=limits.http)
+        http = serve_http(pages, listen=settings.http_listen, limiter=limiter, tls=tls.http_context)
+        http_port = await stack.enter_async_context(http)
         opening = open_mongo(
             settings.mongo_uri.get_secret_value(),
             allow_standalone=settings.allow_standalone,

@@ -6,7 +6,6 @@ import pytest
 import trustme
 
 from tests.support.certificates import DAY, NOW, PairFiles, issue, write_authority, write_pair
-from tests.support.clients import write_clients
 from tests.support.settings import load_settings, settings_problems
 
 
@@ -74,15 +73,17 @@ def test_an_expired_certificate_stops_the_start(tmp_path: Path) -> None:
 def test_certificates_of_callers_need_tls(tmp_path: Path, pair: PairFiles) -> None:
     authorities = str(write_authority(tmp_path, trustme.CA()))
 
-    (problem,) = settings_problems(GRPC_CLIENT_CA_FILE=authorities)
+    problems = settings_problems(GRPC_CLIENT_CA_FILE=authorities)
 
-    assert problem.startswith(
+    assert problems[0].startswith(
         "GCSCHED_GRPC_CLIENT_CA_FILE is given without GCSCHED_GRPC_TLS_CERT_FILE: "
     )
-    clients = write_clients(tmp_path / "clients.toml")
-    assert load_settings(
-        CLIENTS_FILE=str(clients),
+    clients = tmp_path / "clients.toml"
+    clients.touch()
+    settings = load_settings(
         GRPC_CLIENT_CA_FILE=authorities,
+        CLIENTS_FILE=str(clients),
         GRPC_TLS_CERT_FILE=str(pair.chain),
         GRPC_TLS_KEY_FILE=str(pair.key),
-    ).grpc_client_ca_file == Path(authorities)
+    )
+    assert settings.grpc_client_ca_file == Path(authorities)

@@ -44,6 +44,14 @@ def write_web_pair(folder: Path, authority: trustme.CA) -> PairFiles:
     return write_pair(folder, issue(authority, "127.0.0.1", end=NOW + 400 * DAY), name="web")
 
 
+def write_clients(folder: Path) -> Path:
+    """Write a clients file that lets the caller of the test read the status."""
+    file = folder / "clients.toml"
+    text = '[clients.payroll]\nscopes = ["read"]\nidentities = ["dns:payroll.internal"]\n'
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
 def whole(moment: datetime) -> float:
     """Return *moment* as a certificate has it, without fractions of a second."""
     return float(int(moment.timestamp()))
@@ -78,6 +86,7 @@ async def test_certificates_are_exchanged_and_their_trouble_is_seen(
         clients_file=str(write_clients(tmp_path / "clients.toml", clients)),
         **own.settings,
         grpc_client_ca_file=str(write_authority(tmp_path, authority)),
+        clients_file=str(write_clients(tmp_path)),
         http_tls_cert_file=str(web.chain),
         http_tls_key_file=str(web.key),
     )
