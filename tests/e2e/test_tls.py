@@ -21,7 +21,6 @@ from tests.support.certificates import (
     write_authority,
     write_pair,
 )
-from tests.support.clients import client_toml, write_clients
 from tests.support.command import run_gcsched
 from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.probes import HttpProbe
@@ -77,13 +76,10 @@ async def test_certificates_are_exchanged_and_their_trouble_is_seen(
     )
     spare = PairFiles(chain=tmp_path / "spare.pem", key=tmp_path / "spare.key")
     spare.write(issue(authority, "127.0.0.1", end=NOW + 500 * DAY))
-    identity = 'identities = ["dns:payroll.internal"]'
-    clients = client_toml("payroll", ["read"], lines=[identity])
     settings = make_settings(
         mongo=mongo_uri,
         redis=redis_url,
         relay_port=9,
-        clients_file=str(write_clients(tmp_path / "clients.toml", clients)),
         **own.settings,
         grpc_client_ca_file=str(write_authority(tmp_path, authority)),
         clients_file=str(write_clients(tmp_path)),
