@@ -98,13 +98,15 @@ def with_client(
     return run
 
 
-def open_client(chosen: Namespace, secured: "Tls | None") -> "Client":
+def open_client(
+    chosen: Namespace, secured: "Tls | None", *, timeout: float | None = None
+) -> "Client":
     """Return a client of the chosen target. Raises WrongUsage."""
     from gcsched.client import Client
     from gcsched.process.key_pairs import UnusableFile
 
     try:
-        return Client(chosen.target, timeout=chosen.timeout, credentials=secured)
+        return Client(chosen.target, timeout=timeout or chosen.timeout, credentials=secured)
     except UnusableFile as error:
         raise WrongUsage(f"a file of TLS cannot be used: {error}") from error
 
