@@ -118,16 +118,19 @@ def with_client(
     return run
 
 
-def open_client(chosen: Namespace, secured: "Tls | None") -> "Client":
-    """Return the client of the chosen target, with TLS and the chosen token. Raises WrongUsage."""
+def open_client(
+    chosen: Namespace, secured: "Tls | None", *, timeout: float | None = None
+) -> "Client":
+    """Return the client of the chosen target, with the chosen token. Raises WrongUsage."""
     from gcsched.client import Client
     from gcsched.process.key_pairs import UnusableFile
 
     file = choose_token_file(chosen.token_file, os.environ)
     try:
+        seconds = timeout or chosen.timeout
         if file is None:
-            return Client(chosen.target, timeout=chosen.timeout, credentials=secured)
-        return Client(chosen.target, timeout=chosen.timeout, credentials=secured, token_file=file)
+            return Client(chosen.target, timeout=seconds, credentials=secured)
+        return Client(chosen.target, timeout=seconds, credentials=secured, token_file=file)
     except UnusableFile as error:
         raise WrongUsage(f"a file of TLS cannot be used: {error}") from error
     except ValueError as error:

@@ -36,7 +36,7 @@ class ServiceChannel:
     def stub(self) -> Any:
         """Return the methods of the service, over the channel of now."""
         if self._tls is not None:
-            self._connect_again_if_changed(self._tls)
+            self._replace_if_changed(self._tls)
         return self._stub
 
     @property
@@ -52,7 +52,7 @@ class ServiceChannel:
         )
         self._stub = task_pb2_grpc.SchedulerStub(self._channel)
 
-    def _connect_again_if_changed(self, tls: Tls) -> None:
+    def _replace_if_changed(self, tls: Tls) -> None:
         with suppress(OSError, ValueError), self._lock:
             stamps = tls.read_stamps()
             if stamps == self._stamps:

@@ -83,6 +83,29 @@ async def test_options_and_variables_name_the_files(
     assert (checked.code, checked.out) == (0, f"localhost:{port} SERVING\n")
 
 
+async def test_what_a_command_looks_up_beside_its_call_goes_over_tls_too(
+    tmp_path: Path, authority: trustme.CA
+) -> None:
+    pair, ca_file = issue(authority), write_authority(tmp_path, authority)
+    own = [(pair.private_key_pem.bytes(), chain_of(pair))]
+    accepted = task_pb2.MeetResponse(
+        success=True,
+        job_id="7",
+        outcome=task_pb2.MeetResponse.CREATED,
+        state=task_pb2.Job.SCHEDULED,
+    )
+    paused = task_pb2.StatusReport(pause=task_pb2.Pause(by="ada", reason="the relay moves"))
+    credentials = grpc.ssl_server_credentials(own)
+    async with fake_scheduler(credentials, ScheduleMeet=accepted, GetStatus=paused) as service:
+        port = service.target.partition(":")[2]
+        given = ["--to", "ada@example.org", "--empid", "E1", "--message", "Hi"]
+        more = ["--target", f"localhost:{port}", "--tls-ca-file", str(ca_file)]
+        done = await run_command("schedule", *given, *more)
+
+    assert done.code == 0, done.err
+    assert "the relay moves" in done.out
+
+
 async def test_an_error_says_which_side_is_wrong(tmp_path: Path, authority: trustme.CA) -> None:
     """Every sentence but the first line of gRPC was found by asking the server once more."""
     trusting = options(write_authority(tmp_path, authority))
