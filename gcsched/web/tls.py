@@ -36,8 +36,11 @@ class TlsProtocol(asyncio.Protocol):
         self._handshake = asyncio.create_task(self._secure(plain), name="TLS handshake")
 
     async def _secure(self, plain: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        # Scheduled first, it runs after start_tls has set its protocol and before that begins.
+        loop.call_soon(self._hand_over, plain)
         try:
-            secured = await asyncio.get_running_loop().start_tls(
+            secured = await loop.start_tls(
                 plain,
                 self,
                 self.context,
@@ -52,8 +55,18 @@ class TlsProtocol(asyncio.Protocol):
         finally:
             self.limiter.remove(plain)
 
+    def _hand_over(self, plain: asyncio.Transport) -> None:
+        """Pass on what was read before TLS took over: uvloop reads although it is to pause."""
+        taking_over = plain.get_protocol()
+        if taking_over is self:  # the connection is closed
+            return
+        for data in self._early:
+            feed(cast("asyncio.BufferedProtocol", taking_over), data)
+        self._early.clear()
+
     def _open(self, secured: asyncio.Transport | None) -> None:
-        if secured is None or self._is_lost:
+        # uvloop returns a transport even if the limiter has closed the connection meanwhile.
+        if secured is None or secured.is_closing() or self._is_lost:
             return
         self._is_open = True
         self.protocol.connection_made(secured)
@@ -64,7 +77,7 @@ class TlsProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_open:
             self.protocol.data_received(data)
-        else:  # a request may come together with the end of the handshake
+        else:  # for TLS at first; later a request, which may come with the end of the handshake
             self._early.append(data)
 
     def eof_received(self) -> bool | None:
@@ -82,6 +95,17 @@ class TlsProtocol(asyncio.Protocol):
         self._is_lost = True
         if self._is_open:
             self.protocol.connection_lost(exc)
+
+
+def feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Write *data* into *protocol*, as its transport does."""
+    rest = memoryview(data)
+    while rest:
+        buffer = memoryview(protocol.get_buffer(len(rest)))
+        count = min(len(buffer), len(rest))
+        buffer[:count] = rest[:count]
+        protocol.buffer_updated(count)
+        rest = rest[count:]
 
 
 def secure(

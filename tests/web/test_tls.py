@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import pytest
 import trustme
+import uvloop
 from prometheus_client import CollectorRegistry
 
 from gcsched.process.key_pairs import KeyPair, read_key_pair
@@ -55,14 +56,14 @@ def read_pair(folder: Path, authority: trustme.CA) -> KeyPair:
     return read_key_pair(files.chain, files.key, now=NOW)
 
 
-@pytest.fixture
-async def listener(tmp_path: Path) -> AsyncIterator[Listener]:
+@asynccontextmanager
+async def serve(folder: Path) -> AsyncIterator[Listener]:
     authority = trustme.CA()
     limiter = ConnectionLimiter(max_connections=20)
     found = Listener(
-        folder=tmp_path,
+        folder=folder,
         authority=authority,
-        pair=read_pair(tmp_path, authority),
+        pair=read_pair(folder, authority),
         limiter=limiter,
     )
     pages = Endpoints(registry=CollectorRegistry(), readiness=Readiness())
@@ -72,6 +73,12 @@ async def listener(tmp_path: Path) -> AsyncIterator[Listener]:
     async with serving as found.port:
         yield found
     await until(lambda: not limiter.count)
+
+
+@pytest.fixture
+async def listener(tmp_path: Path) -> AsyncIterator[Listener]:
+    async with serve(tmp_path) as found:
+        yield found
 
 
 async def read_certificate(reader_port: int, context: ssl.SSLContext) -> bytes:
@@ -150,3 +157,31 @@ async def test_a_connection_over_tls_without_a_request_is_closed(listener: Liste
     ):
         async with asyncio.timeout(5):
             assert await reader.read() == b""
+
+
+async def exercise(folder: Path) -> None:
+    async with serve(folder) as listener:
+        context = listener.trusting
+        for _ in range(30):
+            async with open_streams(listener.port, ssl=context, server_hostname="localhost") as (
+                reader,
+                writer,
+            ):
+                writer.write(REQUEST)
+                assert (await reader.read()).endswith(b"ok\n")
+        async with AsyncExitStack() as stack:
+            for _ in range(60):
+                _, writer = await stack.enter_async_context(open_streams(listener.port))
+                writer.write(b"\x16\x03\x01\x02\x00\x01")
+            await until(lambda: listener.limiter.count == listener.limiter.max_connections)
+            assert await listener.get("/livez") == (200, "ok\n")
+        await until(lambda: not listener.limiter.count)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_both_loops_start_tls_on_each_connection_and_forget_none(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    """uvloop reads before TLS takes over, and returns transports that are closed already."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(exercise(tmp_path))
