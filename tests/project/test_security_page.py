@@ -4,7 +4,7 @@ import re
 import tomllib
 from datetime import UTC, datetime
 
-from gcsched.domain.access import SCOPES, Scope
+from gcsched.domain.access import SCOPES, ClientLimits, Scope
 from gcsched.domain.client_document import read_registry
 from gcsched.domain.refusal import RefusalReason
 from tests.support.prose import ROOT
@@ -43,3 +43,11 @@ def test_the_file_on_the_page_is_one() -> None:
     assert client.name == "payroll"
     assert client.limits.recipient_domains == ("example.org",)
     assert token.expire_time == datetime(2027, 11, 30, 12, tzinfo=UTC)
+
+
+def test_each_limit_of_a_client_is_explained() -> None:
+    table = PAGE.partition("| limit | what it counts or allows |")[2].partition("\n\n")[0]
+    first_cells = [line.split(" | ")[0] for line in table.splitlines()[2:]]
+
+    documented = {name for cell in first_cells for name in code_spans(cell)}
+    assert documented == set(ClientLimits.__struct_fields__)

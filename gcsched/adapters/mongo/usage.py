@@ -102,24 +102,27 @@ def build_reservation(
 ) -> list[Document]:
     """Return the update that reserves; *confirmed* is the last reservation that was confirmed.
 
-    A later one in *slot* is undone: nothing was inserted for it.
+    A later one in *slot* is undone: nothing was inserted for it. If *slot* has a later one than
+    *number*, this update was given up long ago and arrives late: it changes nothing.
 
     A count that is not a number is 0: the document is damaged, and the client must not be
     without service for it.
     """
     used = {"$cond": [{"$isNumber": "$jobs"}, "$jobs", 0]}
-    is_later = {"$gt": [f"${slot}.number", confirmed]}
-    is_undone = {"$and": [{"$isNumber": f"${slot}.count"}, is_later]}
+    latest = f"${slot}.number"
+    is_late = {"$and": [{"$isNumber": latest}, {"$gte": [latest, number]}]}
+    is_unconfirmed = {"$and": [{"$gt": [latest, confirmed]}, {"$lt": [latest, number]}]}
+    is_undone = {"$and": [{"$isNumber": f"${slot}.count"}, is_unconfirmed]}
     to_undo = {"$cond": [is_undone, f"${slot}.count", 0]}
     held = {"$cond": [{"$eq": [{"$type": "$held"}, "object"]}, "$held", {}]}
     room = {"$max": [0, {"$subtract": [most, "$jobs"]}]}
-    granted = {"$min": [count, room]}
+    granted = {"$cond": [is_late, 0, {"$min": [count, room]}]}
     return [
         {"$set": {"jobs": {"$max": [0, {"$subtract": [used, to_undo]}]}, "held": held}},
         {
             "$set": {
                 "jobs": {"$add": ["$jobs", granted]},
-                slot: {"number": number, "count": granted},
+                slot: {"$cond": [is_late, f"${slot}", {"number": number, "count": granted}]},
             }
         },
     ]

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pymongo.collection import Collection
@@ -55,6 +55,25 @@ class LosingCollection:
         if self.is_losing:
             raise AutoReconnect
         return document
+
+
+@dataclass
+class LateCollection:
+    """A collection that gets the first statement only when *deliver* is called."""
+
+    real: Any
+    late: tuple[Any, Any] | None = None
+
+    async def find_one_and_update(self, *arguments: Any, **options: Any) -> Any:
+        if self.late is None:
+            self.late = arguments, options
+            raise AutoReconnect
+        return await self.real.find_one_and_update(*arguments, **options)
+
+    async def deliver(self) -> None:
+        assert self.late is not None
+        arguments, options = self.late
+        await self.real.find_one_and_update(*arguments, **options)
 
 
 async def reserve(usage: MongoUsage, count: int, *, most: int = 100) -> DayGrant:
@@ -173,6 +192,21 @@ async def test_a_reservation_that_was_not_confirmed_is_undone_by_the_next(
 
     assert await reserve(usage, 5) == DayGrant(count=5, used=15)
     assert await reserve(usage, 5) == DayGrant(count=5, used=20)
+
+
+async def test_a_reservation_that_arrives_after_the_next_one_changes_nothing(
+    mongo: Mongo, stored: Collection[Row]
+) -> None:
+    collection = LateCollection(mongo.usage)
+    usage = MongoUsage(mongo=replace(mongo, usage=cast("Any", collection)))
+    with pytest.raises(StoreUnavailable):
+        await reserve(usage, 5)
+    assert await reserve(usage, 90) == DayGrant(count=90, used=90)
+
+    await collection.deliver()  # as from a frozen mongod, by a connection that was given up
+
+    assert read_jobs(stored) == 90
+    assert await reserve(usage, 20) == DayGrant(count=10, used=100)
 
 
 async def test_only_the_process_that_was_not_confirmed_undoes_its_reservation(
