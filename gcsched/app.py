@@ -33,6 +33,7 @@ from gcsched.rpc.server import (
     GRPC_LISTEN,
     MAX_QUIET_CHECKS,
     QUIET_SECONDS,
+    PortOptions,
     RpcServer,
     ServerLimits,
     serve_grpc,
@@ -45,6 +46,7 @@ from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
+from gcsched.wiring.access import load_clients, warn_if_insecure
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
@@ -52,6 +54,7 @@ from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.start_line import start_facts
 from gcsched.wiring.templates import load_templates
+from gcsched.wiring.tls import open_tls
 
 STOP_OTHERS_TIMEOUT = timedelta(seconds=5)
 STOP_ENGINE_TIMEOUT = timedelta(seconds=16)  # a little more than the longest claim
@@ -75,7 +78,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def utc_now() -> datetime:
-    """Return the machine's time. Nothing else in gcsched reads it."""
+    """Return the machine's time. Nothing else reads it, except the checks of certificates."""
     return datetime.now(UTC)
 
 
@@ -107,14 +110,12 @@ class ProcessHooks:
 
 
 async def serve(settings: Settings, hooks: ProcessHooks) -> int:
-    """Run the service until SIGTERM or SIGINT; return the exit code.
+    """Run the service until SIGTERM or SIGINT; return the exit code. Logging is configured before.
 
-    Raises TemplateProblem and CannotListen if it cannot start, and BackgroundTaskEnded. Logging
-    must be configured before.
+    Raises TemplateProblem and CannotListen if it cannot start, and BackgroundTaskEnded.
     """
-    stop = asyncio.Event()
-    stop_seconds = settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
-    arm_for_stop = partial(hooks.watchdog.arm, stop_seconds, "it did not stop in time")
+    stop, seconds = asyncio.Event(), settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
+    arm_for_stop = partial(hooks.watchdog.arm, seconds, "it did not stop in time")
     with (
         stop_on_signals(stop, on_signal=arm_for_stop, before_exit=hooks.before_exit),
         hooks.arm_on_failure(),
@@ -150,10 +151,11 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open every resource. They close in reverse order, so that HTTP answers until the end.
 
-    Raises TemplateProblem, CannotListen.
+    Raises TemplateProblem, CannotListen, SettingsProblems of the files of clients and of TLS.
     """
     hooks = hooks or ProcessHooks()
     templates = templates or load_templates(settings)
+    clients_file, tls = load_clients(settings), open_tls(settings, now=utc_now)
     mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
@@ -161,11 +163,14 @@ async def open_resources(
         innermost.enter_context(hooks.arm_on_failure())
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
         limits = share_descriptors(settings)
-        connections = ConnectionLimiter(max_connections=limits.http)
-        serving = serve_http(pages, listen=settings.http_listen, limiter=connections)
-        http_port = await stack.enter_async_context(serving)
-        uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
-        opening = open_mongo(uri, allow_standalone=is_allowed)
+        limiter = ConnectionLimiter(max_connections=limits.http)
+        http = serve_http(pages, listen=settings.http_listen, limiter=limiter, tls=tls.http_context)
+        http_port = await stack.enter_async_context(http)
+        opening = open_mongo(
+            settings.mongo_uri.get_secret_value(),
+            allow_standalone=settings.allow_standalone,
+            has_clients=clients_file is not None,
+        )
         mongo = await stack.enter_async_context(opening)
         redis_url = settings.redis_url.get_secret_value()
         clients = open_redis(redis_url, sessions=settings.smtp_sessions)
@@ -182,6 +187,8 @@ async def open_resources(
             readiness=readiness,
             http_port=http_port,
             max_grpc_connections=limits.grpc,
+            tls=tls,
+            clients_file=clients_file,
         )
 
 
@@ -229,6 +236,7 @@ async def run(
     by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
+    warn_if_insecure(settings)
 
     def on_failure(failure: BackgroundTaskEnded) -> None:
         resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
@@ -262,16 +270,19 @@ def build_grpc_server(
     settings: Settings, resources: Resources, service: Service
 ) -> AbstractAsyncContextManager[RpcServer]:
     """Return the server of *service*'s methods; it listens while its context is entered."""
+    access, on_call = service.access, resources.metrics.on_call
     limits = ServerLimits(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
+        check_call=service.check_call,
+        gate=None if access is None else access.build_gate(settings, on_call),
     )
     return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
-        reuse_port=settings.reuse_port,
-        on_call=resources.metrics.on_call,
+        on_call=on_call,
         limits=limits,
+        port=PortOptions(is_shared=settings.reuse_port, certificate=resources.tls.certificate),
     )
 
 

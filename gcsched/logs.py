@@ -20,6 +20,8 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 # Characters that could forge a line or move a cursor: controls, line separators, bidi controls.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+NOT_UTF8 = "Invalid encoding on"
+
 PRIVATE = frozenset(
     {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
 )
@@ -54,6 +56,7 @@ def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callabl
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(is_allowed)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *_common_processors()],
@@ -69,6 +72,14 @@ def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callabl
         return f"{line}\n"
 
     return format_dropped
+
+
+def is_allowed(record: logging.LogRecord) -> bool:
+    """Return False for gRPC's lines about metadata that is not UTF-8.
+
+    It logs the octets, which may be a token, with a traceback, at each call of any stranger.
+    """
+    return not (record.name.startswith("grpc.") and str(record.msg).startswith(NOT_UTF8))
 
 
 def log_foreign_output(text: str) -> None:

@@ -3,21 +3,24 @@
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gcsched.cli import target
+from gcsched.cli import target, tls
+from gcsched.cli.arguments import parse_path
 from gcsched.cli.command import add_no_arguments
 from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG_USAGE
-from gcsched.cli.failure import FailureReport, print_failure
+from gcsched.cli.failure import FailureReport, WrongUsage, print_failure
 from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
-    from gcsched.client import CallFailed, Client
+    from gcsched.client import CallFailed, Client, Tls
 
 BULK_TIMEOUT_SECONDS = 60.0
 """The default ``--timeout`` of commands that may change many jobs."""
 
+FILE_VARIABLE = "GCSCHED_TOKEN_FILE"
 AddArguments = Callable[[ArgumentParser], None]
 RunWithClient = Callable[["Client", Namespace], int]
 OptionNames = Mapping[str, str]
@@ -40,6 +43,7 @@ COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
                 "empid",
                 "email",
                 "request_id",
+                "client",
             )
         },
     }
@@ -70,8 +74,25 @@ def with_client_arguments(
             help="print JSON, one document per line; errors too, on standard error",
         )
         target.add_arguments(parser, timeout=timeout)
+        tls.add_arguments(parser)
+        add_token_argument(parser)
 
     return add
+
+
+def add_token_argument(parser: ArgumentParser) -> None:
+    """Add the option for a file: a token itself would be seen in the list of processes."""
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=parse_path,
+        help=f"a file with the token of the call ({FILE_VARIABLE})",
+    )
+
+
+def choose_token_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return *given*, else the file that the environment names; None: no token."""
+    return given if given is not None or not (named := environ.get(FILE_VARIABLE)) else Path(named)
 
 
 def with_client(
@@ -81,29 +102,57 @@ def with_client(
 
     def run(chosen: Namespace) -> int:
         # gRPC takes a while to import: --help and completion must not wait for it.
-        from gcsched.client import CallFailed, Client
+        from gcsched.cli.tls_diagnosis import diagnose
+        from gcsched.client import CallFailed
 
         chosen.target = target.choose_target(chosen.target, os.environ)
+        secured = tls.choose_tls(chosen, os.environ)
         try:
-            with Client(chosen.target, timeout=chosen.timeout) as service:
+            with open_client(chosen, secured) as service:
                 return act(service, chosen)
         except CallFailed as error:
-            return print_failure(describe_call_failure(error, options), as_json=chosen.json)
+            hint = diagnose(error, chosen.target, secured)
+            found = describe_call_failure(error, options, hint=hint)
+            return print_failure(found, as_json=chosen.json)
 
     return run
 
 
+def open_client(
+    chosen: Namespace, secured: "Tls | None", *, timeout: float | None = None
+) -> "Client":
+    """Return the client of the chosen target, with the chosen token. Raises WrongUsage."""
+    from gcsched.client import Client
+    from gcsched.process.key_pairs import UnusableFile
+
+    file = choose_token_file(chosen.token_file, os.environ)
+    try:
+        seconds = timeout or chosen.timeout
+        if file is None:
+            return Client(chosen.target, timeout=seconds, credentials=secured)
+        return Client(chosen.target, timeout=seconds, credentials=secured, token_file=file)
+    except UnusableFile as error:
+        raise WrongUsage(f"a file of TLS cannot be used: {error}") from error
+    except ValueError as error:
+        source = "--token-file" if chosen.token_file is not None else FILE_VARIABLE
+        raise WrongUsage(f"{source}: {str(error).removeprefix('token_file ')}") from error
+
+
 def describe_call_failure(
-    error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES
+    error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES, *, hint: str | None = None
 ) -> FailureReport:
-    """Describe *error* for people and programs; notes that the command added go to both."""
+    """Describe *error* for people and programs; notes that the command added go to both.
+
+    A *hint* that was found out replaces those that are only likely.
+    """
     is_older = error.code == "UNIMPLEMENTED"
     lines = (
         ["this service is older than this command: upgrade the service"]
         if is_older
         else format_call_error(error, options)
     )
-    notes: Sequence[str] = [*find_hints(error), *getattr(error, "__notes__", ())]
+    hints = find_hints(error) if hint is None else [hint]
+    notes: Sequence[str] = [*hints, *getattr(error, "__notes__", ())]
     return FailureReport(
         message="\n".join([lines[0] if is_older else str(error), *notes]),
         exit_code=exit_code(error),

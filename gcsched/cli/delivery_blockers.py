@@ -1,9 +1,13 @@
 """Suppressions and pauses that keep mails from leaving, for the hints that a command prints."""
 
+import os
 from argparse import Namespace
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from gcsched.cli import tls
+from gcsched.cli.call import open_client
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -46,10 +50,9 @@ def find_pause(chosen: Namespace) -> "task_pb2.Pause | None":
 
 
 def make_lookup_client(chosen: Namespace) -> "Client":
-    """Create a client with a short timeout; gRPC reuses the open connection."""
-    from gcsched.client import Client
-
-    return Client(chosen.target, timeout=min(chosen.timeout, MAX_LOOKUP_SECONDS))
+    """Create a client like that of the command, with a short timeout."""
+    secured = tls.choose_tls(chosen, os.environ)
+    return open_client(chosen, secured, timeout=min(chosen.timeout, MAX_LOOKUP_SECONDS))
 
 
 def call_or_none(service: "Client", method: str, request: "Message") -> Any:

@@ -4,11 +4,12 @@ from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, N
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gcsched.cli import arguments
+from gcsched.cli import arguments, paging
 from gcsched.cli.failure import NotDone, WrongUsage
 from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
 if TYPE_CHECKING:
+    from gcsched.client import Client
     from gcsched.pb import task_pb2
 
 STATES = (
@@ -41,6 +42,7 @@ FIELD_PARSERS: Mapping[str, Callable[[str], Any]] = {
     "empid": arguments.parse_text,
     "email": arguments.parse_text,
     "request_id": arguments.parse_text,
+    "client": arguments.parse_text,
 }
 """Field of JobFilter → parser of its value."""
 
@@ -49,7 +51,8 @@ CREATION_ORDERS = ("create-time-desc", "create-time-asc")
 DUE_ORDERS = ("due-time-asc", "due-time-desc")
 ORDERS = (*CREATION_ORDERS, *DUE_ORDERS)
 COMBINATIONS = (
-    "filter by a state, with or without due times, or by an employee, an address or a request id"
+    "filter by a state, with or without due times, or by an employee, an address or a request id;"
+    " each also with a client, or by a client alone"
 )
 """The filters that the service has an index for."""
 
@@ -88,6 +91,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--empid", type=arguments.parse_text, metavar="ID", help="jobs of this employee")
     add("--email", type=arguments.parse_text, metavar="ADDRESS", help="jobs for this address")
     add("--request-id", type=arguments.parse_text, metavar="ID", help="jobs of this request id")
+    add("--client", type=arguments.parse_text, metavar="NAME", help="jobs that it scheduled")
     add(
         "--due-time-from",
         type=arguments.parse_second,
@@ -118,8 +122,10 @@ def ensure_supported(chosen: Namespace, *, order: str = "") -> None:
     The check is made here too, because a service that is older than request ids ignores that field
     and would apply the rest of the filter.
     """
-    # A state and its due times are one kind: the same index serves them.
-    given = [name for name in FIELD_PARSERS if getattr(chosen, name) is not None]
+    # A state and its due times are one kind: the same index serves them. Any may have a client.
+    given = [
+        name for name in FIELD_PARSERS if name != "client" and getattr(chosen, name) is not None
+    ]
     kinds = {"state" if name in STATE_FIELDS else name for name in given}
     if len(kinds) > 1:
         raise WrongUsage(f"cannot combine {format_options(given, 'and')}: {COMBINATIONS}")
@@ -154,15 +160,14 @@ def build_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
         empid=chosen.empid or "",
         email=chosen.email or "",
         request_id=chosen.request_id or "",
+        client=chosen.client or "",
     )
 
 
-def verify_request_ids(
-    chosen: Namespace, jobs: "Iterable[task_pb2.Job]"
-) -> "Iterator[task_pb2.Job]":
-    """Yield *jobs*; raise NotDone at one that has another request id than the chosen one.
+def verify_jobs(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[task_pb2.Job]":
+    """Yield *jobs*; raise NotDone at one of another request id or client than the chosen one.
 
-    A service that is older than the field ignores it and lists other jobs.
+    A service that is older than these fields ignores them and lists other jobs.
     """
     for job in jobs:
         if chosen.request_id is not None and job.request_id != chosen.request_id:
@@ -170,4 +175,25 @@ def verify_request_ids(
                 f"this service is older than --request-id and listed job {job.job_id} of another"
                 f" request: use --empid or --email, or upgrade the service"
             )
+        if chosen.client is not None and job.client != chosen.client:
+            raise NotDone(
+                f"this service is older than --client and listed job {job.job_id} of another"
+                f" client: leave out --client, or upgrade the service"
+            )
         yield job
+
+
+def ensure_client_is_known(service: "Client", chosen: Namespace) -> None:
+    """Raise NotDone if the service is older than --client: it would count or change other jobs."""
+    from gcsched.client import CallFailed
+    from gcsched.pb import task_pb2
+
+    if chosen.client is None:
+        return
+    request = task_pb2.ListJobsRequest(filter=build_filter(chosen))
+    found = paging.iterate_items(service, "ListJobs", request, field="jobs", limit=1)
+    try:
+        next(verify_jobs(chosen, found), None)
+    except CallFailed as error:
+        if error.code != "PERMISSION_DENIED":  # a service that has scopes knows the field
+            raise

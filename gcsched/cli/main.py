@@ -11,6 +11,7 @@ from gcsched import __version__
 from gcsched.cli import completion
 from gcsched.cli.command import CommandGroup
 from gcsched.cli.commands import (
+    audit,
     dev,
     health,
     job,
@@ -22,6 +23,7 @@ from gcsched.cli.commands import (
     status,
     suppression,
     template,
+    token,
 )
 from gcsched.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED
 from gcsched.cli.failure import CommandFailed, describe_error, print_failure
@@ -46,6 +48,8 @@ COMMANDS = CommandGroup(
         suppression.COMMANDS,
         recipient.COMMANDS,
         template.COMMANDS,
+        audit.COMMAND,
+        token.COMMANDS,
         completion.COMMAND,
     ),
 )
@@ -55,7 +59,13 @@ UNWRITABLE_ERRNOS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors caused by the destination of the output, not by the program."""
 
 
+GRPC_VERBOSITY = "GRPC_VERBOSITY"
+"""gRPC's variable. Without it, gRPC writes a line on standard error for each failed handshake of
+TLS: callers could fill the log of a service, and commands would print them beside their errors."""
+
+
 def main(arguments: Sequence[str] | None = None, commands: CommandGroup = COMMANDS) -> int:
+    os.environ.setdefault(GRPC_VERBOSITY, "ERROR")  # before gRPC is first used
     with best_effort_stderr():
         return execute(sys.argv[1:] if arguments is None else arguments, commands)
 

@@ -6,6 +6,7 @@ with Client("localhost:50051") as gcsched:
 
 from gcsched.client.client import (
     TIMEOUT_SECONDS,
+    AccessOptions,
     AsyncClient,
     Client,
     OptionalFields,
@@ -20,10 +21,12 @@ from gcsched.client.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from gcsched.client.tls import Tls
 from gcsched.errors import Violation
 
 __all__ = [
     "TIMEOUT_SECONDS",
+    "AccessOptions",
     "AsyncClient",
     "CallFailed",
     "Client",
@@ -32,6 +35,7 @@ __all__ = [
     "OptionalFields",
     "ResourceExhausted",
     "ScheduledJob",
+    "Tls",
     "Unavailable",
     "Violation",
     "channel_options",

@@ -19,10 +19,13 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 import grpc
 from google.protobuf.message import Message
 
+from gcsched.client.channel import ServiceChannel
 from gcsched.client.errors import CallFailed, convert_error
 from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
 from gcsched.client.suggestions import refuse_unknown, suggest_name
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.client.tls import Tls
+from gcsched.client.token import TokenSource
+from gcsched.pb import task_pb2
 from gcsched.process.package_files import find_package_folder
 from gcsched.proxies import proxy_options
 
@@ -59,8 +62,22 @@ class OptionalFields(TypedDict, total=False):
     urgent: bool
 
 
+class AccessOptions(TypedDict, total=False):
+    """How a client identifies itself: by a token, or by a file with one, which may change."""
+
+    token: str
+    token_file: str | os.PathLike[str]
+
+
+CLIENT_OPTIONS = {"credentials", "timeout", *AccessOptions.__optional_keys__}
+
+
 class Connection:
-    """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs."""
+    """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs.
+
+    With *token* or *token_file* each call carries a token. With *credentials*, a Tls or those of
+    gRPC, calls are encrypted.
+    """
 
     _api: ClassVar[Any]
 
@@ -68,24 +85,22 @@ class Connection:
         self,
         target: str,
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: grpc.ChannelCredentials | Tls | None = None,
         timeout: float = TIMEOUT_SECONDS,
+        **access: Unpack[AccessOptions],
     ) -> None:
+        refuse_unknown(access, CLIENT_OPTIONS, caller=type(self).__name__)
+        self._token = TokenSource(access.get("token"), access.get("token_file"))
         self._target = target
         self._timeout = timeout
         chosen = [*channel_options(), *proxy_options(target, os.environ)]
-        self._channel = (
-            self._api.insecure_channel(target, options=chosen)
-            if credentials is None
-            else self._api.secure_channel(target, credentials, options=chosen)
-        )
-        self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
+        self._opened = ServiceChannel(self._api, target, credentials, chosen)
 
     def _method(self, name: str) -> Any:
         known = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
         if name not in known:
             raise AttributeError(f"the contract has no method {name!r}{suggest_name(name, known)}")
-        return getattr(self._scheduler, name)
+        return getattr(self._opened.stub(), name)
 
 
 class Client(Connection):
@@ -114,12 +129,13 @@ class Client(Connection):
         """Call any *method* of the contract. Raises CallFailed."""
         stub_method = self._method(method)
         try:
-            return stub_method(request, timeout=self._timeout)
+            return stub_method(request, timeout=self._timeout, metadata=self._token.metadata())
         except grpc.RpcError as error:
             raise convert_error(error, self._target, self._timeout) from error
 
     def close(self) -> None:
-        self._channel.close()
+        for each in self._opened.channels:
+            each.close()
 
     def __enter__(self) -> Self:
         return self
@@ -151,12 +167,15 @@ class AsyncClient(Connection):
         """Do what Client.call does."""
         stub_method = self._method(method)
         try:
-            return await stub_method(request, timeout=self._timeout)
+            return await stub_method(
+                request, timeout=self._timeout, metadata=self._token.metadata()
+            )
         except grpc.aio.AioRpcError as error:
             raise convert_error(error, self._target, self._timeout) from error
 
     async def close(self) -> None:
-        await self._channel.close()
+        for each in self._opened.channels:
+            await each.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -46,7 +46,7 @@ class Unavailable(CallFailed):
 
 
 class ResourceExhausted(CallFailed):
-    """The service is overloaded: call again after `retry_after`."""
+    """The service is overloaded, or a limit of the client reached: call after `retry_after`."""
 
 
 class DeadlineExceeded(CallFailed):

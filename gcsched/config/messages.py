@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from gcsched.adapters.store_url import quote_value
 from gcsched.config.fields import variable_name
-from gcsched.domain.invalid_setting import InvalidSetting
+from gcsched.domain.invalid_setting import ContradictorySettings, InvalidSetting
 
 TRY_DEV = "(for a try-out without any server run: python -m gcsched dev)"
 Fields = type[BaseModel]
@@ -19,6 +19,8 @@ def describe_error(error: ErrorDetails, fields: Fields, texts: Mapping[str, str]
     """Describe *error* in one of *fields*; *texts* are the values in the environment."""
     field = str(error["loc"][0])
     cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, ContradictorySettings):
+        return str(cause)
     if isinstance(cause, InvalidSetting):
         return f"{variable_name(field)} {cause}"
     advice = find_advice(fields, field)

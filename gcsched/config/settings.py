@@ -25,8 +25,8 @@ from pydantic_settings import (
 )
 
 from gcsched.config import fields as formats
-from gcsched.config.connections import ConnectionSettings
 from gcsched.config.fields import PREFIX, setting, variable_name
+from gcsched.config.listening import ListenSettings
 from gcsched.config.messages import describe_error
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
 from gcsched.config.service_links import find_service_links
@@ -34,11 +34,18 @@ from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import SettingsProblems
 
-CLIENT_VARIABLES = {"GCSCHED_TARGET"}  # the command line reads it to call a service
+CLIENT_VARIABLES = {  # the command line reads them to call a service
+    "GCSCHED_TARGET",
+    "GCSCHED_TLS",
+    "GCSCHED_TLS_CA_FILE",
+    "GCSCHED_TLS_CERT_FILE",
+    "GCSCHED_TLS_KEY_FILE",
+    "GCSCHED_TOKEN_FILE",
+}
 UNDECODED = re.compile("[\ud800-\udfff]")  # bytes of the environment that are not UTF-8
 
 
-class Settings(ConnectionSettings):
+class Settings(ListenSettings):
     """The settings of the service. The check of a field may use the fields before it."""
 
     internal_domains: Annotated[
@@ -62,22 +69,6 @@ class Settings(ConnectionSettings):
         "give a name of at most 256 characters without line breaks",
         default="",
         max_length=256,
-    )
-    grpc_listen: Annotated[str, AfterValidator(formats.parse_listen_address)] = setting(
-        "Where gRPC listens, as `host:port`; `0.0.0.0:50051` or `[::]:50051` for all interfaces.",
-        "give host:port, e.g. 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051",
-        default="127.0.0.1:50051",
-    )
-    http_listen: Annotated[str, AfterValidator(formats.parse_http_listen)] = setting(
-        "Where HTTP listens for `/metrics`, `/livez`, `/servez` and `/readyz`, as `host:port`.",
-        "give host:port, e.g. 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080",
-        default="127.0.0.1:8080",
-    )
-    reuse_port: bool = setting(
-        "Whether other processes of the same user may listen on the same address: the kernel "
-        "distributes connections among them. Off: a second process is refused.",
-        "give 1 or 0",
-        default=False,
     )
     admission_waiting: int = setting(
         "How many requests may wait for MongoDB in each process, those of the current write and "

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
-from gcsched.errors import RequestIdReused
+from gcsched.errors import GcschedError, RequestIdReused
 
 
 class Dedup(StrEnum):
@@ -37,6 +37,22 @@ def employee_key(empid: str) -> str:
     return digest(b"employee v1", empid)
 
 
+CLIENT_MARK = "~"
+"""The first character of the keys of named clients. It sorts after that of every other key."""
+
+
+def client_key(client: str, key: str) -> str:
+    """Return the key that the named *client* has where a caller without a name has *key*."""
+    return f"{CLIENT_MARK}{client}:{key}"
+
+
+def find_anonymous_key(key: str | None) -> str:
+    """Return what *key* would be for a caller without a name; "" if it is not a client's key."""
+    if key is None or not key.startswith(CLIENT_MARK):
+        return ""
+    return key.partition(":")[2]
+
+
 def fingerprint(request: MeetRequest) -> str:
     """Derive a digest of all that a request asks for: equal in two requests of one id."""
     content = (
@@ -58,17 +74,25 @@ def digest(version: bytes, *parts: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupRule:
-    """The rule for dedup keys; in *employee* mode an employee gets no second mail for *window*."""
+    """The rule for dedup keys; in *employee* mode an employee gets no second mail for *window*.
+
+    The keys of named clients differ, except in *employee* mode. Those of callers without a name
+    never change: with another key a repeated call becomes a second mail.
+    """
 
     by: Dedup = Dedup.CONTENT
     window: timedelta = timedelta(hours=24)
 
-    def key(self, request: MeetRequest, *, daily: date | None) -> str:
+    def key(self, request: MeetRequest, *, daily: date | None, client: str = "") -> str:
+        """Return the key of *request*; *client* is the name of its caller, "" if it has none."""
         if self.by is Dedup.EMPLOYEE:
             return employee_key(request.empid)
-        if request.request_id:
-            return request_key(request.request_id)
-        return dedup_key(request, daily=daily)
+        key = (
+            request_key(request.request_id)
+            if request.request_id
+            else dedup_key(request, daily=daily)
+        )
+        return client_key(client, key) if client else key
 
     def dedup_until(self, now: datetime) -> datetime | None:
         """Return when another job may take the key; None: not while this one holds it."""
@@ -80,12 +104,13 @@ class KeyHolder:
     """The job that holds the dedup key or the request id that another one needs.
 
     *state* and *due_time* are None if the stored document is damaged: even then it holds its key,
-    so that no second mail leaves.
+    so that no second mail leaves. *client* is the one that scheduled it, "" if it has no name.
     """
 
     job_id: str
     state: State | None
     due_time: datetime | None
+    client: str = ""
     request_id: str = ""
     fingerprint: str = ""
     dedup_until: datetime | None = None
@@ -128,7 +153,7 @@ class AdmissionResult(Struct, frozen=True, kw_only=True):
 AdmissionAnswer = AdmissionResult | RequestIdReused
 
 
-def is_new_job(answer: AdmissionAnswer) -> bool:
+def is_new_job(answer: AdmissionResult | GcschedError) -> bool:
     return isinstance(answer, AdmissionResult) and answer.is_new
 
 
@@ -146,6 +171,24 @@ def answer_new_job(
     return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due_time)
 
 
+def is_same_request_id(job: Job, holder: KeyHolder) -> bool:
+    """Return whether *holder* has the request id of *job*, in whose scope it belongs.
+
+    Each client has its own request ids. Those of callers without a name count for all clients, so
+    that switching access control on causes no second mail.
+    """
+    is_in_scope = holder.client in {"", job.client}
+    return bool(job.request_id) and holder.request_id == job.request_id and is_in_scope
+
+
+def is_same_call(job: Job, holder: KeyHolder) -> bool:
+    """Return whether *holder* is the job of an earlier call like that for *job*, by its client."""
+    if holder.job_id == job.id:
+        return True
+    is_by_content = job.dedup_until is None
+    return holder.client == job.client and (is_by_content or is_same_request_id(job, holder))
+
+
 def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     """Answer the call for *job*, which was not stored because of *holder*.
 
@@ -153,7 +196,7 @@ def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     """
     if holder.job_id == job.id:  # the driver repeated a write that had succeeded
         return answer_new_job(holder.state, job_id=holder.job_id, due_time=holder.due_time)
-    has_same_id = bool(job.request_id) and holder.request_id == job.request_id
+    has_same_id = is_same_request_id(job, holder)
     if has_same_id and holder.fingerprint != job.fingerprint:
         return RequestIdReused(job.request_id, holder.job_id)
     if has_same_id or job.dedup_until is None:

@@ -3,3 +3,7 @@
 
 class InvalidSetting(ValueError):
     """A setting cannot be used; the text is the sentence that follows the variable's name."""
+
+
+class ContradictorySettings(InvalidSetting):
+    """Settings contradict each other; the text is the whole sentence."""

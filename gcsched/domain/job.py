@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
+from gcsched.domain.step import Step
 from gcsched.errors import IllegalTransition
 
 
@@ -133,6 +134,7 @@ class Job(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""  #: A digest of the content, to detect a reused request id.
     dedup_until: datetime | None = None  #: When another job may take its key; None: never.
     has_own_expire_time: bool = False  #: The caller set expire_time, so a daily run keeps it.
+    client: str = ""  #: The client that scheduled it; "" if access was not controlled then.
     priority: Priority = Priority.NORMAL  #: Urgent jobs are claimed before the others.
     attempt: int = 0  #: How many attempts are used up; a relay's own failure uses none.
     lease_expirations: int = 0  #: How often the process that held its claim died.
@@ -142,6 +144,7 @@ class Job(Struct, frozen=True, kw_only=True):
     date: datetime | None = None  #: The Date header, kept since a body may have left with it.
     reason: str = ""  #: Why it is in `state`; "" when the state explains itself.
     attempts: tuple[Attempt, ...] = ()  #: The latest attempts, oldest first.
+    steps: tuple[Step, ...] = ()  #: The latest steps of callers, oldest first.
 
     @property
     def new_attempt(self) -> Attempt | None:

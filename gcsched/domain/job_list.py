@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gcsched.domain.access import Client, Scope
 from gcsched.domain.checks import Checked
 from gcsched.domain.ids import EPOCH, MILLISECOND
 from gcsched.domain.job import Job, State
 from gcsched.domain.page_token import INVALID_PAGE_TOKEN, encode_page_token, parse_page_token
 from gcsched.domain.validation import (
+    MAX_CLIENT_LENGTH,
     MAX_EMPID_LENGTH,
     MAX_ID_LENGTH,
     request_id_violations,
@@ -47,7 +49,7 @@ IN_TOKENS: Mapping[JobOrder, str] = {
 }
 """The names of orders in page tokens: processes of two versions read each other's tokens."""
 
-ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
+ORDERS_OF_ALL: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
     (): BY_CREATE_TIME,
     ("state",): BY_DUE_TIME,
     ("state", "due_time"): BY_DUE_TIME,
@@ -55,6 +57,12 @@ ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
     ("email",): BY_CREATE_TIME,
     ("request_id",): BY_CREATE_TIME,
     ("id_prefix",): BY_CREATE_TIME,
+}
+"""The allowed filters of the jobs of all clients, by the fields they name, with their orders."""
+
+ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
+    **ORDERS_OF_ALL,
+    **{(*names, "client"): orders for names, orders in ORDERS_OF_ALL.items()},
 }
 """The allowed filters, by the fields they name, each with its orders; the first is the default."""
 
@@ -70,6 +78,18 @@ class JobFilter:
     email: str = ""
     request_id: str = ""
     id_prefix: str = ""
+    client: str = ""
+
+    def visible_to(self, client: Client) -> "JobFilter | None":
+        """Return the filter of those of the jobs that *client* may see; None if it may see none.
+
+        A caller without the scope `read` sees only its own jobs.
+        """
+        if client.has(Scope.READ):
+            return self
+        if not client.name or self.client not in {"", client.name}:
+            return None
+        return replace(self, client=client.name)
 
     @property
     def given_fields(self) -> tuple[str, ...]:
@@ -81,6 +101,7 @@ class JobFilter:
             "email": bool(self.email),
             "request_id": bool(self.request_id),
             "id_prefix": bool(self.id_prefix),
+            "client": bool(self.client),
         }
         return tuple(name for name, is_given in given.items() if is_given)
 
@@ -88,7 +109,11 @@ class JobFilter:
         moments = [each and each.isoformat() for each in (self.due_time_from, self.due_time_before)]
         # Page tokens are made of this text. Fields that were added later must not change it while
         # they are unset: else tokens of the previous version would be refused during an upgrade.
-        added = {"request_id": self.request_id, "id_prefix": self.id_prefix}
+        added = {
+            "request_id": self.request_id,
+            "id_prefix": self.id_prefix,
+            "client": self.client,
+        }
         named = [f"{name}={value}" for name, value in added.items() if value]
         return json.dumps([self.state, *moments, self.empid, self.email, *named])
 
@@ -147,12 +172,15 @@ def parse_due_cursor(id_: str, milliseconds: str) -> Checked[Cursor | None]:
         return None
 
 
-def text_filter_violations(*, empid: str, request_id: str, id_prefix: str) -> Checked[None]:
+def text_filter_violations(
+    *, empid: str, request_id: str, id_prefix: str, client: str
+) -> Checked[None]:
     """Check the texts of a filter except its address, which has rules of its own."""
     yield from text_violations("filter.empid", empid, at_least=0, at_most=MAX_EMPID_LENGTH)
     if request_id:
         yield from request_id_violations(request_id, "filter.request_id")
     yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=MAX_ID_LENGTH)
+    yield from text_violations("filter.client", client, at_least=0, at_most=MAX_CLIENT_LENGTH)
 
 
 def filter_violations(job_filter: JobFilter) -> Checked[None]:
@@ -174,9 +202,9 @@ def format_allowed() -> str:
     """Format ALLOWED_ORDERS for an error."""
     rows = [
         f"{' with '.join(names) or 'nothing'} ({', '.join(orders)})"
-        for names, orders in ALLOWED_ORDERS.items()
+        for names, orders in ORDERS_OF_ALL.items()
     ]
-    return "; ".join(rows)
+    return f"{'; '.join(rows)}; and each of these with client"
 
 
 ALLOWED_TEXT = format_allowed()

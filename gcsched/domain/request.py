@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.address import is_plain_address, parse_new_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, require_valid
+from gcsched.domain.client_limits import (
+    is_restricted,
+    may_send,
+    recipient_violations,
+    template_limit_violations,
+)
 from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
@@ -80,14 +87,18 @@ class RequestContext:
         return requested if requested > now else max(requested, now.replace(microsecond=0))
 
 
-def validate_request(raw: MeetRequest, *, now: datetime, context: RequestContext) -> MeetRequest:
-    """Return *raw* with its text trimmed and its addresses normalised.
+def validate_request(
+    raw: MeetRequest, *, now: datetime, context: RequestContext, client: Client = ANYONE
+) -> MeetRequest:
+    """Return *raw* of *client* with its text trimmed and its addresses normalised.
 
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
-    if is_plain(raw, now, context):
+    if is_plain(raw, now, context) and (
+        not is_restricted(client.limits) or may_send(raw.email, raw.template, client.limits)
+    ):
         return raw
-    return require_valid(read_request(raw, now, context))
+    return require_valid(read_request(raw, now, context, client))
 
 
 def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
@@ -108,11 +119,15 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
     )
 
 
-def read_request(raw: MeetRequest, now: datetime, context: RequestContext) -> Checked[MeetRequest]:
+def read_request(
+    raw: MeetRequest, now: datetime, context: RequestContext, client: Client = ANYONE
+) -> Checked[MeetRequest]:
     message = raw.message.strip()
     yield from empid_violations(raw.empid)
     yield from invisible_violations("empid", raw.empid)
     email = yield from parse_new_address(raw.email, field="emailID", rules=context.address_rules)
+    if email:
+        yield from recipient_violations(email, client)
     yield from text_violations("message", message, at_least=1, at_most=MAX_MESSAGE_LENGTH)
     yield from text_violations("empName", raw.name, at_least=0, at_most=MAX_NAME_LENGTH)
     time_violations = list(
@@ -121,7 +136,7 @@ def read_request(raw: MeetRequest, now: datetime, context: RequestContext) -> Ch
     yield from time_violations
     if raw.request_id:
         yield from request_id_violations(raw.request_id)
-    yield from template_violations(raw, context)
+    yield from template_violations(raw, context, client)
     if raw.not_after and not time_violations:
         yield from not_after_violations(raw, now, context)
     reply_to = ""
@@ -171,10 +186,12 @@ def not_after_violations(raw: MeetRequest, now: datetime, context: RequestContex
         yield Violation("not_after", f"must not be before the schedule time, {moment}")
 
 
-def template_violations(raw: MeetRequest, context: RequestContext) -> Checked[None]:
+def template_violations(raw: MeetRequest, context: RequestContext, client: Client) -> Checked[None]:
     """Check the template, and the variables as far as possible without a valid template."""
     required = context.templates.get(raw.template)
-    if required is None:
+    if client.limits.templates:
+        yield from template_limit_violations(raw.template, client, context.templates)
+    elif required is None:
         yield Violation("template", f"must be one of {', '.join(sorted(context.templates))}")
     if raw.variables or required:
         yield from variable_violations(

@@ -127,7 +127,7 @@ class BatchScheduleMeetsResponse(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[BatchScheduleMeetsResponse.Answer, _Mapping]]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts")
+    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts", "client", "steps")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -195,6 +195,8 @@ class Job(_message.Message):
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     state: Job.State
     etag: str
@@ -218,7 +220,27 @@ class Job(_message.Message):
     message_id: str
     request_id: str
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
+    client: str
+    steps: _containers.RepeatedCompositeFieldContainer[Step]
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., client: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
+
+class Step(_message.Message):
+    __slots__ = ("time", "client", "via", "method", "previous_state", "state", "reason")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    VIA_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    client: str
+    via: str
+    method: str
+    previous_state: Job.State
+    state: Job.State
+    reason: str
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client: _Optional[str] = ..., via: _Optional[str] = ..., method: _Optional[str] = ..., previous_state: _Optional[_Union[Job.State, str]] = ..., state: _Optional[_Union[Job.State, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Attempt(_message.Message):
     __slots__ = ("start_time", "end_time", "kind", "relay", "code", "enhanced_code", "text")
@@ -263,7 +285,7 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class JobFilter(_message.Message):
-    __slots__ = ("state", "due_time_from", "due_time_before", "empid", "email", "request_id", "id_prefix")
+    __slots__ = ("state", "due_time_from", "due_time_before", "empid", "email", "request_id", "id_prefix", "client")
     STATE_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
@@ -271,6 +293,7 @@ class JobFilter(_message.Message):
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
     state: Job.State
     due_time_from: _timestamp_pb2.Timestamp
     due_time_before: _timestamp_pb2.Timestamp
@@ -278,7 +301,8 @@ class JobFilter(_message.Message):
     email: str
     request_id: str
     id_prefix: str
-    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
+    client: str
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ..., client: _Optional[str] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("filter", "order", "page_size", "page_token", "view")
@@ -431,7 +455,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time")
+    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -490,6 +514,19 @@ class StatusReport(_message.Message):
         problem: str
         state_time: _timestamp_pb2.Timestamp
         def __init__(self, name: _Optional[str] = ..., problem: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    class Access(_message.Message):
+        __slots__ = ("is_controlled", "is_encrypted", "is_insecure", "clients", "problem")
+        IS_CONTROLLED_FIELD_NUMBER: _ClassVar[int]
+        IS_ENCRYPTED_FIELD_NUMBER: _ClassVar[int]
+        IS_INSECURE_FIELD_NUMBER: _ClassVar[int]
+        CLIENTS_FIELD_NUMBER: _ClassVar[int]
+        PROBLEM_FIELD_NUMBER: _ClassVar[int]
+        is_controlled: bool
+        is_encrypted: bool
+        is_insecure: bool
+        clients: int
+        problem: str
+        def __init__(self, is_controlled: bool = ..., is_encrypted: bool = ..., is_insecure: bool = ..., clients: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
     OLDEST_DUE_LATENESS_FIELD_NUMBER: _ClassVar[int]
@@ -503,6 +540,7 @@ class StatusReport(_message.Message):
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     STORES_FIELD_NUMBER: _ClassVar[int]
     REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
     count_time: _timestamp_pb2.Timestamp
     oldest_due_lateness: _duration_pb2.Duration
@@ -516,7 +554,8 @@ class StatusReport(_message.Message):
     problems: _containers.RepeatedScalarFieldContainer[str]
     stores: _containers.RepeatedCompositeFieldContainer[StatusReport.Store]
     report_time: _timestamp_pb2.Timestamp
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    access: StatusReport.Access
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ...) -> None: ...
 
 class Suppression(_message.Message):
     __slots__ = ("email", "reason", "job_id", "create_time", "expire_time")
@@ -656,3 +695,59 @@ class PreviewTemplateRequest(_message.Message):
     name: str
     message: str
     def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class ListAuditRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "client", "subject", "from_time", "before_time")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    FROM_TIME_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_TIME_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    client: str
+    subject: str
+    from_time: _timestamp_pb2.Timestamp
+    before_time: _timestamp_pb2.Timestamp
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., client: _Optional[str] = ..., subject: _Optional[str] = ..., from_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., before_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListAuditResponse(_message.Message):
+    __slots__ = ("entries", "next_page_token")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    next_page_token: str
+    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("id", "time", "client", "via", "method", "details", "outcome", "count", "error", "end_time")
+    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STARTED: _ClassVar[AuditEntry.Outcome]
+        DONE: _ClassVar[AuditEntry.Outcome]
+        ERROR: _ClassVar[AuditEntry.Outcome]
+    STARTED: AuditEntry.Outcome
+    DONE: AuditEntry.Outcome
+    ERROR: AuditEntry.Outcome
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    VIA_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    time: _timestamp_pb2.Timestamp
+    client: str
+    via: str
+    method: str
+    details: str
+    outcome: AuditEntry.Outcome
+    count: int
+    error: str
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client: _Optional[str] = ..., via: _Optional[str] = ..., method: _Optional[str] = ..., details: _Optional[str] = ..., outcome: _Optional[_Union[AuditEntry.Outcome, str]] = ..., count: _Optional[int] = ..., error: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

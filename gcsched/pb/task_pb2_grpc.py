@@ -158,6 +158,11 @@ class SchedulerStub(object):
                 request_serializer=gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.SerializeToString,
                 response_deserializer=gcsched_dot_pb_dot_task__pb2.Preview.FromString,
                 _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/scheduler.Scheduler/ListAudit',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
 
 
 class SchedulerServicer(object):
@@ -195,8 +200,9 @@ class SchedulerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-        its retention time is over.
+        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+        retention time is over, or it is another client's and the caller lacks the scope `read`. The
+        methods that change a job give the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,7 +210,8 @@ class SchedulerServicer(object):
 
     def ListJobs(self, request, context):
         """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-        combination is INVALID_ARGUMENT.
+        combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+        `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -368,6 +375,15 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAudit(self, request, context):
+        """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+        daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+        are in Job.steps. Needs the scope admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SchedulerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -485,6 +501,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.PreviewTemplate,
                     request_deserializer=gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.FromString,
                     response_serializer=gcsched_dot_pb_dot_task__pb2.Preview.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ListAuditRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ListAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1117,6 +1138,33 @@ class Scheduler(object):
             '/scheduler.Scheduler/PreviewTemplate',
             gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.SerializeToString,
             gcsched_dot_pb_dot_task__pb2.Preview.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ListAudit',
+            gcsched_dot_pb_dot_task__pb2.ListAuditRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

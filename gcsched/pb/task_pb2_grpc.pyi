@@ -61,12 +61,14 @@ class SchedulerStub:
     invalid request does not affect the others.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetJobRequest, _task_pb2.Job]
-    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-    its retention time is over.
+    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+    retention time is over, or it is another client's and the caller lacks the scope `read`. The
+    methods that change a job give the same answer.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListJobsRequest, _task_pb2.ListJobsResponse]
     """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-    combination is INVALID_ARGUMENT.
+    combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+    `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
     """
     CountJobs: _grpc.UnaryUnaryMultiCallable[_task_pb2.CountJobsRequest, _task_pb2.CountJobsResponse]
     """Counts the jobs that ListJobs would list, up to 10,000."""
@@ -143,6 +145,11 @@ class SchedulerStub:
     """Lists the templates of the process that answers, with the variables that each requires."""
     PreviewTemplate: _grpc.UnaryUnaryMultiCallable[_task_pb2.PreviewTemplateRequest, _task_pb2.Preview]
     """Renders a template as a mail would contain it. Stores nothing."""
+    ListAudit: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]
+    """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+    daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+    are in Job.steps. Needs the scope admin.
+    """
 
 @_typing.type_check_only
 class SchedulerAsyncStub(SchedulerStub):
@@ -173,12 +180,14 @@ class SchedulerAsyncStub(SchedulerStub):
     invalid request does not affect the others.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_task_pb2.GetJobRequest, _task_pb2.Job]  # type: ignore[assignment]
-    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-    its retention time is over.
+    """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+    retention time is over, or it is another client's and the caller lacks the scope `read`. The
+    methods that change a job give the same answer.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_task_pb2.ListJobsRequest, _task_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-    combination is INVALID_ARGUMENT.
+    combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+    `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
     """
     CountJobs: _aio.UnaryUnaryMultiCallable[_task_pb2.CountJobsRequest, _task_pb2.CountJobsResponse]  # type: ignore[assignment]
     """Counts the jobs that ListJobs would list, up to 10,000."""
@@ -255,6 +264,11 @@ class SchedulerAsyncStub(SchedulerStub):
     """Lists the templates of the process that answers, with the variables that each requires."""
     PreviewTemplate: _aio.UnaryUnaryMultiCallable[_task_pb2.PreviewTemplateRequest, _task_pb2.Preview]  # type: ignore[assignment]
     """Renders a template as a mail would contain it. Stores nothing."""
+    ListAudit: _aio.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]  # type: ignore[assignment]
+    """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+    daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+    are in Job.steps. Needs the scope admin.
+    """
 
 class SchedulerServicer(metaclass=_abc_1.ABCMeta):
     """Schedules mails, and lets callers read and change every job.
@@ -300,8 +314,9 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         request: _task_pb2.GetJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Job, _abc.Awaitable[_task_pb2.Job]]:
-        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, or
-        its retention time is over.
+        """Returns a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND): the job never existed, its
+        retention time is over, or it is another client's and the caller lacks the scope `read`. The
+        methods that change a job give the same answer.
         """
 
     @_abc_1.abstractmethod
@@ -311,7 +326,8 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.ListJobsResponse, _abc.Awaitable[_task_pb2.ListJobsResponse]]:
         """Lists jobs page by page. JobFilter names the filters and orders that are possible; any other
-        combination is INVALID_ARGUMENT.
+        combination is INVALID_ARGUMENT. The view FULL of jobs of other clients needs the scope
+        `content`: without it, PERMISSION_DENIED (reason SCOPE_MISSING) says so.
         """
 
     @_abc_1.abstractmethod
@@ -502,5 +518,16 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Preview, _abc.Awaitable[_task_pb2.Preview]]:
         """Renders a template as a mail would contain it. Stores nothing."""
+
+    @_abc_1.abstractmethod
+    def ListAudit(
+        self,
+        request: _task_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.ListAuditResponse, _abc.Awaitable[_task_pb2.ListAuditResponse]]:
+        """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
+        daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
+        are in Job.steps. Needs the scope admin.
+        """
 
 def add_SchedulerServicer_to_server(servicer: SchedulerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

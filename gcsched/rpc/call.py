@@ -59,3 +59,9 @@ async def call_timeout_scope(
                 yield
         except TimeoutError as error:
             raise StoreUnavailable(doing) from error
+
+
+def drop_frames(error: BaseException) -> None:
+    """Drop the frames of *error*: gRPC's context keeps it, and they hold the whole request."""
+    error.__context__ = None
+    error.__traceback__ = None

@@ -7,14 +7,22 @@ from typing import Any, cast
 
 import grpc
 
-from gcsched.errors import Stopping
-from gcsched.rpc.call import Context, Handler
+from gcsched.domain.access import Client
+from gcsched.errors import ClientLimit, GcschedError, Stopping
+from gcsched.rpc.access_gate import AccessGate, OnCall
+from gcsched.rpc.call import Context, Handler, drop_frames
+from gcsched.rpc.caller import current_caller
 from gcsched.rpc.read_limiter import create_health_read_limiter
 from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
 from gcsched.rpc.status import abort
 
-OnCall = Callable[[str, str, float], None]
-"""Called with the method's full name, the name of the status code, and the seconds."""
+CallCheck = Callable[[Client], None]
+"""Called with the client of each call before its message is read; raises ClientLimit."""
+
+
+def allow_call(_: Client) -> None:
+    """Allow every call."""
+
 
 DEADLINE_ROUNDING = 0.02
 """By how much a deadline may be later here than at the client, as a share of the call's time."""
@@ -23,10 +31,23 @@ CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each method once, at its first call; exceptions, aborts above all, pass through."""
+    """Wraps each method once, at its first call; exceptions, aborts above all, pass through.
 
-    def __init__(self, on_call: OnCall, receiver: Receiver) -> None:
+    A *gate* decides at each call, but not at calls about health: probes have no token. *check_call*
+    refuses the calls of a client that makes too many.
+    """
+
+    def __init__(
+        self,
+        on_call: OnCall,
+        receiver: Receiver,
+        *,
+        check_call: CallCheck = allow_call,
+        gate: AccessGate | None = None,
+    ) -> None:
         self._on_call = on_call
+        self._check_call = check_call
+        self._gate = gate
         self._receiver = receiver
         self._health_receiver = receiver.with_reads(create_health_read_limiter())
         self.call_count = 0
@@ -44,15 +65,21 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         method = handler_call_details.method
-        if not method.startswith(HEALTH_PREFIX):
-            self.call_count += 1
-        if (wrapped := self._wrapped.get(method)) is not None:
-            return wrapped
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
         is_about_health = method.startswith(HEALTH_PREFIX)
-        receiver = self._health_receiver if is_about_health else self._receiver
+        if not is_about_health:
+            self.call_count += 1
+        handler = self._wrapped.get(method)
+        if handler is None:
+            handler = await continuation(handler_call_details)
+            if handler is not None and handler.unary_unary is not None:
+                handler = self._wrap(method, handler)
+        if self._gate is None or is_about_health or handler is None:
+            return handler  # None: gRPC answers UNIMPLEMENTED
+        return self._gate.guard(handler_call_details, handler)
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        """Return a handler that reports the calls of *handler*, and keep it for later calls."""
+        receiver = self._health_receiver if method.startswith(HEALTH_PREFIX) else self._receiver
         serve = self._wrap_unary(method.lstrip("/"), UnaryMethod.of(method, handler), receiver)
         self._wrapped[method] = grpc.stream_unary_rpc_method_handler(serve)
         return self._wrapped[method]
@@ -64,8 +91,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             start = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                if self._is_stopping and receiver is not self._health_receiver:
-                    await abort(context, Stopping())
+                if receiver is not self._health_receiver and (refusal := self._find_refusal()):
+                    await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:
@@ -82,11 +109,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return answer_and_report
 
-
-def drop_frames(error: BaseException) -> None:
-    """Drop the frames of *error*: gRPC's context keeps it, and they hold the whole request."""
-    error.__context__ = None
-    error.__traceback__ = None
+    def _find_refusal(self) -> GcschedError | None:
+        """Return why the call is refused before its message is read; None if it is not."""
+        if self._is_stopping:
+            return Stopping()
+        try:
+            self._check_call(current_caller())
+        except ClientLimit as error:
+            return error
+        return None
 
 
 def code_of(context: Context) -> str:

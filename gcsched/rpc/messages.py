@@ -9,6 +9,7 @@ from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.ids import EPOCH, etag_of
 from gcsched.domain.job import Job
 from gcsched.domain.mail import MailPreview
+from gcsched.domain.step import Step
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
@@ -42,11 +43,13 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         lease_expirations=job.lease_expirations,
         message_id=job.message_id,
         request_id=job.request_id,
+        client=job.client,
     )
     if view == task_pb2.Job.FULL:
         message.message = job.message
         message.variables.update(job.variables)
         message.attempts.extend(attempt_message(each) for each in job.attempts)
+        message.steps.extend(step_message(each) for each in job.steps)
     return message
 
 
@@ -59,6 +62,18 @@ def attempt_message(attempt: Attempt) -> task_pb2.Attempt:
         code=attempt.code or 0,
         enhanced_code=attempt.enhanced_code or "",
         text=attempt.text,
+    )
+
+
+def step_message(step: Step) -> task_pb2.Step:
+    return task_pb2.Step(
+        time=step.time,
+        client=step.client,
+        via=step.via,
+        method=step.method,
+        previous_state=step.previous_state,
+        state=step.state,
+        reason=step.reason,
     )
 
 

@@ -69,7 +69,10 @@ def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
         if message.HasField(name):
             due_times[name] = yield from parse_timestamp(getattr(message, name), f"filter.{name}")
     yield from text_filter_violations(
-        empid=message.empid, request_id=message.request_id, id_prefix=message.id_prefix
+        empid=message.empid,
+        request_id=message.request_id,
+        id_prefix=message.id_prefix,
+        client=message.client,
     )
     state = yield from state_from(message.state, "filter.state")
     email = ""
@@ -83,6 +86,7 @@ def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
         email=email,
         request_id=message.request_id,
         id_prefix=message.id_prefix,
+        client=message.client,
     )
 
 

@@ -12,15 +12,21 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import CannotListen
 from gcsched.process.listening import IN_USE, check_can_listen
+from gcsched.rpc.access_gate import AccessGate, OnCall
 from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
-from gcsched.rpc.interceptor import CallInterceptor, OnCall
+from gcsched.rpc.interceptor import CallCheck, CallInterceptor, allow_call
 from gcsched.rpc.memory import MemoryBudget
 from gcsched.rpc.receiver import Receiver
+from gcsched.rpc.server_certificate import AGE_OPTIONS, ServerCertificate
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
 
 GRPC_LISTEN = "GCSCHED_GRPC_LISTEN"
+UNUSABLE_CERTIFICATE = (
+    "gRPC cannot use the certificate or the authorities of callers, which OpenSSL can; give"
+    " GCSCHED_GRPC_TLS_CERT_FILE a certificate with an ECDSA (P-256) or RSA key"
+)
 MAX_MESSAGE = 4 * 1024 * 1024
 MAX_PENDING_CALLS = 4_000  # some 20 KB each; as many as eight connections may have
 MAX_CALLS_PER_CONNECTION = 500  # at once; a client queues more until some of them end
@@ -65,10 +71,29 @@ CONNECTION_OPTIONS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """How many connections callers may open, and how many octets their calls may hold."""
+    """How many connections callers may open, what their calls may hold, and who may call.
+
+    Without a *gate* anyone may call everything. *check_call* refuses the calls of a client that
+    makes too many.
+    """
 
     connections: int = MAX_CONNECTIONS
     call_octets: int = CALL_MEMORY
+    check_call: CallCheck = allow_call
+    gate: AccessGate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortOptions:
+    """How a port is bound: shared with other processes that also do so, and with TLS."""
+
+    is_shared: bool = False
+    certificate: ServerCertificate | None = None
+
+    @property
+    def asks_callers(self) -> bool:
+        """Return whether each caller needs a certificate."""
+        return self.certificate is not None and self.certificate.asks_callers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +129,14 @@ class RpcServer:
                 return
 
 
-def build_server_options(limits: ServerLimits, *, reuse_port: bool) -> list[tuple[str, int]]:
-    """Return the options of a server with *limits*."""
+def build_server_options(limits: ServerLimits, options: PortOptions) -> list[tuple[str, int]]:
+    """Return gRPC's options of a server with *limits*."""
     return [
         # gRPC's default silently shares the port: another process there would get half the calls.
-        ("grpc.so_reuseport", int(reuse_port)),
+        ("grpc.so_reuseport", int(options.is_shared)),
         ("grpc.max_allowed_incoming_connections", limits.connections),
         *CONNECTION_OPTIONS,
+        *(AGE_OPTIONS if options.asks_callers else ()),
         *OPTIONS,
     ]
 
@@ -125,13 +151,18 @@ def add_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthServi
     return servicer
 
 
-def add_port(server: grpc.aio.Server, listen: str, *, reuse_port: bool) -> int:
+def add_port(server: grpc.aio.Server, listen: str, options: PortOptions) -> int:
     """Bind *server* to *listen*; return the port. Raises CannotListen."""
     # First by a socket of our own, because gRPC's error does not say what is wrong.
-    check_can_listen(listen, GRPC_LISTEN, is_shared=reuse_port)
+    check_can_listen(listen, GRPC_LISTEN, is_shared=options.is_shared)
     try:
-        return server.add_insecure_port(listen)
+        if options.certificate is None:
+            return server.add_insecure_port(listen)
+        return server.add_secure_port(listen, options.certificate.credentials())
     except RuntimeError as error:
+        if options.certificate is not None:
+            check_can_listen(listen, GRPC_LISTEN, is_shared=options.is_shared)
+            raise CannotListen(listen, UNUSABLE_CERTIFICATE) from error
         raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
 
 
@@ -141,30 +172,28 @@ async def serve_grpc(
     *,
     listen: str,
     on_call: OnCall,
-    reuse_port: bool = False,
     limits: ServerLimits | None = None,
+    port: PortOptions | None = None,
 ) -> AsyncIterator[RpcServer]:
-    """Serve on *listen* (``host:port``) and report each call to *on_call*. Raises CannotListen.
-
-    With *reuse_port*, other processes that also set it may share the port.
-    """
-    limits = limits or ServerLimits()
+    """Serve on *listen* (``host:port``) and report each call to *on_call*. Raises CannotListen."""
+    limits, options = limits or ServerLimits(), port or PortOptions()
     # CallInterceptor comes first: it answers methods that it knows without the others.
     streams = StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)))
+    receiver = Receiver(MemoryBudget(limits.call_octets))
+    calls = CallInterceptor(on_call, receiver, check_call=limits.check_call, gate=limits.gate)
     server = grpc.aio.server(
-        options=build_server_options(limits, reuse_port=reuse_port),
+        options=build_server_options(limits, options),
         interceptors=[calls, streams, StreamLimitInterceptor()],
     )
     servicer.add_to(server)
     health_servicer = add_health_and_reflection(server)
-    port = add_port(server, listen, reuse_port=reuse_port)
+    bound = add_port(server, listen, options)
     await server.start()
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
         yield RpcServer(
-            server=server, health=health_servicer, calls=calls, streams=streams, port=port
+            server=server, health=health_servicer, calls=calls, streams=streams, port=bound
         )
     finally:
         await server.stop(0)

@@ -8,6 +8,7 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.batches import BatchMessage
 from gcsched.rpc.call import Context
 from gcsched.rpc.concurrency import CallLimits
+from gcsched.rpc.methods.audit import AuditMethods
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.schedule import ScheduleMethods
@@ -29,6 +30,7 @@ class Handlers:
     suppressions: SuppressionMethods
     recipients: RecipientMethods
     templates: TemplateMethods
+    audit: AuditMethods
 
 
 class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
@@ -182,6 +184,11 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
     ) -> task_pb2.Preview:
         return await self._handlers.templates.PreviewTemplate(request, context)
 
+    async def ListAudit(
+        self, request: task_pb2.ListAuditRequest, context: Context
+    ) -> task_pb2.ListAuditResponse:
+        return await self._limits.reading.run(self._handlers.audit.ListAudit, request, context)
+
 
 READ_ONLY = {
     method.__name__
@@ -192,6 +199,7 @@ READ_ONLY = {
         SchedulerServicer.ListSuppressions,
         SchedulerServicer.GetSuppression,
         SchedulerServicer.GetRecipient,
+        SchedulerServicer.ListAudit,
     )
 }
 """The methods that read stored data and change nothing: a caller may repeat them."""

@@ -1,9 +1,10 @@
 """Convert our errors to the status that callers see: code, message and details."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import grpc
 import structlog
@@ -16,6 +17,7 @@ from grpc_status import rpc_status
 from gcsched.errors import (
     AdmissionClosed,
     BulkNotFinished,
+    ClientLimit,
     DeadlineOver,
     DuplicateJob,
     EtagMismatch,
@@ -30,9 +32,11 @@ from gcsched.errors import (
     Overloaded,
     RequestIdReused,
     RequestTooLarge,
+    ScopeMissing,
     Stopping,
     StoreRefused,
     StoreUnavailable,
+    Unauthenticated,
     UnknownJob,
     UnknownRecipient,
     UnknownSuppression,
@@ -47,6 +51,9 @@ MAX_VIOLATIONS_BYTES = 2_800
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    Unauthenticated: (code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED"),
+    ScopeMissing: (code_pb2.PERMISSION_DENIED, "SCOPE_MISSING"),
+    ClientLimit: (code_pb2.RESOURCE_EXHAUSTED, "CLIENT_LIMIT"),
     RequestIdReused: (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
     MalformedMessage: (code_pb2.INVALID_ARGUMENT, "MALFORMED_MESSAGE"),
@@ -72,6 +79,13 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
 """Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
 
 
+CANCELLED = "CANCELLED"
+"""The reason in the audit when the caller has left, or its deadline passed, before the end."""
+
+RETRYABLE = (Overloaded, MemoryFull, MessageTimeout, ClientLimit, Stopping, StoreUnavailable)
+"""The errors that say when to call again (google.rpc.RetryInfo)."""
+
+
 def status_of(error: GcschedError) -> status_pb2.Status:
     """Return the google.rpc.Status of *error*: code, message and details (AIP-193)."""
     code, reason = STATUS[type(error)]
@@ -80,6 +94,13 @@ def status_of(error: GcschedError) -> status_pb2.Status:
         message=truncate(str(error)),
         details=[pack_any(each) for each in build_details(error, reason)],
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the ErrorInfo reason of *error*; INTERNAL for a defect."""
+    if isinstance(error, asyncio.CancelledError):
+        return CANCELLED
+    return STATUS[type(error) if isinstance(error, GcschedError) else InternalError][1]
 
 
 def truncate(text: str) -> str:
@@ -95,7 +116,7 @@ def build_details(error: GcschedError, reason: str) -> list[Message]:
     ]
     if isinstance(error, InvalidRequest):
         built.append(build_bad_request(error.violations))
-    if isinstance(error, Overloaded | MemoryFull | MessageTimeout | Stopping | StoreUnavailable):
+    if isinstance(error, RETRYABLE):
         built.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
     return built
 
@@ -160,8 +181,20 @@ async def abort_for(context: grpc.aio.ServicerContext[Message, Message], error: 
         await abort(context, InternalError())
 
 
+class PreparedStatus(NamedTuple):
+    """The arguments of gRPC's `abort` for one error."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def prepare_status(error: GcschedError) -> PreparedStatus:
+    status = rpc_status.to_status(status_of(error))
+    return PreparedStatus(status.code, status.details or "", tuple(status.trailing_metadata))
+
+
 async def abort(
     context: grpc.aio.ServicerContext[Message, Message], error: GcschedError
 ) -> NoReturn:
-    status = rpc_status.to_status(status_of(error))
-    await context.abort(status.code, status.details or "", status.trailing_metadata)
+    await context.abort(*prepare_status(error))

@@ -1,7 +1,8 @@
 """Gauges that are read when metrics are collected. They never wait for a store."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -62,6 +63,29 @@ class Gauges(Collector):
         # Counts are of the last minute, not of this scrape: counting may take seconds.
         if (counts := self.job_counts()) is not None:
             yield from make_job_gauges(counts)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CertificateGauges(Collector):
+    """The ends of the certificates in use, and whether their files of now can be used."""
+
+    ends: Callable[[], Iterable[tuple[str, str, datetime]]]
+    failures: Callable[[], Mapping[str, bool]]
+
+    def collect(self) -> Iterator[Metric]:
+        ends = GaugeMetricFamily(
+            "gcsched_tls_certificate_expiry_timestamp_seconds",
+            "When a certificate in use expires, in Unix seconds.",
+            labels=["listener", "certificate"],
+        )
+        for listener, certificate, end in self.ends():
+            ends.add_metric([listener, certificate], end.timestamp())
+        yield ends
+        yield make_labelled_gauge(
+            "gcsched_tls_reload_failed",
+            "1: the files of TLS cannot be used, and the listener keeps the certificate before.",
+            listener=self.failures(),
+        )
 
 
 @dataclass(frozen=True, eq=False)

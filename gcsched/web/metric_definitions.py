@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import (
+    ClientLimit,
     InvalidRequest,
     Overloaded,
     RequestIdReused,
@@ -29,6 +30,7 @@ ADMISSION_LABELS: Mapping[object, str] = {
     AdmissionOutcome.REPLAYED: "replayed",
     InvalidRequest: "invalid",
     Overloaded: "overloaded",
+    ClientLimit: "limited",
     StoreUnavailable: "unavailable",
     Stopping: "stopping",
     CancelledError: "cancelled",

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from gcsched.process.listening import make_listen_error
 from gcsched.web.connection_limiter import ConnectionLimiter, ProtocolFactory
 from gcsched.web.readiness import Readiness
+from gcsched.web.tls import secure
 
 NOT_FOUND = "Not found. Use /metrics, /livez, /servez or /readyz.\n"
 SHUTDOWN_SECONDS = 1.0
@@ -75,13 +77,22 @@ class ServerErrorLogger(logging.LoggerAdapter[logging.Logger]):
         )
 
 
+def without_tls() -> None:
+    """Return None: the TLS context of a listener without TLS."""
+
+
 @asynccontextmanager
 async def serve_http(
-    endpoints: Endpoints, *, listen: str, limiter: ConnectionLimiter
+    endpoints: Endpoints,
+    *,
+    listen: str,
+    limiter: ConnectionLimiter,
+    tls: Callable[[], ssl.SSLContext | None] = without_tls,
 ) -> AsyncIterator[int]:
     """Serve *endpoints* on *listen* (``host:port``) and yield the port. Raises CannotListen.
 
-    *limiter* limits the number of connections, and how long each may go without a response.
+    *limiter* limits the number of connections, and how long each may go without a response. *tls*
+    returns the context of the next connection.
     """
     app = web.Application(middlewares=[track_answers(limiter), explain_not_found])
     app.router.add_get("/metrics", endpoints.metrics)
@@ -97,7 +108,8 @@ async def serve_http(
     await runner.setup()
     try:
         # Not a TCPSite, whose connections the limiter would not see.
-        server = await start_listening(limiter.wrap(cast("ProtocolFactory", runner.server)), listen)
+        plain = limiter.wrap(cast("ProtocolFactory", runner.server))
+        server = await start_listening(secure(plain, limiter, tls), listen)
         with closing(server):
             yield int(server.sockets[0].getsockname()[1])
     finally:

@@ -15,6 +15,7 @@ from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.templates import TemplateMethods
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.preview import DryRun, PreviewTemplate
+from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
 from gcsched.usecases.batching import GroupCommit
@@ -42,7 +43,11 @@ class Admission:
 
 
 def build_admission(
-    settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
+    settings: Settings,
+    resources: Resources,
+    wake_ups: WakeUps,
+    check_admission: AdmissionCheck,
+    quotas: Quotas,
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
@@ -51,6 +56,7 @@ def build_admission(
         wake_ups=wake_ups,
         recipients=recipients,
         check_admission=check_admission,
+        quotas=quotas,
     )
     group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
         writer.write,
@@ -82,7 +88,7 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
 
 
 def build_schedule_methods(
-    settings: Settings, resources: Resources, submit: Submit
+    settings: Settings, resources: Resources, submit: Submit, quotas: Quotas
 ) -> ScheduleMethods:
     dry_run = DryRun(
         job_factory=submit.job_factory,
@@ -90,6 +96,7 @@ def build_schedule_methods(
         admissions=MongoAdmissions(mongo=resources.mongo),
         suppressions=MongoSuppressions(mongo=resources.mongo),
         now=resources.clock,
+        quotas=quotas,
     )
     return ScheduleMethods(submit=submit, dry_run=dry_run)
 

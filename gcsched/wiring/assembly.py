@@ -7,13 +7,17 @@ from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
+from gcsched.rpc.interceptor import CallCheck
+from gcsched.rpc.methods.audit import AuditMethods
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
+from gcsched.usecases.audited_acts import AuditedSending
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import management
+from gcsched.wiring.access import Access, build_access, make_access_reporter
 from gcsched.wiring.admission import (
     build_admission,
     build_schedule_methods,
@@ -21,7 +25,8 @@ from gcsched.wiring.admission import (
 )
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
-from gcsched.wiring.monitoring import build_monitoring, build_status_methods
+from gcsched.wiring.limits import build_limits
+from gcsched.wiring.monitoring import Monitored, build_monitoring, build_status_methods
 from gcsched.wiring.recovery import build_recovery
 from gcsched.wiring.relays import build_relays
 from gcsched.wiring.resources import Resources
@@ -36,9 +41,11 @@ class Service:
 
     handlers: Handlers
     submit: Submit
+    check_call: CallCheck
     daily_run: DailyRun
     jobs: MongoJobReader
     loops: tuple[NamedLoop, ...]
+    access: Access | None
 
 
 def assemble(settings: Settings, resources: Resources) -> Service:
@@ -47,9 +54,11 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     return Service(
         handlers=build_handlers(settings, resources, built),
         submit=built.admission.submit,
+        check_call=built.limits.calls.check_call,
         daily_run=built.recovery.daily_run,
         jobs=MongoJobReader(),
         loops=start_order(settings, resources, built),
+        access=built.monitored.access,
     )
 
 
@@ -62,24 +71,34 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
     delivery = build_delivery(settings, resources, wake_ups, relays, nudged)
-    admission = build_admission(settings, resources, wake_ups, indexes.check_admission)
+    limits = build_limits(settings, resources)
+    admission = build_admission(
+        settings, resources, wake_ups, indexes.check_admission, limits.quotas
+    )
     recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
+    access = build_access(resources)
+    monitored = Monitored(
+        delivery=delivery,
+        relays=relays,
+        stores=stores,
+        access=access,
+        report_access=make_access_reporter(settings, access, resources.tls),
+    )
     monitoring = build_monitoring(
-        resources,
-        delivery,
-        relays,
-        stores,
-        admissions_waiting=lambda: admission.group.waiting,
+        resources, monitored, admissions_waiting=lambda: admission.group.waiting
     )
     return Subsystems(
+        audit=management.build_audit(resources),
         wake_ups=wake_ups,
         indexes=indexes,
         relays=relays,
         delivery=delivery,
+        limits=limits,
         admission=admission,
         recovery=recovery,
         stores=stores,
+        monitored=monitored,
         monitoring=monitoring,
     )
 
@@ -88,20 +107,22 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
     """Build the handlers of the methods of the contract."""
     check_admission, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
-        schedule=build_schedule_methods(settings, resources, submit),
+        schedule=build_schedule_methods(settings, resources, submit, built.limits.quotas),
         read_jobs=management.build_read_job_methods(resources),
         change_jobs=management.build_change_job_methods(
-            settings, resources, built.wake_ups, check_admission
+            settings, resources, built.wake_ups, check_admission, built.audit
         ),
         sending=SendingMethods(
-            daily_run=built.recovery.daily_run,
-            pausing=built.relays.transport,
+            sending=AuditedSending(
+                audit=built.audit,
+                daily_run=built.recovery.daily_run,
+                pausing=built.relays.transport,
+            ),
             now=resources.clock,
         ),
-        status=build_status_methods(
-            resources, built.delivery, built.relays, built.stores, built.monitoring.job_counts
-        ),
-        suppressions=management.build_suppression_methods(settings, resources),
-        recipients=management.build_recipient_methods(resources),
+        status=build_status_methods(resources, built.monitored, built.monitoring.job_counts),
+        suppressions=management.build_suppression_methods(settings, resources, built.audit),
+        recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),
+        audit=AuditMethods(audit=built.audit),
     )

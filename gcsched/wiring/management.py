@@ -1,5 +1,6 @@
 """Builds the methods that read and change jobs, suppressions and recipients."""
 
+from gcsched.adapters.mongo.audit import MongoAudit
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
 from gcsched.adapters.mongo.recipients import MongoPersonalData
@@ -8,6 +9,13 @@ from gcsched.config.settings import Settings
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.suppressions import SuppressionMethods
+from gcsched.rpc.status import reason_of
+from gcsched.usecases.audit import Audit
+from gcsched.usecases.audited_acts import (
+    AuditedBulkChange,
+    AuditedRecipients,
+    AuditedSuppressions,
+)
 from gcsched.usecases.management.bulk_change import ApplyBulkChange
 from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
@@ -25,7 +33,11 @@ def build_read_job_methods(resources: Resources) -> ReadJobMethods:
 
 
 def build_change_job_methods(
-    settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
+    settings: Settings,
+    resources: Resources,
+    wake_ups: WakeUps,
+    check_admission: AdmissionCheck,
+    audit: Audit,
 ) -> ChangeJobMethods:
     mongo, now = resources.mongo, resources.clock
     store = MongoJobChanges(mongo=mongo, retention=policies.retention(settings))
@@ -38,14 +50,17 @@ def build_change_job_methods(
             now=now,
             check_admission=check_admission,
         ),
-        change_jobs=ApplyBulkChange(
-            job_list=MongoJobList(mongo=mongo),
-            majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
-            store=store,
-            suppressions=suppressions,
-            wake_ups=wake_ups,
-            now=now,
-            check_admission=check_admission,
+        change_jobs=AuditedBulkChange(
+            audit=audit,
+            change_jobs=ApplyBulkChange(
+                job_list=MongoJobList(mongo=mongo),
+                majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
+                store=store,
+                suppressions=suppressions,
+                wake_ups=wake_ups,
+                now=now,
+                check_admission=check_admission,
+            ),
         ),
         daily_plan=policies.daily_plan(settings),
         keep_trying=policies.keep_trying(settings),
@@ -54,7 +69,9 @@ def build_change_job_methods(
     )
 
 
-def build_suppression_methods(settings: Settings, resources: Resources) -> SuppressionMethods:
+def build_suppression_methods(
+    settings: Settings, resources: Resources, audit: Audit
+) -> SuppressionMethods:
     suppressions = ManageSuppressions(
         store=MongoSuppressions(mongo=resources.mongo),
         jobs=MongoJobChanges(mongo=resources.mongo, retention=policies.retention(settings)),
@@ -62,10 +79,20 @@ def build_suppression_methods(settings: Settings, resources: Resources) -> Suppr
         now=resources.clock,
     )
     return SuppressionMethods(
-        suppressions=suppressions, now=resources.clock, addresses=settings.internal_domains
+        suppressions=suppressions,
+        changing=AuditedSuppressions(audit=audit, suppressions=suppressions),
+        now=resources.clock,
+        addresses=settings.internal_domains,
     )
 
 
-def build_recipient_methods(resources: Resources) -> RecipientMethods:
+def build_recipient_methods(resources: Resources, audit: Audit) -> RecipientMethods:
     data = MongoPersonalData(mongo=resources.mongo)
-    return RecipientMethods(recipients=ManageRecipients(data=data, now=resources.clock))
+    recipients = ManageRecipients(data=data, now=resources.clock)
+    return RecipientMethods(
+        recipients=recipients, erasing=AuditedRecipients(audit=audit, recipients=recipients)
+    )
+
+
+def build_audit(resources: Resources) -> Audit:
+    return Audit(store=MongoAudit(mongo=resources.mongo), reason_of=reason_of, now=resources.clock)

@@ -9,12 +9,13 @@ from gcsched import __version__
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
-from gcsched.usecases.monitoring.status import ReadStatus, ServiceInfo
+from gcsched.usecases.monitoring.status import AccessReport, ReadStatus, ServiceInfo
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.web.gauges import Gauges
+from gcsched.web.gauges import CertificateGauges, Gauges
 from gcsched.web.loop_lag import LoopLag
 from gcsched.web.readiness import Dependency
 from gcsched.web.relay_problem import describe_relay_problem
+from gcsched.wiring.access import Access, make_access_dependency
 from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
@@ -29,15 +30,22 @@ class Monitoring:
     loop_lag: LoopLag
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """The subsystems whose state is shown; *access* is None if access is not controlled."""
+
+    delivery: Delivery
+    relays: RelaySubsystem
+    stores: StoreMonitoring
+    access: Access | None
+    report_access: Callable[[], AccessReport]
+
+
 def build_monitoring(
-    resources: Resources,
-    delivery: Delivery,
-    relays: RelaySubsystem,
-    stores: StoreMonitoring,
-    *,
-    admissions_waiting: Callable[[], int],
+    resources: Resources, parts: Monitored, *, admissions_waiting: Callable[[], int]
 ) -> Monitoring:
     """Build monitoring, and register its gauges and dependencies."""
+    delivery, relays, stores, access = parts.delivery, parts.relays, parts.stores, parts.access
     counter = MongoJobCounter(mongo=resources.mongo)
     job_counts = CachedJobCounts(
         counter=counter, now=resources.clock, count_unreadable=counter.count_unreadable
@@ -53,9 +61,14 @@ def build_monitoring(
             job_counts=lambda: job_counts.latest,
         )
     )
+    resources.metrics.registry.register(
+        CertificateGauges(ends=resources.tls.ends, failures=resources.tls.failures)
+    )
     resources.readiness.set_dependencies(
         *stores.dependencies,
+        *resources.tls.dependencies(),
         *[make_relay_dependency(health) for health in relays.healths.values()],
+        *([] if access is None else [make_access_dependency(access)]),
     )
     resources.readiness.set_isolation_check(lambda: stores.heartbeat.problem)
     return Monitoring(
@@ -75,13 +88,10 @@ def find_relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
 
 
 def build_status_methods(
-    resources: Resources,
-    delivery: Delivery,
-    relays: RelaySubsystem,
-    stores: StoreMonitoring,
-    job_counts: CachedJobCounts,
+    resources: Resources, parts: Monitored, job_counts: CachedJobCounts
 ) -> StatusMethods:
     """Build the status report, from what this process knows already."""
+    delivery, relays, stores = parts.delivery, parts.relays, parts.stores
     service = ServiceInfo(
         version=__version__, python=platform.python_version(), start_time=resources.clock()
     )
@@ -95,6 +105,7 @@ def build_status_methods(
         problems=stores.problems,
         relay_health=lambda relay: relays.healths[relay].report(),
         stores=(stores.mongodb_health, stores.redis_health),
+        access=parts.report_access,
         now=resources.clock,
     )
     return StatusMethods(status=status)

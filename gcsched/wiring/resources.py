@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gcsched.adapters.clients_file import ClientsFile
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
@@ -10,6 +11,7 @@ from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
+from gcsched.wiring.tls import Tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +27,5 @@ class Resources:
     readiness: Readiness
     http_port: int
     max_grpc_connections: int
+    tls: Tls
+    clients_file: ClientsFile | None = None

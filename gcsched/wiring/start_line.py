@@ -18,6 +18,7 @@ def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> 
     return {
         "version": __version__,
         "grpc": replace_port(settings.grpc_listen, grpc_port),
+        "grpc_security": describe_security(settings),
         "http": replace_port(settings.http_listen, resources.http_port),
         "mongodb": format_mongo_location(settings.mongo_uri.get_secret_value()),
         "redis": format_redis_location(settings.redis_url.get_secret_value()),
@@ -27,6 +28,12 @@ def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> 
         "templates": [each.name for each in resources.templates.list_info()],
         "templates_dir": str(resources.templates.folder),
     }
+
+
+def describe_security(settings: Settings) -> str:
+    if settings.grpc_tls_cert_file is None:
+        return "none"
+    return "tls" if settings.grpc_client_ca_file is None else "mutual tls"
 
 
 def replace_port(listen: str, port: int) -> str:

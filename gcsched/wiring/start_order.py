@@ -14,6 +14,7 @@ def start_order(
 ) -> tuple[NamedLoop, ...]:
     """Return all loops: they start from first to last and stop one by one from last to first."""
     delivery, recovery, stores = built.delivery, built.recovery, built.stores
+    access = built.monitored.access
     mailers, checks = resources.mailers, built.relays.checks
     workers = partial(delivery.workers.run, grace=policies.stop_grace(settings))
     return (
@@ -21,11 +22,14 @@ def start_order(
         ("mongodb check", stores.mongodb.run),
         ("mongodb write probe", stores.writes.run),
         ("redis check", stores.redis.run),
+        *([("tls files", resources.tls.run)] if resources.tls.watches else ()),
         ("mongodb health", stores.mongodb_health.run),
         ("redis health", stores.redis_health.run),
         ("heartbeat", stores.heartbeat.run),
         ("job counts", built.monitoring.job_counts.run),
         ("event loop lag", built.monitoring.loop_lag.run),
+        # A token that is revoked while calls end here stops working here as well.
+        *([] if access is None else [("clients", access.reload.run)]),
         ("indexes", built.indexes.run),  # admission checks them before each write
         # All loops below schedule wake-ups, some of them as they end.
         ("wake-ups", built.wake_ups.run),
@@ -35,9 +39,11 @@ def start_order(
         ("arq workers", recovery.workers.run),
         ("clock", resources.clock.run),  # all others go on with the last offset
         ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
+        ("audit", built.audit.run),  # completes the entries of calls; these have ended before
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
         ("admission", built.admission.group.run),  # calls have ended before: see app.py
         ("sending pause", built.relays.transport.run),  # the gate of the engine and the workers
+        ("calls of clients", built.limits.calls.run),  # only tells other processes
         # The workers add markers, the recorder removes them.
         ("sent markers", delivery.sent_markers.run),
         ("leases", delivery.leases.run),  # renewed until the outcomes are written

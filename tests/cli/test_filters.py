@@ -45,6 +45,20 @@ async def test_filters_that_the_service_would_refuse_are_refused_before_the_call
     )
 
 
+async def test_each_filter_that_the_service_serves_may_have_a_client() -> None:
+    async with fake_scheduler(**ANSWERS) as service:
+        for names in COMBINED:
+            chosen = [OPTIONS[name] for name in names]
+            done = await run_command(
+                "job", "list", *chosen, "--client=payroll", "--target", service.target
+            )
+
+            assert (done.code == 0) is ((*names, "client") in ALLOWED_ORDERS), (names, done.err)
+
+    listings = [each for each in service.requests if isinstance(each, task_pb2.ListJobsRequest)]
+    assert {each.filter.client for each in listings} == {"payroll"}
+
+
 @pytest.mark.parametrize(
     "act", [["job", "count"], ["jobs", "cancel", "--yes"], ["jobs", "retry", "--dry-run"]]
 )
@@ -58,7 +72,8 @@ async def test_each_command_with_a_filter_refuses_unsupported_combinations(act: 
     assert (done.code, done.out, service.requests) == (2, "", [])
     assert done.err == (
         "cannot combine --state, --due-time-before and --empid: filter by a state, with or without"
-        " due times, or by an employee, an address or a request id\n"
+        " due times, or by an employee, an address or a request id; each also with a client, or by"
+        " a client alone\n"
     )
 
 

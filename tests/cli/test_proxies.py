@@ -39,8 +39,12 @@ ARGUMENTS = {
     "recipient forget": ["E1", "--yes"],
     "template list": [],
     "template preview": ["doc"],
+    "audit": [],
 }
-COMMANDS_WITHOUT_CALLS = {"serve", "dev", "completion", "template check"}
+COMMANDS_WITHOUT_CALLS = {
+    *("serve", "dev", "completion", "template check"),
+    *("token new", "token list", "token check", "token revoke"),
+}
 TIMEOUT_SECONDS = 0.5
 
 

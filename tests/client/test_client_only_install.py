@@ -17,8 +17,12 @@ SHARED = {
     "gcsched.domain",
     "gcsched.domain.caller_text",
     "gcsched.errors",
+    "gcsched.errors.of_calls",
+    "gcsched.errors.of_process",
     "gcsched.process",
     "gcsched.process.allocator",
+    "gcsched.process.certificates",
+    "gcsched.process.key_pairs",
     "gcsched.process.package_files",
     "gcsched.process.early_signals",
     "gcsched.process.lean_imports",
@@ -81,7 +85,12 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
 
 
 def assert_they_say_what_to_install(*results: tuple[int, str]) -> None:
-    needs = (("serve", "server"), ("dev", "embedded"), ("template check", "server"))
+    needs = (
+        ("serve", "server"),
+        ("dev", "embedded"),
+        ("template check", "server"),
+        *[("token", "server")] * 4,
+    )
     for (code, output), (name, extra) in zip(results, needs, strict=True):
         assert code == 2
         assert re.fullmatch(

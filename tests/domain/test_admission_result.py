@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gcsched.domain.dedup import (
+    CLIENT_MARK,
     AdmissionAnswer,
     AdmissionOutcome,
     AdmissionResult,
@@ -14,9 +15,12 @@ from gcsched.domain.dedup import (
     KeyHolder,
     answer_conflict,
     answer_created,
+    client_key,
     dedup_key,
     employee_key,
+    find_anonymous_key,
     fingerprint,
+    is_same_call,
     request_key,
 )
 from gcsched.domain.job import Priority, State
@@ -53,6 +57,38 @@ def test_by_employee_the_key_is_the_employee_for_the_time_of_the_window() -> Non
 
     assert keys == {employee_key("E1")}
     assert rule.dedup_until(NOW) == NOW + timedelta(hours=5)
+
+
+def test_the_key_of_a_client_has_its_name_and_the_key_of_a_caller_without_one() -> None:
+    rule = DedupRule()
+    plain, named = a_request(), a_request(request_id="R")
+
+    assert rule.key(plain, daily=None, client="") == dedup_key(plain, daily=None)
+    assert rule.key(plain, daily=None, client="hr") == f"~hr:{dedup_key(plain, daily=None)}"
+    assert rule.key(named, daily=None, client="hr") == f"~hr:{request_key('R')}"
+
+
+def test_keys_of_clients_sort_after_all_others() -> None:
+    of_client = DedupRule().key(a_request(), daily=None, client="0")
+    over = "over 0190ffff"  # an employee's key whose window is over
+
+    assert max(dedup_key(a_request(), daily=None), request_key("R"), over, "f" * 64) < CLIENT_MARK
+    assert of_client > CLIENT_MARK
+
+
+def test_the_key_of_a_caller_without_a_name_is_found_in_a_clients_key() -> None:
+    plain = DedupRule().key(a_request(), daily=None)
+
+    assert find_anonymous_key(client_key("a.b-c_d", plain)) == plain
+    assert [find_anonymous_key(each) for each in (plain, "over job-1", None)] == ["", "", ""]
+
+
+def test_by_employee_the_client_is_not_part_of_the_key() -> None:
+    rule = DedupRule(by=Dedup.EMPLOYEE)
+
+    keys = {rule.key(a_request(), daily=None, client=name) for name in ("", "hr", "payroll")}
+
+    assert keys == {employee_key("E1")}
 
 
 def test_keys_of_different_kinds_never_collide() -> None:
@@ -122,6 +158,58 @@ def test_a_duplicate_is_judged_by_the_request_id_then_by_the_window(
     new: dict[str, Any], holder: dict[str, Any], expected: object
 ) -> None:
     assert kind_of(answer_conflict(a_job(**new), a_key_holder(**holder))) is expected
+
+
+SAME_ID = {"request_id": "R", "fingerprint": "f"}
+OTHER_CONTENT = {"request_id": "R", "fingerprint": "g"}
+WINDOW = {"dedup_until": NOW + DAY}
+REFUSED = AdmissionOutcome.REFUSED_DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("client", "owner", "given", "found", "expected"),
+    [
+        ("hr", "hr", SAME_ID, SAME_ID, AdmissionOutcome.REPLAYED),
+        ("hr", "hr", SAME_ID, OTHER_CONTENT, RequestIdReused),
+        ("hr", "", {}, {}, AdmissionOutcome.REPLAYED),
+        ("hr", "", SAME_ID, SAME_ID, AdmissionOutcome.REPLAYED),
+        ("hr", "", SAME_ID, OTHER_CONTENT, RequestIdReused),
+        # Only an employee's key is shared by named clients.
+        (*("hr", "payroll"), SAME_ID | WINDOW, SAME_ID | WINDOW, REFUSED),
+        (*("hr", "payroll"), SAME_ID | WINDOW, OTHER_CONTENT | WINDOW, REFUSED),
+        ("hr", "payroll", WINDOW, {"dedup_until": NOW}, None),
+        ("", "payroll", SAME_ID | WINDOW, SAME_ID | WINDOW, REFUSED),
+        ("hr", "", SAME_ID | WINDOW, SAME_ID, AdmissionOutcome.REPLAYED),
+    ],
+)
+def test_request_ids_belong_to_their_client_and_those_without_a_client_to_all(
+    client: str, owner: str, given: dict[str, Any], found: dict[str, Any], expected: object
+) -> None:
+    answer = answer_conflict(a_job(client=client, **given), a_key_holder(client=owner, **found))
+
+    assert kind_of(answer) is expected
+
+
+@pytest.mark.parametrize(
+    ("holder", "is_same"),
+    [
+        ({"job_id": "job-1", "client": ""}, True),
+        ({"client": "hr"}, True),
+        ({"client": ""}, False),
+        ({"client": "payroll"}, False),
+    ],
+)
+def test_a_holder_of_the_same_client_is_of_the_same_call(
+    holder: dict[str, Any], *, is_same: bool
+) -> None:
+    assert is_same_call(a_job(client="hr"), a_key_holder(**holder)) is is_same
+
+
+def test_by_employee_another_request_of_the_client_is_another_call() -> None:
+    job = a_job(client="hr", **SAME_ID, **WINDOW)
+
+    assert is_same_call(job, a_key_holder(client="hr", **SAME_ID))
+    assert not is_same_call(job, a_key_holder(client="hr"))
 
 
 def kind_of(answer: AdmissionAnswer | None) -> object:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gcsched.domain.access import ANYONE, Client, Scope
 from gcsched.domain.job import State
 from gcsched.domain.job_list import (
     ALLOWED_ORDERS,
@@ -31,6 +32,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "email": {"email": "ada@example.org"},
     "request_id": {"request_id": "a-uuid"},
     "id_prefix": {"id_prefix": "0190"},
+    "client": {"client": "payroll"},
 }
 BY_STATE = JobFilter(state=State.SENT)
 
@@ -54,7 +56,8 @@ def read_published_orders() -> dict[tuple[str, ...], list[str]]:
         for each in names.pop(what):
             table[each] = orders.split(", ")
     assert not names
-    return table
+    assert "Each row may have `client` as well." in text
+    return {**table, **{(*each, "client"): orders for each, orders in table.items()}}
 
 
 def a_filter(*names: str) -> JobFilter:
@@ -70,14 +73,17 @@ def test_the_table_is_the_published_one() -> None:
     } == read_published_orders()
 
 
-@pytest.mark.parametrize("given", list(product([True, False], repeat=len(GIVEN))))
 @pytest.mark.parametrize("order", [None, *JobOrder])
 def test_a_filter_or_order_outside_the_table_is_refused_with_the_whole_table(
-    given: tuple[bool, ...], order: JobOrder | None
+    order: JobOrder | None,
 ) -> None:
-    names = tuple(name for name, is_given in zip(GIVEN, given, strict=True) if is_given)
-    orders = read_published_orders().get(names, [])
+    published = read_published_orders()
+    for given in product([True, False], repeat=len(GIVEN)):
+        names = tuple(name for name, is_given in zip(GIVEN, given, strict=True) if is_given)
+        check_filter(names, order, published.get(names, []))
 
+
+def check_filter(names: tuple[str, ...], order: JobOrder | None, orders: list[str]) -> None:
     result = read_or_violation(parse_list_query(a_filter(*names), order))
 
     if order in orders or (orders and order is None):
@@ -91,7 +97,7 @@ def test_a_filter_or_order_outside_the_table_is_refused_with_the_whole_table(
             " empid (CREATE_TIME_DESC, CREATE_TIME_ASC);"
             " email (CREATE_TIME_DESC, CREATE_TIME_ASC);"
             " request_id (CREATE_TIME_DESC, CREATE_TIME_ASC);"
-            " id_prefix (CREATE_TIME_DESC, CREATE_TIME_ASC)"
+            " id_prefix (CREATE_TIME_DESC, CREATE_TIME_ASC); and each of these with client"
         )
 
 
@@ -156,6 +162,43 @@ def test_a_token_of_the_version_before_is_good() -> None:
     before = encode_page_token('jobs CREATED_ASC [null, null, null, "E1", ""]', ["job-1"])
 
     assert read_or_violation(query.parse_cursor(before)) == Cursor(id="job-1")
+
+
+def test_a_token_of_one_client_is_not_one_of_another_list() -> None:
+    one, other = (
+        JobListQuery(filter=JobFilter(client=name), order=JobOrder.CREATE_TIME_ASC)
+        for name in ("payroll", "")
+    )
+    token = one.encode_cursor(Cursor(id="job-1"))
+
+    assert read_or_violation(one.parse_cursor(token)) == Cursor(id="job-1")
+    assert read_or_violation(other.parse_cursor(token)) == INVALID_PAGE_TOKEN
+
+
+READER = Client(name="ops", scopes=frozenset({Scope.READ}))
+SENDER = Client(name="payroll", scopes=frozenset({Scope.SCHEDULE, Scope.BULK}))
+
+
+@pytest.mark.parametrize(
+    ("client", "named", "visible"),
+    [
+        (ANYONE, "", ""),
+        (ANYONE, "payroll", "payroll"),
+        (READER, "", ""),
+        (READER, "payroll", "payroll"),
+        (SENDER, "", "payroll"),
+        (SENDER, "payroll", "payroll"),
+        (SENDER, "ops", None),
+        (Client(name="", scopes=frozenset({Scope.BULK})), "", None),
+    ],
+)
+def test_a_caller_without_read_sees_only_its_own_jobs(
+    client: Client, named: str, visible: str | None
+) -> None:
+    wanted = JobFilter(state=State.SENT, client=named)
+
+    expected = None if visible is None else JobFilter(state=State.SENT, client=visible)
+    assert wanted.visible_to(client) == expected
 
 
 @pytest.mark.parametrize("milliseconds", ["", "soon", "9" * 30])

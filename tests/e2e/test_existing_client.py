@@ -3,16 +3,26 @@
 import asyncio
 import subprocess
 import sys
+import time
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
 
+import pytest
+import trustme
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
 from gcsched.rpc.contract import build_published_file
+from tests.support.credentials import (
+    CertificateFiles,
+    ClientEntry,
+    make_token,
+    write_clients,
+)
+from tests.support.ports import free_port
 from tests.support.relay.server import Relay
-from tests.support.service_process import environment, running_service
+from tests.support.service_process import ServiceProcess, environment, running_service
 from tests.support.wait import until
 
 OLD_CLIENT = Path(__file__).parent / "old_client"
@@ -25,9 +35,9 @@ def generate(folder: Path) -> None:
     assert code == 0
 
 
-def call(folder: Path, *arguments: str) -> str:
+def call(folder: Path, *arguments: str, program: str = "call.py") -> str:
     completed = subprocess.run(
-        [sys.executable, str(OLD_CLIENT / "call.py"), *arguments],
+        [sys.executable, str(OLD_CLIENT / program), *arguments],
         env={"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
@@ -60,6 +70,51 @@ async def test_the_old_example_arrives_with_subject_and_name(
         assert part is not None
         assert "Ada" in part.get_content()
     assert code == 0
+
+
+async def test_the_old_client_calls_a_closed_service_once_it_has_credentials(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    generate(tmp_path)
+    authority, token = trustme.CA(), make_token()
+    files = CertificateFiles(cert=tmp_path / "server.crt", key=tmp_path / "server.key")
+    files.write(authority.issue_cert("127.0.0.1"))
+    (tmp_path / "ca.crt").write_bytes(authority.cert_pem.bytes())
+    (tmp_path / "token").write_text(f"{token.text}\n", encoding="utf-8")
+    write_clients(tmp_path / "clients.toml", {"payroll": ClientEntry(tokens=[token])})
+    settings = environment(
+        mongo=mongo_uri,
+        redis=redis_url,
+        relay_port=free_port(),
+        clients_file=str(tmp_path / "clients.toml"),
+        grpc_tls_cert_file=str(files.cert),
+        grpc_tls_key_file=str(files.key),
+    )
+    service = ServiceProcess(
+        environment=settings, log_file=tmp_path / "service.log", port=free_port()
+    )
+    service.launch()
+    try:
+        await service.wait_for_event("serving")
+        credentials = (str(tmp_path / "ca.crt"), str(tmp_path / "token"))
+        tomorrow = str(int(time.time()) + 86_400)
+        request = (service.target, "E1", "ada@example.org", "Meeting at noon", "Ada", tomorrow)
+        printed = await asyncio.to_thread(
+            call, tmp_path, *credentials, *request, program="call_with_credentials.py"
+        )
+        refused = await asyncio.to_thread(call_unsuccessfully, tmp_path, *request)
+    finally:
+        await service.kill_if_running()
+
+    success, job_id = printed.split()
+    assert (success, len(job_id)) == ("True", 32)
+    assert "UNAVAILABLE" in refused
+
+
+def call_unsuccessfully(folder: Path, *arguments: str) -> str:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        call(folder, *arguments)
+    return str(failed.value.stderr)
 
 
 def fields(message: descriptor_pb2.DescriptorProto) -> set[tuple[str, int, int, int]]:

@@ -24,7 +24,7 @@ from pymongo.database import Database
 from gcsched.adapters.mongo.address_folding import MongoAddressFolding
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.index_names import BY_ID
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.ids import new_id

@@ -24,7 +24,8 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.bulk_write import UpdatePipeline
 from gcsched.adapters.mongo.claims import LEASE_END, build_claim
 from gcsched.adapters.mongo.codec import encode
-from gcsched.adapters.mongo.documents import BY_ID, JobDocument
+from gcsched.adapters.mongo.index_names import BY_ID
+from gcsched.adapters.mongo.job_document import JobDocument
 from gcsched.dev.stores.mongod import run_mongod
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.support.builders import a_job

@@ -1,21 +1,31 @@
 """The image, the compose file and the manifests match what the program expects."""
 
+import os
 import re
 import shutil
 import stat
+import string
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from datetime import timedelta
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import yaml
 
 from gcsched import __version__
+from gcsched.client import AsyncClient, Tls
 from gcsched.config.settings import Settings, find_unknown_names, read_settings
+from gcsched.pb import task_pb2
+from gcsched.process.certificates import Certificate
+from gcsched.process.key_pairs import read_key_pair
+from tests.support.fake_scheduler import ACCEPTED, fake_scheduler
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -24,6 +34,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 DEPLOYMENT, _ = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8"))
 POD = DEPLOYMENT["spec"]["template"]["spec"]
 SECRETS = ROOT / "deploy" / "secrets"
+ACCESS_FILES = ("clients.toml", "operator.token", "tls.crt", "tls.key")
 DEPLOYMENT_FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "deploy/kubernetes.yaml"]
 
 
@@ -38,16 +49,24 @@ def seconds(duration: str) -> timedelta:
     return timedelta(seconds=int(duration.removesuffix("s")))
 
 
-def make_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
+def make_secrets(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", folder / "make.sh"], check=False, capture_output=True, text=True
+        ["/bin/sh", folder / "make.sh", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "NAMESPACE": "mail"},
     )
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     """The folder of secrets as a clone has it."""
-    made_here = shutil.ignore_patterns(*COMPOSE["secrets"])
+    made_here = shutil.ignore_patterns(*COMPOSE["secrets"], "access", "ca.*", "tls.names")
     return Path(shutil.copytree(SECRETS, tmp_path / "secrets", ignore=made_here))
 
 
@@ -70,12 +89,13 @@ def test_each_secret_has_an_example() -> None:
 
 def test_secrets_are_made_once(secrets: Path) -> None:
     first = make_secrets(secrets)
-    made = {path: path.read_bytes() for path in secrets.iterdir()}
+    made = contents(secrets)
 
     second = make_secrets(secrets)
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert {path: path.read_bytes() for path in secrets.iterdir()} == made
+    assert (first.stderr, second.stderr) == ("", "")
+    assert contents(secrets) == made
 
 
 def test_only_their_owner_reaches_the_secrets_and_any_user_of_a_container_reads_them(
@@ -84,8 +104,10 @@ def test_only_their_owner_reaches_the_secrets_and_any_user_of_a_container_reads_
     make_secrets(secrets)
 
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
-    for name in COMPOSE["secrets"]:
-        assert stat.S_IMODE((secrets / name).stat().st_mode) == 0o444
+    for name in [*COMPOSE["secrets"], *(f"access/{name}" for name in ACCESS_FILES)]:
+        assert stat.S_IMODE((secrets / name).stat().st_mode) & ~0o200 == 0o444
+    assert stat.S_IMODE((secrets / "access").stat().st_mode) == 0o755
+    assert stat.S_IMODE((secrets / "ca.key").stat().st_mode) == 0o400
 
 
 def test_secrets_are_not_mixed_with_older_ones(secrets: Path) -> None:
@@ -98,11 +120,91 @@ def test_secrets_are_not_mixed_with_older_ones(secrets: Path) -> None:
     assert "missing: redis_auth" in again.stderr
 
 
+def test_secrets_of_an_earlier_version_are_completed(secrets: Path) -> None:
+    make_secrets(secrets)
+    made = contents(secrets)
+    shutil.rmtree(secrets / "access")
+    for name in ("ca.key", "ca.pem", "tls.names"):
+        (secrets / name).unlink()
+
+    again = make_secrets(secrets)
+
+    assert again.returncode == 0
+    assert contents(secrets).keys() == made.keys()
+    for name in COMPOSE["secrets"]:
+        assert (secrets / name).read_bytes() == made[secrets / name]
+
+
+def read_certificate(secrets: Path) -> Certificate:
+    access = secrets / "access"
+    pair = read_key_pair(access / "tls.crt", access / "tls.key", now=datetime.now(UTC))
+    return pair.certificate
+
+
+async def test_callers_that_trust_the_authority_reach_the_service_by_its_names(
+    secrets: Path,
+) -> None:
+    made = make_secrets(secrets, "gcsched.example.org", "192.0.2.1", "2001:db8::1")
+
+    assert made.returncode == 0, made.stderr
+    hosts = read_certificate(secrets).hosts
+    assert set(hosts) == {
+        *("localhost", "127.0.0.1", "0:0:0:0:0:0:0:1", "gcsched", "gcsched.mail"),
+        *("gcsched.mail.svc", "gcsched.mail.svc.cluster.local"),
+        *("gcsched.example.org", "192.0.2.1", "2001:DB8:0:0:0:0:0:1"),
+    }
+    access = secrets / "access"
+    credentials = grpc.ssl_server_credentials(
+        [((access / "tls.key").read_bytes(), (access / "tls.crt").read_bytes())]
+    )
+    async with fake_scheduler(credentials, ScheduleMeet=ACCEPTED) as server:
+        tls = Tls(ca_file=secrets / "ca.pem")
+        async with AsyncClient(server.target, credentials=tls) as client:
+            assert await client.call("ScheduleMeet", task_pb2.MeetRequest()) == ACCEPTED
+    assert make_secrets(secrets, "renew", "a/b").stderr.startswith("invalid name 'a/b'")
+
+
+def test_a_renewed_certificate_is_of_the_same_authority_and_for_the_same_names(
+    secrets: Path,
+) -> None:
+    make_secrets(secrets, "gcsched.example.org")
+    before, made = read_certificate(secrets), contents(secrets)
+
+    renewed = make_secrets(secrets, "renew")
+
+    assert (renewed.returncode, renewed.stdout) == (0, "made: access/tls.key access/tls.crt\n")
+    assert read_certificate(secrets).hosts == before.hosts
+    changed = {path for path, octets in contents(secrets).items() if made[path] != octets}
+    assert changed == {secrets / "access/tls.key", secrets / "access/tls.crt"}
+    (secrets / "ca.key").unlink()
+    assert "bring them back" in make_secrets(secrets, "renew").stderr
+
+
+def test_the_token_has_the_form_of_tokens_and_its_digest_is_in_the_clients_file(
+    secrets: Path,
+) -> None:
+    make_secrets(secrets)
+
+    line = (secrets / "access/operator.token").read_text(encoding="ascii")
+    found = re.fullmatch(r"(gcs_([a-z0-9]{8})_([A-Za-z0-9_-]{43}))([0-9A-Za-z]{6})\n", line)
+    assert found is not None, line
+    before, token_id, secret, check = found.groups()
+    digits = string.digits + string.ascii_uppercase + string.ascii_lowercase
+    written = sum(digits.index(each) * 62**place for place, each in enumerate(reversed(check)))
+    assert written == zlib.crc32(before.encode())
+    clients = tomllib.loads((secrets / "access/clients.toml").read_text(encoding="utf-8"))
+    operator = clients["clients"]["operator"]
+    (token,) = operator["tokens"]
+    assert operator["scopes"] == ["admin"]
+    assert token["id"] == token_id
+    assert token["sha256"] == sha256(secret.encode()).hexdigest()
+    assert timedelta(days=364) < token["expires"] - token["created"] < timedelta(days=367)
+
+
 def test_gcsched_and_its_stores_have_the_same_passwords(secrets: Path) -> None:
     make_secrets(secrets)
-    environment = SERVICES["gcsched"]["environment"] | {"GCSCHED_SECRETS_DIR": str(secrets)}
 
-    settings = read_settings(environment)
+    settings = read_settings(compose_environment(secrets))
 
     password = (secrets / "mongo_gcsched_password").read_text().strip()
     assert f"//gcsched:{password}@mongo:27017/" in settings.mongo_uri.get_secret_value()
@@ -111,14 +213,63 @@ def test_gcsched_and_its_stores_have_the_same_passwords(secrets: Path) -> None:
     assert len({path.read_text() for path in secrets.glob("*_password")}) == 2
 
 
+def compose_environment(secrets: Path) -> dict[str, str]:
+    """Return the environment of gcsched in compose.yaml, for the *secrets* where they are here."""
+    given: dict[str, str] = SERVICES["gcsched"]["environment"]
+    (mount,) = SERVICES["gcsched"]["volumes"]
+    assert mount["source"] == "./deploy/secrets/access"
+    found = {
+        name: value.replace(mount["target"], f"{secrets}/access") for name, value in given.items()
+    }
+    return found | {"GCSCHED_SECRETS_DIR": str(secrets)}
+
+
+def manifest_environment(secrets: Path) -> dict[str, str]:
+    """Return the environment of the manifest, for the *secrets* where they are here."""
+    (secrets / "gcsched_smtp_password").write_text("s3cret")
+    given = {each["name"]: each["value"] for each in POD["containers"][0]["env"]}
+    folders = {each["name"]: each["mountPath"] for each in POD["containers"][0]["volumeMounts"]}
+    found = given
+    for name in ("tls", "clients"):
+        found = {
+            key: text.replace(folders[name], f"{secrets}/access") for key, text in found.items()
+        }
+    return found | {"GCSCHED_SECRETS_DIR": str(secrets)}
+
+
 def test_the_manifest_is_a_complete_set_of_settings(secrets: Path) -> None:
     make_secrets(secrets)
-    (secrets / "gcsched_smtp_password").write_text("s3cret")
-    environment = {each["name"]: each["value"] for each in POD["containers"][0]["env"]}
 
-    settings = read_settings(environment | {"GCSCHED_SECRETS_DIR": str(secrets)})
+    settings = read_settings(manifest_environment(secrets))
 
     assert settings.smtp_security == "starttls"
+
+
+@pytest.mark.parametrize("environment_of", [compose_environment, manifest_environment])
+def test_deployments_come_closed(
+    environment_of: Callable[[Path], dict[str, str]], secrets: Path
+) -> None:
+    make_secrets(secrets)
+    environment = environment_of(secrets)
+
+    settings = read_settings(environment)
+
+    assert settings.grpc_tls_cert_file == secrets / "access/tls.crt"
+    assert settings.grpc_tls_key_file == secrets / "access/tls.key"
+    assert environment["GCSCHED_CLIENTS_FILE"] == str(secrets / "access/clients.toml")
+
+
+@pytest.mark.parametrize("file", DEPLOYMENT_FILES, ids=lambda file: file.name)
+def test_no_deployment_switches_protection_off(file: Path) -> None:
+    assert "ALLOW_INSECURE" not in file.read_text(encoding="utf-8")
+    assert "GCSCHED_TLS" not in file.read_text(encoding="utf-8")
+
+
+def test_secrets_of_the_pod_are_folders_that_kubernetes_updates() -> None:
+    mounts = POD["containers"][0]["volumeMounts"]
+
+    assert {each["name"] for each in mounts} == {each["name"] for each in POD["volumes"]}
+    assert all("subPath" not in each and each["readOnly"] for each in mounts)
 
 
 def pod_specs(manifest: object) -> Iterator[dict[str, Any]]:

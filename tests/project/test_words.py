@@ -38,7 +38,7 @@ def test_the_contract_uses_no_banned_word_and_explains_each_field_and_value() ->
     assert prose.unexplained(CONTRACT) == []
 
 
-STORED = {Path("gcsched/adapters/mongo/documents.py")}
+STORED = {Path(f"gcsched/adapters/mongo/{name}.py") for name in ("documents", "job_document")}
 """Fields there keep the names that stores of earlier versions have (docs/adr/0031)."""
 
 

@@ -22,7 +22,14 @@ from tests.support.service_process import scheduler_stub
 
 SOON = timedelta(seconds=10)
 METHODS_BY_LIMITER = {
-    "reading": {"GetJob", "CountJobs", "ListSuppressions", "GetSuppression", "GetRecipient"},
+    "reading": {
+        "GetJob",
+        "CountJobs",
+        "ListSuppressions",
+        "GetSuppression",
+        "GetRecipient",
+        "ListAudit",
+    },
     "listing": {"ListJobs"},
     "changing": {
         *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),

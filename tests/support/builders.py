@@ -5,6 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gcsched.domain.access import ANYONE, Client, ClientLimits, Scope
+from gcsched.domain.actor import Actor
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, DedupRule
 from gcsched.domain.due import DailyPlan
@@ -144,3 +146,13 @@ def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusio
 
 def a_batch(*jobs: Job, claim: str = "claim-1") -> ClaimedBatch:
     return ClaimedBatch(token=claim, jobs=jobs, lease_end=0.0, due_count=len(jobs))
+
+
+def a_client(name: str = "payroll", **limits: Any) -> Client:
+    """Build a client that may schedule, with *limits*."""
+    scopes = frozenset({Scope.SCHEDULE})
+    return Client(name=name, scopes=scopes, limits=ClientLimits(**limits))
+
+
+AN_ACTOR = Actor(client=ANYONE, via="grpc", method="CancelJob")
+"""A caller of a service that does not control access."""

@@ -39,13 +39,22 @@ COMMANDS: Sequence[tuple[str, int]] = (
     ("recipient show E2", 1),
     ("recipient forget E1 --yes", 0),
     ("template list", 0),
+    ("audit", 0),
     ("template preview doc --to ada@example.org", 0),
     ("completion bash", 0),
 )
 """Each command of `gcsched` that the client alone can run, and its exit code."""
 
 
-SERVER_COMMANDS = ("serve", "dev --data /dev/null/data", "template check /dev/null")
+SERVER_COMMANDS = (
+    "serve",
+    "dev --data /dev/null/data",
+    "template check /dev/null",
+    "token new a --file /dev/null",
+    "token list --file /dev/null",
+    "token check --file /dev/null",
+    "token revoke a --file /dev/null",
+)
 """The commands that need more than the client; where it is there, they end at once as well."""
 
 

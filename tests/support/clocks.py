@@ -16,3 +16,6 @@ class FakeMonotonicClock:
 
     def __call__(self) -> float:
         return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds

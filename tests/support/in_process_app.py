@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+
 from gcsched import app
 from gcsched.config.settings import Settings, read_settings
 from gcsched.wiring.resources import Resources
@@ -34,14 +36,19 @@ def make_settings(*, mongo: str, redis: str, relay_port: int, **others: str) -> 
 
 
 @asynccontextmanager
-async def running_app(settings: Settings) -> AsyncIterator[RunningApp]:
-    """Run the application with *settings* during the block, and stop it in order."""
+async def running_app(
+    settings: Settings, credentials: grpc.ChannelCredentials | None = None
+) -> AsyncIterator[RunningApp]:
+    """Run the application with *settings* during the block, and stop it in order.
+
+    With TLS, *credentials* are those of a caller.
+    """
     stop = asyncio.Event()
     async with app.open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
         assert await app.wait_for_store(resources, stop)
         tasks.create_task(app.run(settings, resources, stop), name="app")
         target = settings.grpc_listen
-        await until(lambda: is_serving(target))
+        await until(lambda: is_serving(target, credentials))
         try:
             yield RunningApp(
                 target=target,

@@ -16,7 +16,7 @@ COINED = frozenset(
         *("bell", "ringer", "ring", "rung", "unheard", "crew", "bite", "lane", "lanes", "parked"),
         *("pacer", "pace", "carrier", "patience", "rehearse", "rehearsal", "specimen", "parcel"),
         *("worn", "lot", "takeback", "takebacks", "census", "tally", "levels", "befalling", "fate"),
-        *("fates", "toy", "blocklist", "steer", "steering", "steered", "wish", "wishes", "crowd"),
+        *("fates", "toy", "blocklist", "steering", "steered", "wish", "wishes", "crowd"),
         *("reopen", "reopened", "letter", "wanted", "asked", "told", "said", "offer", "caseless"),
     }
 )

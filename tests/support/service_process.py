@@ -122,9 +122,14 @@ class ServiceProcess:
             await self.kill()
 
 
-async def is_serving(target: str) -> bool:
+async def is_serving(target: str, credentials: grpc.ChannelCredentials | None = None) -> bool:
     """Return whether the health service at *target* answers SERVING."""
-    async with grpc.aio.insecure_channel(target) as channel:
+    opened = (
+        grpc.aio.insecure_channel(target)
+        if credentials is None
+        else grpc.aio.secure_channel(target, credentials)
+    )
+    async with opened as channel:
         health = health_pb2_grpc.HealthStub(channel)
         try:
             reply = await health.Check(health_pb2.HealthCheckRequest(), timeout=1)

@@ -15,6 +15,7 @@ from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import (
+    ClientLimit,
     InvalidRequest,
     Overloaded,
     RequestIdReused,
@@ -31,6 +32,8 @@ from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
 from gcsched.wiring.delivery import make_outcome_observer
 from tests.support.builders import NOW, a_claimed_job, an_attempt
+from tests.support.clients import client_toml, write_clients
+from tests.support.clocks import SECOND
 from tests.support.in_process_app import (
     RunningApp,
     make_settings,
@@ -112,6 +115,7 @@ async def test_requests_calls_mails_and_lateness_are_counted(
         (RequestIdReused("R", "job-1"), "refused"),
         (InvalidRequest([Violation("empid", "must not be empty")]), "invalid"),
         (UnknownJob("job-1"), "invalid"),
+        (ClientLimit("payroll", "jobs_per_day", "has had", retry_after=SECOND), "limited"),
         (Overloaded(3), "overloaded"),
         (StoreUnavailable("storing the job"), "unavailable"),
         (StoreRefused("storing the job", "disk_full", "its disk is full"), "unavailable"),
@@ -130,7 +134,7 @@ def test_the_result_of_a_call_is_counted_under_its_label(
     [family] = [each for each in metrics.registry.collect() if each.name == "gcsched_admissions"]
     counts = {sample.labels["outcome"]: sample.value for sample in family.samples}
     others = {"created", "replayed", "invalid", "overloaded", "unavailable", "stopping"}
-    others |= {"cancelled", "refused"}
+    others |= {"cancelled", "refused", "limited"}
     assert counts == dict.fromkeys(others, 0.0) | {label: 1.0}
 
 
@@ -224,14 +228,22 @@ def test_an_outcome_without_an_attempt_is_not_counted() -> None:
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_count") == 0
 
 
-async def test_the_page_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+METRICS_OF_LIMITS = {"gcsched_client_usage_ratio", "gcsched_client_limit_refusals_total"}
+"""Only services whose clients have used their limits have them: see test_client_limits.py."""
+
+
+async def test_the_page_lists_every_metric(
+    tmp_path: Path, mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
     table = PAGE.partition("| metric |")[2].partition("\n\n")[0]
     cells = re.findall(r"^\| (`gcsched_[^|]+)", table, re.MULTILINE)
     listed = set(re.findall(r"gcsched_[a-z_]+", " ".join(cells)))
-    async with run_with_probe(mongo_uri, redis_url, relay) as (_, probe):
+    clients = str(write_clients(tmp_path / "clients.toml", client_toml("payroll", ["read"])))
+    async with run_with_probe(mongo_uri, redis_url, relay, clients_file=clients) as (_, probe):
         await wait_for_scrape(
             probe, lambda now: now.value("gcsched_oldest_due_seconds") is not None
         )
         _, text = await probe.request("/metrics")
 
-    assert listed == set(re.findall(r"^# TYPE (gcsched_[a-z_]+)", text, re.MULTILINE))
+    known = set(re.findall(r"^# TYPE (gcsched_[a-z_]+)", text, re.MULTILINE))
+    assert listed == known | METRICS_OF_LIMITS

@@ -12,9 +12,9 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.bulk_write import write_each
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ERASED, BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_MARK
 from gcsched.adapters.mongo.folded_queries import FOLDED, read_if_indexed
+from gcsched.adapters.mongo.index_names import BY_ERASED, BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
 from gcsched.domain.address_folding import fold_address
 from gcsched.usecases.ports import AddressStore, FoldedPage

@@ -1,12 +1,13 @@
 """Admission of new jobs: one insert for a group of callers, without looking for duplicates first.
 
-The unique indexes on `dedup_key` and `request_id` decide which of several callers was first, also
-across processes. Only a job whose insert failed needs a second statement, to find the holder.
+The unique indexes on keys and request ids decide which of several callers was first, also across
+processes. Only a job whose insert failed needs a second statement, to find the holder. Jobs of
+named clients are looked up before, while there are jobs of callers without a name (ADR 0039).
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,12 +15,13 @@ import pymongo
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from gcsched.adapters.mongo.anonymous_keys import AnonymousKeys
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
+from gcsched.adapters.mongo.index_names import BY_DEDUP_KEY
 from gcsched.adapters.mongo.key_holders import MongoKeyHolders
 from gcsched.adapters.mongo.write_checks import write_errors
-from gcsched.domain.dedup import AdmissionAnswer, answer_conflict, answer_created
+from gcsched.domain.dedup import AdmissionAnswer, KeyHolder, answer_conflict, answer_created
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
 
@@ -33,6 +35,7 @@ class MongoAdmissions:
     """The port `Admissions` on MongoDB."""
 
     mongo: Mongo
+    anonymous_keys: AnonymousKeys = field(default_factory=AnonymousKeys)
 
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Store those of *jobs* whose keys are free; return for each the job that holds its keys.
@@ -46,13 +49,16 @@ class MongoAdmissions:
         for _ in range(MAX_LOOKUPS):
             # The driver shares this limit between the statements of a round (maxTimeMS, sockets).
             with write_errors("storing the job"), pymongo.timeout(within.total_seconds()):
-                duplicates = await self._insert(left)
-                if duplicates:
-                    answers |= await self._resolve_duplicates(duplicates)
-            left = [job for job in duplicates if job.id not in answers]
+                held = await self.anonymous_keys.find_holders(self.mongo, left)
+                answers |= answer_held(left, held)
+                unanswered = await self._insert([job for job in left if job.id not in held])
+                if unanswered:
+                    answers |= await self._resolve_duplicates(unanswered)
+            unanswered += [job for job in left if job.id in held]
+            left = [job for job in unanswered if job.id not in answers]
             if not left:
                 return [answers.get(job.id) or answer_created(job) for job in jobs]
-            # The holder is not majority-committed yet, or has just released the key.
+            # A holder is not majority-committed yet, or has just released the key.
             await asyncio.sleep(LOOKUP_INTERVAL_SECONDS)
         raise StoreUnavailable("looking up the job that holds the key")
 
@@ -60,8 +66,9 @@ class MongoAdmissions:
         """Return what `admit` would; store nothing."""
         errors = store_errors("looking up the job that holds the key")
         with errors, pymongo.timeout(within.total_seconds()):
+            held = await self.anonymous_keys.find_holders(self.mongo, jobs)
             holders = await MongoKeyHolders(mongo=self.mongo).find(jobs)
-        found = [(job, holders.get(job.id)) for job in jobs]
+        found = [(job, held.get(job.id) or holders.get(job.id)) for job in jobs]
         return [
             (holder and answer_conflict(job, holder)) or answer_created(job)
             for job, holder in found
@@ -69,6 +76,8 @@ class MongoAdmissions:
 
     async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
         """Insert *jobs*; return those whose key is taken."""
+        if not jobs:
+            return []
         try:
             # Unordered, so that one taken key does not stop the jobs after it.
             await self.mongo.jobs.insert_many([encode(job) for job in jobs], ordered=False)
@@ -87,6 +96,18 @@ class MongoAdmissions:
                 self.mongo, [(job.dedup_key, job.create_time) for job in expired]
             )
         return {job.id: answer for job, answer in answers if answer is not None}
+
+
+def answer_held(
+    jobs: Sequence[Job], held: Mapping[str, KeyHolder | None]
+) -> dict[str, AdmissionAnswer]:
+    """Return job id → answer for those of *jobs* that are *held* by a job that a majority has."""
+    answers = {
+        job.id: answer_conflict(job, holder)
+        for job in jobs
+        if (holder := held.get(job.id)) is not None
+    }
+    return {job_id: answer for job_id, answer in answers.items() if answer is not None}
 
 
 async def release_expired_keys(mongo: Mongo, keys: Sequence[tuple[str | None, datetime]]) -> int:

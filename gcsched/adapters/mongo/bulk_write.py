@@ -8,12 +8,12 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, WriteError
 
 from gcsched.adapters.mongo.connection import Collection
-from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.driver_errors import (
     ENCODING_ERRORS,
     is_document_error,
     is_document_error_code,
 )
+from gcsched.adapters.mongo.index_names import BY_ID
 
 MAX_OFFENDERS = 8  # if more fail, the cause is the collection, not single documents
 

@@ -18,8 +18,8 @@ from pymongo.errors import WriteError
 from gcsched.adapters.mongo.bulk_write import BulkUpdate, UpdatePipeline, update_each
 from gcsched.adapters.mongo.codec import UnreadableDocument, decode_each
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_PRIORITY, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.driver_errors import is_document_error
+from gcsched.adapters.mongo.index_names import BY_CLAIM, BY_ID, BY_PRIORITY, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.quarantine import (
     DEFAULT_QUARANTINE,
     Quarantine,

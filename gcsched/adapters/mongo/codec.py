@@ -20,17 +20,20 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     decode_times,
 )
+from gcsched.adapters.mongo.steps import decode_steps, encode_step
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.smtp_reply import Kind
+from gcsched.errors import UnreadableJob
 
 OPTIONAL_FIELDS = {
     **{name: name for name in ("dedup_key", "dedup_until", "released_key", "claim", "begun")},
-    **{name: name for name in ("variables", "labels", "reply_to", "request_id", "fingerprint")},
+    **{name: name for name in ("variables", "labels", "reply_to", "fingerprint")},
     "not_after_asked": "has_own_expire_time",
     "date": "date",
+    "client": "client",
 }
 """Stored fields that are absent when they have no value, each with its name in a Job."""
 
@@ -53,7 +56,7 @@ TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "templa
 MAX_REASON_LENGTH = 200
 OPTIONAL_TEXT_FIELDS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
-    *("request_id", "fingerprint", "priority"),
+    *("request_id", "own_request_id", "fingerprint", "priority", "client"),
 )
 
 Document = Mapping[str, Any]
@@ -91,8 +94,13 @@ def encode(job: Job) -> dict[str, Any]:
     for stored_name, name in OPTIONAL_FIELDS.items():
         if value := getattr(job, name):
             document[stored_name] = value
+    if job.request_id:
+        # Two clients may use the same id, but `request_id` alone has a unique index.
+        document["own_request_id" if job.client else "request_id"] = job.request_id
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
+    if job.steps:
+        document["steps"] = [encode_step(step) for step in job.steps]
     return document
 
 
@@ -131,6 +139,8 @@ def decode(document: Mapping[str, Any]) -> Job:
         date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
+        client=document.get("client") or "",
+        steps=decode_steps(document),
         **decode_optional_fields(document),
     )
 
@@ -143,12 +153,21 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "variables": decode_text_map(document, "variables"),
         "labels": decode_text_map(document, "labels"),
         "reply_to": document.get("reply_to") or "",
-        "request_id": document.get("request_id") or "",
+        "request_id": document.get("own_request_id") or document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",
         "dedup_until": decode_optional_time(document, "dedup_until"),
         "has_own_expire_time": decode_flag(document, "not_after_asked"),
         "priority": Priority(priority) if priority else Priority.NORMAL,
     }
+
+
+def make_unreadable_error(document: Mapping[str, Any], error: Exception) -> UnreadableJob:
+    """Return the error for a *document* that raised *error*, with the client that scheduled it."""
+    return UnreadableJob(
+        str(document["_id"]),
+        explain_unreadable(document, error),
+        client=read_text(document, "client"),
+    )
 
 
 def explain_unreadable(document: Mapping[str, Any], error: Exception) -> str:

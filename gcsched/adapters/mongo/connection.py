@@ -26,12 +26,12 @@ from pymongo.write_concern import WriteConcern
 from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, describe_mongo_error
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
-    INDEXES,
-    RETIRED_INDEXES,
-    JobDocument,
+    AuditDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
+    UsageDocument,
+    list_indexes,
 )
 from gcsched.adapters.mongo.driver_errors import (
     ENCODING_ERRORS,
@@ -42,6 +42,8 @@ from gcsched.adapters.mongo.driver_errors import (
     classify_error,
 )
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
+from gcsched.adapters.mongo.index_names import RETIRED_INDEXES
+from gcsched.adapters.mongo.job_document import JobDocument
 from gcsched.adapters.mongo.topology import (
     STANDALONE,
     STANDALONE_RISK,
@@ -92,8 +94,11 @@ class Mongo:
     recipients: Collection
     suppressions: Collection
     runs: Collection
+    usage: Collection
+    audit: Collection
     uri: str = field(repr=False)
     allow_standalone: bool = False
+    has_clients: bool = True  # access is controlled, so that jobs have clients
     refusals: Refusals = field(default_factory=Refusals)
     write_failures: WriteFailures = field(default_factory=WriteFailures)
     deployment_check: DeploymentCheck = field(default_factory=DeploymentCheck)
@@ -155,7 +160,7 @@ class Mongo:
                 database=self.database, document_models=list(DOCUMENTS), skip_indexes=True
             )
             await self.runs.find_one({"_id": ""})  # fails here if the user may not read
-            for name, models in INDEXES.items():
+            for name, models in list_indexes(has_clients=self.has_clients).items():
                 with suppress(OperationFailure, NetworkTimeout):  # it conflicts, or takes long
                     await self.database[name].create_indexes(list(models))
             for name in RETIRED_INDEXES:
@@ -183,8 +188,13 @@ def durable_write_concern() -> WriteConcern:
 
 
 @asynccontextmanager
-async def open_mongo(uri: str, *, allow_standalone: bool = False) -> AsyncIterator[Mongo]:
-    """Open the client for *uri*; it connects at the first use."""
+async def open_mongo(
+    uri: str, *, allow_standalone: bool = False, has_clients: bool = True
+) -> AsyncIterator[Mongo]:
+    """Open the client for *uri*; it connects at the first use.
+
+    *has_clients* says whether access is controlled: the indexes of clients' jobs are needed then.
+    """
     client = create_client(uri)
     try:
         database = client.get_default_database(DEFAULT_DATABASE).with_options(
@@ -201,8 +211,11 @@ async def open_mongo(uri: str, *, allow_standalone: bool = False) -> AsyncIterat
             recipients=database[RecipientDocument.Settings.name],
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
+            usage=database[UsageDocument.Settings.name],
+            audit=database[AuditDocument.Settings.name],
             uri=uri,
             allow_standalone=allow_standalone,
+            has_clients=has_clients,
         )
         REFUSALS.set(mongo.refusals)
         WRITE_FAILURES.set(mongo.write_failures)

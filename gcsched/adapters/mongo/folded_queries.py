@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from pymongo.errors import OperationFailure
 
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo
-from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.driver_errors import Problem, classify_error
+from gcsched.adapters.mongo.index_names import BY_FOLDED, BY_ID
 from gcsched.domain.address_folding import fold_address
 
 Query = dict[str, Any]

@@ -9,7 +9,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import INDEXES
+from gcsched.adapters.mongo.documents import INDEXES, list_indexes
 from gcsched.adapters.mongo.driver_errors import Problem, classify_error
 from gcsched.usecases.ports import IndexFault, IndexProblem
 
@@ -31,7 +31,8 @@ class MongoIndexes:
         """Return the indexes that are missing, hidden, being built, or other than ours."""
         problems: list[IndexProblem] = []
         with store_errors("looking at the indexes"):
-            for collection, models in INDEXES.items():
+            indexes = list_indexes(has_clients=self.mongo.has_clients)
+            for collection, models in indexes.items():
                 existing = await self._read_indexes(collection)
                 problems += (
                     problem
@@ -104,8 +105,8 @@ class MongoIndexes:
     async def _describe_duplicates(self, model: IndexModel) -> str:
         """Describe the jobs that share a key of a unique index: ten pairs of ids, never a key."""
         specification = model.document
-        (field, *_) = specification["key"]
-        key = f"${field}"
+        fields = list(specification["key"])
+        key = {each: f"${each}" for each in fields}
         found = self.mongo.jobs.aggregate(
             [
                 # Only the documents that the index would hold can conflict.
@@ -121,12 +122,13 @@ class MongoIndexes:
             pairs = [(each["first"], each["last"]) async for each in found]
         except PyMongoError as error:
             how = "took too long" if error.timeout else "failed"
-            return f"several jobs have the same {field}, but the search for them {how}"
+            named = " and ".join(fields)
+            return f"several jobs have the same {named}, but the search for them {how}"
         count = f"{len(pairs)}{' or more' if len(pairs) == MAX_COUNTED else ''}"
         named = ", ".join(f"{first} and {last}" for first, last in pairs[:MAX_NAMED])
         return (
-            f"{count} values of {field} belong to several jobs: {named}; of each pair, cancel one"
-            f" that waits, or remove the {field} of one that has ended"
+            f"{count} values of {' and '.join(fields)} belong to several jobs: {named}; of each"
+            f" pair, cancel one that waits, or remove the {fields[0]} of one that has ended"
         )
 
 

@@ -12,9 +12,13 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import release_expired_keys
-from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode, decode_each, explain_unreadable
+from gcsched.adapters.mongo.codec import (
+    DECODE_ERRORS,
+    decode,
+    decode_each,
+    make_unreadable_error,
+)
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.driver_errors import (
     DUPLICATE_KEY,
     Problem,
@@ -22,12 +26,21 @@ from gcsched.adapters.mongo.driver_errors import (
     is_document_error_code,
 )
 from gcsched.adapters.mongo.folded_queries import filter_any_spelling
+from gcsched.adapters.mongo.index_names import (
+    BY_DEDUP_KEY,
+    BY_ID,
+    BY_OWN_REQUEST_ID,
+    BY_REQUEST_ID,
+    BY_STATE_AND_DUE,
+)
+from gcsched.adapters.mongo.key_holders import HELD, Holders, MongoKeyHolders
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.outcomes import encode_outcome
+from gcsched.adapters.mongo.steps import add_step_to
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.address_folding import is_same_address
 from gcsched.domain.job import FINAL_STATES, Job, State
-from gcsched.errors import DuplicateJob, UnreadableJob
+from gcsched.errors import DuplicateJob
 from gcsched.usecases.management.partial_change import MAX_NAMED, PartialChange
 
 Document = dict[str, Any]
@@ -49,7 +62,7 @@ class MongoJobChanges:
         try:
             return decode(document)
         except DECODE_ERRORS as error:
-            raise UnreadableJob(job_id, explain_unreadable(document, error)) from error
+            raise make_unreadable_error(document, error) from error
 
     async def is_committed(self, job: Job) -> bool:
         """Return whether a majority of the replica set has *job* in this version."""
@@ -62,14 +75,15 @@ class MongoJobChanges:
 
         Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
-        query, change = filter_unchanged(seen), build_change(changed, self.retention)
+        query, change = filter_unchanged(seen), build_change(seen, changed, self.retention)
         with write_errors("changing a job"), pymongo.timeout(within.total_seconds()):
+            if barring := await self._find_barring([(seen, changed)]):
+                raise DuplicateJob(seen.id, barring[seen.id].job_id)
             try:
                 result = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
             except DuplicateKeyError:
                 # A job that only keeps its key has just lost it: it is not as it was seen.
-                takes_key = changed.dedup_key != seen.dedup_key
-                if not takes_key or await self._release_expired_keys([changed]):
+                if not takes_key(seen, changed) or await self._release_expired_keys([changed]):
                     return False
                 if (holder := await self._find_holder(changed)) is None:
                     return False
@@ -83,11 +97,17 @@ class MongoJobChanges:
         seen, or their key has just become free. Raises PartialChange if some documents cannot be
         changed, after all others were.
         """
-        writes = [
-            UpdateOne(filter_unchanged(seen), build_change(changed, self.retention), hint=BY_ID)
-            for seen, changed in pairs
-        ]
         with write_errors("changing jobs"):
+            if barring := await self._find_barring(pairs):
+                pairs = [pair for pair in pairs if pair[0].id not in barring]
+            if not pairs:
+                return 0, 0
+            writes = [
+                UpdateOne(
+                    filter_unchanged(seen), build_change(seen, changed, self.retention), hint=BY_ID
+                )
+                for seen, changed in pairs
+            ]
             try:
                 result = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
@@ -146,6 +166,18 @@ class MongoJobChanges:
             self.mongo, [(job.dedup_key, job.state_time) for job in jobs]
         )
 
+    async def _find_barring(self, pairs: Sequence[tuple[Job, Job]]) -> Holders:
+        """Return which jobs hold the keys of retried jobs under the name of another kind of caller.
+
+        No index detects these: a job of a named client, and the same one that was scheduled while
+        access was not controlled (ADR 0039).
+        """
+        retried = [changed for seen, changed in pairs if takes_key(seen, changed)]
+        if not retried:
+            return {}
+        holders = MongoKeyHolders(mongo=self.mongo, is_majority_read=False)
+        return {**await holders.find_anonymous(retried), **await holders.find_named(retried)}
+
     async def _find_holder(self, changed: Job) -> str | None:
         """Return the id of the job that holds a key *changed* needs; None if it is free again."""
         jobs = self.mongo.jobs
@@ -153,9 +185,19 @@ class MongoJobChanges:
         query = others | {"dedup_key": changed.dedup_key}
         found = await jobs.find_one(query, {"_id": 1}, hint=BY_DEDUP_KEY)
         if found is None and changed.request_id:
-            query = others | {"request_id": changed.request_id, "dedup_key": {"$exists": True}}
-            found = await jobs.find_one(query, {"_id": 1}, hint=BY_REQUEST_ID)
+            query, index = others | {"dedup_key": HELD}, BY_REQUEST_ID
+            if changed.client:
+                query |= {"own_request_id": changed.request_id, "client": changed.client}
+                index = BY_OWN_REQUEST_ID
+            else:
+                query["request_id"] = changed.request_id
+            found = await jobs.find_one(query, {"_id": 1}, hint=index)
         return None if found is None else str(found["_id"])
+
+
+def takes_key(seen: Job, changed: Job) -> bool:
+    """Return whether the change takes a dedup key again that the job had released."""
+    return changed.dedup_key is not None and changed.dedup_key != seen.dedup_key
 
 
 def split_write_errors(error: BulkWriteError) -> tuple[list[int], list[int]]:
@@ -190,8 +232,8 @@ def filter_unchanged(seen: Job) -> Document:
     return query
 
 
-def build_change(job: Job, retention: timedelta) -> Document:
-    """Return the update that stores *job* and ends its claim, if it has one."""
+def build_change(seen: Job, job: Job, retention: timedelta) -> Document:
+    """Return the update of *seen* that stores *job* with its new step, and ends its claim."""
     fields, removed = encode_outcome(job, retention)
     fields |= {"due_at": job.schedule_time, "not_after": job.expire_time}
     if job.date is not None:
@@ -204,4 +246,6 @@ def build_change(job: Job, retention: timedelta) -> Document:
         removed.append("released_key")
     if job.state not in FINAL_STATES:
         removed.append("delete_after")  # a retried job must not be deleted
-    return {"$set": fields, "$unset": dict.fromkeys(removed, "")}
+    change: Document = {"$set": fields, "$unset": dict.fromkeys(removed, "")}
+    add_step_to(change, seen, job)
+    return change

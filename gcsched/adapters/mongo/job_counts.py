@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pymongo.errors import ExecutionTimeout
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
+from gcsched.adapters.mongo.index_names import BY_STATE_AND_DUE
 from gcsched.domain.job import CLAIMABLE, State
 from gcsched.usecases.ports import JobCounts
 

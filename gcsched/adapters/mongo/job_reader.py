@@ -1,43 +1,46 @@
-"""Reads of jobs: one by its id, or a page of a list, which is one or two ranges of one index."""
+"""Reads of jobs: one by its id, or a page of a list, which is one or two ranges of an index."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from gcsched.adapters.mongo.client_indexes import read_if_made
 from gcsched.adapters.mongo.codec import (
     DECODE_ERRORS,
     decode,
     decode_each,
-    explain_unreadable,
     is_list,
+    make_unreadable_error,
 )
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import (
-    BY_EMPID,
-    BY_FOLDED,
-    BY_ID,
-    BY_REQUEST_ID_AND_ID,
-    BY_STATE_AND_DUE,
-    JobDocument,
-)
 from gcsched.adapters.mongo.folded_queries import (
     filter_any_spelling,
     filter_folded,
     has_all_folded,
     read_by_index,
 )
+from gcsched.adapters.mongo.index_names import (
+    BY_CLIENT,
+    BY_CLIENT_AND_STATE,
+    BY_EMPID,
+    BY_FOLDED,
+    BY_ID,
+    BY_OWN_REQUEST_ID_AND_ID,
+    BY_REQUEST_ID_AND_ID,
+    BY_STATE_AND_DUE,
+)
+from gcsched.adapters.mongo.job_document import JobDocument
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.quarantine import UnreadableLog
 from gcsched.domain.ids import EPOCH
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
-from gcsched.errors import UnreadableJob
 from gcsched.usecases.ports import Page
 
 Query = dict[str, Any]
 
-BASIC_PROJECTION = {"message": 0, "variables": 0, "attempts": 0}
+BASIC_PROJECTION = {"message": 0, "variables": 0, "attempts": 0, "steps": 0}
 LAST_CHARACTER = "\U0010ffff"
 DEFAULT_FIELDS: Document = {"message": "", "attempts": []}
 
@@ -58,17 +61,11 @@ class MongoJobList:
         Reads one more, to know whether there is a next page.
         """
         found: list[Document] = []
-        projection = None if is_full else BASIC_PROJECTION
         with store_errors("listing jobs"):
-            for query in split_ranges(listing, after):
-                if (left := most + 1 - len(found)) > 0:
-                    job_query = JobQuery(
-                        query=query,
-                        projection=projection,
-                        index=choose_index(listing.filter),
-                        options=build_options(listing, left),
-                    )
-                    found += await self._run(job_query)
+            for source in list_sources(listing.filter):
+                found += await self._read_source(source, listing, after, most + 1, is_full=is_full)
+        if listing.filter.request_id:  # of two lists, each in the order of creation
+            found.sort(key=get_id, reverse=listing.order.is_descending)
         shown = found[:most]
         # From the document, not from the job: a last one that is unreadable must not end the list.
         next_cursor = build_cursor(shown[-1], listing) if len(found) > most else None
@@ -76,23 +73,54 @@ class MongoJobList:
         self.unreadable_log.warn(unreadable)
         return Page(jobs=tuple(job for _, job in readable), next_cursor=next_cursor)
 
+    async def _read_source(
+        self,
+        source: "Source",
+        listing: JobListQuery,
+        after: Cursor | None,
+        most: int,
+        *,
+        is_full: bool,
+    ) -> list[Document]:
+        found: list[Document] = []
+        for query in split_ranges(source.query, listing, after):
+            if (left := most - len(found)) > 0:
+                job_query = JobQuery(
+                    query=query,
+                    projection=None if is_full else BASIC_PROJECTION,
+                    index=source.hint,
+                    options=build_options(listing, left),
+                )
+                found += await self._run(job_query)
+        return found
+
     async def _run(self, query: "JobQuery") -> list[Document]:
         jobs = self.mongo.jobs
-        return await (read_majority(query.run, jobs) if self.is_majority_read else query.run(jobs))
+        read = read_majority(query.run, jobs) if self.is_majority_read else query.run(jobs)
+        return await read_if_made(self.mongo, query.index, read, otherwise=[])
 
     async def count(self, job_filter: JobFilter, *, most: int) -> int:
         """Count the jobs that match *job_filter*, up to *most*."""
-        query, jobs = build_filter(job_filter), self.mongo.jobs
+        jobs = self.mongo.jobs
 
-        async def count_by(index: str) -> int:
-            options: dict[str, Any] = {"limit": most, "maxTimeMS": READ_TIMEOUT_MS}
-            return int(await jobs.count_documents(query, hint=index, **options))
+        async def count_source(source: Source) -> int:
+            async def count_by(index: str) -> int:
+                options: dict[str, Any] = {"limit": most, "maxTimeMS": READ_TIMEOUT_MS}
+                return int(await jobs.count_documents(source.query, hint=index, **options))
+
+            return await read_by_index(count_by, source.hint)
 
         with store_errors("counting jobs"):
+            sources = list_sources(job_filter)
             if job_filter.email and await has_all_folded(jobs):
-                # Covered by the index: no document is read.
+                # Covered by the index, without a client: no document is read.
                 query = {"_id": {"$gte": ""}, **filter_folded(job_filter.email)}
-            return await read_by_index(count_by, choose_index(job_filter))
+                sources = [Source(query | build_client_filter(job_filter), BY_FOLDED)]
+            counted = [
+                await read_if_made(self.mongo, each.hint, count_source(each), otherwise=0)
+                for each in sources
+            ]
+            return min(sum(counted), most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,23 +151,46 @@ def build_options(listing: JobListQuery, most: int) -> dict[str, Any]:
     }
 
 
+class Source(NamedTuple):
+    """Where jobs of a filter are: a query, and the index whose order is that of the list."""
+
+    query: Query
+    hint: str
+
+
+def list_sources(job_filter: JobFilter) -> list[Source]:
+    """Return where the jobs of *job_filter* are: one source, or two for a request id.
+
+    Named clients have their request ids in a field of their own.
+    """
+    query, request_id = build_filter(job_filter), job_filter.request_id
+    if not request_id:
+        return [Source(query, choose_index(job_filter))]
+    of_clients = Source(query | {"own_request_id": request_id}, BY_OWN_REQUEST_ID_AND_ID)
+    if job_filter.client:
+        return [of_clients]
+    return [Source(query | {"request_id": request_id}, BY_REQUEST_ID_AND_ID), of_clients]
+
+
 def choose_index(job_filter: JobFilter) -> str:
-    """Return the index whose order is that of the list."""
+    """Return the index of a list that is not by request id.
+
+    The client of a list by employee or by address is in no index: those jobs are few anyway.
+    """
     if job_filter.state is not None:
-        return BY_STATE_AND_DUE
+        return BY_CLIENT_AND_STATE if job_filter.client else BY_STATE_AND_DUE
     if job_filter.empid:
         return BY_EMPID
-    if job_filter.request_id:
-        return BY_REQUEST_ID_AND_ID
-    return BY_FOLDED if job_filter.email else BY_ID
+    if job_filter.email:
+        return BY_FOLDED
+    return BY_CLIENT if job_filter.client else BY_ID
 
 
-def split_ranges(listing: JobListQuery, after: Cursor | None) -> Iterator[Query]:
+def split_ranges(query: Query, listing: JobListQuery, after: Cursor | None) -> Iterator[Query]:
     """Yield the queries of a page: the rest of the jobs due in the second of *after*, then later.
 
     Not one `$or`: the planner would choose how to read it, and it caches a bad choice.
     """
-    query = build_filter(listing.filter)
     beyond = "$lt" if listing.order.is_descending else "$gt"
     if after is None:
         yield query
@@ -154,7 +205,7 @@ def split_ranges(listing: JobListQuery, after: Cursor | None) -> Iterator[Query]
 
 
 def build_filter(job_filter: JobFilter) -> Query:
-    """Return the query for *job_filter*.
+    """Return the query for *job_filter*, without its request id.
 
     A bound in MongoDB matches values of its own type only. So `_id` and `due` always have one:
     documents in which they have another type cannot be placed in a list.
@@ -170,9 +221,15 @@ def build_filter(job_filter: JobFilter) -> Query:
         query["empid"] = job_filter.empid
     if job_filter.email:
         query |= filter_any_spelling(job_filter.email, "email")
-    if job_filter.request_id:
-        query["request_id"] = job_filter.request_id
-    return query
+    return query | build_client_filter(job_filter)
+
+
+def build_client_filter(job_filter: JobFilter) -> Query:
+    return {"client": job_filter.client} if job_filter.client else {}
+
+
+def get_id(document: Document) -> str:
+    return str(document["_id"])
 
 
 def build_cursor(document: Document, listing: JobListQuery) -> Cursor:
@@ -205,4 +262,4 @@ class MongoJobReader:
         try:
             return decode(document)
         except DECODE_ERRORS as error:
-            raise UnreadableJob(job_id, explain_unreadable(document, error)) from error
+            raise make_unreadable_error(document, error) from error

@@ -7,7 +7,7 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.connection import Collection
-from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.index_names import BY_ID
 
 T = TypeVar("T")
 

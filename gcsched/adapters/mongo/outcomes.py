@@ -11,8 +11,8 @@ from pymongo.errors import BulkWriteError, WriteError
 
 from gcsched.adapters.mongo.codec import QUARANTINED, encode_attempt
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.driver_errors import ENCODING_ERRORS, extract_code, is_document_error
+from gcsched.adapters.mongo.index_names import BY_ID
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES, WAITING, Job, State
 from gcsched.usecases.ports import Conclusion

@@ -26,7 +26,7 @@ from gcsched.adapters.mongo.codec import (
     find_quarantine_reason,
 )
 from gcsched.adapters.mongo.connection import Collection, Document
-from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.index_names import BY_ID, BY_STATE_AND_DUE
 from gcsched.domain.job import CLAIMABLE, WAITING, State
 
 Query = dict[str, Any]

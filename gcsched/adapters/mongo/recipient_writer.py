@@ -10,8 +10,8 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_document_error_code
+from gcsched.adapters.mongo.index_names import BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.address_folding import fold_address

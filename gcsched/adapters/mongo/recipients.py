@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.folded_queries import FOLDED
+from gcsched.adapters.mongo.index_names import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
 from gcsched.domain.masking import PersonalWords
@@ -31,8 +31,11 @@ FINISHED = {"$in": [state.value for state in FINAL_STATES]}
 NOT_FINISHED = {"$nin": [state.value for state in FINAL_STATES]}
 TEXT_FIELDS = ("email", "name", "message", "empid", "reply_to")
 YIELD_EVERY = 25
+NOT_ERASED = {"email": {"$ne": ""}}
+# A process of the previous version erases a job without its steps, which it does not know.
+HAS_STEP_REASON = {f"{STEPS}.reason": {"$gt": ""}}
 ERASURE_PROJECTION = dict.fromkeys(
-    ("state", "version", "reason", "attempts", "variables", *TEXT_FIELDS), 1
+    ("state", "version", "reason", "attempts", "variables", STEPS, *TEXT_FIELDS), 1
 )
 
 
@@ -61,7 +64,7 @@ class MongoPersonalData:
             "empid": empid,
             "_id": {"$gt": after},
             "state": FINISHED,
-            "email": {"$ne": ""},  # an empty one was erased before
+            "$or": [NOT_ERASED, HAS_STEP_REASON],
         }
         with store_errors("erasing jobs"):
             # A majority read: a node without its majority must not report that nothing is left.
@@ -105,17 +108,11 @@ async def find_first(query: Document, most: int, jobs: Collection) -> list[Docum
 
 def build_erasure(document: Document, now: datetime) -> UpdateOne:
     """Build the update that erases one job; a field of an unexpected type is emptied."""
-    words = PersonalWords(decode_texts(document))
-    attempts = document.get("attempts")
-    fields: dict[str, Any] = dict.fromkeys((*EMPTIED_FIELDS, FOLDED), "") | {
-        "reason": redact_reason(read_text(document, "reason"), words, now=now),
-        "attempts": [
-            erase_attempt(each, words)
-            for each in (attempts if is_list(attempts) else ())
-            if isinstance(each, dict)
-        ],
-        "version": read_count(document, "version") + 1,
-    }
+    fields: Document = {"version": read_count(document, "version") + 1}
+    if document.get("email") != "":
+        fields |= erase_texts(document, now)
+    if STEPS in document:
+        fields[STEPS] = erase_reasons(document)
     # `$eq`, because a stored value may look like an operator. Null also matches a missing field.
     seen = {
         "_id": document["_id"],
@@ -125,6 +122,20 @@ def build_erasure(document: Document, now: datetime) -> UpdateOne:
     return UpdateOne(
         seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED_FIELDS, "")}, hint=BY_ID
     )
+
+
+def erase_texts(document: Document, now: datetime) -> Document:
+    """Return the fields of a job without the texts of its mail, also where a relay repeats them."""
+    words = PersonalWords(decode_texts(document))
+    attempts = document.get("attempts")
+    return dict.fromkeys((*EMPTIED_FIELDS, FOLDED), "") | {
+        "reason": redact_reason(read_text(document, "reason"), words, now=now),
+        "attempts": [
+            erase_attempt(each, words)
+            for each in (attempts if is_list(attempts) else ())
+            if isinstance(each, dict)
+        ],
+    }
 
 
 def decode_texts(document: Document) -> JobTexts:

@@ -10,7 +10,7 @@ from gcsched.adapters.mongo.bulk_write import BulkUpdate, write_each
 from gcsched.adapters.mongo.claims import CLAIMABLE_STATES
 from gcsched.adapters.mongo.codec import UnreadableDocument, decode_each
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.index_names import BY_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.outcomes import encode_outcome
 from gcsched.adapters.mongo.quarantine import (
     Quarantine,

@@ -5,7 +5,7 @@ from typing import Any
 
 from gcsched.adapters.mongo.claims import LEASE_END
 from gcsched.adapters.mongo.connection import Collection as Jobs
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.index_names import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.quarantine import CLAIM_OR_PLACEHOLDER
 from gcsched.domain.job import State
 

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from gcsched.adapters.mongo.bulk_write import update_each
 from gcsched.adapters.mongo.claims import NEXT_VERSION
 from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
+from gcsched.adapters.mongo.index_names import BY_STATE_AND_DUE
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import State

@@ -13,7 +13,6 @@ from pymongo import ReplaceOne, ReturnDocument
 
 from gcsched.adapters.mongo.codec import read_latest_time, read_text, read_time
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.folded_queries import (
     FOLDED,
     Query,
@@ -21,6 +20,7 @@ from gcsched.adapters.mongo.folded_queries import (
     read_by_index,
     read_if_indexed,
 )
+from gcsched.adapters.mongo.index_names import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.address_folding import fold_address, is_same_address

@@ -32,7 +32,7 @@ def add_list_arguments(parser: ArgumentParser) -> None:
     )
     paging.add_argument(parser)
     parser.add_argument(
-        "--full", action="store_true", help="include message, variables and attempts"
+        "--full", action="store_true", help="include message, variables, attempts and steps"
     )
 
 
@@ -46,7 +46,7 @@ def list_jobs(service: "Client", chosen: Namespace) -> int:
         view=task_pb2.Job.FULL if chosen.full else task_pb2.Job.BASIC,
     )
     found = paging.iterate_items(service, "ListJobs", request, field="jobs", limit=chosen.limit)
-    jobs = filters.verify_request_ids(chosen, found)
+    jobs = filters.verify_jobs(chosen, found)
     if chosen.json:
         paging.print_json_lines(jobs)
     elif chosen.full:
@@ -62,6 +62,7 @@ def count_jobs(service: "Client", chosen: Namespace) -> int:
     filters.ensure_supported(chosen)
     request = task_pb2.CountJobsRequest(filter=filters.build_filter(chosen))
     if chosen.request_id is None:
+        filters.ensure_client_is_known(service, chosen)
         reply = service.call("CountJobs", request)
     else:
         reply = task_pb2.CountJobsResponse(count=count_by_listing(service, chosen))
@@ -79,7 +80,7 @@ def count_by_listing(service: "Client", chosen: Namespace) -> int:
 
     request = task_pb2.ListJobsRequest(filter=filters.build_filter(chosen))
     found = paging.iterate_items(service, "ListJobs", request, field="jobs", limit=0)
-    return sum(1 for _ in filters.verify_request_ids(chosen, found))
+    return sum(1 for _ in filters.verify_jobs(chosen, found))
 
 
 COMMANDS = CommandGroup(
@@ -88,7 +89,7 @@ COMMANDS = CommandGroup(
     commands=(
         Command(
             name="show",
-            help="Show a job with its attempts.",
+            help="Show a job with its attempts, and with the steps of callers.",
             run=with_client(show_job),
             arguments=with_client_arguments(job_actions.add_id_argument),
         ),

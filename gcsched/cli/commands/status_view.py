@@ -30,8 +30,21 @@ def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         ("oldest due", format_oldest_due(status)),
         ("lateness", format_lateness(status.lateness)),
         ("counted", format_count_time(status)),
+        *format_access(status),
         *format_problems(status),
     ]
+
+
+def format_access(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+    """Return a row that says who may call; none if the service is older than the field."""
+    if not status.HasField("access"):
+        return []
+    access = status.access
+    who = f"{access.clients} clients" if access.is_controlled else "anyone who reaches the port"
+    wire = "encrypted" if access.is_encrypted else "not encrypted"
+    risk = "; INSECURE: reachable from other machines" if access.is_insecure else ""
+    rows = [("access", f"{who}, {wire}{risk}")]
+    return [*rows, ("problem", access.problem)] if access.problem else rows
 
 
 def format_problems(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:

@@ -15,10 +15,12 @@ from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.validation import job_id_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, call_timeout_scope
+from gcsched.rpc.caller import current_actor, current_caller
 from gcsched.rpc.messages import View, job_message
 from gcsched.rpc.requests import filter_from, full_view_from, listing_from, state_from
+from gcsched.usecases.audited_acts import AuditedBulkChange
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
+from gcsched.usecases.management.bulk_change import BulkChange
 from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.ports import Clock
@@ -44,8 +46,10 @@ class ReadJobMethods:
     async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
         async with call_timeout_scope(request, context, "reading a job"):
             require_valid(job_id_violations(request.job_id))
-            job = await self.read.get(request.job_id)
-            return job_message(job, task_pb2.Job.FULL)
+            client = current_caller()
+            job = await self.read.get(request.job_id, client)
+            is_full = client.may_read_content(job.client)
+            return job_message(job, task_pb2.Job.FULL if is_full else task_pb2.Job.BASIC)
 
     async def ListJobs(
         self, request: task_pb2.ListJobsRequest, context: Context
@@ -53,7 +57,11 @@ class ReadJobMethods:
         async with call_timeout_scope(request, context, "listing jobs"):
             requested = page_request_from(request)
             page = await self.read.read_page(
-                requested.listing, requested.after, most=requested.limit, is_full=requested.is_full
+                requested.listing,
+                requested.after,
+                most=requested.limit,
+                is_full=requested.is_full,
+                client=current_caller(),
             )
             messages = await build_fitting_messages(page.jobs, request.view, self.share)
             next_cursor = page.next_cursor
@@ -68,7 +76,7 @@ class ReadJobMethods:
     ) -> task_pb2.CountJobsResponse:
         async with call_timeout_scope(request, context, "counting jobs"):
             job_filter = require_valid(filter_from(request.filter))
-            counted = await self.read.count(job_filter)
+            counted = await self.read.count(job_filter, current_caller())
             return task_pb2.CountJobsResponse(count=counted.jobs, has_more=counted.is_more)
 
 
@@ -82,7 +90,7 @@ class SingleJobRequest(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeJobMethods:
     change_job: ChangeJob
-    change_jobs: ApplyBulkChange
+    change_jobs: AuditedBulkChange
     daily_plan: DailyPlan
     keep_trying: timedelta
     window: timedelta
@@ -90,65 +98,70 @@ class ChangeJobMethods:
 
     async def CancelJob(self, request: task_pb2.CancelJobRequest, context: Context) -> task_pb2.Job:
         async with call_scope(request, context) as within:
-            return await self._apply_to_job(request, commands.parse_cancel(request.reason), within)
+            command = commands.parse_cancel(request.reason)
+            return await self._apply_to_job("CancelJob", request, command, within)
 
     async def RescheduleJob(
         self, request: task_pb2.RescheduleJobRequest, context: Context
     ) -> task_pb2.Job:
         async with call_scope(request, context) as within:
-            return await self._apply_to_job(
-                request,
-                commands.parse_reschedule(
-                    request.timestamp,
-                    plan=self.daily_plan,
-                    keep_trying=self.keep_trying,
-                    now=self.now(),
-                ),
-                within,
+            command = commands.parse_reschedule(
+                request.timestamp,
+                plan=self.daily_plan,
+                keep_trying=self.keep_trying,
+                now=self.now(),
             )
+            return await self._apply_to_job("RescheduleJob", request, command, within)
 
     async def RetryJob(self, request: task_pb2.RetryJobRequest, context: Context) -> task_pb2.Job:
         async with call_scope(request, context) as within:
-            return await self._apply_to_job(request, self._retry_command(), within)
+            return await self._apply_to_job("RetryJob", request, self._retry_command(), within)
 
     async def ResolveJob(
         self, request: task_pb2.ResolveJobRequest, context: Context
     ) -> task_pb2.Job:
         async with call_scope(request, context) as within:
-            return await self._apply_to_job(request, resolve_command_from(request), within)
+            command = resolve_command_from(request)
+            return await self._apply_to_job("ResolveJob", request, command, within)
 
     async def CancelJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
         async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
-            return await self._apply_to_jobs(request, commands.parse_cancel(request.reason), within)
+            command = commands.parse_cancel(request.reason)
+            return await self._apply_to_jobs("CancelJobs", request, command, within)
 
     async def RetryJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
         async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
-            return await self._apply_to_jobs(request, self._retry_command(), within)
+            return await self._apply_to_jobs("RetryJobs", request, self._retry_command(), within)
 
     def _retry_command(self) -> Checked[Retry]:
         return accept_value(Retry(keep_trying=self.keep_trying, window=self.window))
 
     async def _apply_to_job(
-        self, request: SingleJobRequest, checked: Checked[JobCommand], within: timedelta
+        self,
+        method: str,
+        request: SingleJobRequest,
+        checked: Checked[JobCommand],
+        within: timedelta,
     ) -> task_pb2.Job:
         command = require_valid(check_job_command(request, checked))
         job = await self.change_job.change(
-            request.job_id, command, etag=request.etag, within=within
+            request.job_id, command, etag=request.etag, within=within, actor=current_actor(method)
         )
         return job_message(job, task_pb2.Job.BASIC)
 
     async def _apply_to_jobs(
         self,
+        method: str,
         request: task_pb2.ChangeJobsRequest,
         checked: Checked[Cancel | Retry],
         within: timedelta,
     ) -> task_pb2.ChangeJobsResponse:
         change = require_valid(bulk_change_from(request, checked))
-        count = await self.change_jobs.apply(change, within=within)
+        count = await self.change_jobs.apply(change, actor=current_actor(method), within=within)
         return task_pb2.ChangeJobsResponse(count=count)
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gcsched.domain.checks import require_valid
+from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.request import MeetRequest, batch_violations
 from gcsched.errors import GcschedError, RequestTooLarge
 from gcsched.pb import task_pb2
 from gcsched.rpc.batches import BatchMessage, BatchRequests, ConvertedRequests, as_requests
 from gcsched.rpc.call import MAX_REQUEST, Context, check_size, time_left
+from gcsched.rpc.caller import current_caller
 from gcsched.rpc.concurrency import CallLimiter
 from gcsched.rpc.messages import Answer, batch_answer, dry_run_response, meet_response
 from gcsched.rpc.requests import request_from
@@ -42,7 +44,9 @@ class ScheduleMethods:
             raw = request_from(request)
             if request.validate_only:
                 return await self._dry_run(raw, within)
-            return meet_response(await self.submit.submit(raw, within=within))
+            return meet_response(
+                await self.submit.submit(raw, within=within, client=current_caller())
+            )
         except Exception as error:
             await abort_for(context, error)
             raise
@@ -76,10 +80,16 @@ class ScheduleMethods:
             strict=True,
         )
         raws = ConvertedRequests(requests, submitted)
-        stored = await self.submit.submit_all(raws, within=time_until(until)) if submitted else []
+        stored = await self._submit_all(raws, until) if submitted else []
         for number, answer in zip(submitted, stored, strict=True):
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
+
+    async def _submit_all(
+        self, raws: ConvertedRequests, until: float
+    ) -> list[AdmissionResult | GcschedError]:
+        client = current_caller()
+        return await self.submit.submit_all(raws, within=time_until(until), client=client)
 
     async def _preview_all(self, raws: ConvertedRequests, until: float) -> list[Reply]:
         """Return a dry run of each; shorten the previews that would not fit into one reply."""
@@ -102,10 +112,10 @@ class ScheduleMethods:
 
     async def _dry_run_all(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
         """Return a dry run of each request; an error of the whole run is the answer to each."""
-        until = time.monotonic() + within.total_seconds()
+        until, client = time.monotonic() + within.total_seconds(), current_caller()
         try:
             async with self.limiter.slot(within):
-                found = await self.dry_run.run(raws, within=time_until(until))
+                found = await self.dry_run.run(raws, within=time_until(until), client=client)
         except GcschedError as error:
             return [error] * len(raws)
         return [

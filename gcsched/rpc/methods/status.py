@@ -7,7 +7,12 @@ from gcsched.domain.pause import Pause
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, call_timeout_scope
 from gcsched.usecases.monitoring.lateness import LatenessQuantiles
-from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, StatusReport
+from gcsched.usecases.monitoring.status import (
+    AccessReport,
+    ReadStatus,
+    RelayReport,
+    StatusReport,
+)
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 
@@ -42,6 +47,7 @@ def report_message(report: StatusReport) -> task_pb2.StatusReport:
         problems=report.problems,
         stores=[store_message(each) for each in report.stores],
         report_time=report.report_time,
+        access=access_message(report.access),
     )
 
 
@@ -74,6 +80,16 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
 def store_message(store: StoreReport) -> task_pb2.StatusReport.Store:
     return task_pb2.StatusReport.Store(
         name=store.name, problem=store.problem or "", state_time=store.state_time
+    )
+
+
+def access_message(access: AccessReport) -> task_pb2.StatusReport.Access:
+    return task_pb2.StatusReport.Access(
+        is_controlled=access.is_controlled,
+        is_encrypted=access.is_encrypted,
+        is_insecure=access.is_insecure,
+        clients=access.clients,
+        problem=access.problem or "",
     )
 
 

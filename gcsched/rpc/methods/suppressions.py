@@ -10,9 +10,11 @@ from gcsched.domain.page_token import encode_page_token, parse_page_size, parse_
 from gcsched.domain.suppression import expire_time_violations
 from gcsched.domain.validation import reason_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import Context, call_timeout_scope
+from gcsched.rpc.call import Context, call_scope, call_timeout_scope
+from gcsched.rpc.caller import current_actor
 from gcsched.rpc.messages import suppression_message
 from gcsched.rpc.requests import parse_timestamp
+from gcsched.usecases.audited_acts import AuditedSuppressions
 from gcsched.usecases.management.suppressions import ManageSuppressions
 from gcsched.usecases.ports import Clock
 
@@ -22,6 +24,7 @@ LIST_NAME = "suppressions"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionMethods:
     suppressions: ManageSuppressions
+    changing: AuditedSuppressions
     now: Clock
     addresses: AddressRules = AddressRules.PUBLIC
 
@@ -48,17 +51,25 @@ class SuppressionMethods:
     async def AddSuppression(
         self, request: task_pb2.AddSuppressionRequest, context: Context
     ) -> task_pb2.Suppression:
-        async with call_timeout_scope(request, context, "adding a suppression"):
+        async with call_scope(request, context) as within:
             address, reason, expire_time = require_valid(self._suppression_from(request))
-            added = await self.suppressions.add(address, reason=reason, until=expire_time)
+            added = await self.changing.add(
+                address,
+                reason=reason,
+                until=expire_time,
+                actor=current_actor("AddSuppression"),
+                within=within,
+            )
             return suppression_message(added)
 
     async def RemoveSuppression(
         self, request: task_pb2.RemoveSuppressionRequest, context: Context
     ) -> task_pb2.RemoveSuppressionResponse:
-        async with call_timeout_scope(request, context, "removing a suppression"):
+        async with call_scope(request, context) as within:
             address = require_valid(parse_stored_address(request.email, field="email"))
-            removed = await self.suppressions.remove(address)
+            removed = await self.changing.remove(
+                address, actor=current_actor("RemoveSuppression"), within=within
+            )
             return task_pb2.RemoveSuppressionResponse(suppression=suppression_message(removed))
 
     def _suppression_from(

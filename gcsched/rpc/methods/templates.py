@@ -7,6 +7,7 @@ from gcsched.domain.mail import TemplateInfo
 from gcsched.domain.validation import MAX_VARIABLES
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, check_size
+from gcsched.rpc.caller import current_caller
 from gcsched.rpc.messages import preview_message
 from gcsched.rpc.requests import copy_bounded
 from gcsched.rpc.status import ErrorsAsStatus
@@ -39,7 +40,7 @@ class TemplateMethods:
     ) -> task_pb2.Preview:
         async with ErrorsAsStatus(context):
             check_size(request)
-            return preview_message(self.preview.preview(sample_from(request)))
+            return preview_message(self.preview.preview(sample_from(request), current_caller()))
 
 
 def sample_from(message: task_pb2.PreviewTemplateRequest) -> SampleRecipient:

@@ -6,29 +6,33 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
+from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.client_limits import is_counted
+from gcsched.domain.dedup import AdmissionResult, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.request import MeetRequest, RequestContext, validate_request
-from gcsched.errors import InvalidRequest
+from gcsched.errors import GcschedError, InvalidRequest
 
 
 class Submission(Struct, frozen=True, kw_only=True):
     """One caller's job on its way into the store.
 
     A job with a *late_error* came after its expire time: it is only looked up, not stored.
-    *deadline* is until when the caller waits, by ``time.monotonic()``.
+    *deadline* is until when the caller waits, by ``time.monotonic()``. *counted_for* is its client
+    if that has a limit of jobs.
     """
 
     job: Job
     deadline: float
     late_error: InvalidRequest | None = None
+    counted_for: Client | None = None
 
     @property
     def is_late(self) -> bool:
         return self.late_error is not None
 
-    def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
+    def answer(self, found: AdmissionResult | GcschedError) -> AdmissionResult | GcschedError:
         """Return the caller's answer; refuse a job that would be new and comes too late."""
         return self.late_error if self.late_error is not None and is_new_job(found) else found
 
@@ -42,9 +46,9 @@ class JobFactory:
     message_id_domain: str
     keep_trying: timedelta
 
-    def create(self, raw: MeetRequest, *, now: datetime) -> Job:
-        """Build the job of *raw*. Raises InvalidRequest with all its violations."""
-        request = validate_request(raw, now=now, context=self.context)
+    def create(self, raw: MeetRequest, *, now: datetime, client: Client = ANYONE) -> Job:
+        """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""
+        request = validate_request(raw, now=now, context=self.context, client=client)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
         schedule_time = self.context.schedule_time(request, now=now)
         job_id = new_id(now)
@@ -62,7 +66,7 @@ class JobFactory:
             has_own_expire_time=request.not_after > 0,
             state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
-            dedup_key=self.dedup.key(request, daily=day),
+            dedup_key=self.dedup.key(request, daily=day, client=client.name),
             dedup_until=self.dedup.dedup_until(now),
             template=request.template,
             variables=request.variables,
@@ -70,26 +74,29 @@ class JobFactory:
             reply_to=request.reply_to,
             request_id=request.request_id,
             fingerprint=fingerprint(request) if request.request_id else "",
+            client=client.name,
             priority=request.priority or Priority.NORMAL,
         )
 
     def create_submission(
-        self, raw: MeetRequest, *, now: datetime, deadline: float
+        self, raw: MeetRequest, *, now: datetime, deadline: float, client: Client = ANYONE
     ) -> Submission | InvalidRequest:
         """Build the submission of *raw*, also when its ``not_after`` has passed.
 
         A caller that repeats a call has to get the job that it made in time.
         """
         try:
-            return Submission(job=self.create(raw, now=now), deadline=deadline)
+            job = self.create(raw, now=now, client=client)
+            counted_for = client if is_counted(client.limits) else None
+            return Submission(job=job, deadline=deadline, counted_for=counted_for)
         except InvalidRequest as error:
-            job = self._create_before_expiry(raw, now)
+            late = self._create_before_expiry(raw, now, client)
             error = error.with_traceback(None)  # it would keep the request in memory
             return (
-                error if job is None else Submission(job=job, deadline=deadline, late_error=error)
+                error if late is None else Submission(job=late, deadline=deadline, late_error=error)
             )
 
-    def _create_before_expiry(self, raw: MeetRequest, now: datetime) -> Job | None:
+    def _create_before_expiry(self, raw: MeetRequest, now: datetime, client: Client) -> Job | None:
         """Build the job as if *raw* had come just before its ``not_after``; None if invalid.
 
         The job has the dedup key that the call in time had, so it finds the job of that call.
@@ -102,7 +109,7 @@ class JobFactory:
             daily = self.context.daily_plan
             call_time = daily.run_time(daily.last_run_day(call_time)) - timedelta(seconds=1)
         try:
-            return replace(self.create(raw, now=call_time), create_time=now)
+            return replace(self.create(raw, now=call_time, client=client), create_time=now)
         except InvalidRequest:
             return None
 

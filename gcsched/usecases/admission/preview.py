@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.client_limits import is_counted, without_recipient_limits
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job
 from gcsched.domain.mail import MailPreview
@@ -19,6 +21,7 @@ from gcsched.errors import (
     Violation,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import Admissions, Clock, Drafter, Suppressions
 
@@ -43,23 +46,24 @@ class DryRun:
     admissions: Admissions
     suppressions: Suppressions
     now: Clock
+    quotas: Quotas | None = None
     share: LoopShare = field(default_factory=LoopShare)
 
     async def run(
-        self, raws: Sequence[MeetRequest], *, within: timedelta
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
     ) -> list[DryRunResult | GcschedError]:
-        """Return for each of *raws* its result or its error.
+        """Return for each of *raws* of *client* its result or its error.
 
         Raises StoreUnavailable, which fails all of them.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
-                return await self._run(raws, within)
+                return await self._run(raws, within, client)
         except TimeoutError as error:
             raise StoreUnavailable("looking for jobs with the same dedup key") from error
 
     async def _run(
-        self, raws: Sequence[MeetRequest], within: timedelta
+        self, raws: Sequence[MeetRequest], within: timedelta, client: Client
     ) -> list[DryRunResult | GcschedError]:
         now = self.now()
         until = time.monotonic() + within.total_seconds()
@@ -67,11 +71,18 @@ class DryRun:
         for raw in raws:
             if not self.share.try_take():
                 await self.share.wait()
-            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
-        jobs = [each.job for each in created if isinstance(each, Submission)]
+            created.append(
+                self.job_factory.create_submission(raw, now=now, deadline=until, client=client)
+            )
+        submissions = [each for each in created if isinstance(each, Submission)]
+        jobs = [each.job for each in submissions]
         if not jobs:
             return [each for each in created if isinstance(each, GcschedError)]
-        found = iter(await self.admissions.dry_run(jobs, within=within))
+        answers_found = await self.admissions.dry_run(jobs, within=within)
+        refused = await self._find_refused(client, submissions, answers_found, within)
+        found = iter(
+            refused.get(job.id, each) for job, each in zip(jobs, answers_found, strict=True)
+        )
         suppressed = await self.suppressions.find_active({job.email for job in jobs}, now=now)
         answers: list[DryRunResult | GcschedError] = []
         for each in created:
@@ -84,8 +95,26 @@ class DryRun:
             )
         return answers
 
+    async def _find_refused(
+        self,
+        client: Client,
+        submissions: Sequence[Submission],
+        found: Sequence[AdmissionAnswer],
+        within: timedelta,
+    ) -> Mapping[str, GcschedError]:
+        """Return job id → error of what is beyond a limit of *client*; nothing is reserved."""
+        if self.quotas is None or not is_counted(client.limits):
+            return {}
+        # Late jobs are refused for their time, if they are new.
+        pairs = [(s.job, each) for s, each in zip(submissions, found, strict=True) if not s.is_late]
+        jobs, answers = [job for job, _ in pairs], [answer for _, answer in pairs]
+        return await self.quotas.preview(client, jobs, answers, within=within)
+
     def _answer(
-        self, submission: Submission, found: AdmissionAnswer, suppression: Suppression | None
+        self,
+        submission: Submission,
+        found: AdmissionResult | GcschedError,
+        suppression: Suppression | None,
     ) -> DryRunResult | GcschedError:
         job, answer = submission.job, submission.answer(found)
         if isinstance(answer, GcschedError):
@@ -118,8 +147,11 @@ class PreviewTemplate:
     drafter: Drafter
     now: Clock
 
-    def preview(self, sample: SampleRecipient) -> MailPreview:
-        """Return the mail of *sample*, as if it were due now. Raises InvalidRequest."""
+    def preview(self, sample: SampleRecipient, client: Client = ANYONE) -> MailPreview:
+        """Return the mail of *sample*, as if it were due now. Raises InvalidRequest.
+
+        Only the templates of *client* are limited: nothing is sent to the sample recipient.
+        """
         now = self.now()
         raw = MeetRequest(
             empid=sample.empid,
@@ -131,7 +163,7 @@ class PreviewTemplate:
             variables=sample.variables,
         )
         try:
-            job = self.job_factory.create(raw, now=now)
+            job = self.job_factory.create(raw, now=now, client=without_recipient_limits(client))
         except InvalidRequest as error:
             named = [
                 Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations

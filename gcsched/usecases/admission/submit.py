@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
 from msgspec import Struct
 
+from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
@@ -21,6 +22,7 @@ from gcsched.errors import (
     StoreUnavailable,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.quotas import GroupReservation, Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.loop_share import LoopShare
@@ -45,48 +47,88 @@ T = TypeVar("T")
 class SubmissionResult(Struct, frozen=True):
     """The caller's answer, and its wake-up if the queue has not taken it yet."""
 
-    answer: AdmissionAnswer
+    answer: AdmissionResult | GcschedError
     wake_up: asyncio.Future[None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionWriter:
-    """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller."""
+    """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller.
+
+    *quotas* reserves room for the jobs of clients that have limits.
+    """
 
     admissions: Admissions
     wake_ups: WakeUps
     recipients: RecipientWriter
     check_admission: AdmissionCheck = admit_always
+    quotas: Quotas | None = None
 
     async def write(self, group: Sequence[Submission]) -> list[SubmissionResult]:
         """Return the results of *group*, in order."""
-        answers = await self._admit(group)
+        reserved = self.quotas.open(group) if self.quotas else None
+        if reserved is None:
+            answers = await self._admit(group)
+        else:
+            answers = await self._admit_reserved(group, reserved)
         return [
             SubmissionResult(answer, self._follow_up(submission) if is_new_job(answer) else None)
             for submission, answer in zip(group, answers, strict=True)
         ]
 
-    async def _admit(self, group: Sequence[Submission]) -> list[AdmissionAnswer]:
-        """Try until the last caller's time is over; dedup keys make a repeated write harmless."""
+    async def _admit_reserved(
+        self, group: Sequence[Submission], reserved: GroupReservation
+    ) -> list[AdmissionResult | GcschedError]:
+        """Reserve room, store what has room, and give back what was not needed."""
+        await self.check_admission()
+        await self._try_for(group, reserved.make)
+        found = reserved.answers
+        rest = [each for each in group if each.job.id not in found]
+        try:
+            stored = await self._admit(rest, reserved) if rest else []
+        except (StoreRefused, AdmissionClosed):
+            await reserved.settle_refused()
+            raise
+        answers = {each.job.id: answer for each, answer in zip(rest, stored, strict=True)}
+        await reserved.settle(answers)
+        return [(answers.get(each.job.id) or found[each.job.id]) for each in group]
+
+    async def _admit(
+        self, group: Sequence[Submission], reserved: GroupReservation | None = None
+    ) -> list[AdmissionResult | GcschedError]:
         late = [each.job for each in group if each.is_late]
         jobs = [each.job for each in group if not each.is_late]
+
+        async def admit(within: timedelta) -> dict[str, AdmissionAnswer]:
+            return await self._admit_once(jobs, late, within)
+
+        answers = await self._try_for(group, admit, reserved)
+        return [answers[each.job.id] for each in group]
+
+    async def _try_for(
+        self,
+        group: Sequence[Submission],
+        act: Callable[[timedelta], Awaitable[T]],
+        reserved: GroupReservation | None = None,
+    ) -> T:
+        """Try until the last caller's time is over; dedup keys make a repeated write harmless."""
         while True:
             now = time.monotonic()
             left = [each.deadline - now for each in group if each.deadline > now]
             # By the first deadline: its caller should get an error that names the store.
             within = timedelta(seconds=min(left, default=0.0))
             try:
-                answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
+                return await act(min(max(within, MIN_WRITE), MAX_WRITE))
             except AdmissionClosed:
                 raise
             except StoreUnavailable as error:
+                if reserved is not None and not isinstance(error, StoreRefused):
+                    reserved.is_doubtful = True
                 # The caller should get the refusal in time: another try might end too late.
                 margin = REFUSAL_MARGIN_SECONDS if isinstance(error, StoreRefused) else 0.0
                 last = max(each.deadline for each in group) - margin
                 if time.monotonic() + RETRY_INTERVAL_SECONDS > last:
                     raise
-            else:
-                return [answers[each.job.id] for each in group]
             await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
     async def _admit_once(
@@ -123,8 +165,10 @@ class Submit:
     share: LoopShare = field(default_factory=LoopShare)
     bulk_share: LoopShare = field(default_factory=LoopShare)
 
-    async def submit(self, raw: MeetRequest, *, within: timedelta) -> AdmissionResult:
-        """Accept *raw* within the time of its caller.
+    async def submit(
+        self, raw: MeetRequest, *, within: timedelta, client: Client = ANYONE
+    ) -> AdmissionResult:
+        """Accept *raw* of *client* within the time of its caller.
 
         Raises Overloaded before the request is validated, InvalidRequest, RequestIdReused, Stopping
         or StoreUnavailable.
@@ -135,7 +179,9 @@ class Submit:
             until = time.monotonic() + seconds
             if not self.share.try_take():
                 await run_in_share(self.share.wait(), self.share, seconds)
-            submission = self.job_factory.create_submission(raw, now=self.now(), deadline=until)
+            submission = self.job_factory.create_submission(
+                raw, now=self.now(), deadline=until, client=client
+            )
             if isinstance(submission, InvalidRequest):
                 raise submission
             stored = await self.group.submit(submission, deadline=until)
@@ -155,14 +201,14 @@ class Submit:
         return answer
 
     async def submit_all(
-        self, raws: Sequence[MeetRequest], *, within: timedelta
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
     ) -> list[AdmissionResult | GcschedError]:
-        """Accept each of *raws*; return for each its result or its own error.
+        """Accept each of *raws* of *client*; return for each its result or its own error.
 
         Raises errors that fail all of them: Overloaded, Stopping or StoreUnavailable.
         """
         try:
-            answers = await self._submit_all(raws, within)
+            answers = await self._submit_all(raws, within, client)
         except (GcschedError, asyncio.CancelledError) as error:
             self._count(error, len(raws))
             raise
@@ -175,12 +221,12 @@ class Submit:
             self.observer.on_admission(error)
 
     async def _submit_all(
-        self, raws: Sequence[MeetRequest], within: timedelta
+        self, raws: Sequence[MeetRequest], within: timedelta, client: Client
     ) -> list[AdmissionResult | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
         created = await run_in_share(
-            self._create_submissions(raws, until), self.bulk_share, within.total_seconds()
+            self._create_submissions(raws, until, client), self.bulk_share, within.total_seconds()
         )
         submissions = [each for each in created if isinstance(each, Submission)]
         try:
@@ -198,7 +244,7 @@ class Submit:
         ]
 
     async def _create_submissions(
-        self, raws: Sequence[MeetRequest], until: float
+        self, raws: Sequence[MeetRequest], until: float, client: Client
     ) -> list[Submission | InvalidRequest]:
         """Build the jobs; iterating *raws* may convert each request."""
         created: list[Submission | InvalidRequest] = []
@@ -206,7 +252,9 @@ class Submit:
         for raw in raws:
             if not self.bulk_share.try_take():
                 await self.bulk_share.wait()
-            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+            created.append(
+                self.job_factory.create_submission(raw, now=now, deadline=until, client=client)
+            )
         return created
 
 

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gcsched.domain.actor import Actor
 from gcsched.domain.commands import Cancel, Retry, apply, is_applied, is_satisfied
 from gcsched.domain.job import RETRYABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
+from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import AdmissionClosed, BulkNotFinished, IllegalTransition, StoreUnavailable
 from gcsched.usecases.management.change_job import truncate_to_millisecond
@@ -20,8 +22,10 @@ from gcsched.usecases.ports import (
     Clock,
     JobList,
     JobUpdate,
+    OnCount,
     Suppressions,
     admit_always,
+    ignore_count,
 )
 from gcsched.usecases.wakeups import WakeUps
 
@@ -84,7 +88,7 @@ class BulkChange:
 
 @dataclass(slots=True, kw_only=True)
 class BulkChangeProgress:
-    """The progress of a bulk change.
+    """The progress of a bulk change by *actor*.
 
     *unsettled_count* is how many jobs the latest pass changed or lost to other writers.
     *unconfirmed* are jobs as failed writes were to leave them: some of those writes may have taken
@@ -92,6 +96,7 @@ class BulkChangeProgress:
     """
 
     start_time: datetime
+    actor: Actor
     changed: int = 0
     unsettled_count: int = 0
     unconfirmed: list[Job] = field(default_factory=list)
@@ -120,14 +125,26 @@ class ApplyBulkChange:
     now: Clock
     check_admission: AdmissionCheck = admit_always
 
-    async def apply(self, change: BulkChange, *, within: timedelta) -> int:
-        """Change or count the jobs within the time of the caller; return how many jobs it was.
+    async def apply(
+        self,
+        change: BulkChange,
+        *,
+        actor: Actor,
+        within: timedelta,
+        on_count: OnCount = ignore_count,
+    ) -> int:
+        """Change or count the jobs that the actor may see; return how many jobs it was.
 
-        While the store is away it is retried. When the time is over it raises BulkNotFinished if
-        some jobs were changed, or StoreUnavailable if none was. Raises StoreRefused when all jobs
-        are changed except those that cannot be.
+        *on_count* is called with that number at the end, also when it raises.
+        While the store is away it is retried. When the time of the caller is over it raises
+        BulkNotFinished if some jobs were changed, or StoreUnavailable if none was. Raises
+        StoreRefused when all jobs are changed except those that cannot be.
         """
-        progress = BulkChangeProgress(start_time=self.now())
+        visible = change.filter.visible_to(actor.client)
+        if visible is None:
+            return 0
+        change = replace(change, filter=visible)
+        progress = BulkChangeProgress(start_time=self.now(), actor=actor)
         try:
             async with asyncio.timeout(within.total_seconds()):
                 await self._apply_with_retries(change, progress)
@@ -136,9 +153,10 @@ class ApplyBulkChange:
                 raise progress.last_failure from error
             raise BulkNotFinished(progress.changed, is_changing=not change.is_dry_run) from error
         finally:
+            on_count(progress.changed)
             if progress.changed and not change.is_dry_run:
                 event = BULK_EVENTS[type(change.command)]
-                structlog.get_logger().info(event, count=progress.changed)
+                structlog.get_logger().info(event, count=progress.changed, client=actor.name)
         if progress.unchangeable:
             raise make_unchangeable_error(
                 [*progress.unchangeable], progress.problem, changed=progress.changed
@@ -206,9 +224,11 @@ class ApplyBulkChange:
             # A job that was retried here and has failed again would be retried forever.
             jobs = [job for job in jobs if job.state_time < progress.start_time]
         jobs = [job for job in jobs if job.id not in progress.unchangeable]
-        pairs = list(
-            plan_changes(jobs, change.command, await self._find_suppressions(jobs), now=now)
-        )
+        suppressed = await self._find_suppressions(jobs)
+        pairs = [
+            (job, add_step(job, changed, progress.actor, reason=find_reason(change.command)))
+            for job, changed in plan_changes(jobs, change.command, suppressed, now=now)
+        ]
         if change.is_dry_run or not pairs:
             progress.changed += len(pairs)
             return

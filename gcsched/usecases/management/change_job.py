@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gcsched.domain.actor import Actor
 from gcsched.domain.commands import (
     Cancel,
     JobCommand,
@@ -18,8 +19,10 @@ from gcsched.domain.commands import (
 )
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
+from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable, UnknownJob
+from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable
+from gcsched.usecases.management.visible_job import find_visible_job
 from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
 from gcsched.usecases.wakeups import WakeUps
 
@@ -50,9 +53,15 @@ class ChangeJob:
     check_admission: AdmissionCheck = admit_always
 
     async def change(
-        self, job_id: str, command: JobCommand, *, etag: str, within: timedelta
+        self,
+        job_id: str,
+        command: JobCommand,
+        *,
+        etag: str,
+        within: timedelta,
+        actor: Actor,
     ) -> Job:
-        """Change the job within the time of the caller.
+        """Change the job for *actor* within the time of the caller.
 
         Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, JobContended,
         AdmissionClosed or StoreUnavailable.
@@ -62,7 +71,7 @@ class ChangeJob:
             async with asyncio.timeout(within.total_seconds()):
                 if isinstance(command, Retry):  # a retried job takes its dedup key again
                     await self.check_admission()
-                job = await self._change_with_retries(job_id, command, etag, until)
+                job = await self._change_with_retries(job_id, command, etag, until, actor)
         except TimeoutError as error:
             raise StoreUnavailable("changing the job") from error
         if job.state in CLAIMABLE:
@@ -70,13 +79,13 @@ class ChangeJob:
         return job
 
     async def _change_with_retries(
-        self, job_id: str, command: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float, actor: Actor
     ) -> Job:
         """Retry after lost races, MAX_TRIES times, and while the store is away, until *until*."""
         tries = 0
         while tries < MAX_TRIES:
             try:
-                job = await self._change_once(job_id, command, etag, until)
+                job = await self._change_once(job_id, command, etag, until, actor)
             except StoreUnavailable:
                 if time.monotonic() + RETRY_INTERVAL_SECONDS > until:
                     raise
@@ -89,12 +98,11 @@ class ChangeJob:
         raise JobContended(job_id, MAX_TRIES)
 
     async def _change_once(
-        self, job_id: str, command: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float, actor: Actor
     ) -> Job | None:
         """Read, decide and write once; return None if the job changed in between."""
-        job, now = await self.store.find(job_id), truncate_to_millisecond(self.now())
-        if job is None:
-            raise UnknownJob(job_id)
+        job = await find_visible_job(self.store.find, job_id, actor.client)
+        now = truncate_to_millisecond(self.now())
         if is_satisfied(command, job, now=now):
             if not await self.store.is_committed(job):
                 # What was read may be lost in a failover: it is not confirmed to the caller.
@@ -104,12 +112,15 @@ class ChangeJob:
             raise EtagMismatch(job_id)
         suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
         changed = apply(command, job, suppression=suppression, now=now)
+        changed = add_step(job, changed, actor, reason=find_reason(command))
         left = timedelta(seconds=until - time.monotonic())
         # A write that is cancelled early may still take effect, so it gets a minimum of time.
         if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):
             return None
         event = EVENTS[type(command)]
-        structlog.get_logger().info(event, job_id=job_id, previous_state=job.state.value)
+        structlog.get_logger().info(
+            event, job_id=job_id, previous_state=job.state.value, client=actor.name
+        )
         return changed
 
     async def _find_suppression(self, job: Job) -> Suppression | None:

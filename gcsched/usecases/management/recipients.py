@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gcsched.domain.recipient import Recipient
 from gcsched.errors import UnknownRecipient
-from gcsched.usecases.ports import Clock, PersonalData
+from gcsched.usecases.ports import Clock, OnCount, PersonalData, ignore_count
 
 MAX_BATCH_SIZE = 500
 
@@ -32,8 +32,11 @@ class ManageRecipients:
             raise UnknownRecipient(empid)
         return recipient
 
-    async def forget(self, empid: str) -> ForgetResult:
-        """Erase what can be erased now; if a call is interrupted, repeating it erases the rest."""
+    async def forget(self, empid: str, *, on_count: OnCount = ignore_count) -> ForgetResult:
+        """Erase what can be erased now; if a call is interrupted, repeating it erases the rest.
+
+        *on_count* is called with the number of erased jobs after each batch.
+        """
         # Counted first: a job that ends meanwhile is then reported as unfinished, not left out.
         unfinished = await self.data.count_unfinished(empid)
         erased, after = 0, ""
@@ -42,6 +45,7 @@ class ManageRecipients:
                 empid, after=after, most=MAX_BATCH_SIZE, now=self.now()
             )
             erased += batch.jobs
+            on_count(erased)
             unfinished += batch.skipped
             if batch.last is None:
                 break

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gcsched.domain.actor import Actor
+from gcsched.domain.job_steps import add_step
 from gcsched.domain.outcome import end_before_attempt
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, SHARED_BUCKET_TIMEOUT_SECONDS
@@ -59,10 +61,13 @@ class ManageSuppressions:
             raise UnknownSuppression
         return found[address]
 
-    async def add(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
+    async def add(
+        self, address: str, *, reason: str, until: datetime | None, actor: Actor
+    ) -> Suppression:
         """Suppress *address*: no body to it begins after this returns. Raises StoreUnavailable.
 
         A body that got its permit before is waited for, see `_wait_for_begun_bodies`.
+        The jobs that this ends have a step of *actor*.
 
         The suppression is stored before claims are withdrawn: each claim is followed by a read of
         the suppressions, so a job that is claimed after the write is covered by that read.
@@ -73,17 +78,21 @@ class ManageSuppressions:
             address=address, reason=reason, job_id="", create_time=now, expire_time=expire_time
         )
         stored = await self.store.add_one(suppression)
-        await self._withdraw_claims(stored, now)
+        await self._withdraw_claims(stored, now, actor)
         return stored
 
-    async def _withdraw_claims(self, stored: Suppression, now: datetime) -> None:
+    async def _withdraw_claims(self, stored: Suppression, now: datetime, actor: Actor) -> None:
         claimed = await self.jobs.find_claimed(stored.address)
         ends = [
             (job, end_before_attempt(job, suppression=stored, now=now))
             for job in claimed
             if not job.has_begun
         ]
-        pairs = [(job, ended) for job, ended in ends if ended is not None]
+        pairs = [
+            (job, add_step(job, ended, actor, reason=stored.reason))
+            for job, ended in ends
+            if ended is not None
+        ]
         try:
             withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
         except PartialChange as error:  # those jobs may still be sent: not a success

@@ -40,6 +40,17 @@ class ServiceInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessReport:
+    """Who may call this process; *problem* is what is wrong with the file of clients."""
+
+    is_controlled: bool = False
+    is_encrypted: bool = False
+    is_insecure: bool = False
+    clients: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The state of the service at *report_time*.
 
@@ -55,6 +66,7 @@ class StatusReport:
     report_time: datetime
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
+    access: AccessReport = AccessReport()
 
 
 def no_pause() -> None:
@@ -89,6 +101,7 @@ class ReadStatus:
     problems: Callable[[], Sequence[str]] = no_problems
     relay_health: Callable[[str], HealthReport] = unknown_health
     stores: Sequence[StoreHealth] = ()
+    access: Callable[[], AccessReport] = AccessReport
 
     async def read_with_fresh_counts(self) -> StatusReport:
         """Return the report with new counts, if counting is cheap and done in time."""
@@ -111,6 +124,7 @@ class ReadStatus:
             report_time=self.now(),
             problems=self.problems(),
             stores=[each.report() for each in self.stores],
+            access=self.access(),
         )
 
 

@@ -3,6 +3,7 @@
 Import them from here; the modules below follow the subsystems.
 """
 
+from gcsched.usecases.ports.access import ClientSource
 from gcsched.usecases.ports.admission import (
     AdmissionCheck,
     Admissions,
@@ -10,6 +11,7 @@ from gcsched.usecases.ports.admission import (
     Recipients,
     admit_always,
 )
+from gcsched.usecases.ports.audit import AuditPage, AuditStore, OnCount, ignore_count
 from gcsched.usecases.ports.delivery import (
     ClaimedBatch,
     Claims,
@@ -61,6 +63,14 @@ from gcsched.usecases.ports.relays import (
     SendResult,
     Transport,
 )
+from gcsched.usecases.ports.usage import (
+    CallsTogether,
+    DayGrant,
+    LimitObserver,
+    NullLimitObserver,
+    SharedCalls,
+    UsageStore,
+)
 from gcsched.usecases.ports.wakeups import Clock, WakeUpQueue
 
 __all__ = [
@@ -68,14 +78,19 @@ __all__ = [
     "AdmissionCheck",
     "AdmissionError",
     "Admissions",
+    "AuditPage",
+    "AuditStore",
     "BatchStep",
     "Begin",
     "BulkJobChanges",
+    "CallsTogether",
     "Checkable",
     "ClaimedBatch",
     "Claims",
+    "ClientSource",
     "Clock",
     "Conclusion",
+    "DayGrant",
     "Drafter",
     "ErasedBatch",
     "FoldedAddresses",
@@ -93,10 +108,13 @@ __all__ = [
     "JobList",
     "JobReader",
     "JobUpdate",
+    "LimitObserver",
     "MailComposer",
     "Mailer",
+    "NullLimitObserver",
     "NullObserver",
     "Observer",
+    "OnCount",
     "Orphan",
     "Outcomes",
     "Page",
@@ -110,9 +128,12 @@ __all__ = [
     "RunStore",
     "SendResult",
     "SentMarkerStore",
+    "SharedCalls",
     "SuppressionStore",
     "Suppressions",
     "Transport",
+    "UsageStore",
     "WakeUpQueue",
     "admit_always",
+    "ignore_count",
 ]

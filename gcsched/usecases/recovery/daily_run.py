@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from gcsched.domain.due import DailyPlan
-from gcsched.usecases.ports import Clock, RunStore
+from gcsched.usecases.ports import Clock, OnCount, RunStore, ignore_count
 from gcsched.usecases.wakeups import WakeUps
 
 BATCH_SIZE = 5_000  # a statement has to finish within its time limit
@@ -40,13 +40,14 @@ class DailyRun:
         await self.runs.begin_daily(day, now=now)
         return await self._move(day)
 
-    async def run_now(self) -> int:
+    async def run_now(self, *, on_count: OnCount = ignore_count) -> int:
         """Make all queued jobs due now, without waiting for their day; return how many moved.
 
-        The day's own run still takes place, for jobs that are queued later.
+        *on_count* is called with their number so far after each batch. The day's own run still
+        takes place, for jobs that are queued later.
         """
         started = self.now()
-        moved = await self._make_due(until=END_OF_TIME)
+        moved = await self._make_due(until=END_OF_TIME, on_count=on_count)
         await self.runs.record_manual(moved, started=started, now=self.now())
         structlog.get_logger().info("daily queue run by hand", moved=moved)
         return moved
@@ -57,7 +58,7 @@ class DailyRun:
         structlog.get_logger().info("daily run finished", day=day.isoformat(), moved=moved)
         return moved
 
-    async def _make_due(self, *, until: datetime) -> int:
+    async def _make_due(self, *, until: datetime, on_count: OnCount = ignore_count) -> int:
         # The write matches the state QUEUED, so two runs at the same time move each job once.
         now, moved = self.now().replace(microsecond=0), 0
         while True:
@@ -65,6 +66,7 @@ class DailyRun:
                 until=until, now=now, not_after=now + self.keep_trying, most=BATCH_SIZE
             )
             moved += count
+            on_count(moved)
             if count:
                 self.wake_ups.schedule(now)
             # By *found*, not *count*: other processes may have moved the rest of a full batch.

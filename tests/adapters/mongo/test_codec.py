@@ -53,6 +53,18 @@ def test_accepted_jobs_can_be_decoded(
             assert decode(encode(job)) == job
 
 
+@pytest.mark.parametrize(("client", "field"), [("", "request_id"), ("hr", "own_request_id")])
+def test_a_request_id_of_a_client_is_stored_apart(client: str, field: str) -> None:
+    job = a_job(request_id="R", client=client)
+
+    document = encode(job)
+
+    assert decode(document) == job
+    assert {name: document[name] for name in document if name.endswith("request_id")} == {
+        field: "R"
+    }
+
+
 async def test_invalid_utf8_is_distinguished_from_a_replacement_character(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:

@@ -165,6 +165,22 @@ async def test_jobs_that_share_a_key_are_named_until_one_releases_it(
     assert "secret" not in problem
 
 
+async def test_a_request_id_is_shared_only_by_jobs_of_one_client(
+    keeper: IndexKeeper, raw: Database[Row]
+) -> None:
+    raw["jobs"].drop_index("own_request_id_client")
+    raw["jobs"].insert_many(
+        encode(a_job(id=job_id, dedup_key=job_id, request_id="R", client=client))
+        for job_id, client in (("a", "hr"), ("b", "payroll"), ("c", "hr"))
+    )
+
+    await keeper.check()
+    words = "1 values of own_request_id and client belong to several jobs: a and c"
+    await until(lambda: words in (keeper.problem or ""))
+
+    assert "remove the own_request_id of one" in (keeper.problem or "")
+
+
 def test_an_index_that_is_being_built_is_a_problem() -> None:
     [expected] = [each.document for each in INDEXES["jobs"] if each.document["name"] == "dedup_key"]
     building = {"dedup_key": {**expected, "building": True}}

@@ -1,7 +1,7 @@
 """Every statement uses an index (P8). Oracle: the server's own profile of the adapters."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,17 +14,21 @@ from gcsched.adapters.mongo import suppressions
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
-from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.index_names import CLIENT_INDEXES
+from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
-from gcsched.adapters.mongo.job_reader import MongoJobReader
+from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, Priority, State
+from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.outcome import apply_lease_expiration
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Kind
+from gcsched.errors import StoreRefused
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import a_job, a_suppression, an_attempt, is_new
 from tests.support.clocks import SECOND
@@ -74,6 +78,9 @@ def all_rows() -> Iterator[Row]:
 def rows_with_keys() -> Iterator[Row]:
     for number, job in enumerate(some_jobs(100, "named", state=State.SENT)):
         yield encode(replace(job, request_id=f"R{number}"))
+    for number, job in enumerate(some_jobs(100, "client", state=State.SENT)):
+        own = {"dedup_key": f"~hr:client-{number}", "request_id": f"C{number}", "client": "hr"}
+        yield encode(replace(job, **own))
     for number, job in enumerate(some_jobs(100, "windowed", state=State.SENT)):
         yield encode(replace(job, dedup_key=f"window {number}", dedup_until=NOW))
 
@@ -134,6 +141,35 @@ async def admit_request_ids_again(mongo: Mongo) -> None:
     jobs = [a_job(id=f"again {n}", dedup_key=f"else {n}", request_id=f"R{n}") for n in range(100)]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
     assert not any(is_new(answer) for answer in answers)
+
+
+async def admit_calls_of_clients_again(mongo: Mongo) -> None:
+    """Their keys are found, and those of the same calls from callers without a name."""
+    jobs = [a_job(id=f"new {n}", dedup_key=f"~hr:client-{n}", client="hr") for n in range(50)]
+    jobs += [a_job(id=f"newer {n}", dedup_key=f"~hr:key sent-{n}", client="hr") for n in range(50)]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def admit_request_ids_of_clients_again(mongo: Mongo) -> None:
+    """The clients hold C0 to C49, and callers without a name R0 to R99."""
+    ids = [f"C{number}" for number in range(50)] + [f"R{number}" for number in range(50)]
+    jobs = [a_job(id=f"new {n}", dedup_key=f"~hr:{n}", client="hr", request_id=n) for n in ids]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def retry_jobs_of_other_callers(mongo: Mongo) -> None:
+    """Each key is held: of a client's job by a caller without a name, and the other way round."""
+    changes = MongoJobChanges(mongo=mongo, retention=RETENTION)
+    retried = [
+        a_job(
+            id="f1", state=State.FAILED, dedup_key=None, released_key="~hr:key sent-1", client="hr"
+        ),
+        a_job(id="f2", state=State.FAILED, dedup_key=None, released_key="client-1"),
+    ]
+    pairs = [(job, job.reset_for_retry(NOW, expire_time=NOW, dedup_until=NOW)) for job in retried]
+    assert await changes.change_all(pairs) == (0, 0)
 
 
 async def release_expired_windows(mongo: Mongo) -> None:
@@ -247,6 +283,9 @@ USES = [
     has_due_jobs,
     admit_duplicates,
     admit_request_ids_again,
+    admit_calls_of_clients_again,
+    admit_request_ids_of_clients_again,
+    retry_jobs_of_other_callers,
     release_expired_windows,
     conclude,
     conclude_lost,
@@ -320,7 +359,9 @@ async def test_a_plan_cached_for_an_empty_collection_is_not_used_later(
 
 def is_wasteful(done: Row) -> bool:
     """Return whether a command scanned, sorted in memory, or read more than twice what it found."""
-    if {"COLLSCAN", "SORT"} & set(stages(done["execStats"])):
+    # The profile of an aggregation has a summary only, such as "DISTINCT_SCAN { … }".
+    plan = stages(done["execStats"]) if "execStats" in done else done["planSummary"].split()
+    if {"COLLSCAN", "SORT"} & set(plan):
         return True
     found = count_found(done)
     return max(int(done["keysExamined"]), int(done["docsExamined"])) > 2 * found + 10
@@ -356,6 +397,10 @@ async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
         "dedup_key",
         "request_id",
         "request_id_id",
+        "own_request_id_client",
+        "own_request_id_id",
+        "client_id",
+        "client_state_due_id",
         "state_due_id",
         "priority_state_due",
         "claim",
@@ -366,6 +411,78 @@ async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
         "delete_after",
     }
     assert list(jobs.find()) == [encode(a_job())]
+
+
+@pytest.fixture
+async def uncontrolled(raw: Database[Row], new_mongo_uri: str) -> AsyncIterator[Mongo]:
+    """A service without access control, on a database that has not been used with it."""
+    for name in CLIENT_INDEXES:
+        raw["jobs"].drop_index(name)
+    async with open_mongo(new_mongo_uri, has_clients=False) as mongo:
+        await mongo.prepare()
+        yield mongo
+
+
+async def test_without_access_control_there_are_no_indexes_of_clients(
+    uncontrolled: Mongo, raw: Database[Row]
+) -> None:
+    made = set(raw["jobs"].index_information())
+
+    assert {"dedup_key", "request_id_id"} <= made
+    assert not made & CLIENT_INDEXES
+    assert await MongoIndexes(mongo=uncontrolled).check() == []
+
+
+async def test_without_access_control_no_job_has_a_client(
+    uncontrolled: Mongo, raw: Database[Row]
+) -> None:
+    failed = a_job(state=State.FAILED, dedup_key=None, released_key="key", request_id="R")
+    raw["jobs"].insert_one(encode(failed))
+    lists = MongoJobList(mongo=uncontrolled)
+    majority_lists = MongoJobList(mongo=uncontrolled, is_majority_read=True)
+    found = [
+        [job.id for job in page.jobs]
+        for each in (lists, majority_lists)
+        for given in (JobFilter(request_id="R"), JobFilter(client="hr"))
+        for page in [
+            await each.read_page(
+                JobListQuery(filter=given, order=JobOrder.CREATE_TIME_ASC),
+                None,
+                most=9,
+                is_full=False,
+            )
+        ]
+    ]
+    by_state = JobFilter(client="hr", state=State.FAILED)
+    retried = failed.reset_for_retry(NOW, expire_time=NOW, dedup_until=NOW)
+    changes = MongoJobChanges(mongo=uncontrolled, retention=RETENTION)
+
+    assert found == [["job-1"], []] * 2
+    assert [await lists.count(each, most=9) for each in (JobFilter(request_id="R"), by_state)] == [
+        1,
+        0,
+    ]
+    assert await changes.change_all([(failed, retried)]) == (1, 0)
+
+
+async def test_without_access_control_a_missing_index_is_still_an_error(
+    uncontrolled: Mongo, raw: Database[Row]
+) -> None:
+    raw["jobs"].drop_index("request_id_id")
+
+    with pytest.raises(StoreRefused):
+        await MongoJobList(mongo=uncontrolled).count(JobFilter(request_id="R"), most=9)
+
+
+async def test_access_control_that_is_switched_on_makes_the_indexes(
+    uncontrolled: Mongo, raw: Database[Row], new_mongo_uri: str
+) -> None:
+    before = set(raw["jobs"].index_information())
+    async with open_mongo(new_mongo_uri, has_clients=True) as mongo:
+        await mongo.prepare()
+
+    assert set(raw["jobs"].index_information()) == before | CLIENT_INDEXES
+    assert await MongoIndexes(mongo=uncontrolled).check() == []
 
 
 async def test_prepare_drops_retired_indexes_except_those_that_older_processes_name(

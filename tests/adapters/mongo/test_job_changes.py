@@ -284,6 +284,58 @@ async def test_a_retry_names_the_job_that_holds_the_request_id_meanwhile(
     assert caught.value.metadata == {"job_id": "job-2"}
 
 
+async def test_a_client_may_retry_a_job_whose_request_id_another_client_has(
+    job_changes: MongoJobChanges, jobs: Collection[Row]
+) -> None:
+    failed = a_failed_job(request_id="R", released_key="~hr:key", client="hr")
+    holder, own = (
+        a_job(id=client, client=client, request_id="R", dedup_key=f"over {client}")
+        for client in ("payroll", "hr")
+    )
+    retried = failed.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_many([a_final_row(failed), encode(holder)])
+
+    jobs.insert_one(encode(own))
+    with pytest.raises(DuplicateJob) as caught:
+        await job_changes.change(failed, retried, within=SECOND)
+    jobs.delete_one({"_id": own.id})
+
+    assert caught.value.metadata == {"job_id": own.id}
+    assert await job_changes.change(failed, retried, within=SECOND)
+
+
+@pytest.mark.parametrize(
+    ("failed", "holder"),
+    [
+        ({"client": "hr", "released_key": "~hr:key"}, {"dedup_key": "key"}),
+        ({"released_key": "key"}, {"client": "hr", "dedup_key": "~hr:key"}),
+        (
+            {"client": "hr", "released_key": "~hr:key", "request_id": "R"},
+            {"dedup_key": "over job-2", "request_id": "R"},
+        ),
+    ],
+    ids=["client", "no client", "request id"],
+)
+async def test_a_retry_names_the_job_for_the_same_call_by_another_kind_of_caller(
+    job_changes: MongoJobChanges,
+    jobs: Collection[Row],
+    failed: dict[str, Any],
+    holder: dict[str, Any],
+) -> None:
+    """Access control was switched on between the two: no index detects these."""
+    job = a_failed_job(**failed)
+    rows = [a_final_row(job), encode(a_job(id="job-2", **holder))]
+    jobs.insert_many(rows)
+    retried = job.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY)
+
+    with pytest.raises(DuplicateJob) as caught:
+        await job_changes.change(job, retried, within=SECOND)
+
+    assert caught.value.metadata == {"job_id": "job-2"}
+    assert await job_changes.change_all([(job, retried)]) == (0, 0)
+    assert list(jobs.find()) == rows
+
+
 async def test_a_job_that_lost_its_key_meanwhile_is_not_changed(
     job_changes: MongoJobChanges, jobs: Collection[Row]
 ) -> None:

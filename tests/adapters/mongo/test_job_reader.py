@@ -1,7 +1,8 @@
 """Lists of jobs. Oracle: the stored jobs, filtered and sorted by Python."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -30,11 +31,24 @@ FILTERS: dict[str, JobFilter] = {
     "email": JobFilter(email="1@example.org"),
     "request_id": JobFilter(request_id="request-1"),
 }
-LISTINGS = [
-    pytest.param(JobListQuery(filter=job_filter, order=order), id=f"{name} {order}")
-    for name, job_filter in FILTERS.items()
-    for order in ALLOWED_ORDERS[job_filter.given_fields]
-]
+CLIENT_FILTERS: dict[str, JobFilter] = {
+    "client": JobFilter(client="hr"),
+    "state client": JobFilter(state=State.SENT, due_time_from=NOW + 2 * SECOND, client="hr"),
+    "empid client": JobFilter(empid="E1", client="hr"),
+    "email client": JobFilter(email="1@example.org", client="hr"),
+    "request_id client": JobFilter(request_id="request-1", client="hr"),
+}
+
+
+def make_listings(filters: Mapping[str, JobFilter]) -> list[Any]:
+    return [
+        pytest.param(JobListQuery(filter=job_filter, order=order), id=f"{name} {order}")
+        for name, job_filter in filters.items()
+        for order in ALLOWED_ORDERS[job_filter.given_fields]
+    ]
+
+
+LISTINGS = make_listings(FILTERS)
 
 
 def some_jobs(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iterator[Job]:
@@ -51,6 +65,7 @@ def some_jobs(count: int, *, created_at_once: int = 3, due_at_once: int = 40) ->
             schedule_time=due,
             due_time=due,
             request_id=f"request-{number % 4}",
+            client=("", "hr", "payroll")[number // 5 % 3],
             dedup_key=f"key-{number}" if number < 4 else None,  # the others have released it
             variables={"room": "A"},
             attempts=(an_attempt(),),
@@ -67,6 +82,7 @@ def select_ids(jobs: list[Job], listing: JobListQuery) -> list[str]:
         and job_filter.empid in {"", job.empid}
         and job_filter.email in {"", job.email}
         and job_filter.request_id in {"", job.request_id}
+        and job_filter.client in {"", job.client}
         and (job_filter.due_time_from is None or job_filter.due_time_from <= job.due_time)
         and (job_filter.due_time_before is None or job.due_time < job_filter.due_time_before)
     ]
@@ -98,7 +114,7 @@ async def read_all_pages(
     return ids
 
 
-@pytest.mark.parametrize("listing", LISTINGS)
+@pytest.mark.parametrize("listing", [*LISTINGS, *make_listings(CLIENT_FILTERS)])
 async def test_pages_contain_each_job_once_in_order(
     mongo: Mongo, jobs: Collection[Row], listing: JobListQuery
 ) -> None:
@@ -210,7 +226,10 @@ async def test_a_list_skips_documents_that_it_cannot_sort(
     assert ids == select_ids(stored, listing)
 
 
-@pytest.mark.parametrize("job_filter", [pytest.param(f, id=name) for name, f in FILTERS.items()])
+@pytest.mark.parametrize(
+    "job_filter",
+    [pytest.param(f, id=name) for name, f in {**FILTERS, **CLIENT_FILTERS}.items()],
+)
 async def test_a_count_equals_the_length_of_the_list_up_to_its_limit(
     mongo: Mongo, jobs: Collection[Row], job_filter: JobFilter
 ) -> None:

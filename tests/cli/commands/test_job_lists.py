@@ -99,6 +99,49 @@ async def test_jobs_of_a_request_id_are_verified_when_listed_and_counted() -> No
     assert [each.filter for each in listings] == [expected] * 4
 
 
+def of_clients(*names: str) -> task_pb2.ListJobsResponse:
+    jobs = [task_pb2.Job(job_id=ID, client=name) for name in names]
+    return task_pb2.ListJobsResponse(jobs=jobs)
+
+
+async def test_a_list_shows_the_clients_where_there_are_any() -> None:
+    async with fake_scheduler(ListJobs=of_clients("payroll", "")) as service:
+        done = await run_command("job", "list", "--target", service.target)
+
+    heading, first, second = (line.split() for line in done.out.splitlines())
+    assert heading == ["JOB_ID", "STATE", "DUE_TIME", "EMPID", "EMAIL", "CLIENT", "REASON"]
+    assert (first[-2:], second[-2:]) == (["payroll", "-"], ["-", "-"])
+
+
+async def test_the_jobs_of_a_client_are_listed_and_counted() -> None:
+    count = task_pb2.CountJobsResponse(count=2)
+    async with fake_scheduler(ListJobs=of_clients("payroll"), CountJobs=count) as service:
+        options = ("--client=payroll", "--state=sent", "--target", service.target)
+        listed = await run_command("job", "list", "--json", *options)
+        counted = await run_command("job", "count", *options)
+
+    expected = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SENT)
+    assert (listed.code, json.loads(listed.out)["client"]) == (0, "payroll")
+    assert (counted.code, counted.out) == (0, "2\n")
+    listing, verifying, counting = service.requests
+    assert listing == task_pb2.ListJobsRequest(filter=expected, page_size=50)
+    assert verifying == task_pb2.ListJobsRequest(filter=expected, page_size=1)
+    assert counting == task_pb2.CountJobsRequest(filter=expected)
+
+
+@pytest.mark.parametrize("method", ["list", "count"])
+async def test_a_service_older_than_clients_is_detected(method: str) -> None:
+    count = task_pb2.CountJobsResponse(count=2)
+    async with fake_scheduler(ListJobs=of_clients(""), CountJobs=count) as service:
+        done = await run_command("job", method, "--client=payroll", "--target", service.target)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"this service is older than --client and listed job {ID} of another client: leave out"
+        " --client, or upgrade the service\n"
+    )
+
+
 @pytest.mark.parametrize("method", ["list", "count"])
 @pytest.mark.parametrize("other", ["", "another"])
 async def test_a_service_older_than_request_ids_is_detected(method: str, other: str) -> None:

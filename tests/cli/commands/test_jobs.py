@@ -147,12 +147,37 @@ async def test_a_request_id_cannot_be_combined() -> None:
     assert done.err.startswith("cannot combine --state, --due-time-from and --request-id: ")
 
 
+async def test_all_jobs_of_a_client_can_be_changed() -> None:
+    mine = task_pb2.ListJobsResponse(jobs=[task_pb2.Job(job_id="7", client="payroll")])
+    refused = ErrorAnswer(code=grpc.StatusCode.PERMISSION_DENIED, reason="SCOPE_MISSING")
+    async with fake_scheduler(CancelJobs=ONE, ListJobs=[mine, refused]) as service:
+        options = ("--client=payroll", "--state=failed", "--yes", "--target", service.target)
+        done = [await run_command("jobs", "cancel", *options) for _ in range(2)]
+
+    expected = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.FAILED)
+    changing = [each for each in service.requests if isinstance(each, task_pb2.ChangeJobsRequest)]
+    assert [(each.code, each.out) for each in done] == [(0, "cancelled 1 job\n")] * 2
+    assert changing == [task_pb2.ChangeJobsRequest(filter=expected)] * 2
+
+
+async def test_a_service_older_than_clients_changes_nothing() -> None:
+    """It would ignore the client and change the jobs of all."""
+    others = task_pb2.ListJobsResponse(jobs=[task_pb2.Job(job_id="7")])
+    async with fake_scheduler(CancelJobs=ONE, ListJobs=others) as service:
+        options = ("--client=payroll", "--state=failed", "--yes", "--target", service.target)
+        done = await run_command("jobs", "cancel", *options)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("this service is older than --client")
+    assert not [each for each in service.requests if isinstance(each, task_pb2.ChangeJobsRequest)]
+
+
 @pytest.mark.parametrize(
     ("which", "words"),
     [
         (
             "status=failed",
-            "expected one of state, due_time_from, due_time_before, empid, email, request_id",
+            "one of state, due_time_from, due_time_before, empid, email, request_id, client",
         ),
         ("state=asleep", "expected one of queued, scheduled"),
         ("failed", "expected name=value"),

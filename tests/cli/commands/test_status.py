@@ -112,6 +112,33 @@ def test_counts_are_shown_with_their_age() -> None:
     assert format_counted_after(None) == STARTED_TEXT, "an older service reports no time"
 
 
+@pytest.mark.parametrize(
+    ("access", "rows"),
+    [
+        (None, []),
+        (task_pb2.StatusReport.Access(), ["anyone who reaches the port, not encrypted"]),
+        (
+            task_pb2.StatusReport.Access(is_controlled=True, is_encrypted=True, clients=3),
+            ["3 clients, encrypted"],
+        ),
+        (
+            task_pb2.StatusReport.Access(is_insecure=True),
+            ["anyone who reaches the port, not encrypted; INSECURE: reachable from other machines"],
+        ),
+        (
+            task_pb2.StatusReport.Access(is_controlled=True, clients=1, problem="line 2: wrong"),
+            ["1 clients, not encrypted", "line 2: wrong"],
+        ),
+    ],
+)
+def test_who_may_call_is_shown(
+    access: task_pb2.StatusReport.Access | None, rows: list[str]
+) -> None:
+    report = task_pb2.StatusReport(access=access)
+
+    assert [text for _, text in status_view.format_access(report)] == rows
+
+
 async def test_json_is_the_report_in_one_line() -> None:
     async with fake_scheduler(GetStatus=BUSY) as service:
         done = await run_command("status", "--json", "--target", service.target)

@@ -15,8 +15,10 @@ from gcsched.domain.job import State
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
+from gcsched.usecases.audited_acts import AuditedRecipients
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
+from tests.support.audits import an_audit
 from tests.support.builders import NOON, FixedClock, a_job
 from tests.support.handler_server import read_error_status, serve_handlers
 from tests.support.service_process import Stub
@@ -29,8 +31,9 @@ FORGET = task_pb2.ForgetRecipientRequest(empid="E1")
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     recipients = ManageRecipients(data=MongoPersonalData(mongo=mongo), now=FixedClock())
     read = ReadJobs(reader=MongoJobReader(), job_list=MongoJobList(mongo=mongo))
+    erasing = AuditedRecipients(audit=an_audit(mongo), recipients=recipients)
     async with serve_handlers(
-        RecipientMethods(recipients=recipients), ReadJobMethods(read=read)
+        RecipientMethods(recipients=recipients, erasing=erasing), ReadJobMethods(read=read)
     ) as stub:
         yield stub
 

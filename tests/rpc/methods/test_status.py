@@ -12,7 +12,12 @@ from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.status import report_message
 from gcsched.usecases.monitoring.lateness import LatenessQuantiles
-from gcsched.usecases.monitoring.status import RelayReport, ServiceInfo, StatusReport
+from gcsched.usecases.monitoring.status import (
+    AccessReport,
+    RelayReport,
+    ServiceInfo,
+    StatusReport,
+)
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOON, NOW
@@ -50,6 +55,13 @@ def test_all_known_values_are_reported() -> None:
             StoreReport(name="mongodb", problem=None, state_time=NOW),
             StoreReport(name="redis", problem="no answer for 3 s", state_time=NOW),
         ],
+        access=AccessReport(
+            is_controlled=True,
+            is_encrypted=True,
+            is_insecure=True,
+            clients=3,
+            problem="TLS of gRPC: x",
+        ),
     )
 
     message = task_pb2.StatusReport
@@ -86,6 +98,13 @@ def test_all_known_values_are_reported() -> None:
             message.Store(name="redis", problem="no answer for 3 s", state_time=NOON_STAMP),
         ],
         report_time=Timestamp(seconds=NOON + 2),
+        access=message.Access(
+            is_controlled=True,
+            is_encrypted=True,
+            is_insecure=True,
+            clients=3,
+            problem="TLS of gRPC: x",
+        ),
     )
 
 

@@ -13,7 +13,9 @@ from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.suppressions import SuppressionMethods
+from gcsched.usecases.audited_acts import AuditedSuppressions
 from gcsched.usecases.management.suppressions import ManageSuppressions
+from tests.support.audits import an_audit
 from tests.support.builders import FixedClock, a_suppression
 from tests.support.handler_server import read_error_status, serve_handlers
 from tests.support.service_process import Stub
@@ -30,8 +32,11 @@ async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     suppressions = ManageSuppressions(
         store=store, jobs=jobs, default_duration=DEFAULT_DURATION, now=FixedClock(NOW)
     )
+    changing = AuditedSuppressions(
+        audit=an_audit(mongo, suppressions.now), suppressions=suppressions
+    )
     async with serve_handlers(
-        SuppressionMethods(suppressions=suppressions, now=suppressions.now)
+        SuppressionMethods(suppressions=suppressions, changing=changing, now=suppressions.now)
     ) as stub:
         yield stub
 

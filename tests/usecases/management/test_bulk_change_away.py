@@ -11,7 +11,7 @@ from gcsched.domain.job import Job
 from gcsched.errors import BulkNotFinished, StoreUnavailable
 from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
 from gcsched.usecases.ports import BulkJobChanges, JobUpdate
-from tests.support.builders import NOW
+from tests.support.builders import AN_ACTOR, NOW
 from tests.support.bulk_changes import (
     CANCEL,
     EVERYTHING,
@@ -87,7 +87,12 @@ async def test_jobs_changed_by_a_failed_write_are_counted_once(
     insert_jobs(jobs, many(1_200))
     failing = replace(bulk_change, store=UnconfirmedStore(bulk_change.store, fails))
 
-    assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1_200
+    assert (
+        await failing.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        == 1_200
+    )
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
@@ -103,7 +108,12 @@ async def test_jobs_changed_by_others_after_a_failed_write_are_not_counted(
     )
     failing = replace(bulk_change, store=UnconfirmedStore(interfering, 1))
 
-    assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
+    assert (
+        await failing.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        == 8
+    )
 
 
 async def test_changes_made_before_the_time_is_over_stay(
@@ -114,11 +124,11 @@ async def test_changes_made_before_the_time_is_over_stay(
     change = BulkChange(filter=EVERYTHING, command=CANCEL)
 
     with pytest.raises(BulkNotFinished) as raised:
-        await slow.apply(change, within=timedelta(seconds=1))
+        await slow.apply(change, actor=AN_ACTOR, within=timedelta(seconds=1))
 
     assert raised.value.metadata == {"count": "500"}
     assert sorted(read_states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
-    assert await bulk_change.apply(change, within=SOON) == 100
+    assert await bulk_change.apply(change, actor=AN_ACTOR, within=SOON) == 100
 
 
 async def test_a_store_that_is_away_briefly_is_waited_for_and_nothing_is_counted_twice(
@@ -127,7 +137,10 @@ async def test_a_store_that_is_away_briefly_is_waited_for_and_nothing_is_counted
     insert_jobs(jobs, many(600))
     away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1))
 
-    assert await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 600
+    assert (
+        await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON)
+        == 600
+    )
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
@@ -139,7 +152,11 @@ async def test_changes_made_before_the_store_went_away_are_reported(
     away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1_000))
 
     with pytest.raises(BulkNotFinished) as raised:
-        await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=1))
+        await away.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL),
+            actor=AN_ACTOR,
+            within=timedelta(seconds=1),
+        )
 
     assert raised.value.metadata == {"count": "500"}
 
@@ -152,7 +169,9 @@ async def test_a_store_that_stays_away_is_reported_as_unavailable(
 
     with pytest.raises(StoreUnavailable):
         await away.apply(
-            BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=0.2)
+            BulkChange(filter=EVERYTHING, command=CANCEL),
+            actor=AN_ACTOR,
+            within=timedelta(seconds=0.2),
         )
 
 
@@ -163,7 +182,9 @@ async def test_an_unfinished_count_reports_that_nothing_was_changed(
 
     with pytest.raises(BulkNotFinished) as raised:
         await bulk_change.apply(
-            BulkChange(filter=EVERYTHING, command=RETRY, is_dry_run=True), within=timedelta(0)
+            BulkChange(filter=EVERYTHING, command=RETRY, is_dry_run=True),
+            actor=AN_ACTOR,
+            within=timedelta(0),
         )
 
     assert "nothing was changed" in str(raised.value)

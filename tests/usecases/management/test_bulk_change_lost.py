@@ -13,7 +13,7 @@ from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import BulkNotFinished
 from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
 from gcsched.usecases.ports import JobList, JobUpdate, Page
-from tests.support.builders import NOW, a_claimed_job, a_job
+from tests.support.builders import AN_ACTOR, NOW, a_claimed_job, a_job
 from tests.support.bulk_changes import (
     CANCEL,
     EVERYTHING,
@@ -41,7 +41,12 @@ async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_read_again(
 
     bulk_change = replace(bulk_change, store=InterferingStore(bulk_change.store, meddle))
 
-    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 10
+    assert (
+        await bulk_change.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        == 10
+    )
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
@@ -58,9 +63,9 @@ async def test_jobs_lost_to_a_claim_are_cancelled_until_their_body_has_begun(
         store=InterferingStore(bulk_change.store, lambda _: jobs.update_many(some, claimed)),
     )
 
-    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == (
-        8 if begun else 10
-    )
+    assert await bulk_change.apply(
+        BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+    ) == (8 if begun else 10)
 
     left = [name for name, state in read_states(jobs).items() if state == "SENDING"]
     assert left == (["job-00003", "job-00007"] if begun else [])
@@ -80,7 +85,12 @@ async def test_a_job_whose_body_begins_at_that_moment_is_not_cancelled(
         store=InterferingStore(bulk_change.store, lambda _: jobs.update_many(some, begin)),
     )
 
-    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
+    assert (
+        await bulk_change.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        == 8
+    )
 
     left = [name for name, state in read_states(jobs).items() if state == "SENDING"]
     assert left == ["job-00003", "job-00007"]
@@ -105,7 +115,12 @@ async def test_jobs_that_are_claimed_and_given_back_during_the_pass_are_found(
 
     bulk_change = replace(bulk_change, store=InterferingStore(bulk_change.store, flip))
 
-    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 6
+    assert (
+        await bulk_change.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        == 6
+    )
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
@@ -122,7 +137,12 @@ async def test_jobs_that_arrive_during_the_pass_do_not_keep_it_going(
 
     bulk_change = replace(bulk_change, store=InterferingStore(bulk_change.store, admit))
 
-    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) >= 5
+    assert (
+        await bulk_change.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        >= 5
+    )
 
     assert read_states(jobs)["job-00004"] == "CANCELLED"
     assert next(new) < 10
@@ -140,7 +160,9 @@ async def test_jobs_that_are_lost_repeatedly_are_not_reported_as_done(
 
     with pytest.raises(BulkNotFinished):
         await bulk_change.apply(
-            BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=1)
+            BulkChange(filter=EVERYTHING, command=CANCEL),
+            actor=AN_ACTOR,
+            within=timedelta(seconds=1),
         )
 
 
@@ -176,5 +198,10 @@ async def test_a_job_that_goes_back_between_the_lists_is_cancelled(
         bulk_change, majority_list=InterferingList(bulk_change.majority_list, go_back)
     )
 
-    assert await interfering.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1
+    assert (
+        await interfering.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), actor=AN_ACTOR, within=SOON
+        )
+        == 1
+    )
     assert read_states(jobs) == {"job-1": "CANCELLED"}

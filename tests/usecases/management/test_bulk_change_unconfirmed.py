@@ -19,7 +19,7 @@ from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter
 from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
 from gcsched.usecases.wakeups import WakeUps
-from tests.support.builders import NOW, a_job
+from tests.support.builders import AN_ACTOR, NOW, a_job
 from tests.support.clocks import DAY
 from tests.support.stores import own_mongod
 from tests.support.wakeups import NoWakeUpQueue
@@ -101,7 +101,7 @@ async def test_each_job_is_counted_once(bulk_change: ApplyBulkChange, client: Cl
             fail_writes(client, times=times, skip=skip)
 
             count = await bulk_change.apply(
-                BulkChange(filter=JobFilter(), command=command), within=SOON
+                BulkChange(filter=JobFilter(), command=command), actor=AN_ACTOR, within=SOON
             )
 
             assert (name, times, skip, count) == (name, times, skip, 540)

@@ -30,6 +30,7 @@ from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.ports import JobChanges
 from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import (
+    AN_ACTOR,
     NOON,
     NOW,
     FixedClock,
@@ -40,6 +41,7 @@ from tests.support.builders import (
 )
 from tests.support.clocks import DAY
 from tests.support.log_events import Events, find_events
+from tests.support.named_callers import an_actor_of
 from tests.support.rows import Rows
 
 LATER = NOW + timedelta(minutes=1)
@@ -163,13 +165,62 @@ def the_job(jobs: Rows) -> Job:
 
 async def test_an_unknown_job_is_not_found(change_job: ChangeJob) -> None:
     with pytest.raises(UnknownJob):
-        await change_job.change("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON)
+
+
+COMMANDS: dict[str, JobCommand] = {
+    "cancel": Cancel(),
+    "retry": Retry(keep_trying=DAY, window=DAY),
+    "resolve": Resolve(state=State.SENT, reason=""),
+}
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(each, id=name) for name, each in COMMANDS.items()]
+)
+@pytest.mark.parametrize("etag", ["", "old"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        encode(a_job(client="payroll")),
+        encode(a_job()),
+        encode(a_job(client="payroll", state=State.CANCELLED)),
+        encode(a_job(client="payroll")) | {"created": "yesterday"},
+    ],
+    ids=["waiting", "without a client", "satisfied", "unreadable"],
+)
+async def test_a_job_of_another_client_is_unknown_whatever_its_state(
+    change_job: ChangeJob, jobs: Rows, row: dict[str, Any], command: JobCommand, etag: str
+) -> None:
+    jobs.insert_one(row)
+
+    with pytest.raises(UnknownJob) as raised:
+        await change_job.change("job-1", command, etag=etag, within=SOON, actor=an_actor_of("hr"))
+
+    assert str(raised.value) == str(UnknownJob("job-1"))
+    assert raised.value.metadata == {"job_id": "job-1"}
+    assert list(jobs.find()) == [row]
+
+
+@pytest.mark.parametrize("name", ["payroll", "reader"])
+async def test_a_job_is_changed_by_its_client_and_with_the_scope_read(
+    change_job: ChangeJob, jobs: Rows, name: str
+) -> None:
+    jobs.insert_one(encode(a_job(client="payroll")))
+
+    changed = await change_job.change(
+        "job-1", Cancel(), etag="", within=SOON, actor=an_actor_of(name)
+    )
+
+    assert (changed.state, changed.client) == (State.CANCELLED, "payroll")
 
 
 async def test_the_returned_job_is_the_stored_one(change_job: ChangeJob, jobs: Rows) -> None:
     jobs.insert_one(encode(a_job()))
 
-    answered = await change_job.change("job-1", Cancel(reason="moved"), etag="", within=SOON)
+    answered = await change_job.change(
+        "job-1", Cancel(reason="moved"), etag="", actor=AN_ACTOR, within=SOON
+    )
 
     assert answered == the_job(jobs)
     assert (answered.state, answered.reason, answered.version) == ("CANCELLED", "moved", 1)
@@ -191,10 +242,16 @@ async def test_a_change_is_logged_under_the_verb_of_its_command(
     state, command, event = case
     jobs.insert_one(encode(a_job(state=state)))
 
-    await change_job.change("job-1", command, etag="", within=SOON)
+    await change_job.change("job-1", command, etag="", actor=AN_ACTOR, within=SOON)
 
     assert find_events(events, event) == [
-        {"event": event, "log_level": "info", "job_id": "job-1", "previous_state": state.value}
+        {
+            "event": event,
+            "log_level": "info",
+            "job_id": "job-1",
+            "previous_state": state.value,
+            "client": AN_ACTOR.name,
+        }
     ]
 
 
@@ -202,11 +259,11 @@ async def test_cancelling_again_changes_nothing(change_job: ChangeJob, jobs: Row
     jobs.insert_one(encode(a_job()))
     before = a_job()
     first = await change_job.change(
-        "job-1", Cancel(reason="moved"), etag=etag_of(before), within=SOON
+        "job-1", Cancel(reason="moved"), etag=etag_of(before), actor=AN_ACTOR, within=SOON
     )
 
     again = await change_job.change(
-        "job-1", Cancel(reason="else"), etag=etag_of(before), within=SOON
+        "job-1", Cancel(reason="else"), etag=etag_of(before), actor=AN_ACTOR, within=SOON
     )
 
     assert again == first == the_job(jobs)
@@ -218,11 +275,13 @@ async def test_with_an_etag_only_the_job_that_was_read_is_changed(
     jobs.insert_one(encode(a_job(version=4)))
 
     with pytest.raises(EtagMismatch):
-        await change_job.change("job-1", Cancel(), etag=etag_of(a_job(version=3)), within=SOON)
+        await change_job.change(
+            "job-1", Cancel(), etag=etag_of(a_job(version=3)), actor=AN_ACTOR, within=SOON
+        )
 
     assert the_job(jobs) == a_job(version=4)
     changed = await change_job.change(
-        "job-1", Cancel(), etag=etag_of(a_job(version=4)), within=SOON
+        "job-1", Cancel(), etag=etag_of(a_job(version=4)), actor=AN_ACTOR, within=SOON
     )
     assert changed.state is State.CANCELLED
 
@@ -233,9 +292,11 @@ async def test_an_etag_mismatch_is_reported_before_an_illegal_move(
     jobs.insert_one(encode(a_job(state=State.SENT, version=5)))
 
     with pytest.raises(EtagMismatch):
-        await change_job.change("job-1", Cancel(), etag=etag_of(a_job()), within=SOON)
+        await change_job.change(
+            "job-1", Cancel(), etag=etag_of(a_job()), actor=AN_ACTOR, within=SOON
+        )
     with pytest.raises(IllegalTransition):
-        await change_job.change("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON)
 
 
 def bump_version(jobs: Rows, times: int, **change: Any) -> Callable[[Job], Awaitable[None]]:
@@ -255,7 +316,7 @@ async def test_a_lost_race_is_retried(
     jobs.insert_one(encode(a_job()))
     change_job = replace(change_job, store=InterferingStore(store, bump_version(jobs, 4)))
 
-    changed = await change_job.change("job-1", Cancel(), etag="", within=SOON)
+    changed = await change_job.change("job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON)
 
     assert (changed.state, changed.version) == ("CANCELLED", 5)
 
@@ -267,7 +328,7 @@ async def test_a_lost_race_is_retried_five_times_at_most(
     change_job = replace(change_job, store=InterferingStore(store, bump_version(jobs, 100)))
 
     with pytest.raises(JobContended):
-        await change_job.change("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON)
 
     assert (the_job(jobs).state, the_job(jobs).version) == ("SCHEDULED", 5)
 
@@ -279,7 +340,9 @@ async def test_a_caller_with_an_etag_does_not_retry(
     change_job = replace(change_job, store=InterferingStore(store, bump_version(jobs, 1)))
 
     with pytest.raises(EtagMismatch):
-        await change_job.change("job-1", Cancel(), etag=etag_of(a_job()), within=SOON)
+        await change_job.change(
+            "job-1", Cancel(), etag=etag_of(a_job()), actor=AN_ACTOR, within=SOON
+        )
 
     assert the_job(jobs) == a_job(version=1)
 
@@ -294,7 +357,7 @@ async def test_a_job_that_is_claimed_at_that_moment_loses_its_claim(
     claim = bump_version(jobs, 1, state="SENDING", since=LATER, claim="claim-1", lease=LATER + DAY)
     change_job = replace(change_job, store=InterferingStore(store, claim))
 
-    changed = await change_job.change("job-1", command, etag="", within=SOON)
+    changed = await change_job.change("job-1", command, etag="", actor=AN_ACTOR, within=SOON)
 
     assert changed == the_job(jobs)
     assert changed.state in {"CANCELLED", "SCHEDULED", "QUEUED"}
@@ -314,7 +377,7 @@ async def test_a_job_whose_body_begins_at_that_moment_is_not_changed(
     change_job = replace(change_job, store=InterferingStore(store, begin))
 
     with pytest.raises(IllegalTransition):
-        await change_job.change("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON)
 
     assert the_job(jobs) == a_claimed_job(begun=LATER)
 
@@ -327,7 +390,7 @@ async def test_a_job_whose_body_has_begun_cannot_be_cancelled(
     change_job = replace(change_job, store=InterferingStore(store, claim))
 
     with pytest.raises(IllegalTransition) as raised:
-        await change_job.change("job-1", Cancel(), etag="", within=SOON)
+        await change_job.change("job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON)
 
     assert raised.value.metadata == {
         "job_id": "job-1",
@@ -343,7 +406,9 @@ async def test_a_change_whose_answer_was_lost_is_recognized(
     jobs.insert_one(encode(a_job()))
     change_job = replace(change_job, store=LosesReplies(store, 1))
 
-    changed = await change_job.change("job-1", Cancel(reason="moved"), etag=etag, within=SOON)
+    changed = await change_job.change(
+        "job-1", Cancel(reason="moved"), etag=etag, actor=AN_ACTOR, within=SOON
+    )
 
     assert changed == the_job(jobs)
     assert changed.version == 1
@@ -356,9 +421,13 @@ async def test_a_job_that_only_the_primary_has_is_not_confirmed(
     back_soon = replace(change_job, store=NotYetCommitted(store, 2))
     for_long = replace(change_job, store=NotYetCommitted(store, 1000))
 
-    assert await back_soon.change("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
+    assert await back_soon.change(
+        "job-1", Cancel(), etag="", actor=AN_ACTOR, within=SOON
+    ) == the_job(jobs)
     with pytest.raises(StoreUnavailable):
-        await for_long.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.3))
+        await for_long.change(
+            "job-1", Cancel(), etag="", actor=AN_ACTOR, within=timedelta(seconds=0.3)
+        )
 
 
 async def test_a_store_that_stays_silent_fails_the_call_in_time(
@@ -372,7 +441,9 @@ async def test_a_store_that_stays_silent_fails_the_call_in_time(
     change_job = replace(change_job, store=InterferingStore(store, for_ever))
 
     with pytest.raises(StoreUnavailable):
-        await change_job.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.2))
+        await change_job.change(
+            "job-1", Cancel(), etag="", actor=AN_ACTOR, within=timedelta(seconds=0.2)
+        )
 
 
 async def test_a_wake_up_is_scheduled_for_a_job_due_soon(
@@ -381,7 +452,7 @@ async def test_a_wake_up_is_scheduled_for_a_job_due_soon(
     jobs.insert_one(encode(a_job(due_time=NOW + DAY)))
     soon = NOON + 90
 
-    await change_job.change("job-1", a_reschedule(soon), etag="", within=SOON)
+    await change_job.change("job-1", a_reschedule(soon), etag="", actor=AN_ACTOR, within=SOON)
 
     assert queue.enqueued == [soon]
 
@@ -392,7 +463,7 @@ async def test_a_wake_up_is_scheduled_now_for_a_retried_job(
     jobs.insert_one(encode(a_job(state=State.EXPIRED, attempts=(an_attempt(),))))
 
     retried = await change_job.change(
-        "job-1", Retry(keep_trying=DAY, window=DAY), etag="", within=SOON
+        "job-1", Retry(keep_trying=DAY, window=DAY), etag="", actor=AN_ACTOR, within=SOON
     )
 
     assert (retried.state, retried.due_time) == ("RETRYING", LATER)
@@ -404,7 +475,7 @@ async def test_no_wake_up_is_scheduled_for_a_job_of_the_daily_run(
 ) -> None:
     jobs.insert_one(encode(a_job()))
 
-    queued = await change_job.change("job-1", a_reschedule(0), etag="", within=SOON)
+    queued = await change_job.change("job-1", a_reschedule(0), etag="", actor=AN_ACTOR, within=SOON)
 
     assert (queued.state, queued.due_time) == ("QUEUED", datetime(2026, 7, 2, 10, tzinfo=UTC))
     assert queue.enqueued == []
@@ -420,8 +491,8 @@ async def test_a_suppressed_job_can_be_retried_once_its_suppression_is_removed(
     retry = Retry(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition):
-        await change_job.change("job-1", retry, etag="", within=SOON)
+        await change_job.change("job-1", retry, etag="", actor=AN_ACTOR, within=SOON)
     await suppressions.add([a_suppression(expire_time=LATER)])
-    retried = await change_job.change("job-1", retry, etag="", within=SOON)
+    retried = await change_job.change("job-1", retry, etag="", actor=AN_ACTOR, within=SOON)
 
     assert retried.state is State.RETRYING

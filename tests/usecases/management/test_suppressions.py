@@ -7,7 +7,7 @@ from gcsched.domain.job import Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.management.suppressions import ManageSuppressions
-from tests.support.builders import NOW, FixedClock, a_job, a_suppression
+from tests.support.builders import AN_ACTOR, NOW, FixedClock, a_job, a_suppression
 
 MONTH = timedelta(days=30)
 
@@ -58,7 +58,7 @@ def a_use_case(store: FakeSuppressionStore) -> ManageSuppressions:
 
 async def test_an_address_is_suppressed_for_the_configured_time() -> None:
     suppression = await a_use_case(FakeSuppressionStore()).add(
-        "a@x.org", reason="asked for it", until=None
+        "a@x.org", reason="asked for it", until=None, actor=AN_ACTOR
     )
 
     assert suppression == Suppression(
@@ -74,7 +74,7 @@ async def test_a_given_expire_time_is_used() -> None:
     end = NOW + timedelta(days=1)
 
     suppression = await a_use_case(FakeSuppressionStore()).add(
-        "a@x.org", reason="asked for it", until=end
+        "a@x.org", reason="asked for it", until=end, actor=AN_ACTOR
     )
 
     assert suppression.expire_time == end

@@ -16,7 +16,7 @@ from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.management.suppressions import ManageSuppressions
 from gcsched.usecases.ports import InFlightJobs
-from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.support.builders import AN_ACTOR, NOW, FixedClock, a_claimed_job, a_job
 from tests.support.bulk_changes import read_states
 from tests.support.rows import Rows
 
@@ -72,7 +72,7 @@ async def test_claims_on_the_address_are_withdrawn_and_no_others(
     insert_jobs(jobs, a_claimed_job(id="claimed"), other_spelling, waiting, late, other, begun)
     jobs.update_many({"state": "SENDING"}, {"$set": {"lease": NOW + FAR}})
 
-    await suppressions.add(ADDRESS, reason="asked us to", until=None)
+    await suppressions.add(ADDRESS, reason="asked us to", until=None, actor=AN_ACTOR)
 
     assert read_states(jobs) == {
         "claimed": "SUPPRESSED",
@@ -100,7 +100,9 @@ async def test_a_body_that_has_begun_is_waited_for_and_stays(
 
     interfering = InterferingStore(suppressions.jobs, on_read=end_at_third)
 
-    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(
+        ADDRESS, reason="asked us to", until=None, actor=AN_ACTOR
+    )
 
     assert interfering.read_count == 3
     assert read_states(jobs) == {"job-1": "SENT"}
@@ -121,7 +123,9 @@ async def test_a_body_that_begins_at_that_moment_is_waited_for_and_stays(
 
     interfering = InterferingStore(suppressions.jobs, interfere=begin, on_read=end_at_third)
 
-    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(
+        ADDRESS, reason="asked us to", until=None, actor=AN_ACTOR
+    )
 
     assert interfering.read_count == 3
     assert read_states(jobs) == {"job-1": "SENT", "job-2": "SUPPRESSED"}
@@ -134,7 +138,7 @@ async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
 
     began = time.monotonic()
 
-    suppression = await suppressions.add(ADDRESS, reason="asked us to", until=None)
+    suppression = await suppressions.add(ADDRESS, reason="asked us to", until=None, actor=AN_ACTOR)
 
     assert suppression.address == ADDRESS
     assert read_states(jobs) == {"job-1": "SENDING"}
@@ -155,10 +159,11 @@ async def test_claims_that_cannot_be_withdrawn_fail_the_call_which_may_be_repeat
     interrupted = replace(suppressions, jobs=InterferingStore(suppressions.jobs, interfere=be_away))
 
     with pytest.raises(StoreUnavailable):
-        await interrupted.add(ADDRESS, reason="asked us to", until=None)
+        await interrupted.add(ADDRESS, reason="asked us to", until=None, actor=AN_ACTOR)
     assert read_states(jobs) == {"job-1": State.SENDING}
     first, again = [
-        await interrupted.add(ADDRESS, reason="asked us to", until=None) for _ in range(2)
+        await interrupted.add(ADDRESS, reason="asked us to", until=None, actor=AN_ACTOR)
+        for _ in range(2)
     ]
 
     assert first == again

@@ -1,6 +1,6 @@
-"""The errors that callers and operators see; docs/api.md shows the docstrings to callers."""
+"""The errors that callers see; docs/api.md shows their docstrings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -35,6 +35,37 @@ class InvalidRequest(GcschedError):
         self.violations = violations
 
 
+class Unauthenticated(GcschedError):
+    """The caller is not known: its token or certificate is missing, wrong, expired or revoked."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem}; send the metadata `authorization: Bearer TOKEN` with a token that the"
+            " operator of this service gave you"
+        )
+
+
+class ScopeMissing(GcschedError):
+    """The caller is known and may not do this. The operator can grant the scope."""
+
+    def __init__(self, client: str, act: str, scopes: Collection[str]) -> None:
+        named = " or ".join(scopes)
+        super().__init__(
+            f"client {client!r} may not call {act}: it needs the scope {named}; ask the operator of"
+            " this service for it"
+        )
+        self.metadata = {"client": client, "scope": ",".join(scopes)}
+
+
+class ClientLimit(GcschedError):
+    """The client has reached one of its limits. Call again after the given time."""
+
+    def __init__(self, client: str, limit: str, problem: str, *, retry_after: timedelta) -> None:
+        super().__init__(f"client {client!r} {problem}; call again later")
+        self.metadata = {"client": client, "limit": limit}
+        self.retry_after = retry_after
+
+
 class RequestTooLarge(GcschedError):
     """The request has more than 64 KiB. Shorten its texts."""
 
@@ -45,7 +76,7 @@ class RequestTooLarge(GcschedError):
 
 
 class UnknownJob(GcschedError):
-    """No job has this id: it never existed, or its retention time is over."""
+    """No job of the caller has this id: it never existed, is over, or is another client's."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job with id {job_id!r}: check the id; its retention may be over")
@@ -55,12 +86,15 @@ class UnknownJob(GcschedError):
 class UnreadableJob(GcschedError):
     """The stored job is not a valid job document. The operator must repair or delete it."""
 
-    def __init__(self, job_id: str, problem: str = "its document is damaged") -> None:
+    def __init__(
+        self, job_id: str, problem: str = "its document is damaged", *, client: str = ""
+    ) -> None:
         super().__init__(
             f"the job with id {job_id!r} cannot be read: {problem};"
             " ask the operator to repair or delete its document"
         )
         self.metadata = {"job_id": job_id}
+        self.client = client
 
 
 class UnknownSuppression(GcschedError):
@@ -248,53 +282,3 @@ class InternalError(GcschedError):
 
     def __init__(self) -> None:
         super().__init__("the service failed at this call; ask the operator to look at its log")
-
-
-class SettingsProblems(GcschedError):
-    """Settings are missing or contradict each other: one sentence each, all at once."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
-
-
-class TemplateProblem(GcschedError):
-    """A template cannot be used; the message names file and line."""
-
-    def __init__(self, file: str, line: int | None, problem: str) -> None:
-        where = file if line is None else f"{file}, line {line}"
-        super().__init__(f"template {where}: {problem}")
-
-    @classmethod
-    def join(cls, problems: list["TemplateProblem"]) -> "TemplateProblem":
-        """Join *problems* into one error, a line each."""
-        joined = cls.__new__(cls)
-        Exception.__init__(joined, "\n".join(str(problem) for problem in problems))
-        return joined
-
-
-class MalformedMail(GcschedError):
-    """A composed mail cannot be sent: its envelope or its content violates SMTP."""
-
-
-class CannotListen(GcschedError):
-    """The address to listen on cannot be used; *problem* says why and what to do."""
-
-    def __init__(self, address: str, problem: str) -> None:
-        super().__init__(f"cannot listen on {address}: {problem}")
-
-
-class EmbeddedStoreProblem(GcschedError):
-    """An embedded MongoDB or Valkey cannot be used here; the message says what to do."""
-
-
-class BackgroundTaskEnded(GcschedError):
-    """A background task ended unexpectedly; the whole process ends then."""
-
-    def __init__(self, task: str, how: str) -> None:
-        super().__init__(
-            f"the background task {task!r} {how}; the process stops and its log says why:"
-            " start it again, and report it if it recurs"
-        )
-        self.task = task
-        self.how = how

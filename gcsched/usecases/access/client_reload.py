@@ -1,0 +1,52 @@
+"""Reads the clients again when their file changes; a broken file changes nothing."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from gcsched.errors import SettingsProblems
+from gcsched.usecases.access.access_control import AccessControl
+from gcsched.usecases.loops import run_periodically
+from gcsched.usecases.ports import ClientSource
+from gcsched.usecases.problem_log import ProblemLog
+
+EVERY = timedelta(seconds=2)
+
+
+def create_problem_log() -> ProblemLog:
+    return ProblemLog(event="clients file unusable", end_event="clients file usable again")
+
+
+@dataclass(kw_only=True, eq=False)
+class ClientReload:
+    """Keeps *access* up to date with *source*; the last good clients stay while it is broken."""
+
+    source: ClientSource
+    access: AccessControl
+    log: ProblemLog = field(default_factory=create_problem_log)
+    problem: str | None = field(default=None, init=False)
+    """What is wrong with the file, in one line; None if nothing is."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        try:
+            await run_periodically(self.reload, every=EVERY, stop=stop)
+        finally:
+            self.access.log.flush()
+
+    async def reload(self) -> None:
+        """Read the file once, and take its clients if they have changed."""
+        self.access.log.flush_if_due()
+        try:
+            registry = await self.source.read()
+        except SettingsProblems as error:
+            self.problem = "; ".join(error.sentences)
+            self.log.record_failure(self.problem)
+            return
+        self.problem = None
+        self.log.record_success()
+        if registry is not self.access.registry:
+            self.access.use(registry)
+            tokens, clients = len(registry.tokens), len(registry.clients)
+            structlog.get_logger().info("clients file read", clients=clients, tokens=tokens)

@@ -1,0 +1,257 @@
+"""The limits of a client's jobs: how many a day, and how many may wait.
+
+What a client has had of a day is reserved before its jobs are inserted, so that no process and no
+crash can exceed the limit; what turns out not to be new is given back. A repeated call gets its job
+also when nothing is left, so duplicates are looked up before a job is refused.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from gcsched.domain.access import Client
+from gcsched.domain.client_limits import Limit, day_of, job_limit_error
+from gcsched.domain.dedup import AdmissionResult, is_new_job
+from gcsched.domain.job import Job
+from gcsched.errors import ClientLimit, GcschedError, StoreRefused, StoreUnavailable
+from gcsched.usecases.admission.day_uses import DayUses
+from gcsched.usecases.admission.job_factory import Submission
+from gcsched.usecases.admission.waiting_jobs import WaitingJobs
+from gcsched.usecases.ports import (
+    Admissions,
+    Clock,
+    LimitObserver,
+    NullLimitObserver,
+    UsageStore,
+)
+
+GIVE_BACK_TIMEOUT = timedelta(seconds=1)
+Answers = dict[str, AdmissionResult | GcschedError]
+"""The answers by the ids of their jobs."""
+
+
+def find_key(job: Job) -> str:
+    """Return a text that is the same for those jobs of a group of which only one can be new.
+
+    By *employee* a window may end within a group, so that several are new there.
+    """
+    return job.id if job.dedup_until is not None or job.dedup_key is None else job.dedup_key
+
+
+@dataclass(kw_only=True, eq=False)
+class ClientReservation:
+    """The room for one client's jobs of a group.
+
+    *held* is what is reserved of `jobs_per_day`. *answers* has the jobs that must not be inserted.
+    """
+
+    client: Client
+    jobs: Sequence[Job]
+    day: date
+    held: int = 0
+    is_made: bool = False
+    answers: Answers = field(default_factory=dict)
+
+    @property
+    def limit(self) -> int | None:
+        return self.client.limits.jobs_per_day
+
+
+@dataclass(kw_only=True, eq=False)
+class Quotas:
+    """Reserves room for the jobs of clients. A group is reserved, inserted and settled at a time.
+
+    *uses* is what this process knows: while plenty is left, most groups need no further statement.
+    """
+
+    usage: UsageStore
+    admissions: Admissions
+    now: Clock
+    waiting: WaitingJobs
+    observer: LimitObserver = field(default_factory=NullLimitObserver)
+    uses: DayUses = field(default_factory=DayUses)
+
+    def open(self, group: Sequence[Submission]) -> "GroupReservation | None":
+        """Return a reservation for *group*, not made yet; None if none of it is counted.
+
+        Late jobs are only looked up, so they need no room.
+        """
+        counted = [each for each in group if each.counted_for is not None and not each.is_late]
+        if not counted:
+            return None
+        # The clients file may have been read again meanwhile: of two versions the later one counts.
+        clients = {each.counted_for.name: each.counted_for for each in counted if each.counted_for}
+        jobs_of: dict[str, list[Job]] = {name: [] for name in clients}
+        for each in counted:
+            jobs_of[each.job.client].append(each.job)
+        day = day_of(self.now())
+        parts = [
+            ClientReservation(client=client, jobs=jobs_of[name], day=day)
+            for name, client in clients.items()
+        ]
+        return GroupReservation(quotas=self, parts=parts)
+
+    async def make(self, part: ClientReservation, within: timedelta) -> None:
+        """Reserve room for the jobs of *part*, and answer those that get none.
+
+        May be repeated after StoreUnavailable.
+        """
+        if part.is_made:
+            return
+        try:
+            await self._make(part, within)
+        except StoreRefused as refused:
+            # Something is wrong with the counts: the jobs of other clients must not wait for them.
+            part.answers = dict.fromkeys((job.id for job in part.jobs), refused)
+        part.is_made = True
+
+    async def _make(self, part: ClientReservation, within: timedelta) -> None:
+        room = await self.waiting.find_room(part.client, within=within)
+        needed = len({find_key(job) for job in part.jobs})
+        if (room is None or needed <= room) and self._has_plenty(part, needed):
+            await self._hold(part, needed, within)
+            if part.held >= needed:
+                return
+        found = await self.admissions.dry_run(part.jobs, within=within)
+        part.answers, new = split_new(part.jobs, found)
+        needed = len({find_key(job) for job in new})
+        await self._hold(part, needed if room is None else min(needed, room), within)
+        refused = self._refuse_beyond(part, new, room)
+        part.answers |= refused
+        for error in refused.values():
+            self.observer.on_limit(part.client.name, Limit(error.metadata["limit"]))
+
+    def _has_plenty(self, part: ClientReservation, needed: int) -> bool:
+        if part.limit is None:
+            return True
+        return self.uses.has_plenty(part.client.name, part.day, needed, most=part.limit)
+
+    async def _hold(self, part: ClientReservation, needed: int, within: timedelta) -> None:
+        """Reserve until *needed* jobs are held, or as many as fit."""
+        missing = needed - part.held
+        if missing <= 0:
+            return
+        if part.limit is None:
+            part.held = needed
+            return
+        name, day = part.client.name, part.day
+        taken = self.uses.take(name, day, missing, most=part.limit)
+        part.held += taken
+        missing -= taken
+        if not missing or self.uses.is_full(name, day, most=part.limit):
+            return
+        reserve = self.uses.choose_reserve(name, day, missing, most=part.limit)
+        grant = await self.usage.reserve(
+            name, day, missing + reserve, most=part.limit, within=within
+        )
+        granted = min(missing, grant.count)
+        part.held += granted
+        self.uses.record(name, day, used=grant.used, reserve=grant.count - granted)
+        self.observer.on_usage(name, Limit.JOBS_PER_DAY, grant.used, part.limit)
+
+    def _refuse_beyond(
+        self, part: ClientReservation, new: Sequence[Job], room: int | None
+    ) -> dict[str, ClientLimit]:
+        """Return the errors of those *new* jobs for which there is no room."""
+        keys = list(dict.fromkeys(find_key(job) for job in new))
+        admitted = part.held if room is None else min(part.held, room)
+        is_full = room is not None and room <= part.held
+        limit = Limit.JOBS_WAITING if is_full else Limit.JOBS_PER_DAY
+        refused, now = set(keys[admitted:]), self.now()
+        return {
+            job.id: job_limit_error(part.client, limit, now=now)
+            for job in new
+            if find_key(job) in refused
+        }
+
+    async def settle(self, part: ClientReservation, answers: Mapping[str, object]) -> None:
+        """Undo what was reserved for jobs that are not new."""
+        stored = [answers[job.id] for job in part.jobs if job.id in answers]
+        new = sum(isinstance(each, AdmissionResult) and each.is_new for each in stored)
+        self.waiting.record_admitted(part.client, new)
+        await self._give_back(part, part.held - new)
+
+    async def settle_refused(self, part: ClientReservation) -> None:
+        """Undo what was reserved, after MongoDB has refused to insert: some may be stored."""
+        ids = [job.id for job in part.jobs if job.id not in part.answers]
+        with suppress(StoreUnavailable):
+            stored = await self.usage.count_stored(ids, within=GIVE_BACK_TIMEOUT)
+            await self._give_back(part, part.held - stored)
+
+    async def _give_back(self, part: ClientReservation, unused: int) -> None:
+        """Undo the reservation of *unused* jobs; if that fails, the day has fewer."""
+        if part.limit is None:
+            return
+        name, day = part.client.name, part.day
+        returned = self.uses.put_back(name, day, max(0, unused), most=part.limit)
+        if returned:
+            with suppress(StoreUnavailable):
+                await self.usage.give_back(name, day, returned, within=GIVE_BACK_TIMEOUT)
+
+    async def preview(
+        self,
+        client: Client,
+        jobs: Sequence[Job],
+        found: Sequence[AdmissionResult | GcschedError],
+        *,
+        within: timedelta,
+    ) -> dict[str, ClientLimit]:
+        """Return the errors that those of *jobs* would get that are beyond a limit.
+
+        *found* is what a dry run has found for each.
+        """
+        _, new = split_new(jobs, found)
+        if not new:
+            return {}
+        part = ClientReservation(client=client, jobs=new, day=day_of(self.now()))
+        room = await self.waiting.find_room(client, within=within)
+        needed = len({find_key(job) for job in new})
+        part.held = needed
+        if part.limit is not None:
+            used = await self.usage.read(client.name, part.day, within=within)
+            left = part.limit - used + self.uses.read_reserve(client.name, part.day)
+            part.held = min(needed, max(0, left))
+        return self._refuse_beyond(part, new, room)
+
+
+@dataclass(kw_only=True, eq=False)
+class GroupReservation:
+    """The reservations of all clients of a group."""
+
+    quotas: Quotas
+    parts: Sequence[ClientReservation]
+    is_doubtful: bool = False
+    """Whether jobs may be stored although MongoDB has not confirmed it."""
+
+    @property
+    def answers(self) -> Answers:
+        """Return the answers to the jobs that must not be inserted."""
+        return {job_id: answer for part in self.parts for job_id, answer in part.answers.items()}
+
+    async def make(self, within: timedelta) -> None:
+        """Make all reservations. After StoreUnavailable it may be repeated."""
+        making = [self.quotas.make(part, within) for part in self.parts]
+        for result in await asyncio.gather(*making, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def settle(self, answers: Mapping[str, object]) -> None:
+        for part in self.parts:
+            await self.quotas.settle(part, answers)
+
+    async def settle_refused(self) -> None:
+        """Undo what was reserved for refused jobs, unless an earlier try may have stored them."""
+        if not self.is_doubtful:
+            for part in self.parts:
+                await self.quotas.settle_refused(part)
+
+
+def split_new(
+    jobs: Sequence[Job], found: Sequence[AdmissionResult | GcschedError]
+) -> tuple[Answers, list[Job]]:
+    """Return the answers to those of *jobs* that exist already, and the others."""
+    pairs = list(zip(jobs, found, strict=True))
+    known = {job.id: answer for job, answer in pairs if not is_new_job(answer)}
+    return known, [job for job, _ in pairs if job.id not in known]

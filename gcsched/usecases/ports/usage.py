@@ -1,0 +1,79 @@
+"""Ports of the limits of clients: what they have used, in the stores that all processes share."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Protocol
+
+from msgspec import Struct
+
+from gcsched.domain.client_limits import Limit
+from gcsched.domain.token_bucket import RateLimit
+
+
+class DayGrant(Struct, frozen=True, kw_only=True):
+    """How many jobs of a client were reserved, and how many it has had that day, with these."""
+
+    count: int
+    used: int
+
+
+class UsageStore(Protocol):
+    """The jobs of clients, counted for all processes. Every method raises StoreUnavailable."""
+
+    async def reserve(
+        self, client: str, day: date, count: int, *, most: int, within: timedelta
+    ) -> DayGrant:
+        """Reserve *count* jobs of *day*, or as many as fit into *most*.
+
+        A reservation that was not confirmed is undone by the next one of this process.
+        """
+
+    async def give_back(self, client: str, day: date, count: int, *, within: timedelta) -> None:
+        """Undo the reservation of *count* jobs that were not stored."""
+
+    async def read(self, client: str, day: date, *, within: timedelta) -> int:
+        """Return how many jobs of *day* are reserved."""
+
+    async def count_waiting(self, client: str, *, most: int, within: timedelta) -> int:
+        """Count the jobs of *client* that wait to be sent, up to *most*."""
+
+    async def count_stored(self, ids: Sequence[str], *, within: timedelta) -> int:
+        """Count the jobs of *ids* that are stored."""
+
+
+class CallsTogether(Struct, frozen=True, kw_only=True):
+    """The calls of one client at all processes: how far they are ahead of the rate.
+
+    *ahead_seconds* is how long the rate takes to pay for them. *processes* have had some of them
+    lately, the asking one included.
+    """
+
+    ahead_seconds: float
+    processes: int
+
+
+class SharedCalls(Protocol):
+    """The calls of clients, counted for all processes."""
+
+    async def add(
+        self, client: str, calls: int, limit: RateLimit, *, age_seconds: float
+    ) -> CallsTogether:
+        """Add *calls*, which this process has accepted since that time. Raises RedisUnavailable."""
+
+
+class LimitObserver(Protocol):
+    """Records how far clients use their limits; its methods must be fast and must not fail."""
+
+    def on_usage(self, client: str, limit: Limit, used: int, most: int) -> None:
+        """Record that *client* has used *used* of *most*."""
+
+    def on_limit(self, client: str, limit: Limit) -> None:
+        """Record that a call or a job of *client* was refused."""
+
+
+class NullLimitObserver:
+    """A LimitObserver that records nothing."""
+
+    def on_usage(self, client: str, limit: Limit, used: int, most: int) -> None: ...
+
+    def on_limit(self, client: str, limit: Limit) -> None: ...

@@ -1,0 +1,31 @@
+"""What operators see of a service that is open to other machines."""
+
+import pytest
+
+from gcsched.wiring.access import make_access_reporter, warn_if_insecure
+from gcsched.wiring.tls import Tls
+from tests.support.log_events import Events
+from tests.support.settings import load_settings
+
+
+def test_a_service_that_is_open_to_other_machines_warns_at_its_start(events: Events) -> None:
+    settings = load_settings(GRPC_LISTEN="0.0.0.0:50051", ALLOW_INSECURE="1")
+
+    warn_if_insecure(settings)
+
+    [warning] = events
+    assert (warning["event"], warning["log_level"]) == ("insecure access allowed", "warning")
+    assert warning["grpc"] == "0.0.0.0:50051"
+    assert (warning["is_encrypted"], warning["is_controlled"]) == (False, False)
+    report = make_access_reporter(settings, None, Tls())()
+    assert (report.is_insecure, report.is_controlled, report.clients) == (True, False, 0)
+
+
+@pytest.mark.parametrize("allowed", ["", "1"])
+def test_a_service_on_loopback_warns_of_nothing(allowed: str, events: Events) -> None:
+    settings = load_settings(ALLOW_INSECURE=allowed)
+
+    warn_if_insecure(settings)
+
+    assert events == []
+    assert not make_access_reporter(settings, None, Tls())().is_insecure
