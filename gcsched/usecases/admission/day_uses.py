@@ -80,6 +80,12 @@ class DayUses:
         self._uses[client] = replace(use, reserve=use.reserve - taken)
         return taken
 
+    def keep(self, client: str, day: date, count: int) -> None:
+        """Keep *count* jobs in reserve, whatever it has: MongoDB cannot take them back now."""
+        use = self._find(client, day)
+        if use is not None:
+            self._uses[client] = replace(use, reserve=use.reserve + count)
+
     def put_back(self, client: str, day: date, count: int, *, most: int) -> int:
         """Put *count* jobs that were not needed into the reserve.
 

@@ -173,6 +173,12 @@ class Quotas:
         self.waiting.record_admitted(part.client, new)
         await self._give_back(part, part.held - new)
 
+    def keep(self, part: ClientReservation) -> None:
+        """Keep what was reserved for the next group: nothing of this one was inserted."""
+        if part.limit is not None:
+            self.uses.keep(part.client.name, part.day, part.held)
+        part.held = 0
+
     async def settle_refused(self, part: ClientReservation) -> None:
         """Undo what was reserved, after MongoDB has refused to insert: some may be stored."""
         ids = [job.id for job in part.jobs if job.id not in part.answers]
@@ -236,6 +242,11 @@ class GroupReservation:
         for result in await asyncio.gather(*making, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+    def keep(self) -> None:
+        """Keep what was reserved, where another client's reservation has failed."""
+        for part in self.parts:
+            self.quotas.keep(part)
 
     async def settle(self, answers: Mapping[str, object]) -> None:
         for part in self.parts:

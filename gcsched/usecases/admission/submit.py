@@ -81,7 +81,11 @@ class AdmissionWriter:
     ) -> list[AdmissionResult | GcschedError]:
         """Reserve room, store what has room, and give back what was not needed."""
         await self.check_admission()
-        await self._try_for(group, reserved.make)
+        try:
+            await self._try_for(group, reserved.make)
+        except StoreUnavailable:
+            reserved.keep()
+            raise
         found = reserved.answers
         rest = [each for each in group if each.job.id not in found]
         try:

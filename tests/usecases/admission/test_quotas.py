@@ -494,6 +494,31 @@ async def test_counts_that_mongodb_refuses_stop_that_client_only(
     assert [row["message"] for row in jobs.find()] == ["b"]
 
 
+async def test_a_reservation_that_fails_costs_no_other_client_its_places(
+    process: Process, used: Used, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payroll, hr, reserve = (
+        a_client(jobs_per_day=2),
+        a_client("hr", jobs_per_day=2),
+        MongoUsage.reserve,
+    )
+
+    async def fail_for_hr(_: MongoUsage, client: str, *arguments: Any, **others: Any) -> DayGrant:
+        if client == "hr":
+            raise StoreUnavailable("reserving jobs of a client")
+        return await reserve(process.usage, client, *arguments, **others)
+
+    group = [process.submission(each, seconds=0.05) for each in (payroll, hr)]
+    with monkeypatch.context() as patch:
+        patch.setattr(MongoUsage, "reserve", fail_for_hr)
+        with pytest.raises(StoreUnavailable):
+            await process.write(*group)
+    assert used() == {ID: 1}
+
+    assert await process.schedule(payroll, "a", "b", "c") == [CREATED, CREATED, FULL]
+    assert used() == {ID: 2}
+
+
 async def test_waiting_jobs_are_limited(process: Process, jobs: Collection[Row]) -> None:
     client = a_client(jobs_waiting=2)
 
