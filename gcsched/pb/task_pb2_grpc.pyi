@@ -37,6 +37,11 @@ class SchedulerStub:
     INVALID_ARGUMENT also carries a BadRequest with every violation; UNAVAILABLE and
     RESOURCE_EXHAUSTED also carry a RetryInfo.
 
+    Where the service controls access, a call carries a token in the metadata `authorization: Bearer
+    TOKEN`, or comes over a connection with a client certificate. Without either it is
+    UNAUTHENTICATED; without a scope that the method needs it is PERMISSION_DENIED (reason
+    SCOPE_MISSING). A job of another client is NOT_FOUND for a caller without the scope `read`.
+
     A method that changes one job takes an optional etag, the one that the caller read last. If the
     job has changed since, the method returns ABORTED (reason ETAG_MISMATCH) and changes nothing.
     Without an etag, the method applies to the latest state of the job, if that state allows it.
@@ -159,6 +164,11 @@ class SchedulerAsyncStub(SchedulerStub):
     INVALID_ARGUMENT also carries a BadRequest with every violation; UNAVAILABLE and
     RESOURCE_EXHAUSTED also carry a RetryInfo.
 
+    Where the service controls access, a call carries a token in the metadata `authorization: Bearer
+    TOKEN`, or comes over a connection with a client certificate. Without either it is
+    UNAUTHENTICATED; without a scope that the method needs it is PERMISSION_DENIED (reason
+    SCOPE_MISSING). A job of another client is NOT_FOUND for a caller without the scope `read`.
+
     A method that changes one job takes an optional etag, the one that the caller read last. If the
     job has changed since, the method returns ABORTED (reason ETAG_MISMATCH) and changes nothing.
     Without an etag, the method applies to the latest state of the job, if that state allows it.
@@ -276,6 +286,11 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
     Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata).
     INVALID_ARGUMENT also carries a BadRequest with every violation; UNAVAILABLE and
     RESOURCE_EXHAUSTED also carry a RetryInfo.
+
+    Where the service controls access, a call carries a token in the metadata `authorization: Bearer
+    TOKEN`, or comes over a connection with a client certificate. Without either it is
+    UNAUTHENTICATED; without a scope that the method needs it is PERMISSION_DENIED (reason
+    SCOPE_MISSING). A job of another client is NOT_FOUND for a caller without the scope `read`.
 
     A method that changes one job takes an optional etag, the one that the caller read last. If the
     job has changed since, the method returns ABORTED (reason ETAG_MISMATCH) and changes nothing.

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -85,6 +85,32 @@ async def waking(event: asyncio.Event, *, on: asyncio.Event) -> AsyncIterator[No
 CANCEL_INTERVAL_SECONDS = 0.1
 
 T = TypeVar("T")
+
+
+class OneAtATime(Generic[T]):
+    """Calls *call*, which may hang, for example on a file of a network that does not answer.
+
+    A call that hangs is waited for again, and no second one begins beside it: each would hold a
+    thread.
+    """
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, T]], *, within: timedelta) -> None:
+        self._call = call
+        self._within = within.total_seconds()
+        self._task: asyncio.Task[T] | None = None
+
+    async def run(self) -> T:
+        """Return what the call returns. Raises TimeoutError if that takes longer than *within*."""
+        task = self._task = self._task or asyncio.create_task(self._call(), name="one at a time")
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._within)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            raise TimeoutError
+        self._task = None
+        return task.result()
 
 
 async def finish(work: Coroutine[Any, Any, T], *, within: timedelta) -> T:

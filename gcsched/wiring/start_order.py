@@ -41,6 +41,7 @@ def start_order(
         ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
         ("audit", built.audit.run),  # completes the entries of calls; these have ended before
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
+        ("quotas", built.limits.quotas.run),  # gives its reserve back once admission has ended
         ("admission", built.admission.group.run),  # calls have ended before: see app.py
         ("sending pause", built.relays.transport.run),  # the gate of the engine and the workers
         ("calls of clients", built.limits.calls.run),  # only tells other processes

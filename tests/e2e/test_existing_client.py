@@ -14,12 +14,8 @@ from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
 from gcsched.rpc.contract import build_published_file
-from tests.support.credentials import (
-    CertificateFiles,
-    ClientEntry,
-    make_token,
-    write_clients,
-)
+from tests.support.certificates import issue, write_authority, write_pair
+from tests.support.clients import client_toml, make_token, write_clients
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.service_process import ServiceProcess, environment, running_service
@@ -77,18 +73,16 @@ async def test_the_old_client_calls_a_closed_service_once_it_has_credentials(
 ) -> None:
     generate(tmp_path)
     authority, token = trustme.CA(), make_token()
-    files = CertificateFiles(cert=tmp_path / "server.crt", key=tmp_path / "server.key")
-    files.write(authority.issue_cert("127.0.0.1"))
-    (tmp_path / "ca.crt").write_bytes(authority.cert_pem.bytes())
+    files = write_pair(tmp_path, issue(authority, "127.0.0.1"))
+    ca_file = write_authority(tmp_path, authority)
     (tmp_path / "token").write_text(f"{token.text}\n", encoding="utf-8")
-    write_clients(tmp_path / "clients.toml", {"payroll": ClientEntry(tokens=[token])})
+    clients = client_toml("payroll", ["schedule"], token)
     settings = environment(
         mongo=mongo_uri,
         redis=redis_url,
         relay_port=free_port(),
-        clients_file=str(tmp_path / "clients.toml"),
-        grpc_tls_cert_file=str(files.cert),
-        grpc_tls_key_file=str(files.key),
+        clients_file=str(write_clients(tmp_path / "clients.toml", clients)),
+        **files.settings,
     )
     service = ServiceProcess(
         environment=settings, log_file=tmp_path / "service.log", port=free_port()
@@ -96,7 +90,7 @@ async def test_the_old_client_calls_a_closed_service_once_it_has_credentials(
     service.launch()
     try:
         await service.wait_for_event("serving")
-        credentials = (str(tmp_path / "ca.crt"), str(tmp_path / "token"))
+        credentials = (str(ca_file), str(tmp_path / "token"))
         tomorrow = str(int(time.time()) + 86_400)
         request = (service.target, "E1", "ada@example.org", "Meeting at noon", "Ada", tomorrow)
         printed = await asyncio.to_thread(

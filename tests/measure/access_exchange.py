@@ -26,14 +26,8 @@ from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import Cluster, a_cluster, quantile
-from tests.support.credentials import (
-    CertificateFiles,
-    ClientEntry,
-    MadeToken,
-    client_credentials,
-    make_token,
-    write_clients,
-)
+from tests.support.certificates import PairFiles, channel_credentials, write_authority
+from tests.support.clients import TestToken, client_toml, make_token, write_clients
 from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess, a_meet, environment
 from tests.support.wait import until
@@ -90,9 +84,10 @@ class Exchange:
     """The files that both services read, and what was seen."""
 
     authority: trustme.CA
-    server: CertificateFiles
+    server: PairFiles
     clients_file: Path
-    entries: dict[str, ClientEntry]
+    tokens: list[TestToken]
+    identities: list[str]
     seconds_until_valid: list[float] = field(default_factory=list)
     seconds_until_refused: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -101,7 +96,11 @@ class Exchange:
         self.server.write(self.authority.issue_cert("localhost", "127.0.0.1"))
 
     def write(self) -> None:
-        write_clients(self.clients_file, self.entries)
+        write_clients(
+            self.clients_file,
+            client_toml("payroll", ["schedule"], *self.tokens),
+            client_toml("people", ["schedule"], lines=[f"identities = {self.identities!r}"]),
+        )
 
 
 async def passes(channel: grpc.aio.Channel, metadata: Metadata, number: int) -> bool:
@@ -143,42 +142,43 @@ async def wait_until_refused(
 
 
 async def exchange_token(
-    exchange: Exchange, caller: Caller, old: MadeToken, number: int
-) -> MadeToken:
-    new, entry = make_token(), exchange.entries["payroll"]
+    exchange: Exchange, caller: Caller, old: TestToken, number: int
+) -> TestToken:
+    new = make_token()
     async with caller.open() as open_channel:
-        if not await passes(open_channel, old.metadata, number):
+        if not await passes(open_channel, old.bearer, number):
             exchange.problems.append(f"round {number}: the token before was refused too early")
         exchange.replace_server_certificate()
-        entry.tokens.append(new)
+        exchange.tokens.append(new)
         exchange.write()
-        await wait_until_known(exchange, caller, new.metadata, number)
-        caller.metadata = new.metadata
+        await wait_until_known(exchange, caller, new.bearer, number)
+        caller.metadata = new.bearer
         await asyncio.sleep(0.2)  # calls with the old token that are under way end first
-        entry.tokens.remove(old)
+        exchange.tokens.remove(old)
         exchange.write()
-        await wait_until_refused(exchange, open_channel, old.metadata, number)
+        await wait_until_refused(exchange, open_channel, old.bearer, number)
     return new
 
 
 async def exchange_certificate(exchange: Exchange, caller: Caller, number: int) -> None:
-    entry = exchange.entries["people"]
     name = f"people-{number}.internal"
     issued = exchange.authority.issue_cert(name)
-    newer = Caller(target=caller.target, credentials=client_credentials(exchange.authority, issued))
+    newer = Caller(
+        target=caller.target, credentials=channel_credentials(exchange.authority, issued)
+    )
     async with caller.open() as open_channel:
         if not await passes(open_channel, (), number):
             exchange.problems.append(
                 f"round {number}: the certificate before was refused too early"
             )
-        entry.identities.append(f"dns:{name}")
+        exchange.identities.append(f"dns:{name}")
         exchange.write()
         await wait_until_known(exchange, newer, (), number)
         before, caller.channel, caller.credentials = caller.channel, None, newer.credentials
         await asyncio.sleep(0.2)
         if before is not None:
             await before.close(grace=5)
-        del entry.identities[0]
+        del exchange.identities[0]
         exchange.write()
         await wait_until_refused(exchange, open_channel, (), number)
 
@@ -223,21 +223,21 @@ def start(
 
 async def measure(folder: Path, rounds: int) -> Figures:
     authority = trustme.CA()
-    server = CertificateFiles(cert=folder / "server.crt", key=folder / "server.key")
+    server = PairFiles(chain=folder / "server.crt", key=folder / "server.key")
     token, first = make_token(), authority.issue_cert("people-0.internal")
-    entries = {
-        "payroll": ClientEntry(tokens=[token]),
-        "people": ClientEntry(identities=["dns:people-0.internal"]),
-    }
     exchange = Exchange(
-        authority=authority, server=server, clients_file=folder / "clients.toml", entries=entries
+        authority=authority,
+        server=server,
+        clients_file=folder / "clients.toml",
+        tokens=[token],
+        identities=["dns:people-0.internal"],
     )
     exchange.replace_server_certificate()
     exchange.write()
-    (folder / "ca.crt").write_bytes(authority.cert_pem.bytes())
+    ca_file = write_authority(folder, authority)
     variables = {
         "GCSCHED_CLIENTS_FILE": str(exchange.clients_file),
-        "GCSCHED_GRPC_TLS_CERT_FILE": str(server.cert),
+        "GCSCHED_GRPC_TLS_CERT_FILE": str(server.chain),
         "GCSCHED_GRPC_TLS_KEY_FILE": str(server.key),
     }
     async with AsyncExitStack() as stack:
@@ -247,7 +247,7 @@ async def measure(folder: Path, rounds: int) -> Figures:
             start(
                 cluster,
                 "certificates",
-                variables | {"GCSCHED_GRPC_CLIENT_CA_FILE": str(folder / "ca.crt")},
+                variables | {"GCSCHED_GRPC_CLIENT_CA_FILE": str(ca_file)},
             ),
         ]
         for service, is_serving in services:
@@ -255,11 +255,11 @@ async def measure(folder: Path, rounds: int) -> Figures:
             await until(is_serving, within=30)
         by_token = Caller(
             target=services[0][0].target,
-            credentials=client_credentials(authority),
-            metadata=token.metadata,
+            credentials=channel_credentials(authority),
+            metadata=token.bearer,
         )
         by_certificate = Caller(
-            target=services[1][0].target, credentials=client_credentials(authority, first)
+            target=services[1][0].target, credentials=channel_credentials(authority, first)
         )
         started = time.monotonic()
         async with calling([by_token, by_certificate]):

@@ -23,13 +23,8 @@ from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.pb import task_pb2_grpc
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import a_cluster, quantile
-from tests.support.credentials import (
-    CertificateFiles,
-    ClientEntry,
-    client_credentials,
-    make_token,
-    write_clients,
-)
+from tests.support.certificates import PairFiles, channel_credentials, write_authority
+from tests.support.clients import client_toml, make_token, write_clients
 from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess, Stub, a_meet, environment
 from tests.support.wait import until
@@ -122,11 +117,10 @@ async def measure_one(
 
 async def measure(folder: Path, seconds: float) -> Figures:
     authority, token = trustme.CA(), make_token()
-    files = CertificateFiles(cert=folder / "server.crt", key=folder / "server.key")
+    files = PairFiles(chain=folder / "server.crt", key=folder / "server.key")
     files.write(authority.issue_cert("localhost", "127.0.0.1"))
-    ca_file, clients = folder / "ca.crt", folder / "clients.toml"
-    ca_file.write_bytes(authority.cert_pem.bytes())
-    write_clients(clients, {"payroll": ClientEntry(tokens=[token])})
+    ca_file = write_authority(folder, authority)
+    clients = write_clients(folder / "clients.toml", client_toml("payroll", ["schedule"], token))
     async with a_cluster(folder, services=0) as cluster:
         service = ServiceProcess(
             environment={
@@ -136,7 +130,7 @@ async def measure(folder: Path, seconds: float) -> Figures:
                     relay_port=cluster.relay_port,
                 ),
                 "GCSCHED_CLIENTS_FILE": str(clients),
-                "GCSCHED_GRPC_TLS_CERT_FILE": str(files.cert),
+                "GCSCHED_GRPC_TLS_CERT_FILE": str(files.chain),
                 "GCSCHED_GRPC_TLS_KEY_FILE": str(files.key),
             },
             log_file=folder / "service.log",
@@ -145,9 +139,9 @@ async def measure(folder: Path, seconds: float) -> Figures:
         service.launch()
         try:
             await until(lambda: '"serving"' in service.log, within=30)
-            credentials = client_credentials(authority)
+            credentials = channel_credentials(authority)
             async with grpc.aio.secure_channel(service.target, credentials) as channel:
-                client = HonestClient(task_pb2_grpc.SchedulerStub(channel), token.metadata)
+                client = HonestClient(task_pb2_grpc.SchedulerStub(channel), token.bearer)
                 await client.call_for(3)  # warm
                 rss = round(Process(service.pid).memory_info().rss / 2**20, 1)
                 seen: Figures = {"alone": await client.call_for(seconds / 3), "rss_mb": rss}

@@ -43,6 +43,11 @@ class TestToken:
         return "\n".join([*lines, *self.lines, ""])
 
 
+def make_token() -> TestToken:
+    """Return a token with an id of its own."""
+    return TestToken(id=os.urandom(4).hex())
+
+
 def client_toml(
     name: str, scopes: Iterable[str], *tokens: TestToken, lines: Iterable[str] = ()
 ) -> str:

@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from gcsched.adapters.tls.files import ListenerFiles, ListenerTls
 from gcsched.process.key_pairs import UnusableFile, describe_expiry
-from gcsched.usecases.loops import run_periodically
+from gcsched.usecases.loops import OneAtATime, run_periodically
 from gcsched.usecases.ports import Clock
 from gcsched.usecases.problem_log import ProblemLog
 
 EVERY = timedelta(seconds=2)
+READ_WITHIN = timedelta(seconds=5)
+HANGS = "the files cannot be read within 5 s: does their disk or network answer?"
 WARN_EVERY = timedelta(days=1)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -39,6 +42,7 @@ class TlsWatch:
     on_exchange: Callable[[ListenerTls], None] = ignore
     problem: str | None = field(default=None, init=False)
     """Why the files of now are not used; None if they are."""
+    _reading: OneAtATime[ListenerTls | None] = field(init=False)
     _last_failure: str | None = field(default=None, init=False)
     _next_warning: datetime | None = field(default=None, init=False)
     _problems: ProblemLog = field(
@@ -47,6 +51,11 @@ class TlsWatch:
         ),
         init=False,
     )
+
+    def __post_init__(self) -> None:
+        # In a thread, because a file may be on a network that does not answer.
+        read = partial(asyncio.to_thread, self._read_if_changed)
+        self._reading = OneAtATime(read, within=READ_WITHIN)
 
     @property
     def expiry(self) -> str | None:
@@ -67,10 +76,11 @@ class TlsWatch:
     async def check(self) -> None:
         """Read the files once; use them if they have changed and can be used."""
         try:
-            # In a thread, because a file may be on a network that does not answer.
-            found = await asyncio.to_thread(self._read_if_changed)
+            found = await self._reading.run()
         except UnusableFile as error:
             self._record_failure(str(error))
+        except TimeoutError:
+            self._record_failure(HANGS)
         else:
             self._last_failure = self.problem = None
             self._problems.record_success()

@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import structlog
 
+from gcsched.domain.client_registry import ClientRegistry
 from gcsched.errors import SettingsProblems
 from gcsched.usecases.access.access_control import AccessControl
-from gcsched.usecases.loops import run_periodically
+from gcsched.usecases.loops import OneAtATime, run_periodically
 from gcsched.usecases.ports import ClientSource
 from gcsched.usecases.problem_log import ProblemLog
 
 EVERY = timedelta(seconds=2)
+READ_WITHIN = timedelta(seconds=5)
+HANGS = "it cannot be read within 5 s: does its disk or network answer?"
 
 
 def create_problem_log() -> ProblemLog:
@@ -28,6 +31,10 @@ class ClientReload:
     log: ProblemLog = field(default_factory=create_problem_log)
     problem: str | None = field(default=None, init=False)
     """What is wrong with the file, in one line; None if nothing is."""
+    _reading: OneAtATime[ClientRegistry] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reading = OneAtATime(self.source.read, within=READ_WITHIN)
 
     async def run(self, stop: asyncio.Event) -> None:
         try:
@@ -39,10 +46,12 @@ class ClientReload:
         """Read the file once, and take its clients if they have changed."""
         self.access.log.flush_if_due()
         try:
-            registry = await self.source.read()
+            registry = await self._reading.run()
         except SettingsProblems as error:
-            self.problem = "; ".join(error.sentences)
-            self.log.record_failure(self.problem)
+            self._record_problem("; ".join(error.sentences))
+            return
+        except TimeoutError:  # else revoked tokens would go on working unnoticed
+            self._record_problem(HANGS)
             return
         self.problem = None
         self.log.record_success()
@@ -50,3 +59,7 @@ class ClientReload:
             self.access.use(registry)
             tokens, clients = len(registry.tokens), len(registry.clients)
             structlog.get_logger().info("clients file read", clients=clients, tokens=tokens)
+
+    def _record_problem(self, problem: str) -> None:
+        self.problem = problem
+        self.log.record_failure(problem)

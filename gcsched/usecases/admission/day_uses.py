@@ -86,6 +86,12 @@ class DayUses:
         if use is not None:
             self._uses[client] = replace(use, reserve=use.reserve + count)
 
+    def empty(self) -> list[tuple[str, date, int]]:
+        """Empty all reserves; return client, day and jobs of each that had some."""
+        found = [(name, use.day, use.reserve) for name, use in self._uses.items() if use.reserve]
+        self._uses.clear()
+        return found
+
     def put_back(self, client: str, day: date, count: int, *, most: int) -> int:
         """Put *count* jobs that were not needed into the reserve.
 

@@ -196,6 +196,13 @@ class Quotas:
             with suppress(StoreUnavailable):
                 await self.usage.give_back(name, day, returned, within=GIVE_BACK_TIMEOUT)
 
+    async def run(self, stop: asyncio.Event) -> None:
+        """Wait for *stop*, and give back then what is in reserve: other processes can use it."""
+        await stop.wait()
+        with suppress(StoreUnavailable):  # the day has fewer then
+            for name, day, count in self.uses.empty():
+                await self.usage.give_back(name, day, count, within=GIVE_BACK_TIMEOUT)
+
     async def preview(
         self,
         client: Client,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from gcsched.domain.access import ANYONE, Client, Scope
+from gcsched.domain.access import Client, Scope
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import ScopeMissing
@@ -29,7 +29,7 @@ class ReadJobs:
     reader: JobReader
     job_list: JobList
 
-    async def get(self, job_id: str, client: Client = ANYONE) -> Job:
+    async def get(self, job_id: str, client: Client) -> Job:
         """Return the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
         return await find_visible_job(self.reader.get, job_id, client)
 
@@ -40,7 +40,7 @@ class ReadJobs:
         *,
         most: int,
         is_full: bool,
-        client: Client = ANYONE,
+        client: Client,
     ) -> Page:
         """Return a page of the jobs that *client* may see.
 
@@ -54,7 +54,7 @@ class ReadJobs:
         seen = replace(listing, filter=visible)
         return await self.job_list.read_page(seen, after, most=most, is_full=is_full)
 
-    async def count(self, job_filter: JobFilter, client: Client = ANYONE) -> CappedCount:
+    async def count(self, job_filter: JobFilter, client: Client) -> CappedCount:
         """Return the exact count up to 10,000; counting more would take too long."""
         visible = job_filter.visible_to(client)
         if visible is None:

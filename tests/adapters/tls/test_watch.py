@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from gcsched.adapters.tls import watch
 from gcsched.adapters.tls.files import ListenerFiles, ListenerTls
 from gcsched.adapters.tls.watch import TlsWatch
 from tests.support.certificates import (
@@ -213,3 +215,25 @@ async def test_the_end_of_a_certificate_is_told_once_a_day(
     watched.now = end
     assert watched.watch.has_expired
     assert str(watched.watch.expiry).startswith("its server certificate expired on ")
+
+
+async def test_files_that_hang_are_a_problem(
+    files: PairFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "READ_WITHIN", timedelta(milliseconds=10))
+    answers, reads = Event(), list[int]()
+    watched = Watched(files)
+
+    def hang() -> None:
+        reads.append(1)
+        answers.wait(30)
+
+    monkeypatch.setattr(watched.watch, "_read_if_changed", hang)
+    watched.watch.__post_init__()  # it has the method that hangs now
+    await watched.check(3)
+    problem = watched.watch.problem
+    answers.set()
+    await watched.check()
+
+    assert (problem, len(reads)) == (watch.HANGS, 1)
+    assert watched.watch.problem is None

@@ -1,26 +1,39 @@
 """A changed file is taken; a broken one changes nothing and is logged once."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 
 from gcsched.domain.client_registry import ClientRegistry
 from gcsched.errors import SettingsProblems
+from gcsched.usecases.access import client_reload
 from gcsched.usecases.access.access_control import AccessControl
 from gcsched.usecases.access.client_reload import ClientReload
+from tests.support.background import in_background
 from tests.support.builders import NOW
 from tests.support.clients import client_toml
 from tests.support.log_events import Events
 from tests.support.registry import registry_of
+from tests.support.wait import until
 
 ONE = registry_of(client_toml("one", ["read"]))
 TWO = registry_of(client_toml("one", ["read"]), client_toml("two", ["read"]))
 
 
 class FakeFile:
-    """A file whose content a test sets: clients, or what is wrong."""
+    """A file whose content a test sets: clients, or what is wrong; it can hang."""
 
     content: ClientRegistry | str = ONE
 
+    def __init__(self) -> None:
+        self.reads = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
+
     async def read(self) -> ClientRegistry:
+        self.reads += 1
+        await self.answers.wait()
         if isinstance(self.content, str):
             raise SettingsProblems(self.content.split("\n"))
         return self.content
@@ -77,3 +90,32 @@ async def test_a_broken_file_keeps_the_clients_and_is_logged_once_for_each_probl
         "clients file usable again",
         "clients file read",
     ]
+
+
+async def test_a_file_that_hangs_is_a_problem_and_is_read_once_only(
+    file: FakeFile, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_reload, "READ_WITHIN", timedelta(milliseconds=10))
+    reload = ClientReload(source=file, access=AccessControl(registry=ONE, now=lambda: NOW))
+    file.answers.clear()
+    for _ in range(3):
+        await reload.reload()
+
+    assert (reload.problem, file.reads) == (client_reload.HANGS, 1)
+    assert reload.access.registry is ONE
+    assert [each["event"] for each in events] == ["clients file unusable"]
+
+    file.content = TWO
+    file.answers.set()
+    await reload.reload()
+
+    assert reload.problem is None
+    assert reload.access.registry is TWO
+
+
+async def test_a_stop_ends_a_read_that_hangs(file: FakeFile, reload: ClientReload) -> None:
+    file.answers.clear()
+    async with in_background(reload.run):
+        await until(lambda: file.reads == 1)
+
+    assert [each.get_name() for each in asyncio.all_tasks()].count("one at a time") == 0

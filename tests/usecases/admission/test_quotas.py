@@ -39,6 +39,7 @@ from gcsched.usecases.admission.submit import AdmissionWriter
 from gcsched.usecases.admission.waiting_jobs import WaitingJobs
 from gcsched.usecases.ports import DayGrant
 from gcsched.usecases.wakeups import WakeUps
+from tests.support.background import in_background
 from tests.support.builders import NOW, FixedClock, a_client, a_job_factory, a_request
 from tests.support.clocks import DAY, SECOND, FakeMonotonicClock
 from tests.support.rows import Row
@@ -619,3 +620,18 @@ async def test_a_day_that_changes_within_a_process_is_reserved_anew(process: Pro
 
     assert process.admissions.lookups == lookups + 1
     assert AdmissionOutcome.CREATED == CREATED
+
+
+async def test_a_process_that_stops_gives_its_reserve_back(process: Process, used: Used) -> None:
+    client = a_client(jobs_per_day=PLENTY * 10)
+    await process.schedule(client, "a")
+    await process.schedule(client, "b")
+    before = used()
+
+    async with in_background(process.quotas.run):
+        pass
+    async with in_background(process.quotas.run):
+        pass
+
+    assert before == {"payroll:2026-07-01": 2 + MAX_RESERVE}
+    assert used() == {"payroll:2026-07-01": 2}

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery, JobOrder
 from gcsched.errors import ScopeMissing, UnknownJob, UnreadableJob
@@ -44,12 +45,12 @@ def a_reader(jobs: FakeJobs) -> ReadJobs:
 async def test_a_job_is_found_by_its_id() -> None:
     read = a_reader(FakeJobs({"job-1": a_job()}))
 
-    assert await read.get("job-1") == a_job()
+    assert await read.get("job-1", ANYONE) == a_job()
 
 
 async def test_a_missing_job_is_unknown() -> None:
     with pytest.raises(UnknownJob) as raised:
-        await a_reader(FakeJobs({})).get("job-1")
+        await a_reader(FakeJobs({})).get("job-1", ANYONE)
 
     assert raised.value.metadata == {"job_id": "job-1"}
 
@@ -58,7 +59,7 @@ async def test_a_missing_job_is_unknown() -> None:
     ("jobs", "reported"), [(0, (0, False)), (10_000, (10_000, False)), (10_001, (10_000, True))]
 )
 async def test_it_counts_exactly_to_ten_thousand(jobs: int, reported: tuple[int, bool]) -> None:
-    counted = await a_reader(FakeJobs({}, others=jobs)).count(JobFilter())
+    counted = await a_reader(FakeJobs({}, others=jobs)).count(JobFilter(), ANYONE)
 
     assert counted == CappedCount(jobs=reported[0], is_more=reported[1])
 
