@@ -1,0 +1,172 @@
+"""Refusals beyond a rate wait for their turn, and the calls of others do not wait for them."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+import pytest
+
+from gcsched.rpc.access_gate import AccessGate
+from gcsched.rpc.refusal_pace import RefusalPace
+from gcsched.rpc.server import RpcServer, ServerLimits, serve_grpc
+from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.usecases.access.access_control import AccessControl
+from tests.support.builders import NOW
+from tests.support.clients import TestToken, client_toml
+from tests.support.fake_scheduler import ACCEPTED
+from tests.support.handlers import handlers_of
+from tests.support.registry import registry_of
+from tests.support.wait import until
+
+TOKEN = TestToken(id="first000")
+PATH = "/scheduler.Scheduler/"
+AT_ONCE, PER_SECOND = 500, 500
+
+
+class Scheduler:
+    async def ScheduleMeet(self, *_: object) -> object:  # noqa: N802
+        return ACCEPTED
+
+
+@pytest.fixture
+async def gate() -> AccessGate:
+    registry = registry_of(client_toml("a", ["schedule"], TOKEN))
+    return AccessGate(AccessControl(registry=registry, now=lambda: NOW), on_call=lambda *_: None)
+
+
+@pytest.fixture
+async def server(gate: AccessGate) -> AsyncIterator[RpcServer]:
+    serving = serve_grpc(
+        SchedulerServicer(handlers_of(Scheduler())),
+        listen="127.0.0.1:0",
+        on_call=lambda *_: None,
+        limits=ServerLimits(gate=gate),
+    )
+    async with serving as server:
+        yield server
+
+
+@pytest.fixture
+async def connect(server: RpcServer) -> AsyncIterator[Callable[[], grpc.aio.Channel]]:
+    async with AsyncExitStack() as stack:
+        channels: list[grpc.aio.Channel] = []
+
+        def open_channel() -> grpc.aio.Channel:
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            channels.append(grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options))
+            stack.push_async_callback(channels[-1].close)
+            return channels[-1]
+
+        yield open_channel
+
+
+async def code_of(call: Awaitable[bytes]) -> str:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
+
+
+def call_without_token(channel: grpc.aio.Channel, method: str) -> Coroutine[Any, Any, str]:
+    return code_of(channel.unary_unary(PATH + method, bytes, bytes)(b"", timeout=20))
+
+
+async def begin_flood(
+    connect: Callable[[], grpc.aio.Channel], gate: AccessGate
+) -> list[asyncio.Task[str]]:
+    channels = [connect() for _ in range(5)]
+    flood = [
+        asyncio.create_task(call_without_token(each, "ScheduleMeet"))
+        for each in channels
+        for _ in range(200)
+    ]
+    await until(lambda: gate.pace.waiting > 300)
+    return flood
+
+
+@pytest.mark.parametrize(
+    ("method", "code"), [("ScheduleMeet", "UNAUTHENTICATED"), ("Nothing", "UNIMPLEMENTED")]
+)
+async def test_refusals_beyond_the_rate_are_answered_later(
+    connect: Callable[[], grpc.aio.Channel], method: str, code: str
+) -> None:
+    channels = [connect() for _ in range(4)]
+    started = time.monotonic()
+
+    codes = Counter(
+        await asyncio.gather(
+            *(call_without_token(each, method) for each in channels for _ in range(200))
+        )
+    )
+
+    assert codes == {code: 800}
+    assert time.monotonic() - started >= (800 - AT_ONCE) / PER_SECOND
+
+
+async def test_a_caller_with_a_token_does_not_wait_for_refusals(
+    connect: Callable[[], grpc.aio.Channel], gate: AccessGate
+) -> None:
+    flood = await begin_flood(connect, gate)
+
+    method = connect().unary_unary(f"{PATH}ScheduleMeet", bytes, bytes)
+    assert await code_of(method(b"", metadata=TOKEN.bearer)) == "OK"
+
+    assert sum(not each.done() for each in flood) > 100
+    assert set(await asyncio.gather(*flood)) == {"UNAUTHENTICATED"}
+
+
+async def test_a_call_that_its_caller_ends_waits_no_more(
+    connect: Callable[[], grpc.aio.Channel], gate: AccessGate
+) -> None:
+    flood = await begin_flood(connect, gate)
+
+    for each in flood:
+        each.cancel()
+    started = time.monotonic()
+    await until(lambda: gate.pace.waiting == 0)
+
+    assert time.monotonic() - started < 0.5  # the last turn would have been later
+    await asyncio.gather(*flood, return_exceptions=True)
+
+
+async def test_a_server_that_stops_waits_for_no_turn(
+    connect: Callable[[], grpc.aio.Channel], server: RpcServer, gate: AccessGate
+) -> None:
+    flood = await begin_flood(connect, gate)
+
+    server.calls.reject_new_calls()
+
+    await until(lambda: gate.pace.waiting == 0, within=0.3)
+    assert set(await asyncio.gather(*flood)) == {"UNAUTHENTICATED"}
+
+
+async def test_only_so_many_refusals_wait() -> None:
+    pace = RefusalPace(max_waiting=50)
+    for _ in range(4_000):
+        pace.take_turn()  # so that the next one is far off
+    waits = [asyncio.create_task(pace.wait_for_turn()) for _ in range(50)]
+    await until(lambda: pace.waiting == 50)
+
+    await asyncio.wait_for(pace.wait_for_turn(), timeout=0.5)
+
+    assert not any(each.done() for each in waits)
+    pace.stop()
+    await asyncio.gather(*waits)
+
+
+def test_no_refusal_waits_longer_than_ten_seconds() -> None:
+    now = 100.0
+    pace = RefusalPace(clock=lambda: now)
+
+    waits = [pace.take_turn() for _ in range(10_000)]
+
+    assert waits[:AT_ONCE] == [0.0] * AT_ONCE
+    assert waits[AT_ONCE : AT_ONCE + 3] == pytest.approx([0.002, 0.004, 0.006])
+    assert max(waits) == waits[-1] == 10.0
+    now = 115.0
+    assert pace.take_turn() == 0.0
