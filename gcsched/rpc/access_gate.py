@@ -44,12 +44,17 @@ class AccessGate:
     """
 
     def __init__(
-        self, access: AccessControl, *, on_call: OnCall, has_certificates: bool = False
+        self,
+        access: AccessControl,
+        *,
+        on_call: OnCall,
+        has_certificates: bool = False,
+        pace: RefusalPace | None = None,
     ) -> None:
         self._access = access
         self._on_call = on_call
         self._has_certificates = has_certificates
-        self.pace = RefusalPace()
+        self.pace = pace or RefusalPace()
 
     def guard(self, call: grpc.HandlerCallDetails, handler: Handler) -> Handler:
         """Return *handler* if the caller may call it, else a handler that refuses the call."""
@@ -95,7 +100,7 @@ class AccessGate:
     ) -> None:
         status = REFUSALS.get(refusal.reason) or prepare_scope_status(refusal.client, method)
         self._access.record_refusal(refusal, method=method, peer=context.peer)
-        await self.pace.wait_for_turn()
+        await self.pace.wait()
         start = time.perf_counter()
         try:
             await context.abort(status.code, status.details, status.trailing_metadata)

@@ -81,7 +81,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if handler is not None and handler.unary_unary is not None:
                 handler = self._wrap(method, handler)
         if handler is None:
-            await self._pace.wait_for_turn()
+            await self._pace.wait()
             return None  # gRPC answers UNIMPLEMENTED
         if self._gate is None or is_about_health:
             return handler
@@ -102,7 +102,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.UNKNOWN.name
             try:
                 if receiver is not self._health_receiver and (refusal := self._find_refusal()):
-                    await self._limit_pace.wait_for_turn()
+                    await self._limit_pace.wait()
                     await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
