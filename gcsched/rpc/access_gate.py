@@ -15,7 +15,7 @@ from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import CALLER
 from gcsched.rpc.certificates import certificate_identities
 from gcsched.rpc.contract import SERVICE
-from gcsched.rpc.refusal_pace import RefusalPace
+from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import PreparedStatus, prepare_status
 from gcsched.usecases.access.access_control import AccessControl
 
@@ -49,12 +49,12 @@ class AccessGate:
         *,
         on_call: OnCall,
         has_certificates: bool = False,
-        pace: RefusalPace | None = None,
+        refusal_delay: RefusalDelay | None = None,
     ) -> None:
         self._access = access
         self._on_call = on_call
         self._has_certificates = has_certificates
-        self.pace = pace or RefusalPace()
+        self.refusal_delay = refusal_delay or RefusalDelay()
 
     def guard(self, call: grpc.HandlerCallDetails, handler: Handler) -> Handler:
         """Return *handler* if the caller may call it, else a handler that refuses the call."""
@@ -100,7 +100,7 @@ class AccessGate:
     ) -> None:
         status = REFUSALS.get(refusal.reason) or prepare_scope_status(refusal.client, method)
         self._access.record_refusal(refusal, method=method, peer=context.peer)
-        await self.pace.wait()
+        await self.refusal_delay.wait()
         start = time.perf_counter()
         try:
             await context.abort(status.code, status.details, status.trailing_metadata)

@@ -14,7 +14,7 @@ from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import current_caller
 from gcsched.rpc.read_limiter import create_health_read_limiter
 from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
-from gcsched.rpc.refusal_pace import RefusalPace
+from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import abort
 
 CallCheck = Callable[[Client], None]
@@ -51,9 +51,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._check_call = check_call
         self._gate = gate
         self._receiver = receiver
-        self._pace = RefusalPace() if gate is None else gate.pace
+        self._refusal_delay = RefusalDelay() if gate is None else gate.refusal_delay
         # The clients that reach their limits do not wait for strangers.
-        self._limit_pace = RefusalPace(max_waiting=MAX_WAITING_OF_CLIENTS)
+        self._limit_delay = RefusalDelay(max_waiting=MAX_WAITING_OF_CLIENTS)
         self._health_receiver = receiver.with_reads(create_health_read_limiter())
         self.call_count = 0
         """How many calls have arrived, without those about health."""
@@ -63,8 +63,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def reject_new_calls(self) -> None:
         """Answer each later call with UNAVAILABLE, except calls about health."""
         self._is_stopping = True
-        self._pace.stop()
-        self._limit_pace.stop()
+        self._refusal_delay.stop()
+        self._limit_delay.stop()
 
     async def intercept_service(
         self,
@@ -81,7 +81,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if handler is not None and handler.unary_unary is not None:
                 handler = self._wrap(method, handler)
         if handler is None:
-            await self._pace.wait()
+            await self._refusal_delay.wait()
             return None  # gRPC answers UNIMPLEMENTED
         if self._gate is None or is_about_health:
             return handler
@@ -102,7 +102,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.UNKNOWN.name
             try:
                 if receiver is not self._health_receiver and (refusal := self._find_refusal()):
-                    await self._limit_pace.wait()
+                    await self._limit_delay.wait()
                     await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 
 from gcsched.domain.token_bucket import Bucket, RateLimit
 
@@ -11,8 +12,8 @@ DELAY_SECONDS = 60.0
 MAX_WAITING = 4_000  # some 25 KB each in gRPC; as many as 20 connections may have at once
 
 
-class RefusalPace:
-    """Lets *at_once* refusals go as they come; each one beyond waits *delay_seconds* on average.
+class RefusalDelay:
+    """Leaves *at_once* refusals alone; each one beyond waits *delay_seconds* on average.
 
     A refusal costs as much CPU as an empty call, so those of one caller could take all of it. While
     a call waits it costs nothing, and it counts among those that its connection may have at once:
@@ -26,10 +27,12 @@ class RefusalPace:
         at_once: RateLimit = AT_ONCE,
         delay_seconds: float = DELAY_SECONDS,
         max_waiting: int = MAX_WAITING,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._at_once = at_once
         self._delay_seconds = delay_seconds
         self._max_waiting = max_waiting
+        self._chance = chance
         self._bucket = Bucket()
         self._waiting: set[asyncio.Future[None]] = set()
         self._is_stopped = False
@@ -47,7 +50,7 @@ class RefusalPace:
         end: asyncio.Future[None] = loop.create_future()
         self._waiting.add(end)
         # Drawn at random, or those of a burst would all end, and be sent anew, at the same moment.
-        delay = random.uniform(0.5, 1.5) * self._delay_seconds  # noqa: S311
+        delay = (0.5 + self._chance()) * self._delay_seconds
         timer = loop.call_later(delay, release, end)
         try:
             await end
@@ -56,7 +59,7 @@ class RefusalPace:
             self._waiting.discard(end)
 
     def stop(self) -> None:
-        """Let all go that wait, and all later ones: the service stops."""
+        """End all waits, and let later refusals through at once: the service stops."""
         self._is_stopped = True
         for end in self._waiting:
             release(end)

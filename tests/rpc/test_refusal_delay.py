@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -11,7 +12,7 @@ import pytest
 
 from gcsched.domain.token_bucket import RateLimit
 from gcsched.rpc.access_gate import AccessGate
-from gcsched.rpc.refusal_pace import RefusalPace
+from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.server import RpcServer, ServerLimits, serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.usecases.access.access_control import AccessControl
@@ -27,23 +28,27 @@ PATH = "/scheduler.Scheduler/"
 AT_ONCE, DELAY_SECONDS = 100, 1.6
 
 
-class Scheduler:
-    async def ScheduleMeet(self, *_: object) -> object:  # noqa: N802
-        return ACCEPTED
+async def accept(*_: object) -> object:
+    return ACCEPTED
+
+
+SCHEDULER = SimpleNamespace(ScheduleMeet=accept)
 
 
 @pytest.fixture
 async def gate() -> AccessGate:
     registry = registry_of(client_toml("a", ["schedule"], TOKEN))
     access = AccessControl(registry=registry, now=lambda: NOW)
-    pace = RefusalPace(at_once=RateLimit(per_second=1, burst=AT_ONCE), delay_seconds=DELAY_SECONDS)
-    return AccessGate(access, on_call=lambda *_: None, pace=pace)
+    delay = RefusalDelay(
+        at_once=RateLimit(per_second=1, burst=AT_ONCE), delay_seconds=DELAY_SECONDS
+    )
+    return AccessGate(access, on_call=lambda *_: None, refusal_delay=delay)
 
 
 @pytest.fixture
 async def server(gate: AccessGate) -> AsyncIterator[RpcServer]:
     serving = serve_grpc(
-        SchedulerServicer(handlers_of(Scheduler())),
+        SchedulerServicer(handlers_of(SCHEDULER)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
         limits=ServerLimits(gate=gate),
@@ -86,7 +91,7 @@ async def begin_flood(
         for channel in (connect(), connect())
         for _ in range(150)
     ]
-    await until(lambda: gate.pace.waiting > 150)
+    await until(lambda: gate.refusal_delay.waiting > 150)
     return flood
 
 
@@ -102,7 +107,7 @@ async def test_refusals_beyond_the_rate_are_answered_later(
 
     assert set(await asyncio.gather(*flood)) == {code}
     assert time.monotonic() - started >= DELAY_SECONDS / 2
-    assert gate.pace.waiting == 0
+    assert gate.refusal_delay.waiting == 0
 
 
 async def test_a_caller_with_a_token_does_not_wait_for_refusals(
@@ -113,8 +118,8 @@ async def test_a_caller_with_a_token_does_not_wait_for_refusals(
     method = connect().unary_unary(f"{PATH}ScheduleMeet", bytes, bytes)
     assert await code_of(method(b"", metadata=TOKEN.bearer)) == "OK"
 
-    assert gate.pace.waiting > 150
-    gate.pace.stop()
+    assert gate.refusal_delay.waiting > 150
+    gate.refusal_delay.stop()
     await asyncio.gather(*flood)
 
 
@@ -126,7 +131,7 @@ async def test_a_call_that_its_caller_ends_waits_no_more(
     for each in flood:
         each.cancel()
 
-    await until(lambda: gate.pace.waiting == 0, within=DELAY_SECONDS / 4)
+    await until(lambda: gate.refusal_delay.waiting == 0, within=DELAY_SECONDS / 4)
     await asyncio.gather(*flood, return_exceptions=True)
 
 
@@ -142,13 +147,13 @@ async def test_a_server_that_stops_answers_those_that_wait(
 
 
 async def test_only_so_many_refusals_wait() -> None:
-    pace = RefusalPace(at_once=RateLimit(per_second=1, burst=1), max_waiting=50)
-    await pace.wait()
-    waits = [asyncio.create_task(pace.wait()) for _ in range(50)]
-    await until(lambda: pace.waiting == 50)
+    delay = RefusalDelay(at_once=RateLimit(per_second=1, burst=1), max_waiting=50)
+    await delay.wait()
+    waits = [asyncio.create_task(delay.wait()) for _ in range(50)]
+    await until(lambda: delay.waiting == 50)
 
-    await asyncio.wait_for(pace.wait(), timeout=0.5)
+    await asyncio.wait_for(delay.wait(), timeout=0.5)
 
     assert not any(each.done() for each in waits)
-    pace.stop()
+    delay.stop()
     await asyncio.gather(*waits)
