@@ -14,6 +14,7 @@ from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, WRONG_USAGE
 from gcsched.cli.extras import SERVER, require_extra
 from gcsched.cli.failure import WrongUsage
+from gcsched.domain.access import ANYONE
 from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def preview(
         template_preview = build_template_preview(
             Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC)
         )
-        return messages.preview_message(template_preview.preview(sample_from(request)))
+        return messages.preview_message(template_preview.preview(sample_from(request), ANYONE))
     except TemplateProblem as problem:
         first, *others = str(problem).splitlines()
         raise WrongUsage(first, advice=others) from problem
