@@ -14,7 +14,6 @@ from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, WRONG_USAGE
 from gcsched.cli.extras import SERVER, require_extra
 from gcsched.cli.failure import WrongUsage
-from gcsched.domain.access import ANYONE
 from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
@@ -99,6 +98,7 @@ def preview(
 
     with require_extra(SERVER, command="gcsched template preview --folder"):
         from gcsched.adapters.mail.templates import Templates, load_inscriptis
+        from gcsched.domain.access import ANYONE
         from gcsched.rpc import messages
         from gcsched.rpc.methods.templates import sample_from
         from gcsched.wiring.template_preview import build_template_preview
