@@ -11,8 +11,8 @@ from gcsched.adapters.mail.template_folder import MAX_FILE_OCTETS, default_folde
 from gcsched.adapters.mail.template_validation import GMAIL_CLIP_OCTETS
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
-from tests.adapters.mail.test_templates import sample_variables
 from tests.support.command import run_command, run_shell
+from tests.support.template_folders import sample_variables
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "templates.md").read_text("utf-8")
