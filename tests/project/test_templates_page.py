@@ -73,7 +73,7 @@ async def test_the_first_steps_work(tmp_path: Path) -> None:
     assert "Release review" in preview.read_text("utf-8")
 
 
-async def test_mistakes_are_told_as_shown(tmp_path: Path) -> None:
+async def test_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("\n" * 11 + "{{ usernam }}")
     (tmp_path / "interview.html").write_text("\n\n{{ room | shout }}")
     (tmp_path / "reminder.htm").touch()
