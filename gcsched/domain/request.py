@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.address import is_plain_address, parse_new_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, require_valid
@@ -88,7 +88,7 @@ class RequestContext:
 
 
 def validate_request(
-    raw: MeetRequest, *, now: datetime, context: RequestContext, client: Client = ANYONE
+    raw: MeetRequest, *, now: datetime, context: RequestContext, client: Client
 ) -> MeetRequest:
     """Return *raw* of *client* with its text trimmed and its addresses normalised.
 
@@ -120,7 +120,7 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
 
 
 def read_request(
-    raw: MeetRequest, now: datetime, context: RequestContext, client: Client = ANYONE
+    raw: MeetRequest, now: datetime, context: RequestContext, client: Client
 ) -> Checked[MeetRequest]:
     message = raw.message.strip()
     yield from empid_violations(raw.empid)

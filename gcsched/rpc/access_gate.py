@@ -13,7 +13,7 @@ from gcsched.domain.refusal import PROBLEMS, Refusal, RefusalReason
 from gcsched.errors import ScopeMissing, Unauthenticated
 from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import CALLER
-from gcsched.rpc.certificates import certificate_identities
+from gcsched.rpc.caller_certificate import certificate_identities
 from gcsched.rpc.contract import SERVICE
 from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import PreparedStatus, prepare_status

@@ -63,21 +63,13 @@ def build_delivery(
     """Build delivery around *relays*; setting *nudged* makes the engine claim due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
     sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
-    queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
-    scaler = WorkerScaler(
-        size=policies.workers(settings), max_extra=policies.max_extra_workers(settings)
-    )
-    leases = Leases(
-        claims,
-        capacity=policies.max_claimed(settings),
-        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
-        exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
-    )
+    queues, scaler = build_queues(settings, resources), build_scaler(settings)
+    leases = build_leases(settings, claims, queues, scaler)
     lateness = Lateness()
-    observe = make_outcome_observer(resources.metrics, lateness)
-    recorder = build_recorder(
-        settings, resources, make_on_recorded(leases, sent_markers, wake_ups, observe)
+    on_recorded = make_on_recorded(
+        leases, sent_markers, wake_ups, make_outcome_observer(resources.metrics, lateness)
     )
+    recorder = build_recorder(settings, resources, on_recorded)
     fence = build_fence(resources, claims, leases, sent_markers)
     deliver = build_deliver(relays.transport, fence, settings, resources)
     workers = WorkerPool(
@@ -103,6 +95,27 @@ def build_delivery(
             observer=resources.metrics,
         ),
         lateness=lateness,
+    )
+
+
+def build_queues(settings: Settings, resources: Resources) -> DomainQueues:
+    return DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
+
+
+def build_scaler(settings: Settings) -> WorkerScaler:
+    return WorkerScaler(
+        size=policies.workers(settings), max_extra=policies.max_extra_workers(settings)
+    )
+
+
+def build_leases(
+    settings: Settings, claims: MongoClaims, queues: DomainQueues, scaler: WorkerScaler
+) -> Leases:
+    return Leases(
+        claims,
+        capacity=policies.max_claimed(settings),
+        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
+        exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
     )
 
 

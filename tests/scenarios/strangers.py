@@ -155,8 +155,8 @@ async def send_calls(
             await stack.enter_async_context(connect(target, context)) for _ in range(CONNECTIONS)
         ]
         while (elapsed := time.monotonic() - started) < seconds:
-            wanted = int(elapsed * per_second)
-            while sent < wanted:
+            expected = int(elapsed * per_second)
+            while sent < expected:
                 at = sent % CONNECTIONS
                 sent += 1
                 if open_[at].is_closed:

@@ -40,7 +40,8 @@ def format_access(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     if not status.HasField("access"):
         return []
     access = status.access
-    who = f"{access.clients} clients" if access.is_controlled else "anyone who reaches the port"
+    clients = "1 client" if access.clients == 1 else f"{access.clients} clients"
+    who = clients if access.is_controlled else "anyone who reaches the port"
     wire = "encrypted" if access.is_encrypted else "not encrypted"
     risk = "; INSECURE: reachable from other machines" if access.is_insecure else ""
     rows = [("access", f"{who}, {wire}{risk}")]

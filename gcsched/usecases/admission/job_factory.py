@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.client_limits import is_counted
 from gcsched.domain.dedup import AdmissionResult, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
@@ -46,7 +46,7 @@ class JobFactory:
     message_id_domain: str
     keep_trying: timedelta
 
-    def create(self, raw: MeetRequest, *, now: datetime, client: Client = ANYONE) -> Job:
+    def create(self, raw: MeetRequest, *, now: datetime, client: Client) -> Job:
         """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""
         request = validate_request(raw, now=now, context=self.context, client=client)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
@@ -79,7 +79,7 @@ class JobFactory:
         )
 
     def create_submission(
-        self, raw: MeetRequest, *, now: datetime, deadline: float, client: Client = ANYONE
+        self, raw: MeetRequest, *, now: datetime, deadline: float, client: Client
     ) -> Submission | InvalidRequest:
         """Build the submission of *raw*, also when its ``not_after`` has passed.
 

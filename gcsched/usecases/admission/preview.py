@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.client_limits import is_counted, without_recipient_limits
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job
@@ -50,7 +50,7 @@ class DryRun:
     share: LoopShare = field(default_factory=LoopShare)
 
     async def run(
-        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client
     ) -> list[DryRunResult | GcschedError]:
         """Return for each of *raws* of *client* its result or its error.
 
@@ -147,7 +147,7 @@ class PreviewTemplate:
     drafter: Drafter
     now: Clock
 
-    def preview(self, sample: SampleRecipient, client: Client = ANYONE) -> MailPreview:
+    def preview(self, sample: SampleRecipient, client: Client) -> MailPreview:
         """Return the mail of *sample*, as if it were due now. Raises InvalidRequest.
 
         Only the templates of *client* are limited: nothing is sent to the sample recipient.

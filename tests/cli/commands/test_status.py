@@ -127,7 +127,7 @@ def test_counts_are_shown_with_their_age() -> None:
         ),
         (
             task_pb2.StatusReport.Access(is_controlled=True, clients=1, problem="line 2: wrong"),
-            ["1 clients, not encrypted", "line 2: wrong"],
+            ["1 client, not encrypted", "line 2: wrong"],
         ),
     ],
 )
