@@ -6,9 +6,15 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from gcsched.client.errors import ClientClosed
 from gcsched.client.tls import Tls
 from gcsched.pb import task_pb2_grpc
 
+RECONNECTS: list[tuple[str, Any]] = [
+    # gRPC's own first wait is 1 s: all five attempts would fail before a second connect.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 Credentials: TypeAlias = "grpc.ChannelCredentials | Tls | None"
 
 
@@ -26,6 +32,7 @@ class ServiceChannel:
         self._tls = credentials if isinstance(credentials, Tls) else None
         self._lock = Lock()  # the blocking client is for any thread
         self._previous: Any = None
+        self.is_closed = False
         if isinstance(credentials, Tls):
             with suppress(OSError):  # reading it says what is wrong
                 self._stamps = credentials.read_stamps()
@@ -34,15 +41,27 @@ class ServiceChannel:
         self._use(credentials)
 
     def stub(self) -> Any:
-        """Return the methods of the service, over the channel of now."""
-        if self._tls is not None:
-            self._replace_if_changed(self._tls)
+        """Return the methods of the service, over the channel of now. Raises ClientClosed."""
+        self.current()
         return self._stub
 
-    @property
-    def channels(self) -> list[Any]:
-        """Return all channels that have to be closed."""
-        return [each for each in (self._channel, self._previous) if each is not None]
+    def current(self) -> Any:
+        """Return the channel of now. Raises ClientClosed."""
+        self.check_open()
+        if self._tls is not None:
+            self._replace_if_changed(self._tls)
+        return self._channel
+
+    def check_open(self) -> None:
+        """Raise ClientClosed after `end`."""
+        if self.is_closed:
+            raise ClientClosed
+
+    def end(self) -> list[Any]:
+        """Open no other channel; return all that have to be closed now."""
+        with self._lock:
+            self.is_closed = True
+            return [each for each in (self._channel, self._previous) if each is not None]
 
     def _use(self, credentials: grpc.ChannelCredentials | None) -> None:
         self._channel = (
@@ -55,7 +74,7 @@ class ServiceChannel:
     def _replace_if_changed(self, tls: Tls) -> None:
         with suppress(OSError, ValueError), self._lock:
             stamps = tls.read_stamps()
-            if stamps == self._stamps:
+            if stamps == self._stamps or self.is_closed:
                 return
             credentials = tls.read_credentials()
             # Calls over the channel of before may be under way: it stays until the next change.
