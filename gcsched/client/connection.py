@@ -41,10 +41,7 @@ CLIENT_OPTIONS = {"credentials", "environment", "timeout", *AccessOptions.__opti
 class Connection:
     """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs.
 
-    With *token* or *token_file* each call carries a token. With *credentials*, a Tls or those of
-    gRPC, calls are encrypted. *timeout* is how many seconds a call may take. What is not given is
-    read from *environment*: GCSCHED_TARGET, GCSCHED_TLS, GCSCHED_TLS_CA_FILE,
-    GCSCHED_TLS_CERT_FILE, GCSCHED_TLS_KEY_FILE and GCSCHED_TOKEN_FILE. Raises ValueError.
+    Client describes the arguments.
     """
 
     _api: ClassVar[Any]
@@ -67,6 +64,9 @@ class Connection:
         self._closing = self._new_event()
         self._watching: set[ServiceChannel] = set()
         self._opened = self._open(channel_options())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._target!r})"
 
     def _open(self, options: list[tuple[str, Any]]) -> ServiceChannel:
         chosen = [*options, *proxy_options(self._target, os.environ)]
@@ -121,7 +121,8 @@ def choose_token(environ: Mapping[str, str], **access: Unpack[AccessOptions]) ->
     try:
         return TokenSource(None, named)
     except ValueError as error:
-        raise ValueError(f"{variables.TOKEN_FILE}: {error}") from error
+        problem = str(error).removeprefix("token_file ")
+        raise ValueError(f"{variables.TOKEN_FILE}: {problem}") from error
 
 
 def read_tls(environ: Mapping[str, str]) -> Tls | None:

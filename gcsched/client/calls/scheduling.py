@@ -43,6 +43,9 @@ class MailOptions(OptionalFields, total=False):
     name: str
 
 
+KEYWORDS = {"empid", "email", "message", "at", "timeout", *MailOptions.__optional_keys__}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequest:
     """A request for one mail, for schedule_many; the fields are the arguments of schedule."""
@@ -64,7 +67,7 @@ class MailRequest:
 def schedule(
     empid: str, email: str, message: str, at: ScheduleTime, **options: Unpack[MailOptions]
 ) -> Call[ScheduledJob]:
-    refuse_unknown(options, MailOptions.__optional_keys__, caller="schedule")
+    refuse_unknown(options, KEYWORDS, caller="schedule")
     wanted = MailRequest(empid=empid, email=email, message=message, at=at, **options)
     return Call("ScheduleMeet", build_message(wanted), parse_reply)
 
@@ -72,7 +75,7 @@ def schedule(
 def validate(
     empid: str, email: str, message: str, at: ScheduleTime, **options: Unpack[MailOptions]
 ) -> Call[Validation]:
-    refuse_unknown(options, MailOptions.__optional_keys__, caller="validate")
+    refuse_unknown(options, KEYWORDS, caller="validate")
     wanted = MailRequest(empid=empid, email=email, message=message, at=at, **options)
     request = build_message(wanted)
     request.validate_only = True
