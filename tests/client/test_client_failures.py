@@ -12,15 +12,22 @@ import pytest
 from gcsched import errors
 from gcsched.client import (
     TIMEOUT_SECONDS,
+    Aborted,
+    AlreadyExists,
     CallFailed,
     DeadlineExceeded,
+    FailedPrecondition,
     InvalidArgument,
+    NotFound,
+    PermissionDenied,
     ResourceExhausted,
     ScheduledJob,
+    Unauthenticated,
     Unavailable,
     Violation,
 )
 from gcsched.pb import task_pb2
+from tests.support.builders import NOW
 from tests.support.client_calls import REQUEST, ScheduleCall
 from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
@@ -96,6 +103,32 @@ async def test_an_overloaded_service_names_the_wait(
 
     assert caught.value.reason == reason
     assert caught.value.retry_after == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (errors.UnknownJob("7"), NotFound),
+        (errors.EtagMismatch("7"), Aborted),
+        (errors.DuplicateJob("7", "8"), AlreadyExists),
+        (
+            errors.IllegalTransition("7", "SENT", "CANCELLED", state_time=NOW, why=""),
+            FailedPrecondition,
+        ),
+        (errors.ScopeMissing("hr", "GetStatus", ["read"]), PermissionDenied),
+        (errors.Unauthenticated("no token"), Unauthenticated),
+    ],
+)
+async def test_an_error_that_callers_treat_differently_has_a_class(
+    schedule_meet: ScheduleCall, error: errors.GcschedError, kind: type[CallFailed]
+) -> None:
+    async with fake_scheduler(ScheduleMeet=error) as server:
+        with pytest.raises(kind) as caught:
+            await schedule_meet(server.target, REQUEST)
+
+    assert type(caught.value) is kind
+    assert caught.value.code == kind("made in a test").code
+    assert caught.value.metadata == dict(error.metadata)
 
 
 async def test_an_answer_without_success_is_a_failure(schedule_meet: ScheduleCall) -> None:

@@ -78,6 +78,7 @@ class BlockingConnection(Connection):
     def _run_batches(
         self, requests: Iterable[MailRequest], timeout: float | None
     ) -> list[ScheduledJob | CallFailed]:
+        self._opened.check_open()
         run = BatchRun(requests)
         while (batch := run.next_batch()) is not None:
             try:
