@@ -53,10 +53,12 @@ class Connection:
         *,
         credentials: grpc.ChannelCredentials | Tls | None = None,
         timeout: float = TIMEOUT_SECONDS,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
         **access: Unpack[AccessOptions],
     ) -> None:
         refuse_unknown(access, CLIENT_OPTIONS, caller=type(self).__name__)
+        # Not as the default: help() would show the whole environment.
+        environment = os.environ if environment is None else environment
         self._timeout = check_timeout(timeout)
         self._target = choose_target(target, environment)
         self._token = choose_token(environment, **access)
@@ -81,7 +83,7 @@ class Connection:
         return watched
 
     def _end(self) -> list[Any]:
-        """Let no further call begin; return the channels to close."""
+        """End all channels for further calls; return them, to be closed."""
         opened = [self._opened, *self._watching]
         ended = [channel for each in opened for channel in each.end()]
         self._closing.set()

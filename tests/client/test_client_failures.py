@@ -28,7 +28,7 @@ from gcsched.client import (
 )
 from gcsched.pb import task_pb2
 from tests.support.builders import NOW
-from tests.support.client_calls import REQUEST, ScheduleCall
+from tests.support.client_calls import REQUEST, MethodCall, ScheduleCall
 from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
@@ -160,6 +160,26 @@ async def test_a_second_mail_in_a_window_is_refused_with_the_reason(
             await schedule_meet(server.target, REQUEST)
 
     assert caught.value.reason == "REFUSED_DUPLICATE"
+
+
+async def test_a_validation_says_that_the_window_is_used(run_method: MethodCall) -> None:
+    refused = task_pb2.MeetResponse(
+        outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE,
+        preview=task_pb2.Preview(duplicate_of="8"),
+    )
+    async with fake_scheduler(ScheduleMeet=refused) as server:
+        found = await run_method(server.target, "validate", **REQUEST)
+
+    assert (found.success, found.outcome) == (False, "REFUSED_DUPLICATE")
+    assert found.preview.duplicate_of == "8"
+
+
+async def test_a_validation_by_an_older_service_names_the_job_that_it_stored(
+    run_method: MethodCall,
+) -> None:
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
+        with pytest.raises(CallFailed, match="older than validate_only and accepted job 7"):
+            await run_method(server.target, "validate", **REQUEST)
 
 
 async def test_foreign_status_details_are_ignored(schedule_meet: ScheduleCall) -> None:

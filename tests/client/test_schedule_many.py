@@ -30,7 +30,7 @@ def mail(number: int = 0, *, name: str = "") -> MailRequest:
     return MailRequest(empid=f"E{number}", email=email, message="All hands", at=DAILY, name=name)
 
 
-def accepted(*ids: str) -> task_pb2.BatchScheduleMeetsResponse:
+def build_reply(*ids: str) -> task_pb2.BatchScheduleMeetsResponse:
     replies = [task_pb2.MeetResponse(success=True, job_id=each) for each in ids]
     return task_pb2.BatchScheduleMeetsResponse(answers=[Answer(response=each) for each in replies])
 
@@ -41,7 +41,7 @@ def list_batches(requests: list[Any]) -> list[list[str]]:
 
 async def test_thousands_are_sent_in_batches_and_answered_in_order(run_method: MethodCall) -> None:
     ids = [str(number) for number in range(2_500)]
-    replies = [accepted(*ids[:1_000]), accepted(*ids[1_000:2_000]), accepted(*ids[2_000:])]
+    replies = [build_reply(*ids[:1_000]), build_reply(*ids[1_000:2_000]), build_reply(*ids[2_000:])]
     requests = (mail(number) for number in range(2_500))
 
     async with fake_scheduler(BatchScheduleMeets=replies) as server:
@@ -56,13 +56,14 @@ async def test_a_batch_is_smaller_than_the_message_that_the_service_accepts(
 ) -> None:
     requests = [mail(number, name="x" * 60_000) for number in range(100)]
     ids = [str(number) for number in range(100)]
+    replies = [build_reply(*ids[:69]), build_reply(*ids[69:])]
 
-    async with fake_scheduler(BatchScheduleMeets=[accepted(*ids[:69]), accepted(*ids[69:])]) as it:
-        answers = await run_method(it.target, "schedule_many", requests=requests)
+    async with fake_scheduler(BatchScheduleMeets=replies) as server:
+        answers = await run_method(server.target, "schedule_many", requests=requests)
 
     assert answers == [ScheduledJob(job_id=each) for each in ids]
-    assert all(batch.ByteSize() <= MAX_BATCH_BYTES for batch in it.requests)
-    assert [len(each) for each in list_batches(it.requests)] == [69, 31]
+    assert all(batch.ByteSize() <= MAX_BATCH_BYTES for batch in server.requests)
+    assert [len(each) for each in list_batches(server.requests)] == [69, 31]
 
 
 async def test_each_request_has_its_own_answer(run_method: MethodCall) -> None:
@@ -72,7 +73,7 @@ async def test_each_request_has_its_own_answer(run_method: MethodCall) -> None:
     reply = task_pb2.BatchScheduleMeetsResponse(
         answers=[
             Answer(error=status_of(invalid)),
-            accepted("7").answers[0],
+            build_reply("7").answers[0],
             Answer(response=duplicate),
             Answer(error=status_of(overloaded)),
         ]
@@ -92,7 +93,7 @@ async def test_each_request_has_its_own_answer(run_method: MethodCall) -> None:
 
 
 async def test_a_batch_that_fails_is_the_last_one(run_method: MethodCall) -> None:
-    replies: list[FakeAnswer] = [accepted(*map(str, range(1_000))), grpc.StatusCode.INTERNAL]
+    replies: list[FakeAnswer] = [build_reply(*map(str, range(1_000))), grpc.StatusCode.INTERNAL]
 
     async with fake_scheduler(BatchScheduleMeets=replies) as server:
         requests = [mail(number) for number in range(3_000)]
@@ -107,7 +108,7 @@ async def test_a_batch_that_fails_is_the_last_one(run_method: MethodCall) -> Non
 async def test_a_request_that_no_batch_can_have_is_not_sent(run_method: MethodCall) -> None:
     requests = [mail(0), mail(1, name="x" * MAX_BATCH_BYTES), mail(2)]
 
-    async with fake_scheduler(BatchScheduleMeets=[accepted("0"), accepted("2")]) as server:
+    async with fake_scheduler(BatchScheduleMeets=[build_reply("0"), build_reply("2")]) as server:
         first, second, third = await run_method(server.target, "schedule_many", requests=requests)
 
     assert (first, third) == (ScheduledJob(job_id="0"), ScheduledJob(job_id="2"))
@@ -116,7 +117,7 @@ async def test_a_request_that_no_batch_can_have_is_not_sent(run_method: MethodCa
 
 
 async def test_a_reply_with_too_few_answers_is_an_error(run_method: MethodCall) -> None:
-    async with fake_scheduler(BatchScheduleMeets=accepted("1")) as server:
+    async with fake_scheduler(BatchScheduleMeets=build_reply("1")) as server:
         answers = await run_method(server.target, "schedule_many", requests=[mail(1), mail(2)])
 
     assert {each.code for each in answers} == {"INTERNAL"}
@@ -127,7 +128,7 @@ async def test_nothing_is_sent_if_there_is_nothing_or_one_cannot_be_sent(
     run_method: MethodCall,
 ) -> None:
     wrong: Any = MailRequest(empid="E1", email="a@example.org", message="Hi", at=DAILY, urgent=7)  # type: ignore[arg-type]
-    async with fake_scheduler(BatchScheduleMeets=accepted()) as server:
+    async with fake_scheduler(BatchScheduleMeets=build_reply()) as server:
         assert await run_method(server.target, "schedule_many", requests=[]) == []
         with pytest.raises(TypeError, match="urgent is 7; give True or False"):
             await run_method(server.target, "schedule_many", requests=[mail(1), wrong])

@@ -13,7 +13,7 @@ from gcsched.client.values import Health
 
 
 class ServiceMethods(BlockingConnection):
-    """Look at the service as a whole, and control its sending."""
+    """Report on the service as a whole, and control its sending."""
 
     def status(self, *, timeout: float | None = None) -> StatusReport:
         """Return the state of the service, as the process that answers sees it.
