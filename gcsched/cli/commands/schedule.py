@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def schedule_mail(service: "Client", chosen: Namespace) -> int:
     from gcsched.client import CallFailed
-    from gcsched.client.client import parse_reply
+    from gcsched.client.calls.scheduling import parse_reply
 
     now = datetime.now(UTC)
     at = parse_at(chosen.at, now)
@@ -92,7 +92,7 @@ def parse_at(at: str, now: datetime) -> int:
 
 
 def send_request(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
-    from gcsched.client.client import build_request
+    from gcsched.client.calls.scheduling import build_request
 
     more = optional_fields.read_optional_fields(chosen)
     request = build_request(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
