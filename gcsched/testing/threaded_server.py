@@ -5,8 +5,9 @@ client run a loop already.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from threading import Lock, Thread
@@ -31,9 +32,10 @@ OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
 ]
-POLLER = "(_serve)"  # how Python names the thread that grpc.Server.start() makes
 NUMBERS = count(1)
-STARTING = Lock()  # one start at a time, so that the poller of each server is known
+# How Python names the threads that the server makes at its start and at its end.
+OWN_THREADS = ("(_serve)", "(cancel_all_calls_after_grace)")
+COLLECTING = Lock()  # one server at a time, so that the threads of each are known
 
 
 class ThreadedServer:
@@ -49,26 +51,35 @@ class ThreadedServer:
         self._health = EndingHealth()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self.port = self._server.add_insecure_port(LISTEN)
-        self._pollers: set[Thread] = set()
+        self._threads: set[Thread] = set()
 
     def start(self) -> None:
-        with STARTING:
-            before = set(threading.enumerate())
+        with collect_threads(self._threads):
             self._server.start()
-            started = set(threading.enumerate()) - before
-        self._pollers = {each for each in started if each.name.endswith(POLLER)}
 
     def close(self) -> None:
         """End all calls, free the port, and wait for the threads."""
         # In order where possible: gRPC's client writes a line to stderr about a connection that
         # was aborted, also in the tests of others.
         self._health.end_watches()
-        self._server.stop(GRACE_SECONDS).wait()
+        with collect_threads(self._threads):
+            stopping = self._server.stop(GRACE_SECONDS)
+        stopping.wait()
         # Not a wait without a limit: an answer of the test may block for ever.
         self._executor.shutdown(wait=False)
         workers = {each for each in threading.enumerate() if each.name.startswith(f"{self._name}_")}
-        for thread in self._pollers | workers:
+        for thread in self._threads | workers:
             thread.join(JOIN_SECONDS)
+
+
+@contextmanager
+def collect_threads(found: set[Thread]) -> Iterator[None]:
+    """Add to *found* the threads that a server makes in the block: it has no means to join them."""
+    with COLLECTING:
+        before = set(threading.enumerate())
+        yield
+        new = set(threading.enumerate()) - before
+    found.update(each for each in new if each.name.endswith(OWN_THREADS))
 
 
 class EndingHealth:
