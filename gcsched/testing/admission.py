@@ -12,7 +12,7 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.call import check_size
 from gcsched.rpc.messages import meet_response
 from gcsched.rpc.requests import request_from
-from gcsched.testing.records import ScheduledRequest, scheduled_request
+from gcsched.testing.records import ScheduledRequest, record_request
 from gcsched.usecases.admission.job_factory import JobFactory
 
 DAILY_PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))  # the service's defaults
@@ -71,7 +71,7 @@ class FakeAdmission:
             reply = task_pb2.MeetResponse(
                 success=True, due_time=reply.due_time, state=reply.state, preview=preview
             )
-        return reply, scheduled_request(raw, job)
+        return reply, record_request(raw, job)
 
     def list_templates(self) -> task_pb2.ListTemplatesResponse:
         return task_pb2.ListTemplatesResponse(

@@ -9,7 +9,7 @@ EMBEDDED = "embedded"
 
 @contextmanager
 def require_extra(extra: str, *, user: str) -> Iterator[None]:
-    """Say what to install if an import in the block fails because *extra* is not installed."""
+    """Raise an error that names *extra* if an import in the block fails without it."""
     try:
         yield
     except ModuleNotFoundError as error:

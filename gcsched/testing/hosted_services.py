@@ -8,6 +8,7 @@ the loops of the tests, and the stores end with the thread that started them.
 
 import asyncio
 import json
+import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -61,6 +62,8 @@ async def host_services(folder: Path) -> None:
                 await serve_order(order, stores, orders)
     except GcschedError as error:
         orders.answer(error=str(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # pytest cannot, if it was killed
 
 
 @asynccontextmanager

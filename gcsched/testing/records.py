@@ -77,7 +77,7 @@ class Records:
             self._scheduled.clear()
 
 
-def scheduled_request(raw: MeetRequest, job: Job) -> ScheduledRequest:
+def record_request(raw: MeetRequest, job: Job) -> ScheduledRequest:
     """Return the record of the request *raw*, which made *job*."""
     return ScheduledRequest(
         empid=job.empid,

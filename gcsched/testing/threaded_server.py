@@ -15,13 +15,14 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
 from gcsched.rpc.contract import SERVICE
 from gcsched.testing.contract_methods import METHODS, ContractMethod
 
 Respond: TypeAlias = Callable[[ContractMethod, Any, grpc.ServicerContext], Message]
 
+HEALTH = "grpc.health.v1.Health"
 LISTEN = "127.0.0.1:0"
 MAX_MESSAGE = 4 * 1024 * 1024
 WORKERS = 8
@@ -45,11 +46,13 @@ class ThreadedServer:
         self._name = f"gcsched-fake-{next(NUMBERS)}"
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"{self._name}_")
         self._server = grpc.server(self._executor, options=OPTIONS)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, build_handlers(respond)),)
-        )
         self._health = EndingHealth()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(SERVICE, build_handlers(respond)),
+                grpc.method_handlers_generic_handler(HEALTH, self._health.build_handlers()),
+            )
+        )
         self.port = self._server.add_insecure_port(LISTEN)
         self._threads: set[Thread] = set()
 
@@ -87,20 +90,30 @@ class EndingHealth:
 
     def __init__(self) -> None:
         self._health = health.HealthServicer()
-        self.Check = self._health.Check
         self._watch_lock = Lock()
         self._watches: list[Callable[[Any], None]] | None = []
         for service in ("", SERVICE):
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
 
-    def Watch(self, request: Any, context: Any, send_response_callback: Any) -> Any:
+    def build_handlers(self) -> dict[str, Any]:
+        """Return the handlers of Check and Watch; later versions of gRPC have more methods."""
+        formats = {
+            "request_deserializer": health_pb2.HealthCheckRequest.FromString,
+            "response_serializer": health_pb2.HealthCheckResponse.SerializeToString,
+        }
+        return {
+            "Check": grpc.unary_unary_rpc_method_handler(self._health.Check, **formats),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._watch, **formats),
+        }
+
+    def _watch(self, request: Any, context: Any, send_response_callback: Any) -> Any:
         with self._watch_lock:
             if self._watches is not None:
                 self._watches.append(send_response_callback)
         return self._health.Watch(request, context, send_response_callback)
 
     # gRPC's own mark, as on the method above: such a call takes no worker while it lasts.
-    Watch.__dict__["experimental_non_blocking"] = True
+    _watch.__dict__["experimental_non_blocking"] = True
 
     def end_watches(self) -> None:
         """End the calls that watch: the server would wait for them."""

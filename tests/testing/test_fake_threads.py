@@ -100,7 +100,7 @@ def test_nothing_is_left_after_the_end() -> None:
             socket.create_connection((host, int(port)))
     with pytest.raises(RuntimeError, match="not running"):
         _ = fake.target
-    fake.close()  # once more is no error
+    fake.close()  # a second time is allowed
 
 
 def test_an_answer_that_blocks_does_not_keep_the_fake_open(
