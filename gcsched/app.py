@@ -46,13 +46,13 @@ from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
-from gcsched.wiring.access import load_clients, warn_if_insecure
+from gcsched.wiring.access import load_clients
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
 from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources
-from gcsched.wiring.start_line import start_facts
+from gcsched.wiring.start_line import log_start_warnings, start_facts
 from gcsched.wiring.templates import load_templates
 from gcsched.wiring.tls import open_tls
 
@@ -236,7 +236,7 @@ async def run(
     by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
-    warn_if_insecure(settings)
+    log_start_warnings(settings)
 
     def on_failure(failure: BackgroundTaskEnded) -> None:
         resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
