@@ -44,13 +44,13 @@ from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
-from gcsched.wiring.access import load_clients, warn_if_insecure
+from gcsched.wiring.access import load_clients
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
 from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources, open_stores
-from gcsched.wiring.start_line import start_facts
+from gcsched.wiring.start_line import log_start_warnings, start_facts
 from gcsched.wiring.templates import load_templates
 from gcsched.wiring.tls import open_tls
 
@@ -230,7 +230,7 @@ async def run(
     """
     hooks = hooks or ProcessHooks()
     service = assemble(settings, resources)
-    warn_if_insecure(settings)
+    log_start_warnings(settings)
     tasks = BackgroundTasks(make_on_failure(resources, stop, hooks))
     # The port first: if it is taken, no task has started work that would be interrupted.
     async with (

@@ -20,6 +20,7 @@ from gcsched.domain.client_limits import (
 from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
+from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.validation import (
     MAX_EMPID_LENGTH,
     empid_violations,
@@ -72,12 +73,14 @@ class RequestContext:
 
     *templates* has the required variables of each. *reserved_names* are variables that every mail
     has, so that no caller may set them. *address_rules* allow domains beside the public ones.
+    *allowed_recipients* are the only ones that may get mails; None: all may.
     """
 
     templates: Mapping[str, Collection[str]]
     reserved_names: Collection[str]
     daily_plan: DailyPlan
     address_rules: AddressRules = AddressRules.PUBLIC
+    allowed_recipients: RecipientList | None = None
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Return the second that *request* asks for, or the present one if that is past."""
@@ -116,6 +119,7 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
         and not (raw.variables or raw.labels or raw.request_id or raw.reply_to or raw.not_after)
         and raw.priority is not None
         and is_plain_address(raw.email, rules=context.address_rules)
+        and (context.allowed_recipients is None or context.allowed_recipients.allows(raw.email))
     )
 
 
@@ -128,6 +132,7 @@ def read_request(
     email = yield from parse_new_address(raw.email, field="emailID", rules=context.address_rules)
     if email:
         yield from recipient_violations(email, client)
+        yield from recipient_list_violations(email, context.allowed_recipients)
     yield from text_violations("message", message, at_least=1, at_most=MAX_MESSAGE_LENGTH)
     yield from text_violations("empName", raw.name, at_least=0, at_most=MAX_NAME_LENGTH)
     time_violations = list(
@@ -150,6 +155,13 @@ def read_request(
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
         return raw  # nearly always: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
+
+
+def recipient_list_violations(email: str, allowed: RecipientList | None) -> Checked[None]:
+    """Check *email*, a normalised address; the error does not tell which addresses are allowed."""
+    if allowed is not None and not allowed.allows(email):
+        problem = "must be an address that this service may mail: GCSCHED_ALLOWED_RECIPIENTS"
+        yield Violation("emailID", f"{problem} restricts them, which only its operator can change")
 
 
 def batch_violations(count: int) -> Checked[None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.dedup import DedupRule, answer_created
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
@@ -64,7 +65,7 @@ class FakeAdmission:
         """Return the answer to a valid request, and its record. Raises GcschedError."""
         check_size(message)
         raw = request_from(message)
-        job = self._job_factory.create(raw, now=self.now())
+        job = self._job_factory.create(raw, now=self.now(), client=ANYONE)
         reply = meet_response(answer_created(job))
         if message.validate_only:  # no job, so no id and no outcome; the mail is not rendered
             preview = task_pb2.Preview(subject=job.message)

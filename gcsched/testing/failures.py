@@ -118,7 +118,7 @@ def code_of_client_error(error: CallFailed) -> str:
     """Return the code of *error*, or that of its class if it was made without one."""
     if error.code in CODES and error.code != "UNKNOWN":
         return error.code
-    names = (code.name for code, cls in CLASS_BY_CODE.items() if isinstance(error, cls))
+    names = (code for code, cls in CLASS_BY_CODE.items() if isinstance(error, cls))
     return next(names, "UNKNOWN")
 
 

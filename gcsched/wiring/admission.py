@@ -17,6 +17,7 @@ from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.preview import DryRun, PreviewTemplate
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
+from gcsched.usecases.admission.send_test import SendTestMail
 from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.ports import AdmissionCheck, BatchStep
@@ -78,6 +79,7 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
         reserved_names=RESERVED_NAMES,
         daily_plan=policies.daily_plan(settings),
         address_rules=settings.internal_domains,
+        allowed_recipients=settings.allowed_recipients,
     )
     return JobFactory(
         context=context,
@@ -105,8 +107,11 @@ def build_template_methods(
     settings: Settings, resources: Resources, submit: Submit
 ) -> TemplateMethods:
     preview = PreviewTemplate(
-        job_factory=submit.job_factory,
+        job_factory=submit.job_factory.for_previews(),
         drafter=build_composer(settings, resources.templates),
         now=resources.clock,
     )
-    return TemplateMethods(templates=resources.templates.list_info, preview=preview)
+    test = SendTestMail(
+        submit=submit, test_recipients=settings.test_recipients, now=resources.clock
+    )
+    return TemplateMethods(templates=resources.templates.list_info, preview=preview, test=test)

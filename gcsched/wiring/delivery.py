@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from gcsched.adapters.mail.composer import Composer
+from gcsched.adapters.mail.redirection import RedirectingComposer
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
@@ -37,6 +38,7 @@ from gcsched.wiring.resources import Resources
 
 # While all sessions are busy: one statement for the mails of most of them costs half of several.
 FENCE_LINGER = timedelta(milliseconds=2)
+REDIRECTED = "redirected by GCSCHED_REDIRECT_TO"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +148,11 @@ def build_fence(
 
 
 def build_outcomes(settings: Settings, resources: Resources) -> Outcomes:
+    outcomes = MongoOutcomes(mongo=resources.mongo, retention=policies.retention(settings))
+    if settings.redirect_to:
+        return outcomes  # a relay's refusal is about that address, not about the job's
     return SuppressingOutcomes(
-        outcomes=MongoOutcomes(mongo=resources.mongo, retention=policies.retention(settings)),
+        outcomes=outcomes,
         suppressions=MongoSuppressions(mongo=resources.mongo),
         duration=policies.suppression_duration(settings),
     )
@@ -198,11 +203,16 @@ def build_deliver(
         policy=policies.retry_policy(settings),
         now=resources.clock,
         chance=random.random,
+        allowed=settings.allowed_recipients,
+        note=REDIRECTED if settings.redirect_to else "",
     )
 
 
 def build_composer(settings: Settings, templates: TemplateSet) -> Composer:
-    return Composer(
+    build: Callable[..., Composer] = Composer
+    if settings.redirect_to:
+        build = partial(RedirectingComposer, redirect_to=settings.redirect_to)
+    return build(
         templates=templates,
         sender_email=settings.sender_email,
         sender_name=settings.sender_name,

@@ -138,4 +138,4 @@ def test_each_class_of_the_client_can_be_raised(fake: FakeScheduler, client: Cli
             client.call("ScheduleMeet", task_pb2.MeetRequest(**VALID))
 
         assert type(caught.value) is cls
-        assert caught.value.code == code.name
+        assert caught.value.code == code

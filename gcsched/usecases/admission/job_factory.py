@@ -1,5 +1,6 @@
 """Builds the job that a request describes."""
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +46,11 @@ class JobFactory:
     dedup: DedupRule
     message_id_domain: str
     keep_trying: timedelta
+
+    def for_previews(self) -> "JobFactory":
+        """Return the factory for mails that are not sent: it allows all recipients."""
+        context = dataclasses.replace(self.context, allowed_recipients=None)
+        return dataclasses.replace(self, context=context)
 
     def create(self, raw: MeetRequest, *, now: datetime, client: Client) -> Job:
         """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""

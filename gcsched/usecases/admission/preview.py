@@ -129,7 +129,7 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRecipient:
-    """The recipient of a previewed mail; every field has an example value."""
+    """The recipient of a previewed mail or a test mail; every field has an example value."""
 
     template: str = DEFAULT_TEMPLATE
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -165,11 +165,15 @@ class PreviewTemplate:
         try:
             job = self.job_factory.create(raw, now=now, client=without_recipient_limits(client))
         except InvalidRequest as error:
-            named = [
-                Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations
-            ]
-            raise InvalidRequest(named) from error
+            raise with_sample_fields(error) from error
         return draft_mail(self.drafter, job)
+
+
+def with_sample_fields(error: InvalidRequest) -> InvalidRequest:
+    """Return *error* with the field names of a request for a sample recipient."""
+    return InvalidRequest(
+        [Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations]
+    )
 
 
 def draft_mail(drafter: Drafter, job: Job) -> MailPreview:
