@@ -12,7 +12,7 @@ from gcsched.client.argument_values import ScheduleTime
 from gcsched.client.asynchronous.client import AsyncClient
 from gcsched.client.blocking.client import Client
 from gcsched.client.calls.jobs import BulkFilter, JobFilter
-from gcsched.client.calls.records import PreviewFields
+from gcsched.client.calls.records import PreviewFields, TestMailFields
 from gcsched.client.calls.scheduling import MailOptions, MailRequest, OptionalFields
 from gcsched.client.calls.service import AuditFilter
 from gcsched.client.connection import (
@@ -54,7 +54,15 @@ from gcsched.client.results.records import (
     Suppression,
     Template,
 )
-from gcsched.client.results.status import Access, Lateness, Pause, Relay, StatusReport, Store
+from gcsched.client.results.status import (
+    Access,
+    Lateness,
+    Pause,
+    Relay,
+    Sending,
+    StatusReport,
+    Store,
+)
 from gcsched.client.tls import Tls
 from gcsched.client.values import (
     DAILY,
@@ -117,12 +125,14 @@ __all__ = [
     "ResourceExhausted",
     "ScheduleTime",
     "ScheduledJob",
+    "Sending",
     "State",
     "StatusReport",
     "Step",
     "Store",
     "Suppression",
     "Template",
+    "TestMailFields",
     "Tls",
     "Unauthenticated",
     "Unavailable",

@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support import docstring_examples
 from tests.support.command import run_python
 from tests.support.docstring_examples import find_examples, list_methods
 from tests.support.in_process_app import RunningApp
 
 WITHOUT_EXAMPLE = {"close", "schedule_meet"}
+
+
+@pytest.fixture
+def app_settings() -> dict[str, str]:
+    return {"test_recipients": "example.org"}
 
 
 async def test_each_example_does_what_it_says(app: RunningApp) -> None:

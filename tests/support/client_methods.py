@@ -242,6 +242,14 @@ CASES = [
         "subject='Hi'",
     ),
     case(
+        "send_test_mail",
+        {"template": "doc", **PREVIEWED, "request_id": "r"},
+        "SendTestMail",
+        task_pb2.SendTestMailRequest(template="doc", request_id="r", **PREVIEWED),
+        ACCEPTED,
+        "job_id='7'",
+    ),
+    case(
         "list_audit",
         {"client": "hr", "subject": "E1", "from_time": NOON, "before_time": NOON, "page_size": 9},
         "ListAudit",

@@ -154,13 +154,12 @@ def test_the_real_service_sends_mails_and_begins_each_test_empty(tmp_path: Path)
     assert done.stderr == ""
 
 
-def test_the_example_passes_in_less_than_a_second() -> None:
+def test_the_example_passes() -> None:
     done = run_pytest(EXAMPLE, "-q")
 
     assert done.returncode == 0, done.stdout
-    [(passed, seconds)] = re.findall(r"^(\d+) passed in ([0-9.]+)s", done.stdout, re.MULTILINE)
+    [passed] = re.findall(r"^(\d+) passed in", done.stdout, re.MULTILINE)
     assert int(passed) >= 9
-    assert float(seconds) < 1, "0.5 s on a quiet machine"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Unpack
 
 from gcsched.client.asynchronous.connection import AsyncConnection
 from gcsched.client.calls import records as calls
-from gcsched.client.calls.records import PreviewFields
-from gcsched.client.results.jobs import Preview
+from gcsched.client.calls.records import PreviewFields, TestMailFields
+from gcsched.client.results.jobs import Preview, ScheduledJob
 from gcsched.client.results.records import ForgottenRecipient, Recipient, Suppression, Template
 
 
@@ -59,3 +59,14 @@ class AsyncRecordMethods(AsyncConnection):
     ) -> Preview:
         """Do what Client.preview_template does."""
         return await self._run(calls.preview_template(template, **options), timeout)
+
+    async def send_test_mail(
+        self,
+        email: str,
+        template: str = "",
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TestMailFields],
+    ) -> ScheduledJob:
+        """Do what Client.send_test_mail does."""
+        return await self._run(calls.send_test_mail(email, template, **options), timeout)

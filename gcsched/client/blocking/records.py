@@ -6,8 +6,8 @@ from typing import Unpack
 
 from gcsched.client.blocking.connection import BlockingConnection
 from gcsched.client.calls import records as calls
-from gcsched.client.calls.records import PreviewFields
-from gcsched.client.results.jobs import Preview
+from gcsched.client.calls.records import PreviewFields, TestMailFields
+from gcsched.client.results.jobs import Preview, ScheduledJob
 from gcsched.client.results.records import ForgottenRecipient, Recipient, Suppression, Template
 
 
@@ -97,3 +97,21 @@ class RecordMethods(BlockingConnection):
         'Lunch'
         """
         return self._run(calls.preview_template(template, **options), timeout)
+
+    def send_test_mail(
+        self,
+        email: str,
+        template: str = "",
+        *,
+        timeout: float | None = None,
+        **options: Unpack[TestMailFields],
+    ) -> ScheduledJob:
+        """Send a mail of a template now, to an address that the operator allows for tests.
+
+        What is not given in TestMailFields has an example value. Raises InvalidArgument if
+        GCSCHED_TEST_RECIPIENTS does not have the address, CallFailed.
+
+        >>> gcsched.send_test_mail("ada@example.org", "doc").outcome
+        'CREATED'
+        """
+        return self._run(calls.send_test_mail(email, template, **options), timeout)

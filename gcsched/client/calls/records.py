@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import TypedDict, Unpack
+from uuid import uuid4
 
 from gcsched.client.argument_values import (
     check_count,
@@ -12,7 +13,8 @@ from gcsched.client.argument_values import (
     timestamp,
 )
 from gcsched.client.calls.call import Call, Listing
-from gcsched.client.results.jobs import Preview
+from gcsched.client.calls.scheduling import parse_reply
+from gcsched.client.results.jobs import Preview, ScheduledJob
 from gcsched.client.results.reading import read_message
 from gcsched.client.results.records import ForgottenRecipient, Recipient, Suppression, Template
 from gcsched.client.suggestions import refuse_unknown
@@ -21,14 +23,19 @@ from gcsched.pb import task_pb2
 read_suppression = partial(read_message, Suppression)
 
 
-class PreviewFields(TypedDict, total=False):
+class SampleFields(TypedDict, total=False):
     """What a template is rendered with; what is not given has an example value."""
 
     variables: Mapping[str, str]
     empid: str
-    email: str
     name: str
     message: str
+
+
+class PreviewFields(SampleFields, total=False):
+    """What a preview is made of; what is not given has an example value."""
+
+    email: str
 
 
 def list_suppressions(*, page_size: int) -> Listing[Suppression]:
@@ -88,3 +95,27 @@ def preview_template(template: str, **options: Unpack[PreviewFields]) -> Call[Pr
         message=check_text("message", options.get("message")),
     )
     return Call("PreviewTemplate", request, partial(read_message, Preview))
+
+
+class TestMailFields(SampleFields, total=False):
+    """What a test mail is made of; what is not given has an example value."""
+
+    request_id: str
+
+
+def send_test_mail(
+    email: str, template: str, **options: Unpack[TestMailFields]
+) -> Call[ScheduledJob]:
+    keywords = {"email", "template", "timeout", *TestMailFields.__optional_keys__}
+    refuse_unknown(options, keywords, caller="send_test_mail")
+    request = task_pb2.SendTestMailRequest(
+        template=check_text("template", template),
+        variables=check_text_mapping("variables", options.get("variables")),
+        empid=check_text("empid", options.get("empid")),
+        email=check_text("email", email),
+        name=check_text("name", options.get("name")),
+        message=check_text("message", options.get("message")),
+        # One of its own: otherwise a repetition of the call a second later would be a second mail.
+        request_id=check_text("request_id", options.get("request_id")) or str(uuid4()),
+    )
+    return Call("SendTestMail", request, parse_reply)

@@ -10,13 +10,32 @@ from google.protobuf.message import Message
 
 from gcsched.client.results.jobs import Attempt, Preview, Step
 from gcsched.client.results.records import Suppression
-from gcsched.client.results.status import Access, Lateness, Pause, Relay, StatusReport, Store
+from gcsched.client.results.status import (
+    Access,
+    Lateness,
+    Pause,
+    Relay,
+    Sending,
+    StatusReport,
+    Store,
+)
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 PARTS: Mapping[str, type[Any]] = {
     each.__name__: each
-    for each in (Access, Attempt, Lateness, Pause, Preview, Relay, Step, Store, Suppression)
+    for each in (
+        Access,
+        Attempt,
+        Lateness,
+        Pause,
+        Preview,
+        Relay,
+        Sending,
+        Step,
+        Store,
+        Suppression,
+    )
 }
 """Name of a message inside another → its result."""
 

@@ -60,6 +60,14 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """Where mails may go: all to *redirect_to*, only to *allowed_recipients*; empty: anywhere."""
+
+    redirect_to: str = ""
+    allowed_recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The state of the service, as the process that answers sees it.
 
@@ -80,3 +88,4 @@ class StatusReport:
     stores: tuple[Store, ...] = ()
     report_time: datetime | None = None
     access: Access | None = None
+    sending: Sending | None = None
