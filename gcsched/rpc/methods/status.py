@@ -48,6 +48,7 @@ def report_message(report: StatusReport) -> task_pb2.StatusReport:
         stores=[store_message(each) for each in report.stores],
         report_time=report.report_time,
         access=access_message(report.access),
+        zone_version=service.zones,
     )
 
 
