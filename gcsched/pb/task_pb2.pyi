@@ -455,7 +455,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access", "sending")
+    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access", "sending", "zone_version")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -549,6 +549,7 @@ class StatusReport(_message.Message):
     REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
     ACCESS_FIELD_NUMBER: _ClassVar[int]
     SENDING_FIELD_NUMBER: _ClassVar[int]
+    ZONE_VERSION_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
     count_time: _timestamp_pb2.Timestamp
     oldest_due_lateness: _duration_pb2.Duration
@@ -564,7 +565,8 @@ class StatusReport(_message.Message):
     report_time: _timestamp_pb2.Timestamp
     access: StatusReport.Access
     sending: StatusReport.Sending
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ..., sending: _Optional[_Union[StatusReport.Sending, _Mapping]] = ...) -> None: ...
+    zone_version: str
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ..., sending: _Optional[_Union[StatusReport.Sending, _Mapping]] = ..., zone_version: _Optional[str] = ...) -> None: ...
 
 class Suppression(_message.Message):
     __slots__ = ("email", "reason", "job_id", "create_time", "expire_time")

@@ -7,6 +7,7 @@ from functools import partial
 
 from gcsched import __version__
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
+from gcsched.process.zone_data import find_zone_version
 from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
 from gcsched.usecases.monitoring.status import (
@@ -99,7 +100,10 @@ def build_status_methods(
     """Build the status report, from what this process knows already."""
     delivery, relays, stores = parts.delivery, parts.relays, parts.stores
     service = ServiceInfo(
-        version=__version__, python=platform.python_version(), start_time=resources.clock()
+        version=__version__,
+        python=platform.python_version(),
+        zones=find_zone_version(),
+        start_time=resources.clock(),
     )
     status = ReadStatus(
         job_counts=job_counts,

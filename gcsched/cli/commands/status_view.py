@@ -23,7 +23,7 @@ def format_report(status: "task_pb2.StatusReport") -> list[Block]:
 
 def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     return [
-        ("version", f"{status.version}, Python {status.python}"),
+        ("version", format_versions(status)),
         ("started", fields.format_field(status, "start_time")),
         ("sending", format_sending(status)),
         *format_recipients(status.sending),
@@ -46,6 +46,13 @@ def format_recipients(sending: "task_pb2.StatusReport.Sending") -> list[tuple[st
         allowed = replace_unprintable(", ".join(sending.allowed_recipients))
         rows.append(("recipients", f"ONLY {allowed} (GCSCHED_ALLOWED_RECIPIENTS)"))
     return rows
+
+
+def format_versions(status: "task_pb2.StatusReport") -> str:
+    versions = f"{status.version}, Python {status.python}"
+    if not status.zone_version:  # the service is older than the field
+        return versions
+    return f"{versions}, time zones {status.zone_version}"
 
 
 def format_access(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:

@@ -89,3 +89,4 @@ class StatusReport:
     report_time: datetime | None = None
     access: Access | None = None
     sending: Sending | None = None
+    zone_version: str = ""

@@ -50,6 +50,7 @@ def report_message(report: StatusReport) -> task_pb2.StatusReport:
         report_time=report.report_time,
         access=access_message(report.access),
         sending=sending_message(report.sending),
+        zone_version=service.zones,
     )
 
 

@@ -32,10 +32,11 @@ class RelayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
-    """The versions that run, and when the process started."""
+    """The versions that run, and when the process started; *zones* is that of the time zones."""
 
     version: str
     python: str
+    zones: str
     start_time: datetime
 
 

@@ -52,6 +52,7 @@ BUSY = task_pb2.StatusReport(
         task_pb2.StatusReport.Store(name="redis", problem="no answer for 7 s", state_time=STARTED),
     ],
     report_time=STARTED + timedelta(seconds=43),
+    zone_version="2026f",
 )
 QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED)
 
@@ -62,7 +63,7 @@ async def test_the_report_has_everything() -> None:
 
     assert done.code == 0
     assert done.out.splitlines() == [
-        "version     1.2.3, Python 3.11.9",
+        "version     1.2.3, Python 3.11.9, time zones 2026f",
         f"started     {STARTED_TEXT}",
         f'sending     PAUSED by "ada@desk" since {STARTED_TEXT}: "the relay moves"',
         f"mongodb     ok, since {STARTED_TEXT}",
@@ -101,6 +102,7 @@ async def test_absent_values_are_described() -> None:
     async with fake_scheduler(GetStatus=QUIET) as service:
         done = await run_command("status", "--target", service.target)
 
+    assert done.out.splitlines()[0] == "version     1.2.3, Python 3.11.9"
     assert done.out.splitlines()[2:] == [
         "sending     yes",
         "oldest due  unknown",

@@ -23,7 +23,7 @@ from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOON, NOW
 
-SERVICE = ServiceInfo(version="1.2.3", python="3.11.9", start_time=NOW)
+SERVICE = ServiceInfo(version="1.2.3", python="3.11.9", zones="2026f", start_time=NOW)
 NONE_SENT = LatenessQuantiles(mails=0, p50=timedelta(0), p99=timedelta(0))
 NOON_STAMP = Timestamp(seconds=NOON)
 
@@ -112,6 +112,7 @@ def test_all_known_values_are_reported() -> None:
         sending=message.Sending(
             redirect_to="qa@example.org", allowed_recipients=["example.org", "ada@example.com"]
         ),
+        zone_version="2026f",
     )
 
 
