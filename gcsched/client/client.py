@@ -58,6 +58,7 @@ class OptionalFields(TypedDict, total=False):
     variables: Mapping[str, str]
     not_after: datetime | int | None
     reply_to: str
+    sender: str
     labels: Mapping[str, str]
     urgent: bool
 
@@ -220,6 +221,7 @@ def build_request(
         variables=check_text_mapping("variables", options.get("variables")),
         not_after=unix_seconds(options.get("not_after"), name="not_after"),
         reply_to=check_text("reply_to", options.get("reply_to")),
+        sender=check_text("sender", options.get("sender")),
         labels=check_text_mapping("labels", options.get("labels")),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )

@@ -20,6 +20,7 @@ from gcsched.domain.client_limits import (
 from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
+from gcsched.domain.senders import DEFAULT, ONLY_DEFAULT, Senders
 from gcsched.domain.validation import (
     MAX_EMPID_LENGTH,
     empid_violations,
@@ -41,7 +42,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     """A request: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
 
     ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
-    stands for a number that is not in the contract.
+    stands for a number that is not in the contract. ``sender`` is the one that the caller names.
     """
 
     empid: str
@@ -56,6 +57,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     reply_to: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: Priority | None = Priority.NORMAL
+    sender: str = DEFAULT
 
     @property
     def is_daily(self) -> bool:
@@ -68,7 +70,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """The configuration that a request is validated against: templates, daily run, addresses.
+    """The configuration that a request is validated against.
 
     *templates* has the required variables of each. *reserved_names* are variables that every mail
     has, so that no caller may set them. *address_rules* allow domains beside the public ones.
@@ -78,6 +80,7 @@ class RequestContext:
     reserved_names: Collection[str]
     daily_plan: DailyPlan
     address_rules: AddressRules = AddressRules.PUBLIC
+    senders: Senders = ONLY_DEFAULT
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Return the second that *request* asks for, or the present one if that is past."""
@@ -94,8 +97,10 @@ def validate_request(
 
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
+    limits = client.limits
     if is_plain(raw, now, context) and (
-        not is_restricted(client.limits) or may_send(raw.email, raw.template, client.limits)
+        not is_restricted(limits)
+        or (may_send(raw.email, raw.template, limits) and not limits.senders)
     ):
         return raw
     return require_valid(read_request(raw, now, context, client))
@@ -114,6 +119,7 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
         and (required := context.templates.get(raw.template)) is not None
         and not required
         and not (raw.variables or raw.labels or raw.request_id or raw.reply_to or raw.not_after)
+        and not raw.sender
         and raw.priority is not None
         and is_plain_address(raw.email, rules=context.address_rules)
     )
@@ -147,9 +153,11 @@ def read_request(
     if raw.labels:
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
-    if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
+    sender = yield from context.senders.read_choice(raw.sender, client)
+    found = (email, message, reply_to, sender)
+    if found == (raw.email, raw.message, raw.reply_to, raw.sender):
         return raw  # nearly always: a copy costs more than all the checks
-    return replace(raw, email=email, message=message, reply_to=reply_to)
+    return replace(raw, email=email, message=message, reply_to=reply_to, sender=sender)
 
 
 def batch_violations(count: int) -> Checked[None]:

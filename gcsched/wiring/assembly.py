@@ -16,7 +16,7 @@ from gcsched.usecases.audited_acts import AuditedSending
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
-from gcsched.wiring import management
+from gcsched.wiring import management, policies
 from gcsched.wiring.access import Access, build_access, make_access_reporter
 from gcsched.wiring.admission import (
     build_admission,
@@ -84,6 +84,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         stores=stores,
         access=access,
         report_access=make_access_reporter(settings, access, resources.tls),
+        sending=policies.sending_report(settings),
     )
     monitoring = build_monitoring(
         resources, monitored, admissions_waiting=lambda: admission.group.waiting

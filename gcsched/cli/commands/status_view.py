@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
 from gcsched.cli.blocks import Block, Table
-from gcsched.domain.caller_text import quote
+from gcsched.domain.caller_text import quote, replace_unprintable
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2
@@ -26,6 +26,7 @@ def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         ("version", f"{status.version}, Python {status.python}"),
         ("started", fields.format_field(status, "start_time")),
         ("sending", format_sending(status)),
+        *format_senders(status.sending),
         *[(each.name, format_store(each)) for each in status.stores],
         ("oldest due", format_oldest_due(status)),
         ("lateness", format_lateness(status.lateness)),
@@ -33,6 +34,13 @@ def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         *format_access(status),
         *format_problems(status),
     ]
+
+
+def format_senders(sending: "task_pb2.StatusReport.Sending") -> list[tuple[str, str]]:
+    """Return a row with the senders if requests can choose among several."""
+    if len(sending.senders) <= 1:
+        return []
+    return [("senders", replace_unprintable(", ".join(sending.senders)))]
 
 
 def format_access(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:

@@ -51,6 +51,13 @@ class AccessReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendingReport:
+    """From whom this process sends mails: *senders* as mails show them, the default one first."""
+
+    senders: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The state of the service at *report_time*.
 
@@ -67,6 +74,7 @@ class StatusReport:
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
     access: AccessReport = AccessReport()
+    sending: SendingReport = SendingReport()
 
 
 def no_pause() -> None:
@@ -102,6 +110,7 @@ class ReadStatus:
     relay_health: Callable[[str], HealthReport] = unknown_health
     stores: Sequence[StoreHealth] = ()
     access: Callable[[], AccessReport] = AccessReport
+    sending: SendingReport = SendingReport()
 
     async def read_with_fresh_counts(self) -> StatusReport:
         """Return the report with new counts, if counting is cheap and done in time."""
@@ -125,6 +134,7 @@ class ReadStatus:
             problems=self.problems(),
             stores=[each.report() for each in self.stores],
             access=self.access(),
+            sending=self.sending,
         )
 
 
