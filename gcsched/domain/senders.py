@@ -64,7 +64,7 @@ class Senders:
         key = choice or (client.limits.senders[0] if client.limits.senders else DEFAULT)
         return DEFAULT if key == self.default else key
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key == self.default or key in self.others
 
 
