@@ -50,19 +50,34 @@ def parse_senders(text: str, info: ValidationInfo) -> tuple[Sender, ...]:
 
 def build_sender(name: str, written: str, info: ValidationInfo) -> Sender:
     """Return the sender of a mailbox, by the rules for the default sender."""
+    normalised = parse_sender_address(written.strip(), info)
     try:
-        normalised = parse_mail_address(written.strip(), info)
+        address = encode_sender_address(normalised)
     except InvalidSetting as error:
-        raise InvalidSetting(f"names {written.strip()}, which cannot be used: {error}") from error
-    except ValueError as error:
-        raise InvalidSetting(f"names {written.strip()!r}, which is not an address") from error
+        raise InvalidSetting(f"names one that {error}") from error
     if name.startswith('"'):
         name = ESCAPED.sub(r"\1", name[1:-1])
+    return Sender(read_sender_key(normalised), address, check_name(name.strip(), address))
+
+
+def parse_sender_address(written: str, info: ValidationInfo) -> str:
+    try:
+        return parse_mail_address(written, info)
+    except InvalidSetting as error:
+        raise InvalidSetting(f"names {written}, which {error}") from error
+    except ValueError as error:
+        raise InvalidSetting(f"names {written!r}, which is not an address") from error
+
+
+def check_name(name: str, address: str) -> str:
     if len(name) > MAX_NAME_LENGTH:
-        problem = f"with a name of {len(name)} characters: give at most {MAX_NAME_LENGTH}"
-        raise InvalidSetting(f"names {normalised} {problem}")
-    validate_sender_name(name)
-    return Sender(read_sender_key(normalised), encode_sender_address(normalised), name.strip())
+        problem = f"has {len(name)} characters: give at most {MAX_NAME_LENGTH}"
+        raise InvalidSetting(f"names {address}, whose name {problem}")
+    try:
+        validate_sender_name(name)
+    except InvalidSetting as error:
+        raise InvalidSetting(f"names {address}, whose name {error}") from error
+    return name
 
 
 def read_sender_key(address: str) -> str:

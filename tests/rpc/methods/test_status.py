@@ -15,6 +15,7 @@ from gcsched.usecases.monitoring.lateness import LatenessQuantiles
 from gcsched.usecases.monitoring.status import (
     AccessReport,
     RelayReport,
+    SendingReport,
     ServiceInfo,
     StatusReport,
 )
@@ -62,6 +63,7 @@ def test_all_known_values_are_reported() -> None:
             clients=3,
             problem="TLS of gRPC: x",
         ),
+        sending=SendingReport(senders=["no-reply@example.org", "Pay <pay@example.org>"]),
     )
 
     message = task_pb2.StatusReport
@@ -105,6 +107,7 @@ def test_all_known_values_are_reported() -> None:
             clients=3,
             problem="TLS of gRPC: x",
         ),
+        sending=message.Sending(senders=["no-reply@example.org", "Pay <pay@example.org>"]),
     )
 
 
