@@ -29,8 +29,10 @@ from gcsched.config.fields import PREFIX, setting, variable_name
 from gcsched.config.messages import describe_error
 from gcsched.config.recipients import RecipientSettings
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
+from gcsched.config.senders import EXAMPLE_SENDERS, parse_senders
 from gcsched.config.service_links import find_service_links
 from gcsched.domain.invalid_setting import InvalidSetting
+from gcsched.domain.senders import Sender
 from gcsched.errors import SettingsProblems
 
 CLIENT_VARIABLES = {  # the command line reads them to call a service
@@ -58,6 +60,12 @@ class Settings(RecipientSettings):
         "give a name of at most 256 characters without line breaks",
         default="",
         max_length=256,
+    )
+    senders: Annotated[tuple[Sender, ...], NoDecode, BeforeValidator(parse_senders)] = setting(
+        "Further senders that a request may choose by `sender`, as mailboxes separated by commas: "
+        f"`{EXAMPLE_SENDERS}`. Unset: none.",
+        f"give mailboxes separated by commas, e.g. {EXAMPLE_SENDERS}",
+        default="",
     )
     admission_waiting: int = setting(
         "How many requests may wait for MongoDB in each process, those of the current write and "

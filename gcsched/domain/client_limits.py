@@ -31,7 +31,9 @@ class Limit(StrEnum):
 
 def is_restricted(limits: ClientLimits) -> bool:
     """Return whether *limits* restrict what a request may ask for."""
-    return limits is not NO_LIMITS and bool(limits.recipient_domains or limits.templates)
+    return limits is not NO_LIMITS and bool(
+        limits.recipient_domains or limits.templates or limits.senders
+    )
 
 
 def is_counted(limits: ClientLimits) -> bool:

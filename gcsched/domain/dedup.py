@@ -23,10 +23,13 @@ class Dedup(StrEnum):
 def dedup_key(request: MeetRequest, *, daily: date | None) -> str:
     """Derive the key from employee, address, text, and the requested second or daily run.
 
+    A sender that the request names is part of it too, unless that is the default one.
+
     Never change what goes in here: with another key a repeated call becomes a second mail.
     """
     when = str(request.timestamp) if daily is None else f"daily:{daily.isoformat()}"
-    return digest(b"v1", request.empid, request.email, request.message, when)
+    sender = (request.sender,) if request.sender else ()
+    return digest(b"v1", request.empid, request.email, request.message, when, *sender)
 
 
 def request_key(request_id: str) -> str:
@@ -55,10 +58,12 @@ def find_anonymous_key(key: str | None) -> str:
 
 def fingerprint(request: MeetRequest) -> str:
     """Derive a digest of all that a request asks for: equal in two requests of one id."""
+    sender = (request.sender,) if request.sender else ()
     content = (
         *(request.empid, request.email, request.message, request.name, request.timestamp),
         *(request.template, sorted(request.variables.items()), request.not_after),
         *(request.reply_to, sorted(request.labels.items()), request.priority),
+        *sender,
     )
     return digest(b"content v1", json.dumps(content))
 

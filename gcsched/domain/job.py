@@ -129,6 +129,7 @@ class Job(Struct, frozen=True, kw_only=True):
     template: str = "doc"  #: The name of the template that composes the mail.
     variables: Mapping[str, str] = field(default_factory=dict)  #: The caller's template values.
     labels: Mapping[str, str] = field(default_factory=dict)  #: The caller's marks; not mailed.
+    sender: str = ""  #: The key of its sender; "" for the default one.
     reply_to: str = ""  #: The Reply-To address; "" for none.
     request_id: str = ""  #: The caller's id of the request; "" if it gave none.
     fingerprint: str = ""  #: A digest of the content, to detect a reused request id.

@@ -21,6 +21,7 @@ from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
 from gcsched.domain.recipient_list import RecipientList
+from gcsched.domain.senders import DEFAULT, ONLY_DEFAULT, Senders
 from gcsched.domain.validation import (
     MAX_EMPID_LENGTH,
     empid_violations,
@@ -42,7 +43,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     """A request: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
 
     ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
-    stands for a number that is not in the contract.
+    stands for a number that is not in the contract. ``sender`` is the one that the caller names.
     """
 
     empid: str
@@ -57,6 +58,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     reply_to: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: Priority | None = Priority.NORMAL
+    sender: str = DEFAULT
 
     @property
     def is_daily(self) -> bool:
@@ -69,7 +71,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """The configuration that a request is validated against: templates, daily run, addresses.
+    """The configuration that a request is validated against.
 
     *templates* has the required variables of each. *reserved_names* are variables that every mail
     has, so that no caller may set them. *address_rules* allow domains beside the public ones.
@@ -81,6 +83,7 @@ class RequestContext:
     daily_plan: DailyPlan
     address_rules: AddressRules = AddressRules.PUBLIC
     allowed_recipients: RecipientList | None = None
+    senders: Senders = ONLY_DEFAULT
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Return the second that *request* asks for, or the present one if that is past."""
@@ -97,8 +100,10 @@ def validate_request(
 
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
+    limits = client.limits
     if is_plain(raw, now, context) and (
-        not is_restricted(client.limits) or may_send(raw.email, raw.template, client.limits)
+        not is_restricted(limits)
+        or (may_send(raw.email, raw.template, limits) and not limits.senders)
     ):
         return raw
     return require_valid(read_request(raw, now, context, client))
@@ -117,6 +122,7 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
         and (required := context.templates.get(raw.template)) is not None
         and not required
         and not (raw.variables or raw.labels or raw.request_id or raw.reply_to or raw.not_after)
+        and not raw.sender
         and raw.priority is not None
         and is_plain_address(raw.email, rules=context.address_rules)
         and (context.allowed_recipients is None or context.allowed_recipients.allows(raw.email))
@@ -152,9 +158,11 @@ def read_request(
     if raw.labels:
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
-    if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
+    sender = yield from context.senders.read_choice(raw.sender, client)
+    found = (email, message, reply_to, sender)
+    if found == (raw.email, raw.message, raw.reply_to, raw.sender):
         return raw  # nearly always: a copy costs more than all the checks
-    return replace(raw, email=email, message=message, reply_to=reply_to)
+    return replace(raw, email=email, message=message, reply_to=reply_to, sender=sender)
 
 
 def recipient_list_violations(email: str, allowed: RecipientList | None) -> Checked[None]:

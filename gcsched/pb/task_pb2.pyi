@@ -20,7 +20,7 @@ NORMAL: Priority
 URGENT: Priority
 
 class MeetRequest(_message.Message):
-    __slots__ = ("empid", "emailID", "message", "empName", "timestamp", "request_id", "template", "variables", "not_after", "reply_to", "labels", "priority", "validate_only")
+    __slots__ = ("empid", "emailID", "message", "empName", "timestamp", "request_id", "template", "variables", "not_after", "reply_to", "labels", "priority", "validate_only", "sender")
     class VariablesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,7 @@ class MeetRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     empid: str
     emailID: str
     message: str
@@ -61,7 +62,8 @@ class MeetRequest(_message.Message):
     labels: _containers.ScalarMap[str, str]
     priority: Priority
     validate_only: bool
-    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: bool = ...) -> None: ...
+    sender: str
+    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: bool = ..., sender: _Optional[str] = ...) -> None: ...
 
 class MeetResponse(_message.Message):
     __slots__ = ("success", "job_id", "outcome", "due_time", "state", "preview")
@@ -92,20 +94,22 @@ class MeetResponse(_message.Message):
     def __init__(self, success: bool = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
 
 class Preview(_message.Message):
-    __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression")
+    __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression", "sender")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     HTML_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_OF_FIELD_NUMBER: _ClassVar[int]
     SUPPRESSION_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     subject: str
     text: str
     html: str
     size_bytes: int
     duplicate_of: str
     suppression: Suppression
-    def __init__(self, subject: _Optional[str] = ..., text: _Optional[str] = ..., html: _Optional[str] = ..., size_bytes: _Optional[int] = ..., duplicate_of: _Optional[str] = ..., suppression: _Optional[_Union[Suppression, _Mapping]] = ...) -> None: ...
+    sender: str
+    def __init__(self, subject: _Optional[str] = ..., text: _Optional[str] = ..., html: _Optional[str] = ..., size_bytes: _Optional[int] = ..., duplicate_of: _Optional[str] = ..., suppression: _Optional[_Union[Suppression, _Mapping]] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class BatchScheduleMeetsRequest(_message.Message):
     __slots__ = ("requests",)
@@ -127,7 +131,7 @@ class BatchScheduleMeetsResponse(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[BatchScheduleMeetsResponse.Answer, _Mapping]]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts", "client", "steps")
+    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts", "client", "steps", "sender")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -197,6 +201,7 @@ class Job(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     state: Job.State
     etag: str
@@ -222,7 +227,8 @@ class Job(_message.Message):
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     client: str
     steps: _containers.RepeatedCompositeFieldContainer[Step]
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., client: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
+    sender: str
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., client: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("time", "client", "via", "method", "previous_state", "state", "reason")
@@ -528,12 +534,14 @@ class StatusReport(_message.Message):
         problem: str
         def __init__(self, is_controlled: bool = ..., is_encrypted: bool = ..., is_insecure: bool = ..., clients: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
     class Sending(_message.Message):
-        __slots__ = ("redirect_to", "allowed_recipients")
+        __slots__ = ("redirect_to", "allowed_recipients", "senders")
         REDIRECT_TO_FIELD_NUMBER: _ClassVar[int]
         ALLOWED_RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
+        SENDERS_FIELD_NUMBER: _ClassVar[int]
         redirect_to: str
         allowed_recipients: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(self, redirect_to: _Optional[str] = ..., allowed_recipients: _Optional[_Iterable[str]] = ...) -> None: ...
+        senders: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, redirect_to: _Optional[str] = ..., allowed_recipients: _Optional[_Iterable[str]] = ..., senders: _Optional[_Iterable[str]] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
     OLDEST_DUE_LATENESS_FIELD_NUMBER: _ClassVar[int]
@@ -708,7 +716,7 @@ class PreviewTemplateRequest(_message.Message):
     def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class SendTestMailRequest(_message.Message):
-    __slots__ = ("template", "variables", "empid", "email", "name", "message", "request_id")
+    __slots__ = ("template", "variables", "empid", "email", "name", "message", "sender", "request_id")
     class VariablesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -722,6 +730,7 @@ class SendTestMailRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     template: str
     variables: _containers.ScalarMap[str, str]
@@ -729,8 +738,9 @@ class SendTestMailRequest(_message.Message):
     email: str
     name: str
     message: str
+    sender: str
     request_id: str
-    def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., sender: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ListAuditRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "client", "subject", "from_time", "before_time")

@@ -48,6 +48,7 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         message_id=job.message_id,
         request_id=job.request_id,
         client=job.client,
+        sender=job.sender,
     )
     if view == task_pb2.Job.FULL:
         message.message = job.message
@@ -132,7 +133,11 @@ def dry_run_response(dry_run: "DryRunResult") -> task_pb2.MeetResponse:
 
 def preview_message(draft: MailPreview) -> task_pb2.Preview:
     return task_pb2.Preview(
-        subject=draft.subject, text=draft.text, html=draft.html, size_bytes=draft.size
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        size_bytes=draft.size,
+        sender=draft.sender,
     )
 
 

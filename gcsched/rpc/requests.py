@@ -39,6 +39,7 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
         reply_to=message.reply_to,
         labels=copy_bounded(message.labels, limit=MAX_LABELS),
         priority=PRIORITIES.get(message.priority),
+        sender=message.sender,
     )
 
 

@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 from gcsched.domain.access import ANYONE
 from gcsched.domain.address_rules import AddressRules
+from gcsched.domain.checks import require_valid
 from gcsched.domain.dedup import DedupRule, answer_created
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
 from gcsched.domain.request import DEFAULT_TEMPLATE, RequestContext
+from gcsched.domain.senders import Senders, parse_sender_key
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import check_size
 from gcsched.rpc.messages import meet_response
@@ -39,6 +41,7 @@ class FakeAdmission:
         templates: Mapping[str, Collection[str]],
         *,
         internal_domains: str,
+        senders: Collection[str],
         now: Callable[[], datetime],
     ) -> None:
         self.templates: dict[str, frozenset[str]] = {DEFAULT_TEMPLATE: frozenset()}
@@ -51,6 +54,7 @@ class FakeAdmission:
             address_rules=(
                 AddressRules.parse(internal_domains) if internal_domains else AddressRules.PUBLIC
             ),
+            senders=Senders(others=tuple(require_valid(parse_sender_key(s)) for s in senders)),
         )
         self._job_factory = JobFactory(
             context=self.context,

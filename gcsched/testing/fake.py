@@ -25,13 +25,17 @@ class FakeScheduler:
         *,
         templates: Mapping[str, Collection[str]] | None = None,
         internal_domains: str = "",
+        senders: Collection[str] = (),
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Prepare a fake; *templates* has the required variables of each, beside `doc`.
 
-        *internal_domains* is as in GCSCHED_INTERNAL_DOMAINS.
+        *internal_domains* is as in GCSCHED_INTERNAL_DOMAINS; *senders* are the addresses that a
+        request may name as its sender.
         """
-        admission = FakeAdmission(templates or {}, internal_domains=internal_domains, now=now)
+        admission = FakeAdmission(
+            templates or {}, internal_domains=internal_domains, senders=senders, now=now
+        )
         self._script, self._records = Script(), Records()
         self._responder = Responder(admission=admission, script=self._script, records=self._records)
         self._server: ThreadedServer | None = None

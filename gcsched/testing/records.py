@@ -29,6 +29,7 @@ class ScheduledRequest:
     variables: Mapping[str, str] = field(default_factory=dict)
     not_after: datetime | None = None
     reply_to: str = ""
+    sender: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     urgent: bool = False
     job_id: str = field(default="", compare=False)
@@ -90,6 +91,7 @@ def record_request(raw: MeetRequest, job: Job) -> ScheduledRequest:
         variables=dict(job.variables),
         not_after=from_seconds(raw.not_after),
         reply_to=job.reply_to,
+        sender=job.sender,
         labels=dict(job.labels),
         urgent=job.priority is Priority.URGENT,
         job_id=job.id,

@@ -80,12 +80,14 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
         daily_plan=policies.daily_plan(settings),
         address_rules=settings.internal_domains,
         allowed_recipients=settings.allowed_recipients,
+        senders=policies.senders(settings),
     )
     return JobFactory(
         context=context,
         dedup=policies.dedup_rule(settings),
         message_id_domain=policies.message_id_domain(settings),
         keep_trying=policies.keep_trying(settings),
+        sender_domains=policies.sender_domains(settings),
     )
 
 

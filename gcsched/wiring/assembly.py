@@ -78,7 +78,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     )
     recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
-    access = build_access(resources)
+    access = build_access(settings, resources)
     monitored = Monitored(
         delivery=delivery,
         relays=relays,

@@ -217,4 +217,5 @@ def build_composer(settings: Settings, templates: TemplateSet) -> Composer:
         sender_email=settings.sender_email,
         sender_name=settings.sender_name,
         timezone=settings.timezone,
+        more_senders=settings.senders,
     )

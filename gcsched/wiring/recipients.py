@@ -4,6 +4,7 @@ import structlog
 
 from gcsched.config.settings import Settings
 from gcsched.usecases.monitoring.status import SendingReport
+from gcsched.wiring import policies
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -13,6 +14,7 @@ def build_sending_report(settings: Settings) -> SendingReport:
     return SendingReport(
         redirect_to=settings.redirect_to,
         allowed_recipients=() if allowed is None else allowed.entries,
+        senders=policies.show_senders(settings),
     )
 
 

@@ -11,6 +11,7 @@ from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import require_valid
 from gcsched.domain.job import Priority
 from gcsched.domain.request import RequestContext, is_plain, read_request
+from gcsched.domain.senders import Senders
 from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
 TEN_YEARS = NOON + 3653 * 86_400
@@ -19,6 +20,7 @@ CONTEXT = RequestContext(
     reserved_names=DOC_ONLY.reserved_names,
     daily_plan=DOC_ONLY.daily_plan,
     address_rules=AddressRules.parse("corp.local"),
+    senders=Senders(default="no-reply@example.org", others=("hr@example.org",)),
 )
 TEXTS = st.one_of(
     st.text("aZ 0-é\u00a0\u200d\u2028\x00\n\ufffd", max_size=6),
@@ -47,6 +49,7 @@ ODDITIES = {
     **dict.fromkeys(("variables", "labels"), MAPS),
     "reply_to": st.sampled_from(["", "hr@example.org", "hr@EXAMPLE.org", "hr"]),
     "priority": st.sampled_from([*Priority, None]),
+    "sender": st.sampled_from(["", "no-reply@example.org", "hr@example.org", "hr"]),
 }
 
 

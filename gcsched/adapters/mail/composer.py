@@ -1,6 +1,8 @@
 """Compose the mail of a job: render the template, encode the headers, set the addresses."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from gcsched.adapters.mail.header_encoding import (
@@ -15,32 +17,38 @@ from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail, MailPreview
+from gcsched.domain.senders import DEFAULT, Sender
+
+
+class Origin(NamedTuple):
+    """One sender: its envelope address, what previews show, and the skeleton of its mails."""
+
+    address: str
+    shown: str
+    skeleton: Skeleton
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
-    """Composes mails from one sender; the same job always gives the same octets.
+    """Composes mails; the same job always gives the same octets.
 
-    Only the date is missing: it is inserted when a mail leaves.
+    Only the date is missing: it is inserted when a mail leaves. *sender_email* and *sender_name*
+    are the default sender; each of *more_senders* has a skeleton of its own.
 
-    Raises ValueError for a value that a header cannot hold, TemplateProblem for a template that is
-    missing or fails.
+    Raises ValueError for a value that a header cannot hold and for a sender that is missing,
+    TemplateProblem for a template that is missing or fails.
     """
 
     templates: TemplateSet
     sender_email: str
     sender_name: str
     timezone: ZoneInfo
-    sender: str = field(init=False)
-    skeleton: Skeleton = field(init=False)
+    more_senders: Sequence[Sender] = ()
+    origins: Mapping[str, Origin] = field(init=False)
 
     def __post_init__(self) -> None:
-        sender = encode_domain(self.sender_email)
-        if not sender.isascii():  # else every mail would need a relay that offers SMTPUTF8
-            raise ValueError("the sender's address must be ASCII before the @")
-        skeleton = Skeleton.for_sender(encode_mailbox("From", self.sender_name.strip(), sender))
-        object.__setattr__(self, "sender", sender)
-        object.__setattr__(self, "skeleton", skeleton)
+        senders = (Sender(DEFAULT, self.sender_email, self.sender_name), *self.more_senders)
+        object.__setattr__(self, "origins", {each.key: build_origin(each) for each in senders})
 
     def compose(self, job: Job) -> Mail:
         """Return the mail of *job*; most bodies are filled in rather than rendered."""
@@ -49,8 +57,13 @@ class Composer:
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
-        size = len(self.build_mail(job, encode_bodies(job, rendered)).content)
-        return MailPreview(subject=job.message, text=rendered.text, html=rendered.html, size=size)
+        return MailPreview(
+            subject=job.message,
+            text=rendered.text,
+            html=rendered.html,
+            size=len(self.build_mail(job, encode_bodies(job, rendered)).content),
+            sender=self.find_origin(job).shown,
+        )
 
     def render(self, job: Job) -> RenderedParts:
         return self.templates.render(job.template, self.build_variables(job), job.variables)
@@ -84,15 +97,24 @@ class Composer:
 
     def _assemble(self, job: Job, bodies: Bodies, recipient: str, reply_to: str) -> Mail:
         headers = build_headers(job, recipient, reply_to)
+        address, _, skeleton = self.find_origin(job)
         return Mail(
-            sender=self.sender,
+            sender=address,
             recipient=recipient,
-            content=self.skeleton.fill(headers, bodies),
+            content=skeleton.fill(headers, bodies),
             smtputf8=not (recipient + reply_to).isascii(),
-            date_offset=self.skeleton.date_offset(headers),
+            date_offset=skeleton.date_offset(headers),
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
+
+    def find_origin(self, job: Job) -> Origin:
+        """Return the sender of *job*. Raises ValueError: none may stand in for a missing one."""
+        origin = self.origins.get(job.sender)
+        if origin is None:
+            problem = f"the sender {job.sender} is not a sender of this service"
+            raise ValueError(f"{problem}: add it to GCSCHED_SENDERS, then retry the job")
+        return origin
 
     def build_variables(self, job: Job) -> Variables:
         return Variables(
@@ -103,6 +125,15 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
+
+
+def build_origin(sender: Sender) -> Origin:
+    address = encode_domain(sender.address)
+    if not address.isascii():  # else every mail would need a relay that offers SMTPUTF8
+        raise ValueError("the sender's address must be ASCII before the @")
+    name = sender.name.strip()
+    skeleton = Skeleton.for_sender(encode_mailbox("From", name, address))
+    return Origin(address, str(Sender(sender.key, address, name)), skeleton)
 
 
 def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:

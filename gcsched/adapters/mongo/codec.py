@@ -34,6 +34,7 @@ OPTIONAL_FIELDS = {
     "not_after_asked": "has_own_expire_time",
     "date": "date",
     "client": "client",
+    "sender": "sender",
 }
 """Stored fields that are absent when they have no value, each with its name in a Job."""
 
@@ -52,11 +53,11 @@ QUARANTINED = "UNREADABLE"
 """The stored state of a quarantined job; the field `aside` keeps its previous state."""
 
 TIME_FIELDS = ("created", "due_at", "due", "since")
-TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
+TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "reason")
 MAX_REASON_LENGTH = 200
 OPTIONAL_TEXT_FIELDS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
-    *("request_id", "own_request_id", "fingerprint", "priority", "client"),
+    *("request_id", "own_request_id", "fingerprint", "priority", "client", "sender"),
 )
 
 Document = Mapping[str, Any]
@@ -84,7 +85,9 @@ def encode(job: Job) -> dict[str, Any]:
         "not_after": job.expire_time,
         "since": job.state_time,
         "message_id": job.message_id,
-        "template": job.template,
+        # A version that does not know senders cannot read an array: it sets the job aside, rather
+        # than to send it from another address, and a sweep of this version releases it (ADR 0045).
+        "template": [job.template] if job.sender else job.template,
         "attempt": job.attempt,
         "takebacks": job.lease_expirations,
         "version": job.version,
@@ -114,6 +117,7 @@ def decode(document: Mapping[str, Any]) -> Job:
     check_optional_texts(document, OPTIONAL_TEXT_FIELDS)
     check_address(document, "email")
     check_address(document, "reply_to")
+    check_address(document, "sender")
     state = decode_member(document, "state", STATES)
     return Job(
         id=document["_id"],
@@ -149,9 +153,10 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Job for the optional fields of a request."""
     priority = document.get("priority")
     return {
-        "template": document["template"],
+        "template": decode_template(document),
         "variables": decode_text_map(document, "variables"),
         "labels": decode_text_map(document, "labels"),
+        "sender": document.get("sender") or "",
         "reply_to": document.get("reply_to") or "",
         "request_id": document.get("own_request_id") or document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",
@@ -159,6 +164,15 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "has_own_expire_time": decode_flag(document, "not_after_asked"),
         "priority": Priority(priority) if priority else Priority.NORMAL,
     }
+
+
+def decode_template(document: Mapping[str, Any]) -> str:
+    """Return the name of the template, which is in an array if the job has a sender."""
+    stored = document["template"]
+    if document.get("sender") and is_list(stored) and len(stored) == 1:
+        stored = stored[0]
+    check_texts({"template": stored}, ("template",))
+    return str(stored)
 
 
 def make_unreadable_error(document: Mapping[str, Any], error: Exception) -> UnreadableJob:

@@ -57,10 +57,11 @@ class JobDocument(NamedDocument):
     # keeps its key, so that a retry can take it again. `dedup_until` ends an employee's window.
     dedup_key: str | None = None
     released_key: str | None = None
-    template: str = "doc"  # the name of its template
+    template: str | list[str] = "doc"  # the name of its template, in an array beside a `sender`
     variables: dict[str, str] | None = None  # values for the template
     labels: dict[str, str] | None = None  # for the caller, returned as they were given
     reply_to: str | None = None  # the Reply-To header
+    sender: str | None = None  # the key of its sender; absent for the default one (ADR 0045)
     # The caller's id of the request, unique while the key is held: `request_id` of a caller without
     # a name, `own_request_id` of a named client, which is unique for that client only.
     request_id: str | None = None

@@ -32,6 +32,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add("--reply-to", default="", type=text, metavar="ADDRESS", help="where replies go")
     add(
+        "--sender",
+        default="",
+        type=text,
+        metavar="ADDRESS",
+        help="the address it comes from, one of GCSCHED_SENDERS of the service",
+    )
+    add(
         "--label",
         action="append",
         default=[],
@@ -49,6 +56,7 @@ def read_optional_fields(chosen: Namespace) -> "OptionalFields":
         "variables": dict(chosen.var),
         "not_after": chosen.not_after,
         "reply_to": chosen.reply_to,
+        "sender": chosen.sender,
         "labels": dict(chosen.label),
         "urgent": chosen.urgent,
     }

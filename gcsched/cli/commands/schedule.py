@@ -33,6 +33,7 @@ OPTION_NAMES = {
     "variables": "--var",
     "not_after": "--not-after",
     "reply_to": "--reply-to",
+    "sender": "--sender",
     "labels": "--label",
 }
 """Field of MeetRequest → its option."""

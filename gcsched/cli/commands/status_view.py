@@ -27,6 +27,7 @@ def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         ("started", fields.format_field(status, "start_time")),
         ("sending", format_sending(status)),
         *format_recipients(status.sending),
+        *format_senders(status.sending),
         *[(each.name, format_store(each)) for each in status.stores],
         ("oldest due", format_oldest_due(status)),
         ("lateness", format_lateness(status.lateness)),
@@ -53,6 +54,13 @@ def format_versions(status: "task_pb2.StatusReport") -> str:
     if not status.zone_version:  # the service is older than the field
         return versions
     return f"{versions}, time zones {status.zone_version}"
+
+
+def format_senders(sending: "task_pb2.StatusReport.Sending") -> list[tuple[str, str]]:
+    """Return a row with the senders if requests can choose among several."""
+    if len(sending.senders) <= 1:
+        return []
+    return [("senders", replace_unprintable(", ".join(sending.senders)))]
 
 
 def format_access(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:

@@ -147,6 +147,13 @@ def format_preview(preview: "task_pb2.Preview") -> list[Block]:
 def add_test_arguments(parser: ArgumentParser) -> None:
     add_mail_arguments(parser, is_to_required=True)
     parser.add_argument(
+        "--sender",
+        default="",
+        type=arguments.parse_text,
+        metavar="ADDRESS",
+        help="the address it comes from, one of GCSCHED_SENDERS of the service",
+    )
+    parser.add_argument(
         "--request-id",
         default="",
         type=arguments.parse_text,
@@ -187,6 +194,7 @@ def build_test_request(chosen: Namespace) -> "task_pb2.SendTestMailRequest":
         email=chosen.to,
         name=chosen.username,
         message=chosen.message,
+        sender=chosen.sender,
         request_id=chosen.request_id or str(uuid4()),
     )
 

@@ -100,6 +100,7 @@ def preview_template(template: str, **options: Unpack[PreviewFields]) -> Call[Pr
 class TestMailFields(SampleFields, total=False):
     """What a test mail is made of; what is not given has an example value."""
 
+    sender: str
     request_id: str
 
 
@@ -115,6 +116,7 @@ def send_test_mail(
         email=check_text("email", email),
         name=check_text("name", options.get("name")),
         message=check_text("message", options.get("message")),
+        sender=check_text("sender", options.get("sender")),
         # One of its own: otherwise a repetition of the call a second later would be a second mail.
         request_id=check_text("request_id", options.get("request_id")) or str(uuid4()),
     )

@@ -33,6 +33,7 @@ class OptionalFields(TypedDict, total=False):
     variables: Mapping[str, str]
     not_after: datetime | int | None
     reply_to: str
+    sender: str
     labels: Mapping[str, str]
     urgent: bool
 
@@ -60,6 +61,7 @@ class MailRequest:
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     not_after: datetime | int | None = None
     reply_to: str = ""
+    sender: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     urgent: bool = False
 
@@ -125,6 +127,7 @@ def build_message(mail: MailRequest) -> task_pb2.MeetRequest:
         variables=check_text_mapping("variables", mail.variables),
         not_after=unix_seconds("not_after", mail.not_after),
         reply_to=check_text("reply_to", mail.reply_to),
+        sender=check_text("sender", mail.sender),
         labels=check_text_mapping("labels", mail.labels),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )

@@ -31,6 +31,7 @@ class Preview:
     size_bytes: int = 0
     duplicate_of: str = ""
     suppression: Suppression | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Step:
 
     time: datetime | None = None
     client: str = ""
+    sender: str = ""
     via: str = ""
     method: str = ""
     previous_state: str = ""

@@ -61,10 +61,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """Where mails may go: all to *redirect_to*, only to *allowed_recipients*; empty: anywhere."""
+    """Where mails may go: all to *redirect_to*, only to *allowed_recipients*; empty: anywhere.
+
+    *senders* are those that requests can choose among, the default one first.
+    """
 
     redirect_to: str = ""
     allowed_recipients: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,9 @@ def access_message(access: AccessReport) -> task_pb2.StatusReport.Access:
 
 def sending_message(sending: SendingReport) -> task_pb2.StatusReport.Sending:
     return task_pb2.StatusReport.Sending(
-        redirect_to=sending.redirect_to, allowed_recipients=sending.allowed_recipients
+        redirect_to=sending.redirect_to,
+        allowed_recipients=sending.allowed_recipients,
+        senders=sending.senders,
     )
 
 

@@ -52,7 +52,10 @@ class TemplateMethods:
         async with call_scope(request, context) as within:
             result = await self.test.send(
                 replace(
-                    sample_from(request), email=request.email, empid=request.empid or TEST_EMPID
+                    sample_from(request),
+                    email=request.email,
+                    empid=request.empid or TEST_EMPID,
+                    sender=request.sender,
                 ),
                 request_id=request.request_id,
                 within=within,

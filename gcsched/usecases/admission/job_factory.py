@@ -1,7 +1,8 @@
 """Builds the job that a request describes."""
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -40,12 +41,16 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFactory:
-    """Builds jobs by the rules of one service."""
+    """Builds jobs by the rules of one service.
+
+    *sender_domains* are the Message-ID domains of the senders beside the default one.
+    """
 
     context: RequestContext
     dedup: DedupRule
     message_id_domain: str
     keep_trying: timedelta
+    sender_domains: Mapping[str, str] = field(default_factory=dict)
 
     def for_previews(self) -> "JobFactory":
         """Return the factory for mails that are not sent: it allows all recipients."""
@@ -57,6 +62,8 @@ class JobFactory:
         request = validate_request(raw, now=now, context=self.context, client=client)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
         schedule_time = self.context.schedule_time(request, now=now)
+        sender = self.context.senders.choose(request.sender, client)
+        id_domain = self.sender_domains[sender] if sender else self.message_id_domain
         job_id = new_id(now)
         return Job(
             id=job_id,
@@ -71,12 +78,13 @@ class JobFactory:
             expire_time=self._expire_time(request, schedule_time),
             has_own_expire_time=request.not_after > 0,
             state_time=now,
-            message_id=f"{job_id}@{self.message_id_domain}",
+            message_id=f"{job_id}@{id_domain}",
             dedup_key=self.dedup.key(request, daily=day, client=client.name),
             dedup_until=self.dedup.dedup_until(now),
             template=request.template,
             variables=request.variables,
             labels=request.labels,
+            sender=sender,
             reply_to=request.reply_to,
             request_id=request.request_id,
             fingerprint=fingerprint(request) if request.request_id else "",

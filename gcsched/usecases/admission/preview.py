@@ -137,6 +137,7 @@ class SampleRecipient:
     email: str = "zoe@example.org"
     name: str = "Zoë O'Neil"
     message: str = "Release review & retrospective"
+    sender: str = ""  # of a test mail: the default one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ class SendTestMail:
             timestamp=int(self.now().timestamp()),
             template=sample.template,
             variables=sample.variables,
+            sender=sample.sender,
             request_id=request_id,
             priority=Priority.URGENT,
         )

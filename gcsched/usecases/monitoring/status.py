@@ -55,11 +55,12 @@ class AccessReport:
 class SendingReport:
     """To whom this process sends mails: all to *redirect_to*, only to *allowed_recipients*.
 
-    Empty: to their recipients, and to all.
+    Empty: to their recipients, and to all. *senders* are as mails show them, the default one first.
     """
 
     redirect_to: str = ""
     allowed_recipients: Sequence[str] = ()
+    senders: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,9 +52,15 @@ BUSY = task_pb2.StatusReport(
         task_pb2.StatusReport.Store(name="redis", problem="no answer for 7 s", state_time=STARTED),
     ],
     report_time=STARTED + timedelta(seconds=43),
+    sending=task_pb2.StatusReport.Sending(senders=["no-reply@example.org", "Pay <p@example.org>"]),
     zone_version="2026f",
 )
-QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED)
+QUIET = task_pb2.StatusReport(
+    version="1.2.3",
+    python="3.11.9",
+    start_time=STARTED,
+    sending=task_pb2.StatusReport.Sending(senders=["no-reply@example.org"]),
+)
 
 
 async def test_the_report_has_everything() -> None:
@@ -66,6 +72,7 @@ async def test_the_report_has_everything() -> None:
         "version     1.2.3, Python 3.11.9, time zones 2026f",
         f"started     {STARTED_TEXT}",
         f'sending     PAUSED by "ada@desk" since {STARTED_TEXT}: "the relay moves"',
+        "senders     no-reply@example.org, Pay <p@example.org>",
         f"mongodb     ok, since {STARTED_TEXT}",
         f"redis       no answer for 7 s, since {STARTED_TEXT}",
         "oldest due  3.20 s late",

@@ -64,7 +64,9 @@ def test_all_known_values_are_reported() -> None:
             problem="TLS of gRPC: x",
         ),
         sending=SendingReport(
-            redirect_to="qa@example.org", allowed_recipients=("example.org", "ada@example.com")
+            redirect_to="qa@example.org",
+            allowed_recipients=("example.org", "ada@example.com"),
+            senders=["no-reply@example.org", "Pay <pay@example.org>"],
         ),
     )
 
@@ -110,7 +112,9 @@ def test_all_known_values_are_reported() -> None:
             problem="TLS of gRPC: x",
         ),
         sending=message.Sending(
-            redirect_to="qa@example.org", allowed_recipients=["example.org", "ada@example.com"]
+            redirect_to="qa@example.org",
+            allowed_recipients=["example.org", "ada@example.com"],
+            senders=["no-reply@example.org", "Pay <pay@example.org>"],
         ),
         zone_version="2026f",
     )
