@@ -4,30 +4,23 @@ import inspect
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 
 from gcsched.client import AsyncClient, Client
 from gcsched.pb import task_pb2
 from tests.support.client_calls import MethodCall
-from tests.support.client_methods import CASES
+from tests.support.client_methods import CASES, MethodCase
 from tests.support.fake_scheduler import fake_scheduler
 
 
-@pytest.mark.parametrize(("method", "given", "rpc", "request_sent", "reply", "shown"), CASES)
-async def test_a_method_sends_its_request_and_reads_the_reply(  # noqa: PLR0913, PLR0917
-    run_method: MethodCall,
-    method: str,
-    given: dict[str, Any],
-    rpc: str,
-    request_sent: Message,
-    reply: Message,
-    shown: str,
+@pytest.mark.parametrize("case", CASES, ids=[each.method for each in CASES])
+async def test_a_method_sends_its_request_and_reads_the_reply(
+    run_method: MethodCall, case: MethodCase
 ) -> None:
-    async with fake_scheduler(**{rpc: reply}) as server:
-        result = await run_method(server.target, method, **given)
+    async with fake_scheduler(**{case.rpc: case.reply}) as server:
+        result = await run_method(server.target, case.method, **case.given)
 
-    assert server.requests == [request_sent]
-    assert shown in repr(result)
+    assert server.requests == [case.request]
+    assert case.shown in repr(result)
 
 
 def list_methods(kind: type[Any]) -> dict[str, inspect.Signature]:
@@ -36,10 +29,10 @@ def list_methods(kind: type[Any]) -> dict[str, inspect.Signature]:
 
 
 def test_there_is_a_method_for_each_of_the_contract() -> None:
-    called = {each.values[2] for each in CASES}
+    called = {each.rpc for each in CASES}
 
     assert called == set(task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name)
-    assert {each.id for each in CASES} | {"call", "close", "watch_health"} == set(
+    assert {each.method for each in CASES} | {"call", "close", "watch_health"} == set(
         list_methods(Client)
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from threading import Thread
 
 import grpc
@@ -15,7 +15,7 @@ from tests.support.wait import until
 
 Status = health_pb2.HealthCheckResponse
 Seen = list[Health]
-Watch = Callable[[str, Seen], AsyncIterator[None]]
+Watch = Callable[[str, Seen], AbstractAsyncContextManager[None]]
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ async def serve_health(port: int) -> AsyncIterator[Callable[[int], Awaitable[Non
 @pytest.mark.parametrize("watch", [watch_blocking, watch_async])
 async def test_each_change_is_seen_and_the_watch_ends_with_the_client(watch: Watch) -> None:
     port, seen = free_port(), Seen()
-    async with watch(f"127.0.0.1:{port}", seen):  # type: ignore[attr-defined]
+    async with watch(f"127.0.0.1:{port}", seen):
         await until(lambda: seen == ["UNREACHABLE"])
         async with serve_health(port) as change:
             await until(lambda: seen[1:] == ["NOT_SERVING"])
