@@ -13,7 +13,7 @@ from gcsched.cli.command import add_no_arguments
 from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG_USAGE
 from gcsched.cli.failure import FailureReport, WrongUsage, print_failure
 from gcsched.domain.caller_text import replace_unprintable
-from gcsched.environment import BEARER_FILE, DEFAULT_TARGET
+from gcsched.environment import DEFAULT_TARGET, TOKEN_FILE
 
 if TYPE_CHECKING:
     from gcsched.client import AccessOptions, CallFailed, Client, Tls
@@ -86,13 +86,13 @@ def add_token_argument(parser: ArgumentParser) -> None:
         "--token-file",
         metavar="FILE",
         type=parse_path,
-        help=f"a file with the token of the call ({BEARER_FILE})",
+        help=f"a file with the token of the call ({TOKEN_FILE})",
     )
 
 
 def choose_token_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     """Return *given*, else the file that the environment names; None: no token."""
-    return given if given is not None or not (named := environ.get(BEARER_FILE)) else Path(named)
+    return given if given is not None or not (named := environ.get(TOKEN_FILE)) else Path(named)
 
 
 def with_client(
@@ -139,7 +139,7 @@ def open_client(
     except UnusableFile as error:
         raise WrongUsage(f"a file of TLS cannot be used: {error}") from error
     except ValueError as error:
-        source = "--token-file" if chosen.token_file is not None else BEARER_FILE
+        source = "--token-file" if chosen.token_file is not None else TOKEN_FILE
         raise WrongUsage(f"{source}: {str(error).removeprefix('token_file ')}") from error
 
 

@@ -117,14 +117,14 @@ def choose_target(given: str | None, environ: Mapping[str, str]) -> str:
 def choose_token(environ: Mapping[str, str], **access: Unpack[AccessOptions]) -> TokenSource:
     """Return the token that was given, else that of the environment. Raises ValueError."""
     token, file = access.get("token"), access.get("token_file")
-    named = environ.get(variables.BEARER_FILE)
+    named = environ.get(variables.TOKEN_FILE)
     if token is not None or file is not None or not named:
         return TokenSource(token, file)
     try:
         return TokenSource(None, named)
     except ValueError as error:
         problem = str(error).removeprefix("token_file ")
-        raise ValueError(f"{variables.BEARER_FILE}: {problem}") from error
+        raise ValueError(f"{variables.TOKEN_FILE}: {problem}") from error
 
 
 def read_tls(environ: Mapping[str, str]) -> Tls | None:

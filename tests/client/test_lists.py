@@ -32,9 +32,9 @@ async def test_all_pages_are_read_also_after_an_empty_one(run_method: MethodCall
         jobs = await run_method(server.target, "list_jobs", empid="E1", page_size=2)
 
     assert jobs == [Job(job_id=each) for each in ("1", "2", "3")]
-    assert list_tokens(server.requests) == ["", "a", "b"]
-    requests: list[Any] = server.requests
-    assert {(each.filter.empid, each.page_size) for each in requests} == {("E1", 2)}
+    sent: list[Any] = [*server.requests]
+    assert list_tokens(sent) == ["", "a", "b"]
+    assert {(each.filter.empid, each.page_size) for each in sent} == {("E1", 2)}
 
 
 async def test_an_error_at_a_later_page_is_raised(run_method: MethodCall) -> None:

@@ -12,7 +12,7 @@ from tests.support.client_methods import CASES, MethodCase
 from tests.support.fake_scheduler import fake_scheduler
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES, ids=[each.method for each in CASES])
 async def test_a_method_sends_its_request_and_reads_the_reply(
     run_method: MethodCall, case: MethodCase
 ) -> None:
@@ -29,10 +29,10 @@ def list_methods(kind: type[Any]) -> dict[str, inspect.Signature]:
 
 
 def test_there_is_a_method_for_each_of_the_contract() -> None:
-    called = {each.values[0].rpc for each in CASES}
+    called = {each.rpc for each in CASES}
 
     assert called == set(task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name)
-    assert {each.id for each in CASES} | {"call", "close", "watch_health"} == set(
+    assert {each.method for each in CASES} | {"call", "close", "watch_health"} == set(
         list_methods(Client)
     )
 

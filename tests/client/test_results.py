@@ -1,6 +1,6 @@
 """Results have the words and the values of the contract, and know what is newer than they are."""
 
-import copy
+from copy import deepcopy
 from dataclasses import MISSING, FrozenInstanceError, asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,12 +153,12 @@ def test_a_value_that_is_newer_stays_a_string_and_can_be_asked_for() -> None:
 
 
 def test_a_result_is_frozen_and_can_be_compared_kept_and_sent() -> None:
-    job = Job(job_id="7", labels={"team": "hr"}, due_time=NOON, attempts=(Attempt(code=250),))
+    job: Any = Job(job_id="7", labels={"team": "hr"}, due_time=NOON, attempts=(Attempt(code=250),))
 
     with pytest.raises(FrozenInstanceError):
-        job.__setattr__("state", "SENT")
+        job.state = "SENT"
     assert {job: 1}[Job(**{each.name: getattr(job, each.name) for each in fields(job)})] == 1
-    assert copy.deepcopy(job) == job
+    assert deepcopy(job) == job  # by the protocol that pickle uses
     assert asdict(job)["attempts"][0]["code"] == 250
 
 

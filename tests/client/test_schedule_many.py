@@ -1,5 +1,6 @@
 """Any number of requests, in batches that the service accepts, with one answer for each."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -127,8 +128,8 @@ async def test_a_reply_with_too_few_answers_is_an_error(run_method: MethodCall) 
 async def test_nothing_is_sent_if_there_is_nothing_or_one_cannot_be_sent(
     run_method: MethodCall,
 ) -> None:
-    seven: Any = 7
-    wrong = MailRequest(empid="E1", email="a@example.org", message="Hi", at=DAILY, urgent=seven)
+    urgent: Any = 7
+    wrong = replace(mail(2), urgent=urgent)
     async with fake_scheduler(BatchScheduleMeets=build_reply()) as server:
         assert await run_method(server.target, "schedule_many", requests=[]) == []
         with pytest.raises(TypeError, match="urgent is 7; give True or False"):

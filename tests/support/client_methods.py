@@ -1,9 +1,9 @@
 """For each method of the clients: arguments, the request that they are, and a reply."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-import pytest
 from google.protobuf.message import Message
 
 from gcsched.client import DAILY, MailRequest, Order, State, View
@@ -26,23 +26,20 @@ def meet(**more: Any) -> task_pb2.MeetRequest:
     return task_pb2.MeetRequest(empid="E1", emailID="a@example.org", message="Hi", **more)
 
 
-class MethodCase(NamedTuple):
-    """A method of the client with arguments, and the call of the contract that it makes."""
+@dataclass(frozen=True, slots=True)
+class MethodCase:
+    """A call of *method*, and the text that its result shows."""
 
     method: str
     given: dict[str, Any]
     rpc: str
     request: Message
     reply: Message
-    shown: Any
-
-
-def case(method: str, *rest: Any) -> Any:
-    return pytest.param(MethodCase(method, *rest), id=method)
+    shown: str
 
 
 CASES = [
-    case(
+    MethodCase(
         "schedule",
         {**MAIL, "at": NOON, "name": "Ada", "urgent": True, "not_after": NOON_SECONDS + 1},
         "ScheduleMeet",
@@ -55,7 +52,7 @@ CASES = [
         ACCEPTED,
         "job_id='7'",
     ),
-    case(
+    MethodCase(
         "validate",
         {**MAIL, "at": DAILY, "labels": {"a": "b"}},
         "ScheduleMeet",
@@ -63,8 +60,10 @@ CASES = [
         VALIDATED,
         "success=True",
     ),
-    case("schedule_meet", {**MAIL, "at": None}, "ScheduleMeet", meet(), ACCEPTED, "job_id='7'"),
-    case(
+    MethodCase(
+        "schedule_meet", {**MAIL, "at": None}, "ScheduleMeet", meet(), ACCEPTED, "job_id='7'"
+    ),
+    MethodCase(
         "schedule_many",
         {"requests": [MailRequest(**MAIL, at=DAILY)]},
         "BatchScheduleMeets",
@@ -74,8 +73,10 @@ CASES = [
         ),
         "[ScheduledJob(job_id='7'",
     ),
-    case("get_job", {"job_id": "7"}, "GetJob", task_pb2.GetJobRequest(job_id="7"), JOB, "SENT"),
-    case(
+    MethodCase(
+        "get_job", {"job_id": "7"}, "GetJob", task_pb2.GetJobRequest(job_id="7"), JOB, "SENT"
+    ),
+    MethodCase(
         "list_jobs",
         {**WHICH, "order": Order.DUE_TIME_DESC, "view": View.FULL, "page_size": 9},
         "ListJobs",
@@ -88,7 +89,7 @@ CASES = [
         task_pb2.ListJobsResponse(jobs=[JOB]),
         "[Job(job_id='7'",
     ),
-    case(
+    MethodCase(
         "count_jobs",
         {"due_time_from": 0, "empid": "E1", "email": "a", "request_id": "r", "id_prefix": "7"},
         "CountJobs",
@@ -104,7 +105,7 @@ CASES = [
         task_pb2.CountJobsResponse(count=10_000, has_more=True),
         "JobCount(count=10000, has_more=True)",
     ),
-    case(
+    MethodCase(
         "cancel",
         {"job_id": "7", "etag": "e", "reason": "moved"},
         "CancelJob",
@@ -112,7 +113,7 @@ CASES = [
         JOB,
         "job_id='7'",
     ),
-    case(
+    MethodCase(
         "reschedule",
         {"job_id": "7", "etag": "e", "at": NOON},
         "RescheduleJob",
@@ -120,7 +121,7 @@ CASES = [
         JOB,
         "job_id='7'",
     ),
-    case(
+    MethodCase(
         "retry",
         {"job_id": "7", "etag": "e"},
         "RetryJob",
@@ -128,7 +129,7 @@ CASES = [
         JOB,
         "job_id='7'",
     ),
-    case(
+    MethodCase(
         "resolve",
         {"job_id": "7", "etag": "e", "state": "SENT", "reason": "seen"},
         "ResolveJob",
@@ -136,7 +137,7 @@ CASES = [
         JOB,
         "job_id='7'",
     ),
-    case(
+    MethodCase(
         "cancel_jobs",
         {**WHICH, "reason": "moved", "validate_only": True},
         "CancelJobs",
@@ -144,7 +145,7 @@ CASES = [
         task_pb2.ChangeJobsResponse(count=3),
         "3",
     ),
-    case(
+    MethodCase(
         "retry_jobs",
         {"all": True},
         "RetryJobs",
@@ -152,7 +153,7 @@ CASES = [
         task_pb2.ChangeJobsResponse(count=3),
         "3",
     ),
-    case(
+    MethodCase(
         "run_daily_queue",
         {},
         "RunDailyQueue",
@@ -160,7 +161,7 @@ CASES = [
         task_pb2.RunDailyQueueResponse(count=3),
         "3",
     ),
-    case(
+    MethodCase(
         "pause",
         {"by": "ada", "reason": "why"},
         "PauseSending",
@@ -168,7 +169,7 @@ CASES = [
         task_pb2.Pause(by="ada"),
         "Pause(by='ada'",
     ),
-    case(
+    MethodCase(
         "resume",
         {"by": "ada"},
         "ResumeSending",
@@ -176,7 +177,7 @@ CASES = [
         task_pb2.ResumeSendingResponse(pause=task_pb2.Pause(by="bob")),
         "Pause(by='bob'",
     ),
-    case(
+    MethodCase(
         "status",
         {},
         "GetStatus",
@@ -184,7 +185,7 @@ CASES = [
         task_pb2.StatusReport(version="1.2"),
         "version='1.2'",
     ),
-    case(
+    MethodCase(
         "list_suppressions",
         {"page_size": 9},
         "ListSuppressions",
@@ -192,7 +193,7 @@ CASES = [
         task_pb2.ListSuppressionsResponse(suppressions=[SUPPRESSION]),
         "[Suppression(email='a@example.org'",
     ),
-    case(
+    MethodCase(
         "get_suppression",
         {"email": "a@example.org"},
         "GetSuppression",
@@ -200,7 +201,7 @@ CASES = [
         SUPPRESSION,
         "email='a@example.org'",
     ),
-    case(
+    MethodCase(
         "add_suppression",
         {"email": "a@example.org", "reason": "why", "expire_time": NOON_SECONDS},
         "AddSuppression",
@@ -208,7 +209,7 @@ CASES = [
         SUPPRESSION,
         "email='a@example.org'",
     ),
-    case(
+    MethodCase(
         "remove_suppression",
         {"email": "A@example.org"},
         "RemoveSuppression",
@@ -216,7 +217,7 @@ CASES = [
         task_pb2.RemoveSuppressionResponse(suppression=SUPPRESSION),
         "email='a@example.org'",
     ),
-    case(
+    MethodCase(
         "get_recipient",
         {"empid": "E1"},
         "GetRecipient",
@@ -224,7 +225,7 @@ CASES = [
         task_pb2.Recipient(empid="E1", accepted_count=2),
         "accepted_count=2",
     ),
-    case(
+    MethodCase(
         "forget_recipient",
         {"empid": "E1"},
         "ForgetRecipient",
@@ -232,7 +233,7 @@ CASES = [
         task_pb2.ForgetRecipientResponse(erased_jobs=2),
         "erased_jobs=2",
     ),
-    case(
+    MethodCase(
         "list_templates",
         {},
         "ListTemplates",
@@ -242,7 +243,7 @@ CASES = [
         ),
         "[Template(name='doc', required_variables=('room',)",
     ),
-    case(
+    MethodCase(
         "preview_template",
         {"template": "doc", **PREVIEWED},
         "PreviewTemplate",
@@ -250,15 +251,17 @@ CASES = [
         PREVIEW,
         "subject='Hi'",
     ),
-    case(
+    MethodCase(
         "send_test_mail",
-        {"template": "doc", **PREVIEWED, "request_id": "r"},
+        {"template": "doc", **PREVIEWED, "request_id": "r", "sender": "pay@example.org"},
         "SendTestMail",
-        task_pb2.SendTestMailRequest(template="doc", request_id="r", **PREVIEWED),
+        task_pb2.SendTestMailRequest(
+            template="doc", request_id="r", sender="pay@example.org", **PREVIEWED
+        ),
         ACCEPTED,
         "job_id='7'",
     ),
-    case(
+    MethodCase(
         "list_audit",
         {"client": "hr", "subject": "E1", "from_time": NOON, "before_time": NOON, "page_size": 9},
         "ListAudit",
