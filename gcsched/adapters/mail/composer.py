@@ -24,8 +24,8 @@ class Origin(NamedTuple):
     """One sender: its envelope address, what previews show, and the skeleton of its mails."""
 
     address: str
-    shown: str
     skeleton: Skeleton
+    shown: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Composer:
             text=rendered.text,
             html=rendered.html,
             size=len(self.build_mail(job, encode_bodies(job, rendered)).content),
-            sender=self.find_origin(job).shown,
+            sender=self.origins[job.sender].shown,
         )
 
     def render(self, job: Job) -> RenderedParts:
@@ -97,7 +97,10 @@ class Composer:
 
     def _assemble(self, job: Job, bodies: Bodies, recipient: str, reply_to: str) -> Mail:
         headers = build_headers(job, recipient, reply_to)
-        address, _, skeleton = self.find_origin(job)
+        origin = self.origins.get(job.sender)
+        if origin is None:  # no other sender may stand in for it
+            raise make_sender_error(job)
+        address, skeleton, _ = origin
         return Mail(
             sender=address,
             recipient=recipient,
@@ -107,14 +110,6 @@ class Composer:
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
-
-    def find_origin(self, job: Job) -> Origin:
-        """Return the sender of *job*. Raises ValueError: none may stand in for a missing one."""
-        origin = self.origins.get(job.sender)
-        if origin is None:
-            problem = f"the sender {job.sender} is not a sender of this service"
-            raise ValueError(f"{problem}: add it to GCSCHED_SENDERS, then retry the job")
-        return origin
 
     def build_variables(self, job: Job) -> Variables:
         return Variables(
@@ -133,7 +128,12 @@ def build_origin(sender: Sender) -> Origin:
         raise ValueError("the sender's address must be ASCII before the @")
     name = sender.name.strip()
     skeleton = Skeleton.for_sender(encode_mailbox("From", name, address))
-    return Origin(address, str(Sender(sender.key, address, name)), skeleton)
+    return Origin(address, skeleton, str(Sender(sender.key, address, name)))
+
+
+def make_sender_error(job: Job) -> ValueError:
+    problem = f"the sender {job.sender} is not a sender of this service"
+    return ValueError(f"{problem}: add it to GCSCHED_SENDERS, then retry the job")
 
 
 def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:
