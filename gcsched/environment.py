@@ -7,10 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-TARGET = "GCSCHED_TARGET"
-TLS_SWITCH = "GCSCHED_TLS"
+TARGET, TLS_SWITCH, TOKEN_FILE = (f"GCSCHED_{each}" for each in ("TARGET", "TLS", "TOKEN_FILE"))
 CA_FILE, CERT_FILE, KEY_FILE = (f"{TLS_SWITCH}_{each}_FILE" for each in ("CA", "CERT", "KEY"))
-TOKEN_FILE = "GCSCHED_TOKEN_FILE"  # noqa: S105  # the name of a variable
 
 DEFAULT_PORT = 50051
 DEFAULT_TARGET = f"127.0.0.1:{DEFAULT_PORT}"

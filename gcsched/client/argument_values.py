@@ -113,13 +113,16 @@ def timestamp(name: str, given: object) -> Timestamp | None:
     """Return a time of a filter or of an end, to the microsecond; None for None."""
     if given is None:
         return None
-    found = Timestamp()
     if isinstance(given, datetime):
-        found.FromDatetime(check_aware(name, given).astimezone(UTC))
+        moment = check_aware(name, given)
     else:
-        found.FromSeconds(
-            check_seconds(name, given, valid="an aware datetime or whole Unix seconds")
-        )
+        seconds = check_seconds(name, given, valid="an aware datetime or whole Unix seconds")
+        try:
+            moment = datetime.fromtimestamp(seconds, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise ValueError(f"{name} is {given!r}; give seconds of the years 1 to 9999") from None
+    found = Timestamp()
+    found.FromDatetime(moment)
     return found
 
 

@@ -41,10 +41,7 @@ CLIENT_OPTIONS = {"credentials", "environment", "timeout", *AccessOptions.__opti
 class Connection:
     """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs.
 
-    With *token* or *token_file* each call carries a token. With *credentials*, a Tls or those of
-    gRPC, calls are encrypted. *timeout* is how many seconds a call may take. What is not given is
-    read from *environment*: GCSCHED_TARGET, GCSCHED_TLS, GCSCHED_TLS_CA_FILE,
-    GCSCHED_TLS_CERT_FILE, GCSCHED_TLS_KEY_FILE and GCSCHED_TOKEN_FILE. Raises ValueError.
+    Client describes the arguments.
     """
 
     _api: ClassVar[Any]
@@ -56,10 +53,12 @@ class Connection:
         *,
         credentials: grpc.ChannelCredentials | Tls | None = None,
         timeout: float = TIMEOUT_SECONDS,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
         **access: Unpack[AccessOptions],
     ) -> None:
         refuse_unknown(access, CLIENT_OPTIONS, caller=type(self).__name__)
+        # Not as the default: help() would show the whole environment.
+        environment = os.environ if environment is None else environment
         self._timeout = check_timeout(timeout)
         self._target = choose_target(target, environment)
         self._token = choose_token(environment, **access)
@@ -67,6 +66,9 @@ class Connection:
         self._closing = self._new_event()
         self._watching: set[ServiceChannel] = set()
         self._opened = self._open(channel_options())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._target!r})"
 
     def _open(self, options: list[tuple[str, Any]]) -> ServiceChannel:
         chosen = [*options, *proxy_options(self._target, os.environ)]
@@ -81,7 +83,7 @@ class Connection:
         return watched
 
     def _end(self) -> list[Any]:
-        """Let no further call begin; return the channels to close."""
+        """End all channels for further calls; return them, to be closed."""
         opened = [self._opened, *self._watching]
         ended = [channel for each in opened for channel in each.end()]
         self._closing.set()
@@ -121,7 +123,8 @@ def choose_token(environ: Mapping[str, str], **access: Unpack[AccessOptions]) ->
     try:
         return TokenSource(None, named)
     except ValueError as error:
-        raise ValueError(f"{variables.TOKEN_FILE}: {error}") from error
+        problem = str(error).removeprefix("token_file ")
+        raise ValueError(f"{variables.TOKEN_FILE}: {problem}") from error
 
 
 def read_tls(environ: Mapping[str, str]) -> Tls | None:

@@ -7,4 +7,16 @@ from gcsched.client.asynchronous.service import AsyncServiceMethods
 
 
 class AsyncClient(AsyncSchedulingMethods, AsyncJobMethods, AsyncRecordMethods, AsyncServiceMethods):
-    """A connection like `Client`, for asyncio; create it inside the running loop."""
+    """A connection like `Client`, for asyncio; one event loop can use it.
+
+    The methods are those of Client, as coroutines. Lists and watch_health are for ``async for``:
+
+    >>> async def list_empids() -> list[str]:
+    ...     async with AsyncClient() as gcsched:
+    ...         await gcsched.schedule(
+    ...             empid="E7", email="ada@example.org", message="Lunch", at=DAILY
+    ...         )
+    ...         return [job.empid async for job in gcsched.list_jobs(empid="E7")]
+    >>> asyncio.run(list_empids())
+    ['E7']
+    """

@@ -28,10 +28,12 @@ class AsyncConnection(Connection):
 
     _api: ClassVar[Any] = grpc.aio
     _new_event: ClassVar[type[Any]] = asyncio.Event
+    _loop: asyncio.AbstractEventLoop | None = None
 
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
         """Do what Client.call does."""
         seconds = self._seconds(timeout)
+        self._check_loop()
         stub_method = self._method(method)
         try:
             return await stub_method(request, timeout=seconds, metadata=self._token.metadata())
@@ -73,6 +75,7 @@ class AsyncConnection(Connection):
     async def _run_batches(
         self, requests: Iterable[MailRequest], timeout: float | None
     ) -> list[ScheduledJob | CallFailed]:
+        self._opened.check_open()
         run = BatchRun(requests)
         while (batch := run.next_batch()) is not None:
             try:
@@ -81,11 +84,20 @@ class AsyncConnection(Connection):
                 run.fail(error)
         return run.answers
 
+    def _check_loop(self) -> None:
+        """Remember the running loop; raise RuntimeError in another one: gRPC would hang there."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise RuntimeError("this client belongs to another event loop; create one for each")
+
     def _watch(self) -> AsyncIterator[Health]:
         self._opened.check_open()
         return self._iterate_health()
 
     async def _iterate_health(self) -> AsyncIterator[Health]:
+        self._check_loop()
         watched, changes = self._open_watch(), HealthChanges()
         try:
             while not await self._is_closing_within(changes.wait_seconds):

@@ -20,10 +20,6 @@ class AsyncRecordMethods(AsyncConnection):
         """Do what Client.list_suppressions does."""
         return self._iterate(calls.list_suppressions(page_size=page_size), timeout)
 
-    async def get_suppression(self, email: str, *, timeout: float | None = None) -> Suppression:
-        """Do what Client.get_suppression does."""
-        return await self._run(calls.get_suppression(email), timeout)
-
     async def add_suppression(
         self,
         email: str,
@@ -35,6 +31,10 @@ class AsyncRecordMethods(AsyncConnection):
         """Do what Client.add_suppression does."""
         call = calls.add_suppression(email, reason=reason, expire_time=expire_time)
         return await self._run(call, timeout)
+
+    async def get_suppression(self, email: str, *, timeout: float | None = None) -> Suppression:
+        """Do what Client.get_suppression does."""
+        return await self._run(calls.get_suppression(email), timeout)
 
     async def remove_suppression(self, email: str, *, timeout: float | None = None) -> Suppression:
         """Do what Client.remove_suppression does."""

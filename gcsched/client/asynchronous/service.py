@@ -13,7 +13,7 @@ from gcsched.client.values import Health
 
 
 class AsyncServiceMethods(AsyncConnection):
-    """Look at the service as a whole, and control its sending."""
+    """Report on the service as a whole, and control its sending."""
 
     async def status(self, *, timeout: float | None = None) -> StatusReport:
         """Do what Client.status does."""

@@ -31,6 +31,10 @@ class BlockingConnection(Connection):
 
         The other methods are for most uses; this one is for fields that they do not have. Raises
         CallFailed.
+
+        >>> from gcsched.pb import task_pb2
+        >>> gcsched.call("CountJobs", task_pb2.CountJobsRequest()).has_more
+        False
         """
         seconds = self._seconds(timeout)
         stub_method = self._method(method)
@@ -74,6 +78,7 @@ class BlockingConnection(Connection):
     def _run_batches(
         self, requests: Iterable[MailRequest], timeout: float | None
     ) -> list[ScheduledJob | CallFailed]:
+        self._opened.check_open()
         run = BatchRun(requests)
         while (batch := run.next_batch()) is not None:
             try:

@@ -31,16 +31,16 @@ class SchedulingMethods(BlockingConnection):
         now. Options are *name*, *request_id*, *template*, *variables*, *not_after*, *reply_to*,
         *labels* and *urgent*. The same request again is the same job:
 
-        >>> monday = datetime(2026, 1, 5, 9, tzinfo=UTC)
+        >>> lunch: MailOptions = {"name": "Ada", "labels": {"team": "engines"}}
+        >>> tomorrow = datetime.now(UTC) + timedelta(days=1)
         >>> job = gcsched.schedule(
-        ...     empid="E1", email="ada@example.org", message="Lunch", at=monday, name="Ada"
+        ...     empid="E1", email="ada@example.org", message="Lunch", at=tomorrow, **lunch
         ... )
-        >>> job.outcome
-        'CREATED'
-        >>> gcsched.schedule(
-        ...     empid="E1", email="ada@example.org", message="Lunch", at=monday, name="Ada"
-        ... ) == job
-        True
+        >>> again = gcsched.schedule(
+        ...     empid="E1", email="ada@example.org", message="Lunch", at=tomorrow, **lunch
+        ... )
+        >>> job.state, job.outcome, again.outcome, again == job
+        ('SCHEDULED', 'CREATED', 'REPLAYED', True)
         """
         return self._run(calls.schedule(empid, email, message, at, **options), timeout)
 

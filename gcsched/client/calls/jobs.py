@@ -47,12 +47,16 @@ class BulkFilter(JobFilter, total=False):
     all: bool
 
 
+BULK_KEYWORDS = {"validate_only", "timeout", *BulkFilter.__optional_keys__}
+
+
 def get_job(job_id: str) -> Call[Job]:
     return Call("GetJob", task_pb2.GetJobRequest(job_id=check_text("job_id", job_id)), read_job)
 
 
 def list_jobs(*, order: str, view: str, page_size: int, **which: Unpack[JobFilter]) -> Listing[Job]:
-    refuse_unknown(which, JobFilter.__optional_keys__, caller="list_jobs")
+    keywords = {"order", "view", "page_size", "timeout", *JobFilter.__optional_keys__}
+    refuse_unknown(which, keywords, caller="list_jobs")
     request = task_pb2.ListJobsRequest(
         filter=build_filter(which),
         order=enum_number("order", order, task_pb2.ListJobsRequest.Order.DESCRIPTOR),
@@ -63,7 +67,7 @@ def list_jobs(*, order: str, view: str, page_size: int, **which: Unpack[JobFilte
 
 
 def count_jobs(**which: Unpack[JobFilter]) -> Call[JobCount]:
-    refuse_unknown(which, JobFilter.__optional_keys__, caller="count_jobs")
+    refuse_unknown(which, {"timeout", *JobFilter.__optional_keys__}, caller="count_jobs")
     request = task_pb2.CountJobsRequest(filter=build_filter(which))
     return Call("CountJobs", request, partial(read_message, JobCount))
 
@@ -104,20 +108,19 @@ def resolve(job_id: str, *, state: str, reason: str, etag: str) -> Call[Job]:
 
 
 def cancel_jobs(*, reason: str, validate_only: bool, **which: Unpack[BulkFilter]) -> Call[int]:
-    request = build_change(which, validate_only=validate_only, caller="cancel_jobs")
+    refuse_unknown(which, {"reason", *BULK_KEYWORDS}, caller="cancel_jobs")
+    request = build_change(which, validate_only=validate_only)
     request.reason = check_text("reason", reason)
     return Call("CancelJobs", request, attrgetter("count"))
 
 
 def retry_jobs(*, validate_only: bool, **which: Unpack[BulkFilter]) -> Call[int]:
-    request = build_change(which, validate_only=validate_only, caller="retry_jobs")
+    refuse_unknown(which, BULK_KEYWORDS, caller="retry_jobs")
+    request = build_change(which, validate_only=validate_only)
     return Call("RetryJobs", request, attrgetter("count"))
 
 
-def build_change(
-    which: BulkFilter, *, validate_only: bool, caller: str
-) -> task_pb2.ChangeJobsRequest:
-    refuse_unknown(which, BulkFilter.__optional_keys__, caller=caller)
+def build_change(which: BulkFilter, *, validate_only: bool) -> task_pb2.ChangeJobsRequest:
     return task_pb2.ChangeJobsRequest(
         filter=build_filter(which),
         all=check_bool("all", which.get("all")),

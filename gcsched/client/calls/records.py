@@ -77,7 +77,8 @@ def list_templates() -> Listing[Template]:
 
 
 def preview_template(template: str, **options: Unpack[PreviewFields]) -> Call[Preview]:
-    refuse_unknown(options, PreviewFields.__optional_keys__, caller="preview_template")
+    keywords = {"template", "timeout", *PreviewFields.__optional_keys__}
+    refuse_unknown(options, keywords, caller="preview_template")
     request = task_pb2.PreviewTemplateRequest(
         template=check_text("template", template),
         variables=check_text_mapping("variables", options.get("variables")),

@@ -43,6 +43,9 @@ class MailOptions(OptionalFields, total=False):
     name: str
 
 
+KEYWORDS = {"empid", "email", "message", "at", "timeout", *MailOptions.__optional_keys__}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequest:
     """A request for one mail, for schedule_many; the fields are the arguments of schedule."""
@@ -64,17 +67,17 @@ class MailRequest:
 def schedule(
     empid: str, email: str, message: str, at: ScheduleTime, **options: Unpack[MailOptions]
 ) -> Call[ScheduledJob]:
-    refuse_unknown(options, MailOptions.__optional_keys__, caller="schedule")
-    wanted = MailRequest(empid=empid, email=email, message=message, at=at, **options)
-    return Call("ScheduleMeet", build_message(wanted), parse_reply)
+    refuse_unknown(options, KEYWORDS, caller="schedule")
+    mail = MailRequest(empid=empid, email=email, message=message, at=at, **options)
+    return Call("ScheduleMeet", build_message(mail), parse_reply)
 
 
 def validate(
     empid: str, email: str, message: str, at: ScheduleTime, **options: Unpack[MailOptions]
 ) -> Call[Validation]:
-    refuse_unknown(options, MailOptions.__optional_keys__, caller="validate")
-    wanted = MailRequest(empid=empid, email=email, message=message, at=at, **options)
-    request = build_message(wanted)
+    refuse_unknown(options, KEYWORDS, caller="validate")
+    mail = MailRequest(empid=empid, email=email, message=message, at=at, **options)
+    request = build_message(mail)
     request.validate_only = True
     return Call("ScheduleMeet", request, parse_validation)
 
@@ -102,27 +105,27 @@ def build_request(
 ) -> task_pb2.MeetRequest:
     """Return the request of schedule_meet, where None and 0 are the daily run."""
     refuse_unknown(options, OptionalFields.__optional_keys__, caller="schedule_meet")
-    wanted = MailRequest(empid=empid, email=email, message=message, name=name, at=DAILY, **options)
-    request = build_message(wanted)
+    mail = MailRequest(empid=empid, email=email, message=message, name=name, at=DAILY, **options)
+    request = build_message(mail)
     request.timestamp = unix_seconds("at", at)
     return request
 
 
-def build_message(wanted: MailRequest) -> task_pb2.MeetRequest:
-    """Return *wanted* as the contract's message. Raises TypeError, ValueError."""
-    is_urgent = check_bool("urgent", wanted.urgent)
+def build_message(mail: MailRequest) -> task_pb2.MeetRequest:
+    """Return *mail* as the contract's message. Raises TypeError, ValueError."""
+    is_urgent = check_bool("urgent", mail.urgent)
     return task_pb2.MeetRequest(
-        empid=check_text("empid", wanted.empid),
-        emailID=check_text("email", wanted.email),
-        message=check_text("message", wanted.message),
-        empName=check_text("name", wanted.name),
-        timestamp=unix_seconds_or_daily("at", wanted.at),
-        request_id=check_text("request_id", wanted.request_id),
-        template=check_text("template", wanted.template),
-        variables=check_text_mapping("variables", wanted.variables),
-        not_after=unix_seconds("not_after", wanted.not_after),
-        reply_to=check_text("reply_to", wanted.reply_to),
-        labels=check_text_mapping("labels", wanted.labels),
+        empid=check_text("empid", mail.empid),
+        emailID=check_text("email", mail.email),
+        message=check_text("message", mail.message),
+        empName=check_text("name", mail.name),
+        timestamp=unix_seconds_or_daily("at", mail.at),
+        request_id=check_text("request_id", mail.request_id),
+        template=check_text("template", mail.template),
+        variables=check_text_mapping("variables", mail.variables),
+        not_after=unix_seconds("not_after", mail.not_after),
+        reply_to=check_text("reply_to", mail.reply_to),
+        labels=check_text_mapping("labels", mail.labels),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )
 

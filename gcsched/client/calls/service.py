@@ -48,7 +48,8 @@ def status() -> Call[StatusReport]:
 
 
 def list_audit(*, page_size: int, **which: Unpack[AuditFilter]) -> Listing[AuditEntry]:
-    refuse_unknown(which, AuditFilter.__optional_keys__, caller="list_audit")
+    keywords = {"page_size", "timeout", *AuditFilter.__optional_keys__}
+    refuse_unknown(which, keywords, caller="list_audit")
     request = task_pb2.ListAuditRequest(
         page_size=check_count("page_size", page_size),
         client=check_text("client", which.get("client")),
