@@ -16,7 +16,7 @@ from gcsched.cli.commands.serve import find_loop_factory
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.client_conditions import CONDITIONS, a_stage
 from tests.scenarios.client_failures import Seen, see
-from tests.scenarios.client_methods import CallEnd
+from tests.scenarios.method_calls import CallEnd
 
 OVER_LIMIT = "over the limit of the client"
 

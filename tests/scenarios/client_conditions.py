@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from gcsched.client import AsyncClient
 from gcsched.pb import task_pb2
-from tests.scenarios.client_methods import TO_FAIL, TO_LOSE
+from tests.scenarios.method_calls import TO_FAIL, TO_LOSE
 from tests.support.clients import TestToken, client_toml, make_token, write_clients
 from tests.support.relay.script import Answer, At, LoseReply, ScriptedRule
 from tests.support.relay.server import Relay

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gcsched.client import AsyncClient, CallFailed, Client, Health, NotFound, State
 from tests.scenarios.client_conditions import Condition, Stage
-from tests.scenarios.client_methods import (
+from tests.scenarios.method_calls import (
     ASYNC,
     BLOCKING,
     METHODS,

@@ -11,7 +11,7 @@ import pytest
 
 from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Client
 from gcsched.errors import Overloaded
-from tests.scenarios.client_methods import ASYNC, BLOCKING, METHODS, CallEnd, Subjects, call_each
+from tests.scenarios.method_calls import ASYNC, BLOCKING, METHODS, CallEnd, Subjects, call_each
 from tests.support.fake_scheduler import FakeAnswer, fake_scheduler
 from tests.support.handlers import METHOD_NAMES
 from tests.support.ports import free_port
