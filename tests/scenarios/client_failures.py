@@ -10,8 +10,9 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Unpack
 
-from gcsched.client import AsyncClient, CallFailed, Client, Health, NotFound, State
+from gcsched.client import AccessOptions, AsyncClient, CallFailed, Client, Health, NotFound, State
 from tests.scenarios.client_conditions import Condition, Stage
 from tests.scenarios.method_calls import (
     ASYNC,
@@ -54,9 +55,9 @@ class HealthLog:
         async for health in client.watch_health():
             self._add(ASYNC, health)
 
-    def are_serving(self) -> bool:
-        """Return whether both clients reported SERVING since `begin`, and nothing after it."""
-        return all(each and each[-1][0] is Health.SERVING for each in self.changes.values())
+    def are(self, health: Health) -> bool:
+        """Return whether *health* is what both clients reported last since `begin`."""
+        return all(each and each[-1][0] is health for each in self.changes.values())
 
     def _add(self, client: str, health: Health) -> None:
         self.changes[client].append((health, time.monotonic() - self._start))
@@ -108,16 +109,16 @@ class Seen:
 
 
 @asynccontextmanager
-async def open_callers(target: str, token: str) -> AsyncIterator[Callers]:
+async def open_callers(target: str, **access: Unpack[AccessOptions]) -> AsyncIterator[Callers]:
     """Connect both clients, and watch the health with both."""
     log = HealthLog()
     log.begin()
-    with Client(target, token=token) as blocking:
-        async with AsyncClient(target, token=token) as asynchronous:
+    with Client(target, **access) as blocking:
+        async with AsyncClient(target, **access) as asynchronous:
             watch = threading.Thread(target=log.watch_blocking, args=(blocking,))
             watch.start()
             watching = asyncio.create_task(log.watch_async(asynchronous), name="watch")
-            await until(log.are_serving)
+            await until(lambda: log.are(Health.SERVING))
             yield Callers(blocking=blocking, asynchronous=asynchronous, health=log)
     await watching
     await asyncio.to_thread(watch.join, 10)
@@ -127,7 +128,7 @@ async def see(stage: Stage, condition: Condition, *, is_limited: bool = False) -
     """Call each method under *condition*; afterwards the service is as before."""
     token = stage.limited if is_limited else stage.token
     subjects = {BLOCKING: await prepare(stage), ASYNC: await prepare(stage)}
-    async with open_callers(stage.service.target, token.text) as callers:
+    async with open_callers(stage.service.target, token=token.text) as callers:
         both = (callers.blocking, callers.asynchronous)
         if is_limited:
             await callers.asynchronous.status()  # the call that the limit allows

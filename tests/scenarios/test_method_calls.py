@@ -9,14 +9,17 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Client
+from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Client, Health
+from gcsched.client.health import WATCH_OPTIONS
 from gcsched.errors import Overloaded
+from tests.scenarios.client_failures import open_callers
 from tests.scenarios.method_calls import ASYNC, BLOCKING, METHODS, CallEnd, Subjects, call_each
 from tests.support.fake_scheduler import FakeAnswer, fake_scheduler
 from tests.support.handlers import METHOD_NAMES
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.service_process import environment, running_service
+from tests.support.wait import until
 
 NAMES = list(METHODS)
 NOTHING = {BLOCKING: Subjects(), ASYNC: Subjects()}
@@ -44,6 +47,18 @@ def raised(ends: Sequence[CallEnd]) -> dict[str, set[str]]:
     }
 
 
+@pytest.fixture
+def quick_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a watch of health find a frozen service in seconds instead of twenty."""
+    quick = {
+        "grpc.keepalive_time_ms": 1_000,
+        "grpc.http2.ping_timeout_ms": 300,
+        "grpc.min_reconnect_backoff_ms": 300,
+    }
+    options = [(name, quick.get(name, value)) for name, value in WATCH_OPTIONS]
+    monkeypatch.setattr("gcsched.client.connection.WATCH_OPTIONS", options)
+
+
 async def call_nothing() -> list[CallEnd]:
     """Call at a port where nothing listens."""
     target = f"127.0.0.1:{free_port()}"
@@ -52,20 +67,24 @@ async def call_nothing() -> list[CallEnd]:
             return await call_each(client, async_client, NOTHING, NAMES)
 
 
+@pytest.mark.usefixtures("quick_pings")
 async def test_each_method_fails_in_time_while_the_service_is_frozen_or_away(
     tmp_path: Path, mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
     missing = asyncio.create_task(call_nothing())  # at the same time: its retries wait for seconds
-    async with running_service(tmp_path, settings) as service:
-        with Client(service.target) as client:
-            async with AsyncClient(service.target) as async_client:
-                call = partial(call_each, client, async_client, NOTHING)
-                working = await call(NAMES)
-                service.freeze()
-                frozen = await call(CHOOSABLE, timeout=FROZEN_SECONDS)
-                service.thaw()
-                thawed = await call(NAMES)
+    async with (
+        running_service(tmp_path, settings) as service,
+        open_callers(service.target) as callers,
+    ):
+        call = partial(call_each, callers.blocking, callers.asynchronous, NOTHING)
+        working = await call(NAMES)
+        service.freeze()
+        frozen = await call(CHOOSABLE, timeout=FROZEN_SECONDS)
+        await until(lambda: callers.health.are(Health.UNREACHABLE))
+        service.thaw()
+        await until(lambda: callers.health.are(Health.SERVING))
+        thawed = await call(NAMES)
     away = await missing
 
     assert raised(working) == raised(thawed) == {"": set(NAMES) - NOT_THERE, "NotFound": NOT_THERE}
