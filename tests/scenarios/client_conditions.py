@@ -75,19 +75,19 @@ async def a_stage(folder: Path) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def healthy(_: Stage) -> AsyncIterator[None]:
+async def do_nothing(_: Stage) -> AsyncIterator[None]:
     yield
 
 
 @asynccontextmanager
-async def stopped(stage: Stage) -> AsyncIterator[None]:
+async def stop(stage: Stage) -> AsyncIterator[None]:
     await stage.service.stop()
     yield
     await stage.service.start()
 
 
 @asynccontextmanager
-async def restarted(stage: Stage, *, by: int = signal.SIGTERM) -> AsyncIterator[None]:
+async def restart(stage: Stage, *, by: int = signal.SIGTERM) -> AsyncIterator[None]:
     """Begin with the signal; the service ends and is ready again during the block."""
 
     async def start_again() -> None:
@@ -101,35 +101,35 @@ async def restarted(stage: Stage, *, by: int = signal.SIGTERM) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def frozen(stage: Stage) -> AsyncIterator[None]:
+async def freeze(stage: Stage) -> AsyncIterator[None]:
     stage.service.freeze()
     yield
     stage.service.thaw()
 
 
 @asynccontextmanager
-async def paused(stage: Stage) -> AsyncIterator[None]:
+async def pause(stage: Stage) -> AsyncIterator[None]:
     async with AsyncClient(stage.service.target, token=stage.token.text) as client:
         await client.pause(by="ada", reason="a test")
     yield
 
 
 @asynccontextmanager
-async def without_mongodb(stage: Stage) -> AsyncIterator[None]:
+async def kill_mongodb(stage: Stage) -> AsyncIterator[None]:
     stage.mongo.kill()
     yield
     await stage.mongo.start()
 
 
 @asynccontextmanager
-async def with_silent_mongodb(stage: Stage) -> AsyncIterator[None]:
+async def freeze_mongodb(stage: Stage) -> AsyncIterator[None]:
     stage.mongo.freeze()
     yield
     stage.mongo.resume()
 
 
 @asynccontextmanager
-async def out_of_room(stage: Stage) -> AsyncIterator[None]:
+async def fill_memory(stage: Stage) -> AsyncIterator[None]:
     """Fill the memory for calls: MongoDB is silent, and calls that wait for it pile up."""
     stage.mongo.freeze()
     async with (
@@ -162,14 +162,14 @@ async def wait_for_end(method: Any, request: Message, stage: Stage) -> None:
 
 
 CONDITIONS: dict[str, Condition] = {
-    "healthy": healthy,
-    "paused": paused,
-    "stopped": stopped,
-    "restarted": restarted,
-    "killed and restarted": partial(restarted, by=signal.SIGKILL),
-    "frozen": frozen,
-    "out of memory for calls": out_of_room,
-    "over the limit of the client": healthy,
-    "without MongoDB": without_mongodb,
-    "with a silent MongoDB": with_silent_mongodb,
+    "healthy": do_nothing,
+    "paused": pause,
+    "stopped": stop,
+    "restarted": restart,
+    "killed and restarted": partial(restart, by=signal.SIGKILL),
+    "frozen": freeze,
+    "out of memory for calls": fill_memory,
+    "over the limit of the client": do_nothing,
+    "without MongoDB": kill_mongodb,
+    "with a silent MongoDB": freeze_mongodb,
 }
