@@ -16,6 +16,7 @@ WATCH_OPTIONS: list[tuple[str, Any]] = [
     # A frozen service is found by pings; the service allows one in ten seconds.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # without it gRPC waits a minute for the pong
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # how long one attempt to connect may take
 ]

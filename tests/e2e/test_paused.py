@@ -13,8 +13,9 @@ from tests.support.service_process import a_meet, environment, is_serving, runni
 SCHEDULE = "/scheduler.Scheduler/ScheduleMeet"
 MORE_THAN_GRPC_QUEUES = 3_500  # gRPC itself would answer CANCELLED to some of them, at random
 # HTTP/2 lets a caller send 64 KiB on a connection before the server has read. With so few calls on
-# each, all messages leave while the process is paused, and none can be late.
-CONNECTIONS = 16
+# each, all messages leave while the process is paused, and none can be late. A connection carries at
+# most 200 calls.
+CONNECTIONS = 20
 
 
 async def connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
