@@ -13,8 +13,8 @@ from tests.support.service_process import a_meet, environment, is_serving, runni
 SCHEDULE = "/scheduler.Scheduler/ScheduleMeet"
 MORE_THAN_GRPC_QUEUES = 3_500  # gRPC itself would answer CANCELLED to some of them, at random
 # HTTP/2 lets a caller send 64 KiB on a connection before the server has read. With so few calls on
-# each, all messages leave while the process is paused, and none can be late. A connection carries at
-# most 200 calls.
+# each, all messages leave while the process is paused, and none can be late. The service allows 200
+# calls at once on a connection.
 CONNECTIONS = 20
 
 
