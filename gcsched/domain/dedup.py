@@ -8,7 +8,9 @@ from hashlib import sha256
 
 from msgspec import Struct
 
+from gcsched.domain.event import Event
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting import Person
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import GcschedError, RequestIdReused
 
@@ -26,7 +28,24 @@ def dedup_key(request: MeetRequest, *, daily: date | None) -> str:
     Never change what goes in here: with another key a repeated call becomes a second mail.
     """
     when = str(request.timestamp) if daily is None else f"daily:{daily.isoformat()}"
-    return digest(b"v1", request.empid, request.email, request.message, when)
+    content = request.empid, request.email, request.message, when
+    if request.event is None:
+        return digest(b"v1", *content)
+    return digest(b"event v1", *content, *event_texts(request.event))
+
+
+def event_texts(event: Event) -> tuple[str, ...]:
+    """Return all that a caller says about a meeting, as it says it.
+
+    Not the instants: with newer rules of a zone a repeated call would be another one.
+    """
+    length = "" if event.duration is None else str(event.duration.total_seconds())
+    organizer = event.organizer or Person(email="")
+    return (
+        *(event.start, event.end, length, event.time_zone),
+        *(event.location, event.url, event.description),
+        *(organizer.email, organizer.name),
+    )
 
 
 def request_key(request_id: str) -> str:
@@ -60,6 +79,8 @@ def fingerprint(request: MeetRequest) -> str:
         *(request.template, sorted(request.variables.items()), request.not_after),
         *(request.reply_to, sorted(request.labels.items()), request.priority),
     )
+    if request.event is not None:
+        return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
     return digest(b"content v1", json.dumps(content))
 
 

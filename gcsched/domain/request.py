@@ -18,6 +18,7 @@ from gcsched.domain.client_limits import (
     template_limit_violations,
 )
 from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
+from gcsched.domain.event import MAX_SUMMARY_LENGTH, Event, Occasion, read_event
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
 from gcsched.domain.validation import (
@@ -34,6 +35,7 @@ from gcsched.errors import Violation
 MAX_MESSAGE_LENGTH = 998  # RFC 5322, section 2.1.1
 MAX_NAME_LENGTH = 256
 DEFAULT_TEMPLATE = "doc"
+INVITATION_TEMPLATE = "invitation"
 MAX_REQUESTS = 1_000
 
 
@@ -41,7 +43,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     """A request: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
 
     ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
-    stands for a number that is not in the contract.
+    stands for a number that is not in the contract. ``occasion`` is what a valid ``event`` means.
     """
 
     empid: str
@@ -56,6 +58,8 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     reply_to: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: Priority | None = Priority.NORMAL
+    event: Event | None = None
+    occasion: Occasion | None = None
 
     @property
     def is_daily(self) -> bool:
@@ -114,6 +118,7 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
         and (required := context.templates.get(raw.template)) is not None
         and not required
         and not (raw.variables or raw.labels or raw.request_id or raw.reply_to or raw.not_after)
+        and raw.event is None
         and raw.priority is not None
         and is_plain_address(raw.email, rules=context.address_rules)
     )
@@ -128,7 +133,8 @@ def read_request(
     email = yield from parse_new_address(raw.email, field="emailID", rules=context.address_rules)
     if email:
         yield from recipient_violations(email, client)
-    yield from text_violations("message", message, at_least=1, at_most=MAX_MESSAGE_LENGTH)
+    longest = MAX_MESSAGE_LENGTH if raw.event is None else MAX_SUMMARY_LENGTH
+    yield from text_violations("message", message, at_least=1, at_most=longest)
     yield from text_violations("empName", raw.name, at_least=0, at_most=MAX_NAME_LENGTH)
     time_violations = list(
         second_violations("timestamp", raw.timestamp, now, zero_means="the next daily run")
@@ -147,9 +153,29 @@ def read_request(
     if raw.labels:
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
+    if raw.event is not None:
+        is_timed = not time_violations
+        occasion = yield from read_invitation(raw, raw.event, now, context, is_timed=is_timed)
+        return replace(raw, email=email, message=message, reply_to=reply_to, occasion=occasion)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
         return raw  # nearly always: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
+
+
+def read_invitation(
+    raw: MeetRequest, event: Event, now: datetime, context: RequestContext, *, is_timed: bool
+) -> Checked[Occasion | None]:
+    """Check the event of *raw*, and that its mail can come before the start."""
+    occasion = yield from read_event(event, now=now, rules=context.address_rules)
+    if occasion is None or not is_timed:
+        return occasion
+    start = f"the start of the event, {occasion.start:%Y-%m-%dT%H:%MZ}"
+    if context.schedule_time(raw, now=now) >= occasion.start:
+        when = "the next daily run" if raw.is_daily else "the mail"
+        yield Violation("timestamp", f"must let {when} be before {start}")
+    if raw.not_after > occasion.start.timestamp():
+        yield Violation("not_after", f"must not be after {start}")
+    return occasion
 
 
 def batch_violations(count: int) -> Checked[None]:

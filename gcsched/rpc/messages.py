@@ -45,6 +45,10 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         request_id=job.request_id,
         client=job.client,
     )
+    if job.invitation is not None:
+        message.meeting_id = job.invitation.meeting_id
+        message.purpose = task_pb2.Job.INVITATION
+        message.sequence = job.invitation.sequence
     if view == task_pb2.Job.FULL:
         message.message = job.message
         message.variables.update(job.variables)

@@ -20,6 +20,7 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     decode_times,
 )
+from gcsched.adapters.mongo.meeting_document import decode_invitation, encode_revision
 from gcsched.adapters.mongo.steps import decode_steps, encode_step
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
@@ -99,6 +100,8 @@ def encode(job: Job) -> dict[str, Any]:
         document["own_request_id" if job.client else "request_id"] = job.request_id
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
+    if job.invitation is not None:
+        document["invitation"] = encode_revision(job.invitation)
     if job.steps:
         document["steps"] = [encode_step(step) for step in job.steps]
     return document
@@ -139,6 +142,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
+        invitation=decode_invitation(document),
         client=document.get("client") or "",
         steps=decode_steps(document),
         **decode_optional_fields(document),

@@ -11,6 +11,7 @@ from gcsched.domain.client_limits import is_counted
 from gcsched.domain.dedup import AdmissionResult, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
+from gcsched.domain.meeting import MeetingRevision, Person
 from gcsched.domain.request import MeetRequest, RequestContext, validate_request
 from gcsched.errors import GcschedError, InvalidRequest
 
@@ -45,6 +46,8 @@ class JobFactory:
     dedup: DedupRule
     message_id_domain: str
     keep_trying: timedelta
+    organizer: Person
+    zone_version: str
 
     def create(self, raw: MeetRequest, *, now: datetime, client: Client = ANYONE) -> Job:
         """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""
@@ -52,6 +55,7 @@ class JobFactory:
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
         schedule_time = self.context.schedule_time(request, now=now)
         job_id = new_id(now)
+        invitation = self._plan_meeting(request, now)
         return Job(
             id=job_id,
             state=State.SCHEDULED if day is None else State.QUEUED,
@@ -63,6 +67,7 @@ class JobFactory:
             schedule_time=schedule_time,
             due_time=schedule_time,
             expire_time=self._expire_time(request, schedule_time),
+            invitation=invitation,
             has_own_expire_time=request.not_after > 0,
             state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
@@ -116,4 +121,37 @@ class JobFactory:
     def _expire_time(self, request: MeetRequest, schedule_time: datetime) -> datetime:
         if request.not_after:
             return datetime.fromtimestamp(request.not_after, UTC)
+        if request.occasion is not None:
+            return request.occasion.start
         return schedule_time + self.keep_trying
+
+    def _plan_meeting(self, request: MeetRequest, now: datetime) -> MeetingRevision | None:
+        """Return the first revision of the meeting that *request* invites to."""
+        if (occasion := request.occasion) is None:
+            return None
+        meeting_id, sender = new_id(now), self.organizer.email
+        organizer = occasion.organizer or self.organizer
+        return MeetingRevision(
+            meeting_id=meeting_id,
+            uid=f"{meeting_id}@{domain_of(organizer.email)}",
+            number=1,
+            sequence=0,
+            stamp=now.replace(microsecond=0),
+            start=occasion.start,
+            end=occasion.end,
+            start_wall=occasion.start_wall,
+            end_wall=occasion.end_wall,
+            zone=occasion.zone,
+            zone_version=self.zone_version,
+            summary=request.message,
+            location=occasion.location,
+            url=occasion.url,
+            description=occasion.description,
+            organizer=organizer,
+            sent_by="" if organizer.email == sender else sender,
+        )
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of *address* in ASCII, as a UID has it."""
+    return address.rpartition("@")[2]
