@@ -26,8 +26,8 @@ PRIVATE = frozenset(
     {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
 )
 
-# Operators name themselves in these fields; an address there is not a recipient's.
-OPERATORS = frozenset({"caller_by", "caller_resumed_by"})
+# Operators name themselves or their own address in these fields; it is not a recipient's.
+OPERATORS = frozenset({"caller_by", "caller_resumed_by", "redirect_to"})
 
 # Made once: json.dumps makes one for each line. All values are plain by then (`_mask_value`).
 ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -26,11 +26,10 @@ from pydantic_settings import (
 
 from gcsched.config import fields as formats
 from gcsched.config.fields import PREFIX, setting, variable_name
-from gcsched.config.listening import ListenSettings
 from gcsched.config.messages import describe_error
+from gcsched.config.recipients import RecipientSettings
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
 from gcsched.config.service_links import find_service_links
-from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import SettingsProblems
 
@@ -45,19 +44,9 @@ CLIENT_VARIABLES = {  # the command line reads them to call a service
 UNDECODED = re.compile("[\ud800-\udfff]")  # bytes of the environment that are not UTF-8
 
 
-class Settings(ListenSettings):
+class Settings(RecipientSettings):
     """The settings of the service. The check of a field may use the fields before it."""
 
-    internal_domains: Annotated[
-        AddressRules, NoDecode, BeforeValidator(formats.parse_internal_domains)
-    ] = setting(
-        "Domains that the public internet cannot have and that may get mails nevertheless, "
-        "separated by commas: `corp.local`, `localhost` or `mailhost` with its subdomains, `.lan` "
-        "for its subdomains only, the address literals `[192.0.2.1]`, `[10.0.0.0/8]` or "
-        "`[IPv6:fd00::/8]`, or `*` for all. Unset: none.",
-        f"give domains separated by commas, e.g. {formats.EXAMPLE_DOMAINS}",
-        default="",
-    )
     sender_email: Annotated[
         str, AfterValidator(formats.parse_mail_address), AfterValidator(encode_sender_address)
     ] = setting(

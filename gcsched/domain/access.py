@@ -116,6 +116,7 @@ SCOPES: Mapping[str, tuple[Scope, ...]] = {
     "ForgetRecipient": (Scope.ERASE,),
     "ListTemplates": (Scope.SCHEDULE,),
     "PreviewTemplate": (Scope.SCHEDULE,),
+    "SendTestMail": (Scope.SCHEDULE,),
     "ListAudit": (Scope.ADMIN,),
     "reflection": (Scope.READ,),
 }

@@ -30,7 +30,7 @@ class State(StrEnum):
     RETRYING = "RETRYING"  #: Waits for its due time after an attempt, or after a retry by command.
     UNCERTAIN = "UNCERTAIN"  #: The relay may have the mail; held until an operator decides.
     SENT = "SENT"  #: Final: the relay accepted the mail, or an operator resolved it as sent.
-    FAILED = "FAILED"  #: Final: refused permanently, out of attempts, or resolved as failed.
+    FAILED = "FAILED"  #: Final: refused, out of attempts, not allowed, or resolved as failed.
     CANCELLED = "CANCELLED"  #: Final: a caller withdrew it. No command leads out of this state.
     EXPIRED = "EXPIRED"  #: Final: it could not be sent by its expire time.
     SUPPRESSED = "SUPPRESSED"  #: Final: a suppression of its address was in force when it was due.
@@ -182,7 +182,7 @@ class Job(Struct, frozen=True, kw_only=True):
         return self._concluded(State.EXPIRED, attempt, reason=reason, charged=charged)
 
     def skipped(self, state: State, now: datetime, *, reason: str) -> "Job":
-        """End as EXPIRED or SUPPRESSED without an attempt."""
+        """End as EXPIRED, SUPPRESSED or FAILED without an attempt."""
         return self._released(state, now, reason=reason)
 
     def retried(self, attempt: Attempt, *, due_time: datetime, charged: bool) -> "Job":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.address import is_plain_address, parse_new_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, require_valid
@@ -21,6 +21,7 @@ from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
 from gcsched.domain.event import MAX_SUMMARY_LENGTH, Event, Occasion, read_event
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
+from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.validation import (
     MAX_EMPID_LENGTH,
     empid_violations,
@@ -76,12 +77,14 @@ class RequestContext:
 
     *templates* has the required variables of each. *reserved_names* are variables that every mail
     has, so that no caller may set them. *address_rules* allow domains beside the public ones.
+    *allowed_recipients* are the only ones that may get mails; None: all may.
     """
 
     templates: Mapping[str, Collection[str]]
     reserved_names: Collection[str]
     daily_plan: DailyPlan
     address_rules: AddressRules = AddressRules.PUBLIC
+    allowed_recipients: RecipientList | None = None
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Return the second that *request* asks for, or the present one if that is past."""
@@ -92,7 +95,7 @@ class RequestContext:
 
 
 def validate_request(
-    raw: MeetRequest, *, now: datetime, context: RequestContext, client: Client = ANYONE
+    raw: MeetRequest, *, now: datetime, context: RequestContext, client: Client
 ) -> MeetRequest:
     """Return *raw* of *client* with its text trimmed and its addresses normalised.
 
@@ -121,11 +124,12 @@ def is_plain(raw: MeetRequest, now: datetime, context: RequestContext) -> bool:
         and raw.event is None
         and raw.priority is not None
         and is_plain_address(raw.email, rules=context.address_rules)
+        and (context.allowed_recipients is None or context.allowed_recipients.allows(raw.email))
     )
 
 
 def read_request(
-    raw: MeetRequest, now: datetime, context: RequestContext, client: Client = ANYONE
+    raw: MeetRequest, now: datetime, context: RequestContext, client: Client
 ) -> Checked[MeetRequest]:
     message = raw.message.strip()
     yield from empid_violations(raw.empid)
@@ -133,6 +137,7 @@ def read_request(
     email = yield from parse_new_address(raw.email, field="emailID", rules=context.address_rules)
     if email:
         yield from recipient_violations(email, client)
+        yield from recipient_list_violations(email, context.allowed_recipients)
     longest = MAX_MESSAGE_LENGTH if raw.event is None else MAX_SUMMARY_LENGTH
     yield from text_violations("message", message, at_least=1, at_most=longest)
     yield from text_violations("empName", raw.name, at_least=0, at_most=MAX_NAME_LENGTH)
@@ -176,6 +181,13 @@ def read_invitation(
     if raw.not_after > occasion.start.timestamp():
         yield Violation("not_after", f"must not be after {start}")
     return occasion
+
+
+def recipient_list_violations(email: str, allowed: RecipientList | None) -> Checked[None]:
+    """Check *email*, a normalised address; the error does not tell which addresses are allowed."""
+    if allowed is not None and not allowed.allows(email):
+        problem = "must be an address that this service may mail: GCSCHED_ALLOWED_RECIPIENTS"
+        yield Violation("emailID", f"{problem} restricts them, which only its operator can change")
 
 
 def batch_violations(count: int) -> Checked[None]:

@@ -505,7 +505,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access")
+    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access", "sending")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -577,6 +577,13 @@ class StatusReport(_message.Message):
         clients: int
         problem: str
         def __init__(self, is_controlled: bool = ..., is_encrypted: bool = ..., is_insecure: bool = ..., clients: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+    class Sending(_message.Message):
+        __slots__ = ("redirect_to", "allowed_recipients")
+        REDIRECT_TO_FIELD_NUMBER: _ClassVar[int]
+        ALLOWED_RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
+        redirect_to: str
+        allowed_recipients: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, redirect_to: _Optional[str] = ..., allowed_recipients: _Optional[_Iterable[str]] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
     OLDEST_DUE_LATENESS_FIELD_NUMBER: _ClassVar[int]
@@ -591,6 +598,7 @@ class StatusReport(_message.Message):
     STORES_FIELD_NUMBER: _ClassVar[int]
     REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
     ACCESS_FIELD_NUMBER: _ClassVar[int]
+    SENDING_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
     count_time: _timestamp_pb2.Timestamp
     oldest_due_lateness: _duration_pb2.Duration
@@ -605,7 +613,8 @@ class StatusReport(_message.Message):
     stores: _containers.RepeatedCompositeFieldContainer[StatusReport.Store]
     report_time: _timestamp_pb2.Timestamp
     access: StatusReport.Access
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ...) -> None: ...
+    sending: StatusReport.Sending
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ..., sending: _Optional[_Union[StatusReport.Sending, _Mapping]] = ...) -> None: ...
 
 class Suppression(_message.Message):
     __slots__ = ("email", "reason", "job_id", "create_time", "expire_time")
@@ -745,6 +754,31 @@ class PreviewTemplateRequest(_message.Message):
     name: str
     message: str
     def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class SendTestMailRequest(_message.Message):
+    __slots__ = ("template", "variables", "empid", "email", "name", "message", "request_id")
+    class VariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    template: str
+    variables: _containers.ScalarMap[str, str]
+    empid: str
+    email: str
+    name: str
+    message: str
+    request_id: str
+    def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ListAuditRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "client", "subject", "from_time", "before_time")

@@ -1,6 +1,7 @@
 """Convert jobs, results, previews and suppressions to messages of the contract."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,7 +15,10 @@ from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
 from gcsched.rpc.status import status_of
-from gcsched.usecases.admission.preview import DryRunResult
+
+if TYPE_CHECKING:
+    # The fake of gcsched.testing needs no use case: that would triple its first start.
+    from gcsched.usecases.admission.preview import DryRunResult
 
 View = task_pb2.Job.View
 SECONDS_A_DAY = 86_400
@@ -111,7 +115,7 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
     return Answer(response=answer)
 
 
-def dry_run_response(dry_run: DryRunResult) -> task_pb2.MeetResponse:
+def dry_run_response(dry_run: "DryRunResult") -> task_pb2.MeetResponse:
     """Convert the result that a request would have, with a preview of its mail."""
     result = dry_run.result
     preview = preview_message(dry_run.draft)

@@ -9,7 +9,12 @@ from gcsched import __version__
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
-from gcsched.usecases.monitoring.status import AccessReport, ReadStatus, ServiceInfo
+from gcsched.usecases.monitoring.status import (
+    AccessReport,
+    ReadStatus,
+    SendingReport,
+    ServiceInfo,
+)
 from gcsched.usecases.relays.health import RelayHealth
 from gcsched.web.gauges import CertificateGauges, Gauges
 from gcsched.web.loop_lag import LoopLag
@@ -39,6 +44,7 @@ class Monitored:
     stores: StoreMonitoring
     access: Access | None
     report_access: Callable[[], AccessReport]
+    sending: SendingReport
 
 
 def build_monitoring(
@@ -106,6 +112,7 @@ def build_status_methods(
         relay_health=lambda relay: relays.healths[relay].report(),
         stores=(stores.mongodb_health, stores.redis_health),
         access=parts.report_access,
+        sending=parts.sending,
         now=resources.clock,
     )
     return StatusMethods(status=status)

@@ -9,7 +9,9 @@ from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.dedup import DedupRule
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
+from gcsched.domain.meeting import Person
 from gcsched.domain.request import RequestContext
+from gcsched.process.zone_data import find_zone_version
 from gcsched.usecases.admission.job_factory import JobFactory
 from gcsched.usecases.admission.preview import PreviewTemplate
 from gcsched.usecases.ports import Clock
@@ -33,6 +35,8 @@ def build_template_preview(
             dedup=DedupRule(),
             message_id_domain=SENDER.rpartition("@")[2],
             keep_trying=KEEP_TRYING,
+            organizer=Person(email=SENDER, name="gcsched"),
+            zone_version=find_zone_version(),
         ),
         drafter=Composer(
             templates=templates, sender_email=SENDER, sender_name="gcsched", timezone=zone

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gcsched.client import AsyncClient, CallFailed, Client, InvalidArgument
-from gcsched.client.client import build_request
+from gcsched.client.calls.scheduling import build_request
 from gcsched.pb import task_pb2
 
 REQUEST: dict[str, Any] = {"empid": "E1", "email": "ada@example.org", "message": "Hi", "at": None}

@@ -6,7 +6,7 @@ import pytest
 
 from gcsched.dev.templates import ReloadingTemplates
 from gcsched.errors import TemplateProblem
-from tests.adapters.mail.test_templates import sample_variables
+from tests.support.template_folders import sample_variables
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import require_valid
 from gcsched.domain.job import Priority
@@ -59,7 +60,7 @@ def test_a_plain_request_breaks_no_rule_and_stays_as_it_is(fields: dict[str, Any
     request = a_request(**fields)
 
     if is_plain(request, NOW, CONTEXT):
-        assert require_valid(read_request(request, NOW, CONTEXT)) is request
+        assert require_valid(read_request(request, NOW, CONTEXT, ANYONE)) is request
 
 
 @pytest.mark.parametrize(

@@ -24,15 +24,6 @@ from pymongo.errors import (
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, describe_mongo_error
-from gcsched.adapters.mongo.documents import (
-    DOCUMENTS,
-    AuditDocument,
-    RecipientDocument,
-    RunDocument,
-    SuppressionDocument,
-    UsageDocument,
-    list_indexes,
-)
 from gcsched.adapters.mongo.driver_errors import (
     ENCODING_ERRORS,
     LOGIN_REFUSED,
@@ -44,6 +35,15 @@ from gcsched.adapters.mongo.driver_errors import (
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
 from gcsched.adapters.mongo.index_names import RETIRED_INDEXES
 from gcsched.adapters.mongo.job_document import JobDocument
+from gcsched.adapters.mongo.other_documents import (
+    DOCUMENTS,
+    AuditDocument,
+    RecipientDocument,
+    RunDocument,
+    SuppressionDocument,
+    UsageDocument,
+    list_indexes,
+)
 from gcsched.adapters.mongo.topology import (
     STANDALONE,
     STANDALONE_RISK,

@@ -1,6 +1,6 @@
 """The collection `jobs`, with the reason for every field and index. Private to this package.
 
-`documents` has the other collections, and what is true for all of them.
+`other_documents` has the other collections, and what is true for all of them.
 """
 
 from datetime import datetime

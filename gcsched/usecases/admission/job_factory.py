@@ -1,12 +1,13 @@
 """Builds the job that a request describes."""
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.client_limits import is_counted
 from gcsched.domain.dedup import AdmissionResult, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
@@ -49,7 +50,12 @@ class JobFactory:
     organizer: Person
     zone_version: str
 
-    def create(self, raw: MeetRequest, *, now: datetime, client: Client = ANYONE) -> Job:
+    def for_previews(self) -> "JobFactory":
+        """Return the factory for mails that are not sent: it allows all recipients."""
+        context = dataclasses.replace(self.context, allowed_recipients=None)
+        return dataclasses.replace(self, context=context)
+
+    def create(self, raw: MeetRequest, *, now: datetime, client: Client) -> Job:
         """Build the job of *raw* for *client*. Raises InvalidRequest with all its violations."""
         request = validate_request(raw, now=now, context=self.context, client=client)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
@@ -84,7 +90,7 @@ class JobFactory:
         )
 
     def create_submission(
-        self, raw: MeetRequest, *, now: datetime, deadline: float, client: Client = ANYONE
+        self, raw: MeetRequest, *, now: datetime, deadline: float, client: Client
     ) -> Submission | InvalidRequest:
         """Build the submission of *raw*, also when its ``not_after`` has passed.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.client_limits import is_counted, without_recipient_limits
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job
@@ -50,7 +50,7 @@ class DryRun:
     share: LoopShare = field(default_factory=LoopShare)
 
     async def run(
-        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client
     ) -> list[DryRunResult | GcschedError]:
         """Return for each of *raws* of *client* its result or its error.
 
@@ -129,7 +129,7 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRecipient:
-    """The recipient of a previewed mail; every field has an example value."""
+    """The recipient of a previewed mail or a test mail; every field has an example value."""
 
     template: str = DEFAULT_TEMPLATE
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class PreviewTemplate:
     drafter: Drafter
     now: Clock
 
-    def preview(self, sample: SampleRecipient, client: Client = ANYONE) -> MailPreview:
+    def preview(self, sample: SampleRecipient, client: Client) -> MailPreview:
         """Return the mail of *sample*, as if it were due now. Raises InvalidRequest.
 
         Only the templates of *client* are limited: nothing is sent to the sample recipient.
@@ -165,11 +165,15 @@ class PreviewTemplate:
         try:
             job = self.job_factory.create(raw, now=now, client=without_recipient_limits(client))
         except InvalidRequest as error:
-            named = [
-                Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations
-            ]
-            raise InvalidRequest(named) from error
+            raise with_sample_fields(error) from error
         return draft_mail(self.drafter, job)
+
+
+def with_sample_fields(error: InvalidRequest) -> InvalidRequest:
+    """Return *error* with the field names of a request for a sample recipient."""
+    return InvalidRequest(
+        [Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations]
+    )
 
 
 def draft_mail(drafter: Drafter, job: Job) -> MailPreview:

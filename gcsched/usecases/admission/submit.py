@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
@@ -170,7 +170,7 @@ class Submit:
     bulk_share: LoopShare = field(default_factory=LoopShare)
 
     async def submit(
-        self, raw: MeetRequest, *, within: timedelta, client: Client = ANYONE
+        self, raw: MeetRequest, *, within: timedelta, client: Client
     ) -> AdmissionResult:
         """Accept *raw* of *client* within the time of its caller.
 
@@ -205,7 +205,7 @@ class Submit:
         return answer
 
     async def submit_all(
-        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client
     ) -> list[AdmissionResult | GcschedError]:
         """Accept each of *raws* of *client*; return for each its result or its own error.
 

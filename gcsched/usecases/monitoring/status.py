@@ -51,6 +51,17 @@ class AccessReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendingReport:
+    """To whom this process sends mails: all to *redirect_to*, only to *allowed_recipients*.
+
+    Empty: to their recipients, and to all.
+    """
+
+    redirect_to: str = ""
+    allowed_recipients: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The state of the service at *report_time*.
 
@@ -67,6 +78,7 @@ class StatusReport:
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
     access: AccessReport = AccessReport()
+    sending: SendingReport = SendingReport()
 
 
 def no_pause() -> None:
@@ -102,6 +114,7 @@ class ReadStatus:
     relay_health: Callable[[str], HealthReport] = unknown_health
     stores: Sequence[StoreHealth] = ()
     access: Callable[[], AccessReport] = AccessReport
+    sending: SendingReport = SendingReport()
 
     async def read_with_fresh_counts(self) -> StatusReport:
         """Return the report with new counts, if counting is cheap and done in time."""
@@ -125,6 +138,7 @@ class ReadStatus:
             problems=self.problems(),
             stores=[each.report() for each in self.stores],
             access=self.access(),
+            sending=self.sending,
         )
 
 

@@ -14,6 +14,7 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.domain.access import ANYONE
 from gcsched.errors import InvalidRequest
 from tests.support.builders import (
     NOW,
@@ -49,7 +50,7 @@ def test_accepted_jobs_can_be_decoded(
     # Each field alone: a refused one must not hide the others.
     for fields in (*({name: value} for name, value in good.items()), *others):
         with suppress(InvalidRequest):
-            job = factory.create(a_request(**fields), now=NOW)
+            job = factory.create(a_request(**fields), now=NOW, client=ANYONE)
             assert decode(encode(job)) == job
 
 

@@ -83,6 +83,20 @@ async def test_the_report_has_everything() -> None:
     ]
 
 
+async def test_recipients_that_get_no_mails_are_obvious() -> None:
+    sending = task_pb2.StatusReport.Sending(
+        redirect_to="qa@example.org\x1b", allowed_recipients=["example.org", "ada@example.com"]
+    )
+    async with fake_scheduler(GetStatus=task_pb2.StatusReport(sending=sending)) as service:
+        done = await run_command("status", "--target", service.target)
+
+    assert done.out.splitlines()[2:5] == [
+        "sending     yes",
+        "redirect    ALL MAILS GO TO qa@example.org? (GCSCHED_REDIRECT_TO)",
+        "recipients  ONLY example.org, ada@example.com (GCSCHED_ALLOWED_RECIPIENTS)",
+    ]
+
+
 async def test_absent_values_are_described() -> None:
     async with fake_scheduler(GetStatus=QUIET) as service:
         done = await run_command("status", "--target", service.target)
@@ -127,7 +141,7 @@ def test_counts_are_shown_with_their_age() -> None:
         ),
         (
             task_pb2.StatusReport.Access(is_controlled=True, clients=1, problem="line 2: wrong"),
-            ["1 clients, not encrypted", "line 2: wrong"],
+            ["1 client, not encrypted", "line 2: wrong"],
         ),
     ],
 )

@@ -15,6 +15,7 @@ from gcsched.usecases.monitoring.lateness import LatenessQuantiles
 from gcsched.usecases.monitoring.status import (
     AccessReport,
     RelayReport,
+    SendingReport,
     ServiceInfo,
     StatusReport,
 )
@@ -62,6 +63,9 @@ def test_all_known_values_are_reported() -> None:
             clients=3,
             problem="TLS of gRPC: x",
         ),
+        sending=SendingReport(
+            redirect_to="qa@example.org", allowed_recipients=("example.org", "ada@example.com")
+        ),
     )
 
     message = task_pb2.StatusReport
@@ -104,6 +108,9 @@ def test_all_known_values_are_reported() -> None:
             is_insecure=True,
             clients=3,
             problem="TLS of gRPC: x",
+        ),
+        sending=message.Sending(
+            redirect_to="qa@example.org", allowed_recipients=["example.org", "ada@example.com"]
         ),
     )
 

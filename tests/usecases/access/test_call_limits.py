@@ -8,7 +8,7 @@ from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.client_limits import Limit
 from gcsched.domain.token_bucket import RateLimit
 from gcsched.errors import ClientLimit, RedisUnavailable
-from gcsched.usecases.access.limits import CallLimits
+from gcsched.usecases.access.call_limits import CallLimits
 from gcsched.usecases.ports import CallsTogether
 from tests.support.background import in_background
 from tests.support.builders import a_client

@@ -16,7 +16,7 @@ from cryptography import x509
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.process.key_pairs import read_authorities, read_key_pair
 from gcsched.rpc.call import Context
-from gcsched.rpc.certificates import certificate_identities
+from gcsched.rpc.caller_certificate import certificate_identities
 from gcsched.rpc.server import PortOptions, ServerLimits, build_server_options, serve_grpc
 from gcsched.rpc.server_certificate import ServerCertificate
 from gcsched.rpc.servicer import SchedulerServicer

@@ -1,4 +1,6 @@
-"""The collections, with the reason for every field and index. Private to this package.
+"""All collections but `jobs`, with the reason for every field and index. Private to this package.
+
+`job_document` has the jobs; `INDEXES` has the indexes of all collections.
 
 Beanie creates nothing from this module: `Mongo.prepare` and `MongoIndexes` create the indexes, and
 `codec` maps the fields of a job to the names in the domain. Names that are stored stay as they are,

@@ -1,0 +1,101 @@
+"""What a fake has recorded: the requests to schedule, and all calls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from gcsched.domain.job import Job, Priority
+from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRequest:
+    """An accepted request to schedule, in the words of the client.
+
+    Texts are as the service would store them: trimmed, with addresses normalised. *at* is None for
+    the daily queue, *not_after* if it was not set. *job_id* is the id in the answer; it does not
+    count when two requests are compared.
+    """
+
+    empid: str
+    email: str
+    message: str
+    name: str = ""
+    at: datetime | None = None
+    request_id: str = ""
+    template: str = DEFAULT_TEMPLATE
+    variables: Mapping[str, str] = field(default_factory=dict)
+    not_after: datetime | None = None
+    reply_to: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    urgent: bool = False
+    job_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCall:
+    """A call: its method, its request as a message of `gcsched.pb`, and its metadata.
+
+    *failure* is the reason or the code of the error that was answered, "" for an answer without
+    error.
+    """
+
+    method: str
+    request: Any
+    failure: str = ""
+    metadata: Mapping[str, str | bytes] = field(
+        default_factory=dict, repr=False
+    )  # may hold a token
+
+
+class Records:
+    """The calls and the accepted requests; any thread may add and read them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._calls: list[RecordedCall] = []
+        self._scheduled: list[ScheduledRequest] = []
+
+    def add(self, call: RecordedCall, scheduled: Sequence[ScheduledRequest]) -> None:
+        with self._lock:
+            self._calls.append(call)
+            self._scheduled.extend(scheduled)
+
+    def list_calls(self) -> list[RecordedCall]:
+        with self._lock:
+            return [*self._calls]
+
+    def list_scheduled(self) -> list[ScheduledRequest]:
+        with self._lock:
+            return [*self._scheduled]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._calls.clear()
+            self._scheduled.clear()
+
+
+def record_request(raw: MeetRequest, job: Job) -> ScheduledRequest:
+    """Return the record of the request *raw*, which made *job*."""
+    return ScheduledRequest(
+        empid=job.empid,
+        email=job.email,
+        message=job.message,
+        name=job.name,
+        at=from_seconds(raw.timestamp),
+        request_id=job.request_id,
+        template=job.template,
+        variables=dict(job.variables),
+        not_after=from_seconds(raw.not_after),
+        reply_to=job.reply_to,
+        labels=dict(job.labels),
+        urgent=job.priority is Priority.URGENT,
+        job_id=job.id,
+    )
+
+
+def from_seconds(seconds: int) -> datetime | None:
+    """Return the time of a request, None for 0, which means the daily queue or not set."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
