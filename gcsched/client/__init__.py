@@ -38,6 +38,7 @@ from gcsched.client.errors import (
     Unavailable,
     Unimplemented,
 )
+from gcsched.client.event import Event, Person
 from gcsched.client.results.jobs import (
     Attempt,
     Job,
@@ -65,6 +66,7 @@ from gcsched.client.values import (
     Order,
     Outcome,
     Priority,
+    Purpose,
     RelayState,
     State,
     View,
@@ -91,6 +93,7 @@ __all__ = [
     "ClientClosed",
     "Daily",
     "DeadlineExceeded",
+    "Event",
     "FailedPrecondition",
     "ForgottenRecipient",
     "Health",
@@ -107,9 +110,11 @@ __all__ = [
     "Outcome",
     "Pause",
     "PermissionDenied",
+    "Person",
     "Preview",
     "PreviewFields",
     "Priority",
+    "Purpose",
     "Recipient",
     "RefusedDuplicate",
     "Relay",

@@ -126,6 +126,7 @@ class KeyHolder:
 
     *state* and *due_time* are None if the stored document is damaged: even then it holds its key,
     so that no second mail leaves. *client* is the one that scheduled it, "" if it has no name.
+    *meeting_id* is the meeting that its mail invites to, "" for none.
     """
 
     job_id: str
@@ -135,6 +136,7 @@ class KeyHolder:
     request_id: str = ""
     fingerprint: str = ""
     dedup_until: datetime | None = None
+    meeting_id: str = ""
 
 
 class AdmissionOutcome(StrEnum):
@@ -154,12 +156,16 @@ class AdmissionResult(Struct, frozen=True, kw_only=True):
 
     *job_id* is the new job, the one of an earlier equal call, or the one that caused the refusal.
     *state* and *due_time* are those of an accepted job as stored; None if they cannot be read.
+    *meeting_id* is the meeting of an accepted job, and *time_note* says what a change of clocks
+    made of the times in the call.
     """
 
     outcome: AdmissionOutcome
     job_id: str
     state: State | None = None
     due_time: datetime | None = None
+    meeting_id: str = ""
+    time_note: str = ""
 
     @property
     def is_accepted(self) -> bool:
@@ -180,16 +186,19 @@ def is_new_job(answer: AdmissionResult | GcschedError) -> bool:
 
 def answer_created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
-    return answer_new_job(job.state, job_id=job.id, due_time=job.due_time)
+    meeting_id = job.invitation.meeting_id if job.invitation is not None else ""
+    return answer_new_job(job.state, job_id=job.id, due_time=job.due_time, meeting_id=meeting_id)
 
 
 def answer_new_job(
-    state: State | None, *, job_id: str, due_time: datetime | None
+    state: State | None, *, job_id: str, due_time: datetime | None, meeting_id: str
 ) -> AdmissionResult:
     outcome = (
         AdmissionOutcome.QUEUED_FOR_DAILY if state is State.QUEUED else AdmissionOutcome.CREATED
     )
-    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due_time)
+    return AdmissionResult(
+        outcome=outcome, job_id=job_id, state=state, due_time=due_time, meeting_id=meeting_id
+    )
 
 
 def is_same_request_id(job: Job, holder: KeyHolder) -> bool:
@@ -216,7 +225,12 @@ def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     Returns None if the holder's window is over, so that *job* may take its key.
     """
     if holder.job_id == job.id:  # the driver repeated a write that had succeeded
-        return answer_new_job(holder.state, job_id=holder.job_id, due_time=holder.due_time)
+        return answer_new_job(
+            holder.state,
+            job_id=holder.job_id,
+            due_time=holder.due_time,
+            meeting_id=holder.meeting_id,
+        )
     has_same_id = is_same_request_id(job, holder)
     if has_same_id and holder.fingerprint != job.fingerprint:
         return RequestIdReused(job.request_id, holder.job_id)
@@ -226,6 +240,7 @@ def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
             job_id=holder.job_id,
             state=holder.state,
             due_time=holder.due_time,
+            meeting_id=holder.meeting_id,
         )
     if holder.dedup_until is not None and holder.dedup_until <= job.create_time:
         return None

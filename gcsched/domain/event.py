@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from gcsched.domain.address import parse_new_address
 from gcsched.domain.address_rules import AddressRules
-from gcsched.domain.checks import Checked
+from gcsched.domain.checks import Checked, find_valid
 from gcsched.domain.due import MAX_AHEAD
 from gcsched.domain.meeting import Person
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.validation import CONTROLS_BUT_LINES, text_violations
 from gcsched.domain.web_link import parse_link
 from gcsched.domain.zoned_time import (
@@ -27,7 +27,6 @@ from gcsched.errors import Violation
 MAX_SUMMARY_LENGTH = 255
 MAX_LOCATION_LENGTH = 255
 MAX_DESCRIPTION_LENGTH = 8_000
-MAX_PERSON_NAME_LENGTH = 256
 LONGEST = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 
@@ -49,8 +48,7 @@ class Event(Struct, frozen=True, kw_only=True):
 class Occasion(Struct, frozen=True, kw_only=True):
     """A valid event: its *start* and *end* in UTC, and the wall times in *zone* that they are.
 
-    Without an *organizer* the sender of the mail invites. *time_note* says what a change of clocks
-    made of the times that were asked for.
+    *time_note* says what a change of clocks made of the times that were asked for.
     """
 
     start: datetime
@@ -61,18 +59,20 @@ class Occasion(Struct, frozen=True, kw_only=True):
     location: str
     url: str
     description: str
-    organizer: Person | None
+    organizer: Person
     time_note: str = ""
 
 
-def read_event(event: Event, *, now: datetime, rules: AddressRules) -> Checked[Occasion | None]:
-    """Check *event*; return None if its times are invalid."""
+def read_event(
+    event: Event, *, now: datetime, attendee: str, organizers: OrganizerRule, rules: AddressRules
+) -> Checked[Occasion | None]:
+    """Check *event*, to which *attendee* is invited; return None if its times are invalid."""
     yield from text_violations(
         "event.location", event.location, at_least=0, at_most=MAX_LOCATION_LENGTH
     )
     yield from description_violations(event.description)
     url = (yield from parse_link(event.url, "event.url")) if event.url else ""
-    organizer = yield from read_organizer(event.organizer, rules)
+    organizer = yield from organizers.read(event.organizer, attendee=attendee, rules=rules)
     zone = yield from zone_violations(event.time_zone, "event.time_zone")
     times = yield from read_times(event, zone, now)
     if times is None:
@@ -98,18 +98,6 @@ def description_violations(description: str) -> Checked[None]:
     if CONTROLS_BUT_LINES.search(description):
         problem = "must not contain control characters but tabs and line breaks"
         yield Violation("event.description", problem)
-
-
-def read_organizer(organizer: Person | None, rules: AddressRules) -> Checked[Person | None]:
-    if organizer is None:
-        return None
-    email = yield from parse_new_address(
-        organizer.email, field="event.organizer.email", rules=rules
-    )
-    yield from text_violations(
-        "event.organizer.name", organizer.name, at_least=0, at_most=MAX_PERSON_NAME_LENGTH
-    )
-    return Person(email=email, name=organizer.name.strip())
 
 
 class Times(Struct, frozen=True, kw_only=True):
@@ -150,6 +138,15 @@ def read_time(event: Event, text: str, field: str, zone: ZoneInfo) -> Checked[Re
     if found.note and event.strict_time:
         yield Violation(field, f"must be one time, as strict_time asks: {found.note}")
     return found
+
+
+def find_start(event: Event) -> datetime | None:
+    """Return the instant of the start of *event*, valid or not otherwise; None if it has none."""
+    zone = find_valid(zone_violations(event.time_zone))
+    local = find_valid(parse_wall_time(event.start, "event.start"))
+    if zone is None or local is None:
+        return None
+    return resolve(WallTime(local, event.time_zone), zone).instant
 
 
 def start_violations(start: datetime, now: datetime) -> Checked[None]:

@@ -21,6 +21,7 @@ from gcsched.domain.due import MAX_AHEAD, MILLISECOND_RANGE, DailyPlan
 from gcsched.domain.event import MAX_SUMMARY_LENGTH, Event, Occasion, read_event
 from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.job import Priority
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.validation import (
     MAX_EMPID_LENGTH,
@@ -77,7 +78,8 @@ class RequestContext:
 
     *templates* has the required variables of each. *reserved_names* are variables that every mail
     has, so that no caller may set them. *address_rules* allow domains beside the public ones.
-    *allowed_recipients* are the only ones that may get mails; None: all may.
+    *allowed_recipients* are the only ones that may get mails; None: all may. *organizers* says who
+    may invite to meetings.
     """
 
     templates: Mapping[str, Collection[str]]
@@ -85,6 +87,7 @@ class RequestContext:
     daily_plan: DailyPlan
     address_rules: AddressRules = AddressRules.PUBLIC
     allowed_recipients: RecipientList | None = None
+    organizers: OrganizerRule = OrganizerRule()
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Return the second that *request* asks for, or the present one if that is past."""
@@ -159,28 +162,31 @@ def read_request(
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
     if raw.event is not None:
-        is_timed = not time_violations
-        occasion = yield from read_invitation(raw, raw.event, now, context, is_timed=is_timed)
+        occasion = yield from read_event(
+            raw.event,
+            now=now,
+            attendee=email,
+            organizers=context.organizers,
+            rules=context.address_rules,
+        )
+        if occasion is not None and not time_violations:
+            yield from mail_time_violations(raw, occasion, now, context)
         return replace(raw, email=email, message=message, reply_to=reply_to, occasion=occasion)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
         return raw  # nearly always: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
 
 
-def read_invitation(
-    raw: MeetRequest, event: Event, now: datetime, context: RequestContext, *, is_timed: bool
-) -> Checked[Occasion | None]:
-    """Check the event of *raw*, and that its mail can come before the start."""
-    occasion = yield from read_event(event, now=now, rules=context.address_rules)
-    if occasion is None or not is_timed:
-        return occasion
+def mail_time_violations(
+    raw: MeetRequest, occasion: Occasion, now: datetime, context: RequestContext
+) -> Checked[None]:
+    """Check that the mail of *raw* can come before the start."""
     start = f"the start of the event, {occasion.start:%Y-%m-%dT%H:%MZ}"
     if context.schedule_time(raw, now=now) >= occasion.start:
         when = "the next daily run" if raw.is_daily else "the mail"
         yield Violation("timestamp", f"must let {when} be before {start}")
     if raw.not_after > occasion.start.timestamp():
         yield Violation("not_after", f"must not be after {start}")
-    return occasion
 
 
 def recipient_list_violations(email: str, allowed: RecipientList | None) -> Checked[None]:

@@ -98,6 +98,8 @@ def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
         outcome=result.outcome,
         due_time=result.due_time and timestamp(result.due_time),
         state=result.state,
+        meeting_id=result.meeting_id,
+        time_note=result.time_note,
     )
 
 
@@ -131,12 +133,17 @@ def dry_run_response(dry_run: "DryRunResult") -> task_pb2.MeetResponse:
         due_time=result.due_time,
         state=result.state and result.state.value,
         preview=preview,
+        time_note=result.time_note,
     )
 
 
 def preview_message(draft: MailPreview) -> task_pb2.Preview:
     return task_pb2.Preview(
-        subject=draft.subject, text=draft.text, html=draft.html, size_bytes=draft.size
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        size_bytes=draft.size,
+        calendar=draft.calendar,
     )
 
 

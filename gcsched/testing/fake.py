@@ -25,13 +25,21 @@ class FakeScheduler:
         *,
         templates: Mapping[str, Collection[str]] | None = None,
         internal_domains: str = "",
+        organizer_domains: str = "",
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Prepare a fake; *templates* has the required variables of each, beside `doc`.
+        """Prepare a fake; *templates* has the required variables of each, beside `doc` and
+        `invitation`.
 
-        *internal_domains* is as in GCSCHED_INTERNAL_DOMAINS.
+        *internal_domains* and *organizer_domains* are as in GCSCHED_INTERNAL_DOMAINS and
+        GCSCHED_ORGANIZER_DOMAINS.
         """
-        admission = FakeAdmission(templates or {}, internal_domains=internal_domains, now=now)
+        admission = FakeAdmission(
+            templates or {},
+            internal_domains=internal_domains,
+            organizer_domains=organizer_domains,
+            now=now,
+        )
         self._script, self._records = Script(), Records()
         self._responder = Responder(admission=admission, script=self._script, records=self._records)
         self._server: ThreadedServer | None = None

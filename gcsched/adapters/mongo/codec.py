@@ -53,7 +53,8 @@ QUARANTINED = "UNREADABLE"
 """The stored state of a quarantined job; the field `aside` keeps its previous state."""
 
 TIME_FIELDS = ("created", "due_at", "due", "since")
-TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
+TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "reason")
+INVITATION_TEMPLATE_FIELD = "invitation_template"
 MAX_REASON_LENGTH = 200
 OPTIONAL_TEXT_FIELDS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
@@ -102,6 +103,9 @@ def encode(job: Job) -> dict[str, Any]:
         document["priority"] = job.priority.value
     if job.invitation is not None:
         document["invitation"] = encode_revision(job.invitation)
+        # Under another name, so that a version that knows no invitations cannot read the job: it
+        # would send a plain mail (ADR 0049).
+        document[INVITATION_TEMPLATE_FIELD] = document.pop("template")
     if job.steps:
         document["steps"] = [encode_step(step) for step in job.steps]
     return document
@@ -113,7 +117,8 @@ def decode(document: Mapping[str, Any]) -> Job:
     Every field is checked here, so that each decoded job can be encoded into every format.
     """
     created, due_at, due, since = decode_times(document, TIME_FIELDS)
-    check_texts(document, TEXT_FIELDS)
+    template = "template" if document.get("invitation") is None else INVITATION_TEMPLATE_FIELD
+    check_texts(document, (*TEXT_FIELDS, template))
     check_optional_texts(document, OPTIONAL_TEXT_FIELDS)
     check_address(document, "email")
     check_address(document, "reply_to")
@@ -145,6 +150,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         invitation=decode_invitation(document),
         client=document.get("client") or "",
         steps=decode_steps(document),
+        template=document[template],
         **decode_optional_fields(document),
     )
 
@@ -153,7 +159,6 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Job for the optional fields of a request."""
     priority = document.get("priority")
     return {
-        "template": document["template"],
         "variables": decode_text_map(document, "variables"),
         "labels": decode_text_map(document, "labels"),
         "reply_to": document.get("reply_to") or "",

@@ -57,7 +57,12 @@ class JobDocument(NamedDocument):
     # keeps its key, so that a retry can take it again. `dedup_until` ends an employee's window.
     dedup_key: str | None = None
     released_key: str | None = None
-    template: str = "doc"  # the name of its template
+    template: str | None = None  # the name of its template; absent in an invitation
+    # The first revision of the meeting that the mail invites to, and the name of its template.
+    # Processes of an earlier version cannot read a job without `template`: they quarantine it
+    # instead of sending a mail without the meeting (ADR 0049).
+    invitation: dict[str, Any] | None = None
+    invitation_template: str | None = None
     variables: dict[str, str] | None = None  # values for the template
     labels: dict[str, str] | None = None  # for the caller, returned as they were given
     reply_to: str | None = None  # the Reply-To header

@@ -15,6 +15,7 @@ from gcsched.client.argument_values import (
 )
 from gcsched.client.calls.call import Call
 from gcsched.client.errors import CallFailed, RefusedDuplicate
+from gcsched.client.event import Event, event_message
 from gcsched.client.results.jobs import ScheduledJob, Validation
 from gcsched.client.results.reading import name_of, read_message
 from gcsched.client.suggestions import refuse_unknown
@@ -35,6 +36,7 @@ class OptionalFields(TypedDict, total=False):
     reply_to: str
     labels: Mapping[str, str]
     urgent: bool
+    event: Event | None
 
 
 class MailOptions(OptionalFields, total=False):
@@ -62,6 +64,7 @@ class MailRequest:
     reply_to: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     urgent: bool = False
+    event: Event | None = None
 
 
 def schedule(
@@ -127,6 +130,7 @@ def build_message(mail: MailRequest) -> task_pb2.MeetRequest:
         reply_to=check_text("reply_to", mail.reply_to),
         labels=check_text_mapping("labels", mail.labels),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
+        event=event_message(mail.event),
     )
 
 
