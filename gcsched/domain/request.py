@@ -1,5 +1,6 @@
 """Requests for a mail, and their validation: every broken rule is reported. Pure."""
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,7 +88,7 @@ class RequestContext:
     daily_plan: DailyPlan
     address_rules: AddressRules = AddressRules.PUBLIC
     allowed_recipients: RecipientList | None = None
-    organizers: OrganizerRule = OrganizerRule()
+    organizers: OrganizerRule = dataclasses.field(default_factory=OrganizerRule)
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Return the second that *request* asks for, or the present one if that is past."""
@@ -169,7 +170,7 @@ def read_request(
             organizers=context.organizers,
             rules=context.address_rules,
         )
-        if occasion is not None and not time_violations:
+        if occasion is not None and occasion.start > now and not time_violations:
             yield from mail_time_violations(raw, occasion, now, context)
         return replace(raw, email=email, message=message, reply_to=reply_to, occasion=occasion)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):

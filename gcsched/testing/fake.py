@@ -28,8 +28,7 @@ class FakeScheduler:
         organizer_domains: str = "",
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Prepare a fake; *templates* has the required variables of each, beside `doc` and
-        `invitation`.
+        """Prepare a fake; *templates* has the required variables of each of your own.
 
         *internal_domains* and *organizer_domains* are as in GCSCHED_INTERNAL_DOMAINS and
         GCSCHED_ORGANIZER_DOMAINS.

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
-from gcsched.cli import fields, output, times
+from gcsched.cli import event_arguments, fields, output, times
 from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
 from gcsched.cli.commands import optional_fields, schedule_view, template
@@ -34,6 +34,7 @@ OPTION_NAMES = {
     "not_after": "--not-after",
     "reply_to": "--reply-to",
     "labels": "--label",
+    **event_arguments.OPTION_NAMES,
 }
 """Field of MeetRequest → its option."""
 

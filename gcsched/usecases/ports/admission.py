@@ -1,4 +1,4 @@
-"""Ports of admission: the stores of jobs and user details and meetings, and the drafting of mails."""
+"""Ports of admission: the stores of jobs, meetings and user details; the drafting of mails."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
