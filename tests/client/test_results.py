@@ -42,6 +42,7 @@ ENUMS = [
     (client.AttemptKind, task_pb2.Attempt.Kind),
     (client.RelayState, REPORT.Relay.State),
     (client.AuditOutcome, task_pb2.AuditEntry.Outcome),
+    (client.Purpose, task_pb2.Job.Purpose),
 ]
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNKNOWN_STATE = b"\x10\x63"  # field 2, Job.state: 99

@@ -22,6 +22,9 @@ from gcsched.client.suggestions import refuse_unknown
 from gcsched.client.values import DAILY
 from gcsched.pb import task_pb2
 
+# The service's own default for an event. It is named, because a service that knows no events would
+# send a plain mail; so it refuses the template.
+INVITATION = "invitation"
 OUTCOMES: Any = task_pb2.MeetResponse.Outcome.DESCRIPTOR
 STATES: Any = task_pb2.Job.State.DESCRIPTOR
 
@@ -124,7 +127,7 @@ def build_message(mail: MailRequest) -> task_pb2.MeetRequest:
         empName=check_text("name", mail.name),
         timestamp=unix_seconds_or_daily("at", mail.at),
         request_id=check_text("request_id", mail.request_id),
-        template=check_text("template", mail.template),
+        template=check_text("template", mail.template) or (INVITATION if mail.event else ""),
         variables=check_text_mapping("variables", mail.variables),
         not_after=unix_seconds("not_after", mail.not_after),
         reply_to=check_text("reply_to", mail.reply_to),

@@ -53,6 +53,7 @@ def test_a_version_without_invitations_cannot_read_the_job() -> None:
 def test_a_damaged_field_is_named(name: str) -> None:
     """The whole document is then unreadable, so that no mail leaves without its meeting."""
     document = encode(an_invitation())
+    odd: Any
     for odd in (None, 1.5, [], {}, b"x", "x" * 70_000, -1):
         damaged = {**document, "invitation": {**document["invitation"], name: odd}}
         with pytest.raises(DECODE_ERRORS):

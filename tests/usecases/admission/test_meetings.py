@@ -89,8 +89,8 @@ async def test_other_callers_and_request_ids_have_their_own_meetings(submit: Sub
     # A client finds the job that was scheduled while access was not controlled.
     assert [each.outcome for each in answers] == ["CREATED", "REPLAYED", "CREATED"]
     assert [each.meeting_id for each in again] == [each.meeting_id for each in answers]
+    other = an_event_request(request_id="R", event=an_event(location="Room 5"))
     with pytest.raises(RequestIdReused):
-        other = an_event_request(request_id="R", event=an_event(location="Room 5"))
         await submit.submit(other, within=LONG, client=ANYONE)
 
 
