@@ -35,7 +35,7 @@ def parse_link(text: str, field: str) -> Checked[str]:
 
 
 def encode_link(text: str) -> str:
-    """Return *text* in ASCII. Raises ValueError if it is no http or https URL with a host."""
+    """Return *text* in ASCII. Raises ValueError unless it is an http or https URL."""
     parts = urlsplit(text)
     if parts.scheme.lower() not in SCHEMES or "@" in parts.netloc:
         raise ValueError(text)

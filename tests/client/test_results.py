@@ -53,7 +53,7 @@ def test_a_result_has_each_field_of_the_contract(result: Any, message: Any) -> N
     names = {each.name for each in fields(result)}
 
     assert names ^ set(message.DESCRIPTOR.fields_by_name) <= (
-        {"job_id"} if result is client.Validation else set()
+        {"job_id", "meeting_id"} if result is client.Validation else set()
     )
 
 
