@@ -38,6 +38,7 @@ from gcsched.client.errors import (
     Unavailable,
     Unimplemented,
 )
+from gcsched.client.event import Event, Person
 from gcsched.client.results.jobs import (
     Attempt,
     Job,
@@ -73,6 +74,7 @@ from gcsched.client.values import (
     Order,
     Outcome,
     Priority,
+    Purpose,
     RelayState,
     State,
     View,
@@ -99,6 +101,7 @@ __all__ = [
     "ClientClosed",
     "Daily",
     "DeadlineExceeded",
+    "Event",
     "FailedPrecondition",
     "ForgottenRecipient",
     "Health",
@@ -115,9 +118,11 @@ __all__ = [
     "Outcome",
     "Pause",
     "PermissionDenied",
+    "Person",
     "Preview",
     "PreviewFields",
     "Priority",
+    "Purpose",
     "Recipient",
     "RefusedDuplicate",
     "Relay",

@@ -52,6 +52,12 @@ class Priority(StrEnum):
     URGENT = "URGENT"
 
 
+class Purpose(StrEnum):
+    """What a mail about a meeting is for."""
+
+    INVITATION = "INVITATION"
+
+
 class View(StrEnum):
     """How much of a job a list returns."""
 

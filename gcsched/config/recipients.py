@@ -1,4 +1,4 @@
-"""Which addresses may get mails: the settings for staging and for test mails."""
+"""Which addresses may get mails or invite: the settings for staging, tests and organizers."""
 
 from typing import Annotated
 
@@ -11,9 +11,11 @@ from gcsched.config.listening import ListenSettings
 from gcsched.config.sender_checks import encode_sender_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.recipient_list import RecipientList
 
 EXAMPLE_RECIPIENTS = "ada@example.org,example.com"
+EXAMPLE_ORGANIZERS = "example.org,example.com"
 
 
 def parse_redirect_address(address: str, info: ValidationInfo) -> str:
@@ -27,6 +29,14 @@ def parse_recipients(text: str) -> RecipientList | None:
         return RecipientList.parse(text) if text else None
     except ValueError as error:
         advice = f"give addresses and domains separated by commas, e.g. {EXAMPLE_RECIPIENTS}"
+        raise InvalidSetting(f"cannot be used: {error}; {advice}") from error
+
+
+def parse_organizer_domains(text: str) -> frozenset[str]:
+    try:
+        return OrganizerRule.parse_domains(text)
+    except ValueError as error:
+        advice = f"give domains separated by commas, e.g. {EXAMPLE_ORGANIZERS}"
         raise InvalidSetting(f"cannot be used: {error}; {advice}") from error
 
 
@@ -56,6 +66,15 @@ class RecipientSettings(ListenSettings):
         "subdomains) separated by commas. Requests for others are `INVALID_ARGUMENT`, and jobs for "
         "others that wait already fail. Unset: all.",
         f"give addresses and domains separated by commas, e.g. {EXAMPLE_RECIPIENTS}",
+        default="",
+    )
+    organizer_domains: Annotated[
+        frozenset[str], NoDecode, BeforeValidator(parse_organizer_domains)
+    ] = setting(
+        "The domains, with their subdomains, separated by commas, whose addresses may be the "
+        "organizer of a meeting in place of the sender: calendars then send their answers to them. "
+        "Unset: none.",
+        f"give domains separated by commas, e.g. {EXAMPLE_ORGANIZERS}",
         default="",
     )
     test_recipients: Annotated[

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
+from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.step import Step
 from gcsched.errors import IllegalTransition
 
@@ -134,7 +135,8 @@ class Job(Struct, frozen=True, kw_only=True):
     request_id: str = ""  #: The caller's id of the request; "" if it gave none.
     fingerprint: str = ""  #: A digest of the content, to detect a reused request id.
     dedup_until: datetime | None = None  #: When another job may take its key; None: never.
-    has_own_expire_time: bool = False  #: The caller set expire_time, so a daily run keeps it.
+    has_own_expire_time: bool = False  #: Its caller or its meeting set expire_time: it stays.
+    invitation: MeetingRevision | None = None  #: The meeting that its mail invites to.
     client: str = ""  #: The client that scheduled it; "" if access was not controlled then.
     priority: Priority = Priority.NORMAL  #: Urgent jobs are claimed before the others.
     attempt: int = 0  #: How many attempts are used up; a relay's own failure uses none.

@@ -37,6 +37,7 @@ class MailPreview:
     """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing.
 
     *sender* is the From header as people read it.
+    *calendar* is the calendar file of an invitation, "" for another mail.
     """
 
     subject: str
@@ -44,6 +45,7 @@ class MailPreview:
     html: str
     size: int
     sender: str = ""
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

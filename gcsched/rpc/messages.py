@@ -50,6 +50,10 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         client=job.client,
         sender=job.sender,
     )
+    if job.invitation is not None:
+        message.meeting_id = job.invitation.meeting_id
+        message.purpose = task_pb2.Job.INVITATION
+        message.sequence = job.invitation.sequence
     if view == task_pb2.Job.FULL:
         message.message = job.message
         message.variables.update(job.variables)
@@ -95,6 +99,8 @@ def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
         outcome=result.outcome,
         due_time=result.due_time and timestamp(result.due_time),
         state=result.state,
+        meeting_id=result.meeting_id,
+        time_note=result.time_note,
     )
 
 
@@ -128,6 +134,7 @@ def dry_run_response(dry_run: "DryRunResult") -> task_pb2.MeetResponse:
         due_time=result.due_time,
         state=result.state and result.state.value,
         preview=preview,
+        time_note=result.time_note,
     )
 
 
@@ -138,6 +145,7 @@ def preview_message(draft: MailPreview) -> task_pb2.Preview:
         html=draft.html,
         size_bytes=draft.size,
         sender=draft.sender,
+        calendar=draft.calendar,
     )
 
 

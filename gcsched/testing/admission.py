@@ -4,12 +4,16 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from gcsched.domain.access import ANYONE
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import require_valid
 from gcsched.domain.dedup import DedupRule, answer_created
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
-from gcsched.domain.request import DEFAULT_TEMPLATE, RequestContext
+from gcsched.domain.meeting import Person
+from gcsched.domain.organizer import OrganizerRule
+from gcsched.domain.request import DEFAULT_TEMPLATE, INVITATION_TEMPLATE, RequestContext
 from gcsched.domain.senders import Senders, parse_sender_key
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import check_size
@@ -20,6 +24,7 @@ from gcsched.usecases.admission.job_factory import JobFactory
 
 DAILY_PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))  # the service's defaults
 MESSAGE_ID_DOMAIN = "example.org"
+SENDER = Person(email=f"no-reply@{MESSAGE_ID_DOMAIN}")
 RESERVED_NAMES = frozenset(
     {
         *("username", "empid", "email", "message", "due", "job_id"),
@@ -42,9 +47,12 @@ class FakeAdmission:
         *,
         internal_domains: str,
         senders: Collection[str],
+        organizer_domains: str,
         now: Callable[[], datetime],
     ) -> None:
-        self.templates: dict[str, frozenset[str]] = {DEFAULT_TEMPLATE: frozenset()}
+        self.templates: dict[str, frozenset[str]] = {
+            name: frozenset() for name in (DEFAULT_TEMPLATE, INVITATION_TEMPLATE)
+        }
         self.templates |= {name: frozenset(required) for name, required in templates.items()}
         self.now = now
         self.context = RequestContext(
@@ -55,6 +63,9 @@ class FakeAdmission:
                 AddressRules.parse(internal_domains) if internal_domains else AddressRules.PUBLIC
             ),
             senders=Senders(others=tuple(require_valid(parse_sender_key(s)) for s in senders)),
+            organizers=OrganizerRule(
+                sender=SENDER, domains=OrganizerRule.parse_domains(organizer_domains)
+            ),
         )
         self._job_factory = JobFactory(
             context=self.context,
@@ -69,12 +80,19 @@ class FakeAdmission:
         """Return the answer to a valid request, and its record. Raises GcschedError."""
         check_size(message)
         raw = request_from(message)
-        job = self._job_factory.create(raw, now=self.now(), client=ANYONE)
-        reply = meet_response(answer_created(job))
+        request, job = self._job_factory.create_with_request(raw, now=self.now(), client=ANYONE)
+        created = answer_created(job)
+        if request.occasion is not None:
+            created = replace(created, time_note=request.occasion.time_note)
+        reply = meet_response(created)
         if message.validate_only:  # no job, so no id and no outcome; the mail is not rendered
             preview = task_pb2.Preview(subject=job.message)
             reply = task_pb2.MeetResponse(
-                success=True, due_time=reply.due_time, state=reply.state, preview=preview
+                success=True,
+                due_time=reply.due_time,
+                state=reply.state,
+                preview=preview,
+                time_note=reply.time_note,
             )
         return reply, record_request(raw, job)
 

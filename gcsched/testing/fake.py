@@ -26,15 +26,21 @@ class FakeScheduler:
         templates: Mapping[str, Collection[str]] | None = None,
         internal_domains: str = "",
         senders: Collection[str] = (),
+        organizer_domains: str = "",
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Prepare a fake; *templates* has the required variables of each, beside `doc`.
+        """Prepare a fake; *templates* has the required variables of each of your own.
 
-        *internal_domains* is as in GCSCHED_INTERNAL_DOMAINS; *senders* are the addresses that a
-        request may name as its sender.
+        *internal_domains* and *organizer_domains* are as in GCSCHED_INTERNAL_DOMAINS and
+        GCSCHED_ORGANIZER_DOMAINS; *senders* are the addresses that a request may name as its
+        sender.
         """
         admission = FakeAdmission(
-            templates or {}, internal_domains=internal_domains, senders=senders, now=now
+            templates or {},
+            internal_domains=internal_domains,
+            senders=senders,
+            organizer_domains=organizer_domains,
+            now=now,
         )
         self._script, self._records = Script(), Records()
         self._responder = Responder(admission=admission, script=self._script, records=self._records)

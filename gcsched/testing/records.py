@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+from gcsched.client.event import Event, Person
+from gcsched.domain.event import Event as GivenEvent
 from gcsched.domain.job import Job, Priority
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 
@@ -15,8 +17,9 @@ class ScheduledRequest:
     """An accepted request to schedule, in the words of the client.
 
     Texts are as the service would store them: trimmed, with addresses normalised. *at* is None for
-    the daily queue, *not_after* if it was not set. *job_id* is the id in the answer; it does not
-    count when two requests are compared.
+    the daily queue, *not_after* if it was not set. *event* has texts as start and end, and the
+    organizer if the request named one. *job_id* and *meeting_id* are the ids in the answer; they do
+    not count when two requests are compared.
     """
 
     empid: str
@@ -32,7 +35,9 @@ class ScheduledRequest:
     sender: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     urgent: bool = False
+    event: Event | None = None
     job_id: str = field(default="", compare=False)
+    meeting_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,27 @@ def record_request(raw: MeetRequest, job: Job) -> ScheduledRequest:
         sender=job.sender,
         labels=dict(job.labels),
         urgent=job.priority is Priority.URGENT,
+        event=None if raw.event is None else record_event(raw.event),
         job_id=job.id,
+        meeting_id="" if job.invitation is None else job.invitation.meeting_id,
+    )
+
+
+def record_event(event: GivenEvent) -> Event:
+    """Return *event* in the words of the client."""
+    organizer = event.organizer
+    return Event(
+        start=event.start,
+        time_zone=event.time_zone,
+        end=event.end or None,
+        duration=event.duration,
+        location=event.location,
+        url=event.url,
+        description=event.description,
+        organizer=(
+            None if organizer is None else Person(email=organizer.email, name=organizer.name)
+        ),
+        strict_time=event.strict_time,
     )
 
 

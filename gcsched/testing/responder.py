@@ -75,7 +75,7 @@ class Responder:
         answer = reply if chosen is None else cast("task_pb2.MeetResponse", chosen)
         if request.validate_only or not answer.success:
             return answer, []
-        return answer, [replace(scheduled, job_id=answer.job_id)]
+        return answer, [replace(scheduled, job_id=answer.job_id, meeting_id=answer.meeting_id)]
 
     def _schedule_many(self, batch: task_pb2.BatchScheduleMeetsRequest) -> Reply:
         require_valid(batch_violations(len(batch.requests)))

@@ -7,13 +7,18 @@ from functools import partial
 from gcsched.adapters.mail.template_variables import RESERVED_NAMES
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
+from gcsched.domain.meeting import Person
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.request import RequestContext
+from gcsched.process.zone_data import find_zone_version
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.templates import TemplateMethods
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.meeting_writer import MeetingWriter
 from gcsched.usecases.admission.preview import DryRun, PreviewTemplate
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
@@ -51,6 +56,9 @@ def build_admission(
     quotas: Quotas,
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
+    meetings = MeetingWriter(
+        store=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings))
+    )
     admissions = MongoAdmissions(mongo=resources.mongo)
     writer = AdmissionWriter(
         admissions=admissions,
@@ -58,6 +66,7 @@ def build_admission(
         recipients=recipients,
         check_admission=check_admission,
         quotas=quotas,
+        meetings=meetings,
     )
     group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
         writer.write,
@@ -81,6 +90,13 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
         address_rules=settings.internal_domains,
         allowed_recipients=settings.allowed_recipients,
         senders=policies.senders(settings),
+        organizers=OrganizerRule(
+            sender=Person(email=settings.sender_email, name=settings.sender_name),
+            domains=settings.organizer_domains,
+            others={
+                each.key: Person(email=each.address, name=each.name) for each in settings.senders
+            },
+        ),
     )
     return JobFactory(
         context=context,
@@ -88,6 +104,7 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
         message_id_domain=policies.message_id_domain(settings),
         keep_trying=policies.keep_trying(settings),
         sender_domains=policies.sender_domains(settings),
+        zone_version=find_zone_version(),
     )
 
 

@@ -11,6 +11,7 @@ from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.redirection import RedirectingComposer
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.connection import RedisSentMarkerStore
@@ -87,6 +88,7 @@ def build_delivery(
         engine=Engine(
             claims=claims,
             suppressions=MongoSuppressions(mongo=resources.mongo),
+            meetings=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings)),
             leases=leases,
             workers=workers,
             gate=relays.transport,

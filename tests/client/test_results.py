@@ -42,6 +42,7 @@ ENUMS = [
     (client.AttemptKind, task_pb2.Attempt.Kind),
     (client.RelayState, REPORT.Relay.State),
     (client.AuditOutcome, task_pb2.AuditEntry.Outcome),
+    (client.Purpose, task_pb2.Job.Purpose),
 ]
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNKNOWN_STATE = b"\x10\x63"  # field 2, Job.state: 99
@@ -52,7 +53,7 @@ def test_a_result_has_each_field_of_the_contract(result: Any, message: Any) -> N
     names = {each.name for each in fields(result)}
 
     assert names ^ set(message.DESCRIPTOR.fields_by_name) <= (
-        {"job_id"} if result is client.Validation else set()
+        {"job_id", "meeting_id"} if result is client.Validation else set()
     )
 
 

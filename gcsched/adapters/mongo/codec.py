@@ -20,7 +20,9 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     decode_times,
 )
+from gcsched.adapters.mongo.meeting_document import decode_invitation, encode_revision
 from gcsched.adapters.mongo.steps import decode_steps, encode_step
+from gcsched.adapters.mongo.template_field import INVITATION_TEMPLATE_FIELD, decode_template
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
@@ -102,6 +104,12 @@ def encode(job: Job) -> dict[str, Any]:
         document["own_request_id" if job.client else "request_id"] = job.request_id
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
+    if job.invitation is not None:
+        document["invitation"] = encode_revision(job.invitation)
+        # Under another name, so that a version that knows no invitations cannot read the job: it
+        # would send a plain mail (ADR 0049).
+        del document["template"]
+        document[INVITATION_TEMPLATE_FIELD] = job.template
     if job.steps:
         document["steps"] = [encode_step(step) for step in job.steps]
     return document
@@ -143,6 +151,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
+        invitation=decode_invitation(document),
         client=document.get("client") or "",
         steps=decode_steps(document),
         **decode_optional_fields(document),
@@ -164,15 +173,6 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "has_own_expire_time": decode_flag(document, "not_after_asked"),
         "priority": Priority(priority) if priority else Priority.NORMAL,
     }
-
-
-def decode_template(document: Mapping[str, Any]) -> str:
-    """Return the name of the template, which is in an array if the job has a sender."""
-    stored = document["template"]
-    if document.get("sender") and is_list(stored) and len(stored) == 1:
-        stored = stored[0]
-    check_texts({"template": stored}, ("template",))
-    return str(stored)
 
 
 def make_unreadable_error(document: Mapping[str, Any], error: Exception) -> UnreadableJob:

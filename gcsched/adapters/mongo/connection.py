@@ -38,6 +38,8 @@ from gcsched.adapters.mongo.job_document import JobDocument
 from gcsched.adapters.mongo.other_documents import (
     DOCUMENTS,
     AuditDocument,
+    MeetingDocument,
+    MeetingRevisionDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
@@ -96,6 +98,8 @@ class Mongo:
     runs: Collection
     usage: Collection
     audit: Collection
+    meetings: Collection
+    meeting_revisions: Collection
     uri: str = field(repr=False)
     allow_standalone: bool = False
     has_clients: bool = True  # access is controlled, so that jobs have clients
@@ -213,6 +217,8 @@ async def open_mongo(
             runs=database[RunDocument.Settings.name],
             usage=database[UsageDocument.Settings.name],
             audit=database[AuditDocument.Settings.name],
+            meetings=database[MeetingDocument.Settings.name],
+            meeting_revisions=database[MeetingRevisionDocument.Settings.name],
             uri=uri,
             allow_standalone=allow_standalone,
             has_clients=has_clients,

@@ -13,12 +13,18 @@ indexes below test for `$exists`.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 from pymongo import ASCENDING, IndexModel
 
-from gcsched.adapters.mongo.index_names import BY_FOLDED, BY_SUBJECT, BY_WHO, CLIENT_INDEXES
+from gcsched.adapters.mongo.index_names import (
+    BY_ATTENDEE,
+    BY_FOLDED,
+    BY_SUBJECT,
+    BY_WHO,
+    CLIENT_INDEXES,
+)
 from gcsched.adapters.mongo.job_document import JobDocument, NamedDocument
 
 
@@ -135,6 +141,56 @@ class AuditDocument(NamedDocument):
         ]
 
 
+class MeetingDocument(NamedDocument):
+    """A meeting that a request made, under its meeting id, which sorts by creation.
+
+    It is derived from the job of that request, which is stored first. So it can be made again from
+    it: for a repeated call, and before the mail is composed (`MongoMeetings`, ADR 0049).
+    """
+
+    uid: str  # the meeting in every calendar
+    state: str  # SCHEDULED
+    version: int  # rises with every change: writers match it against what they read
+    revision: int  # the number of its latest revision
+    sequence: int  # SEQUENCE of that revision
+    start: datetime
+    end: datetime
+    start_wall: str  # what the caller asked for, as clocks in `zone` show it
+    zone: str
+    organizer: str  # an address
+    attendees: list[dict[str, Any]]  # empid, email and name ("" once forgotten), and job_id of each
+    client: str | None = None  # the client that asked for it; absent if it has no name
+    created: datetime
+    delete_after: datetime  # a retention after the end
+
+    class Settings:
+        name = "meetings"
+        indexes: ClassVar = [
+            # `MongoPersonalData.erase_meetings` finds the meetings of a forgotten employee.
+            IndexModel([("attendees.empid", ASCENDING), ("_id", ASCENDING)], name=BY_ATTENDEE),
+            # MongoDB's TTL monitor deletes meetings a retention after their end.
+            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
+        ]
+
+
+class MeetingRevisionDocument(NamedDocument):
+    """What the mails about a meeting show, under ``<meeting id>:<number>``, by which it is read.
+
+    The other fields are those of `encode_revision`. Only erasing an employee changes one.
+    """
+
+    meeting: str  # the meeting id
+    number: int  # of the revision, from 1
+    delete_after: datetime  # as its meeting
+
+    class Settings:
+        name = "meeting_revisions"
+        indexes: ClassVar = [
+            # MongoDB's TTL monitor deletes revisions together with their meeting.
+            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
+        ]
+
+
 DOCUMENTS = (
     JobDocument,
     RecipientDocument,
@@ -142,6 +198,8 @@ DOCUMENTS = (
     RunDocument,
     UsageDocument,
     AuditDocument,
+    MeetingDocument,
+    MeetingRevisionDocument,
 )
 
 INDEXES = {

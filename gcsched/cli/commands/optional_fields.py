@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments
+from gcsched.cli import arguments, event_arguments
 from gcsched.cli.commands import template
 from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
@@ -47,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a label of your own, kept with the job; may be repeated",
     )
     add("--urgent", action="store_true", help="take the next free session")
+    event_arguments.add_arguments(parser)
 
 
 def read_optional_fields(chosen: Namespace) -> "OptionalFields":
@@ -59,4 +60,5 @@ def read_optional_fields(chosen: Namespace) -> "OptionalFields":
         "sender": chosen.sender,
         "labels": dict(chosen.label),
         "urgent": chosen.urgent,
+        "event": event_arguments.read_event(chosen),
     }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
-from gcsched.cli import fields, output, times
+from gcsched.cli import event_arguments, fields, output, times
 from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
 from gcsched.cli.commands import optional_fields, schedule_view, template
@@ -35,6 +35,7 @@ OPTION_NAMES = {
     "reply_to": "--reply-to",
     "sender": "--sender",
     "labels": "--label",
+    **event_arguments.OPTION_NAMES,
 }
 """Field of MeetRequest → its option."""
 

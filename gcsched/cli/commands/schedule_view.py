@@ -35,7 +35,8 @@ STATE_DESCRIPTIONS: Mapping[str, str] = {
 def describe_result(job: "ScheduledJob", due: str | None) -> str:
     """Describe what happened and what will; *due* is in UTC, None: with the next daily run."""
     done = "accepted before" if job.outcome == "REPLAYED" else "accepted"
-    return f"{done}: job {job.job_id}, {describe_state(job, due)}"
+    meeting = f", meeting {job.meeting_id}" if job.meeting_id else ""
+    return f"{done}: job {job.job_id}{meeting}, {describe_state(job, due)}"
 
 
 def describe_state(job: "ScheduledJob", due: str | None) -> str:
@@ -92,7 +93,8 @@ def print_result(
 
 
 def as_json(job: "ScheduledJob", due: str | None, found: "DeliveryBlockers") -> str:
-    optional = {"outcome": job.outcome, "state": job.state}  # empty: the service is older
+    names = ("outcome", "state", "meeting_id", "time_note")
+    optional = {name: getattr(job, name) for name in names}  # empty: the service is older
     result = {name: value for name, value in optional.items() if value}
     blockers = {"suppression": found.suppression, "pause": found.pause}
     messages = {name: output.as_dict(each) for name, each in blockers.items() if each is not None}
@@ -103,6 +105,8 @@ def as_sentence(
     job: "ScheduledJob", due: str | None, found: "DeliveryBlockers", now: datetime
 ) -> str:
     sentence = describe_result(job, due)
+    if job.time_note:
+        sentence += f"; note that {replace_unprintable(job.time_note)}"
     if found.suppression is not None:
         is_due = job.due_time is not None and job.due_time <= now + DUE_SOON
         sentence += describe_suppression(

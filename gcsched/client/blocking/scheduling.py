@@ -29,7 +29,7 @@ class SchedulingMethods(BlockingConnection):
 
         *at* is an aware datetime, Unix seconds, or DAILY for the next daily run; a past time means
         now. Options are *name*, *request_id*, *template*, *variables*, *not_after*, *reply_to*,
-        *labels* and *urgent*. The same request again is the same job:
+        *labels*, *urgent* and *event*. The same request again is the same job:
 
         >>> lunch: MailOptions = {"name": "Ada", "labels": {"team": "engines"}}
         >>> tomorrow = datetime.now(UTC) + timedelta(days=1)

@@ -15,12 +15,16 @@ from gcsched.client.argument_values import (
 )
 from gcsched.client.calls.call import Call
 from gcsched.client.errors import CallFailed, RefusedDuplicate
+from gcsched.client.event import Event, event_message
 from gcsched.client.results.jobs import ScheduledJob, Validation
 from gcsched.client.results.reading import name_of, read_message
 from gcsched.client.suggestions import refuse_unknown
 from gcsched.client.values import DAILY
 from gcsched.pb import task_pb2
 
+# The service's own default for an event. It is named, because a service that knows no events would
+# send a plain mail; so it refuses the template.
+INVITATION = "invitation"
 OUTCOMES: Any = task_pb2.MeetResponse.Outcome.DESCRIPTOR
 STATES: Any = task_pb2.Job.State.DESCRIPTOR
 
@@ -36,6 +40,7 @@ class OptionalFields(TypedDict, total=False):
     sender: str
     labels: Mapping[str, str]
     urgent: bool
+    event: Event | None
 
 
 class MailOptions(OptionalFields, total=False):
@@ -64,6 +69,7 @@ class MailRequest:
     sender: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     urgent: bool = False
+    event: Event | None = None
 
 
 def schedule(
@@ -123,13 +129,14 @@ def build_message(mail: MailRequest) -> task_pb2.MeetRequest:
         empName=check_text("name", mail.name),
         timestamp=unix_seconds_or_daily("at", mail.at),
         request_id=check_text("request_id", mail.request_id),
-        template=check_text("template", mail.template),
+        template=check_text("template", mail.template) or (INVITATION if mail.event else ""),
         variables=check_text_mapping("variables", mail.variables),
         not_after=unix_seconds("not_after", mail.not_after),
         reply_to=check_text("reply_to", mail.reply_to),
         sender=check_text("sender", mail.sender),
         labels=check_text_mapping("labels", mail.labels),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
+        event=event_message(mail.event),
     )
 
 

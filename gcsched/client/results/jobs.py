@@ -12,13 +12,16 @@ class ScheduledJob:
     """An accepted request; a repeated one has the same id and is equal.
 
     *outcome* and *state* are the contract's names, *due_time* is when the service acts next on the
-    job. All three are empty if the service is older than these fields.
+    job. *meeting_id* is the meeting that it invites to, and *time_note* says what a change of
+    clocks made of the times of that. All of these are empty if the service is older than them.
     """
 
     job_id: str
     outcome: str = field(default="", compare=False)
     due_time: datetime | None = field(default=None, compare=False)
     state: str = field(default="", compare=False)
+    meeting_id: str = field(default="", compare=False)
+    time_note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Preview:
     duplicate_of: str = ""
     suppression: Suppression | None = None
     sender: str = ""
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Validation:
     due_time: datetime | None = None
     state: str = ""
     preview: Preview = field(default_factory=Preview)
+    time_note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,8 @@ class Job:
     """One mail to one recipient, from the request to its final state.
 
     *state* is one of State, *priority* one of Priority. *message*, *variables*, *attempts* and
-    *steps* are empty in the view BASIC.
+    *steps* are empty in the view BASIC. *meeting_id* is the meeting that its mail is about, and
+    *purpose* one of Purpose; both are empty for a mail without a meeting.
     """
 
     job_id: str
@@ -105,6 +111,9 @@ class Job:
     client: str = ""
     sender: str = ""
     steps: tuple[Step, ...] = ()
+    meeting_id: str = ""
+    purpose: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

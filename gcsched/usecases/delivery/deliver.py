@@ -170,7 +170,7 @@ class Deliver:
     def _conclude_withheld(self, claimed: ClaimedJob, wait: timedelta | None) -> Conclusion:
         if wait is None:
             return self.give_back(claimed)
-        return self.postpone(claimed, round_up_to_second(self.now() + wait))
+        return self.postpone_by(claimed, wait)
 
     async def _begin(self, claimed: ClaimedJob) -> Permit | None:
         if self.now() > claimed.job.expire_time:  # a relay may take minutes to get here
@@ -189,6 +189,9 @@ class Deliver:
         now = self.now()
         job = self._end_before_attempt(claimed, now) or claimed.job.postponed(due, now)
         return Conclusion(claim=claimed.token, job=job)
+
+    def postpone_by(self, claimed: ClaimedJob, wait: timedelta) -> Conclusion:
+        return self.postpone(claimed, round_up_to_second(self.now() + wait))
 
     def _end_before_attempt(self, claimed: ClaimedJob, now: datetime) -> Job | None:
         return end_before_attempt(

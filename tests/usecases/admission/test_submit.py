@@ -20,13 +20,15 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.adapters.redis.arq_client import open_arq
 from gcsched.domain.access import ANYONE
 from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, Dedup, DedupRule
 from gcsched.errors import InvalidRequest, Overloaded, RequestIdReused, StoreUnavailable
-from gcsched.usecases.admission.job_factory import Submission
+from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.meeting_writer import MeetingWriter
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
 from gcsched.usecases.batching import GroupCommit
@@ -58,7 +60,12 @@ MAX_REPLY_SECONDS = 0.05 + 0.15  # for the wake-up, and for the write on a busy 
 
 @asynccontextmanager
 async def run_submit(
-    mongo: Mongo, redis_url: str, *, now: Clock, nudges: list[None] | None = None
+    mongo: Mongo,
+    redis_url: str,
+    *,
+    now: Clock,
+    nudges: list[None] | None = None,
+    factory: JobFactory | None = None,
 ) -> AsyncIterator[Submit]:
     """Run admission as the service does."""
     received = [] if nudges is None else nudges
@@ -69,7 +76,10 @@ async def run_submit(
         store=MongoRecipients(mongo=mongo), interval=timedelta(milliseconds=20)
     )
     write = AdmissionWriter(
-        admissions=MongoAdmissions(mongo=mongo), wake_ups=wake_ups, recipients=recipients
+        admissions=MongoAdmissions(mongo=mongo),
+        wake_ups=wake_ups,
+        recipients=recipients,
+        meetings=MeetingWriter(store=MongoMeetings(mongo=mongo, retention=timedelta(days=30))),
     )
     group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:
@@ -78,7 +88,7 @@ async def run_submit(
             in_background(recipients.run),
             in_background(group.run),
         ):
-            yield Submit(job_factory=a_job_factory(), group=group, now=now)
+            yield Submit(job_factory=factory or a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
