@@ -34,12 +34,16 @@ class Mail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPreview:
-    """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing."""
+    """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing.
+
+    *calendar* is the calendar part of an invitation, "" for other mails.
+    """
 
     subject: str
     text: str
     html: str
     size: int
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

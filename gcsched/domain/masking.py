@@ -17,6 +17,7 @@ from typing import Protocol
 from gcsched.domain.address_forms import mask_addresses
 from gcsched.domain.encodings import decodings, is_encoded_word
 from gcsched.domain.invisible_text import INVISIBLE
+from gcsched.domain.meeting import MeetingRevision
 
 MAX_LENGTH = 2048  # characters of a text; a job's reason has some 600
 MAX_VALUES_LENGTH = 16 * 1024  # as in a request: the rest is not searched for
@@ -68,6 +69,8 @@ class PersonalTexts(Protocol):
     def reply_to(self) -> str: ...
     @property
     def variables(self) -> Mapping[str, str]: ...
+    @property
+    def invitation(self) -> MeetingRevision | None: ...
 
 
 def mask(text: str, personal: PersonalTexts | None) -> str:
@@ -102,7 +105,9 @@ class PersonalWords:
     def masked_anywhere(self) -> frozenset[str]:
         """Words that are masked wherever they occur."""
         mail = self.personal
-        names = (mail.name, INVISIBLE.sub("", mail.name), _local_part(mail.email))
+        organizer = "" if mail.invitation is None else mail.invitation.organizer.name
+        named = (mail.name, organizer)
+        names = (*named, *(INVISIBLE.sub("", name) for name in named), _local_part(mail.email))
         people = {word for text in names for word in _fold_words(text)}
         others = {
             word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))
@@ -116,7 +121,7 @@ class PersonalWords:
         mail = self.personal
         values = " ".join(mail.variables.values())[:MAX_VALUES_LENGTH]
         locals_ = (_local_part(mail.email), _local_part(mail.reply_to))
-        given = (mail.message, mail.name, values, mail.empid, *locals_)
+        given = (mail.message, mail.name, values, mail.empid, *locals_, *_list_meeting_texts(mail))
         # A relay may drop invisible characters, and so join the words that they separate.
         return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))
 
@@ -156,6 +161,13 @@ class PersonalWords:
 def _is_prefix_of_any(part: str, words: list[str]) -> bool:
     place = bisect_left(words, part)
     return place < len(words) and words[place].startswith(part)
+
+
+def _list_meeting_texts(mail: PersonalTexts) -> tuple[str, ...]:
+    if (meeting := mail.invitation) is None:
+        return ()
+    texts = (meeting.summary, meeting.location, meeting.description, meeting.url)
+    return (*texts, meeting.organizer.name, _local_part(meeting.organizer.email))
 
 
 def _local_part(address: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gcsched.domain.masking import PersonalWords, mask_words
+from gcsched.domain.meeting import MeetingRevision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class JobTexts:
     empid: str = ""
     reply_to: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    invitation: MeetingRevision | None = None
 
 
 def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:

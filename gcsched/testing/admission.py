@@ -9,7 +9,12 @@ from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.dedup import DedupRule, answer_created
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
 from gcsched.domain.meeting import Person
-from gcsched.domain.request import DEFAULT_TEMPLATE, RequestContext
+from gcsched.domain.request import (
+    DEFAULT_TEMPLATE,
+    INVITATION_TEMPLATE,
+    MEETING,
+    RequestContext,
+)
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import check_size
 from gcsched.rpc.messages import meet_response
@@ -21,7 +26,7 @@ DAILY_PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))  # the service's defau
 MESSAGE_ID_DOMAIN = "example.org"
 RESERVED_NAMES = frozenset(
     {
-        *("username", "empid", "email", "message", "due", "job_id"),
+        *("username", "empid", "email", "message", "due", "job_id", "meeting"),
         *("cycler", "dict", "joiner", "lipsum", "namespace", "range"),  # Jinja's own
     }
 )
@@ -42,7 +47,10 @@ class FakeAdmission:
         internal_domains: str,
         now: Callable[[], datetime],
     ) -> None:
-        self.templates: dict[str, frozenset[str]] = {DEFAULT_TEMPLATE: frozenset()}
+        self.templates: dict[str, frozenset[str]] = {
+            DEFAULT_TEMPLATE: frozenset(),
+            INVITATION_TEMPLATE: frozenset({MEETING}),
+        }
         self.templates |= {name: frozenset(required) for name, required in templates.items()}
         self.now = now
         self.context = RequestContext(

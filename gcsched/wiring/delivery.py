@@ -217,4 +217,5 @@ def build_composer(settings: Settings, templates: TemplateSet) -> Composer:
         sender_email=settings.sender_email,
         sender_name=settings.sender_name,
         timezone=settings.timezone,
+        has_invite_file=settings.invite_file,
     )

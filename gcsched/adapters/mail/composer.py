@@ -10,18 +10,31 @@ from gcsched.adapters.mail.header_encoding import (
     encode_unstructured,
     format_message_id,
 )
-from gcsched.adapters.mail.mime import Bodies, Headers, Skeleton, derive_boundary, encode_body
+from gcsched.adapters.mail.invitation_mime import InvitationSkeleton
+from gcsched.adapters.mail.meeting_texts import MeetingTexts
+from gcsched.adapters.mail.mime import (
+    Bodies,
+    Headers,
+    Skeleton,
+    derive_boundary,
+    encode_base64,
+    encode_body,
+)
+from gcsched.adapters.mail.prerendering import list_meeting_texts
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
+from gcsched.domain.calendar_file import Method, write_request
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail, MailPreview
+from gcsched.domain.meeting import MeetingRevision, Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
     """Composes mails from one sender; the same job always gives the same octets.
 
-    Only the date is missing: it is inserted when a mail leaves.
+    Only the date is missing: it is inserted when a mail leaves. Invitations have a calendar part,
+    and the file invite.ics unless *has_invite_file* is False.
 
     Raises ValueError for a value that a header cannot hold, TemplateProblem for a template that is
     missing or fails.
@@ -31,16 +44,22 @@ class Composer:
     sender_email: str
     sender_name: str
     timezone: ZoneInfo
+    has_invite_file: bool = True
     sender: str = field(init=False)
     skeleton: Skeleton = field(init=False)
+    invitation_skeleton: InvitationSkeleton = field(init=False)
 
     def __post_init__(self) -> None:
         sender = encode_domain(self.sender_email)
         if not sender.isascii():  # else every mail would need a relay that offers SMTPUTF8
             raise ValueError("the sender's address must be ASCII before the @")
-        skeleton = Skeleton.for_sender(encode_mailbox("From", self.sender_name.strip(), sender))
+        mailbox = encode_mailbox("From", self.sender_name.strip(), sender)
+        invitation_skeleton = InvitationSkeleton.for_invitations(
+            mailbox, Method.REQUEST, has_file=self.has_invite_file
+        )
         object.__setattr__(self, "sender", sender)
-        object.__setattr__(self, "skeleton", skeleton)
+        object.__setattr__(self, "skeleton", Skeleton.for_sender(mailbox))
+        object.__setattr__(self, "invitation_skeleton", invitation_skeleton)
 
     def compose(self, job: Job) -> Mail:
         """Return the mail of *job*; most bodies are filled in rather than rendered."""
@@ -49,8 +68,14 @@ class Composer:
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
-        size = len(self.build_mail(job, encode_bodies(job, rendered)).content)
-        return MailPreview(subject=job.message, text=rendered.text, html=rendered.html, size=size)
+        invitation = job.invitation
+        return MailPreview(
+            subject=job.message,
+            text=rendered.text,
+            html=rendered.html,
+            size=len(self.build_mail(job, encode_bodies(job, rendered)).content),
+            calendar="" if invitation is None else self.write_calendar(job, invitation).decode(),
+        )
 
     def render(self, job: Job) -> RenderedParts:
         return self.templates.render(job.template, self.build_variables(job), job.variables)
@@ -67,6 +92,8 @@ class Composer:
             "message": job.message,
             "job_id": job.id,
         }
+        if job.invitation is not None:
+            values |= list_meeting_texts(MeetingTexts.describe(job.invitation))
         prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
         if prerendered is None:
             return None
@@ -84,18 +111,32 @@ class Composer:
 
     def _assemble(self, job: Job, bodies: Bodies, recipient: str, reply_to: str) -> Mail:
         headers = build_headers(job, recipient, reply_to)
+        content, date_offset = self._fill_skeleton(job, headers, bodies)
         return Mail(
             sender=self.sender,
             recipient=recipient,
-            content=self.skeleton.fill(headers, bodies),
+            content=content,
             smtputf8=not (recipient + reply_to).isascii(),
-            date_offset=self.skeleton.date_offset(headers),
+            date_offset=date_offset,
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
 
+    def _fill_skeleton(self, job: Job, headers: Headers, bodies: Bodies) -> tuple[bytes, int]:
+        """Return the content of the mail and the offset of its date."""
+        if job.invitation is None:
+            return self.skeleton.fill(headers, bodies), self.skeleton.date_offset(headers)
+        skeleton = self.invitation_skeleton
+        calendar = encode_base64(self.write_calendar(job, job.invitation))
+        content = skeleton.fill_invitation(headers, bodies, calendar)
+        return content, skeleton.date_offset(headers)
+
+    def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
+        """Return the calendar file that invites the recipient of *job*."""
+        return write_request(invitation, Person(job.email, clean_display_name(job.name)))
+
     def build_variables(self, job: Job) -> Variables:
-        return Variables(
+        variables = Variables(
             username=job.name,
             empid=job.empid,
             email=job.email,
@@ -103,6 +144,9 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
+        if job.invitation is not None:
+            variables["meeting"] = MeetingTexts.describe(job.invitation)
+        return variables
 
 
 def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:
