@@ -115,7 +115,10 @@ def test_templates_come_and_go_with_their_required_variables(
     assert [each.name for each in with_note[1]] == ["doc", "invitation", "note"]
     assert dict(required) == {"doc": frozenset(), "invitation": frozenset({"meeting"})}
     assert (len(required), "note" in required) == (2, False)
-    assert lines == ["templates reloaded: doc, invitation, note", "templates reloaded: doc, invitation"]
+    assert lines == [
+        "templates reloaded: doc, invitation, note",
+        "templates reloaded: doc, invitation",
+    ]
 
 
 def test_an_edit_in_a_subfolder_is_seen(templates: ReloadingTemplates, tmp_path: Path) -> None:
