@@ -33,7 +33,7 @@ RECEIVED = (
     "\tfor <ada@example.net>; {date}\r\n"
 )
 GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-RULE = re.compile(r"^\s*\*?\s*(-?\d+\.\d+) (\w+)", re.MULTILINE)
+RULE = re.compile(r"^\s*\*?\s*(-?\d+(?:\.\d+)?) (\w+)", re.MULTILINE)
 
 
 def list_jobs() -> Iterator[tuple[str, Job]]:
