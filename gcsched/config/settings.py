@@ -114,6 +114,12 @@ class Settings(RecipientSettings):
         "give a folder that exists and contains a doc.html",
         default=None,
     )
+    invite_file: bool = setting(
+        "Whether invitations carry the file `invite.ics` beside the calendar part: some mail "
+        "clients know only the one, some only the other, and some show both.",
+        "give 1 or 0",
+        default=True,
+    )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(str.lower)] = setting(
         "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",
         "give auto, json or console",

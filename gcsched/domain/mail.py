@@ -36,8 +36,8 @@ class Mail:
 class MailPreview:
     """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing.
 
-    *sender* is the From header as people read it.
-    *calendar* is the calendar file of an invitation, "" for another mail.
+    *sender* is the From header as people read it, *calendar* the calendar file of an invitation,
+    "" for another mail.
     """
 
     subject: str

@@ -118,7 +118,9 @@ class PersonalWords:
     def masked_anywhere(self) -> frozenset[str]:
         """Words that are masked wherever they occur."""
         mail = self.personal
-        names = (mail.name, INVISIBLE.sub("", mail.name), _local_part(mail.email))
+        organizer = "" if mail.invitation is None else mail.invitation.organizer.name
+        named = (mail.name, organizer)
+        names = (*named, *(INVISIBLE.sub("", name) for name in named), _local_part(mail.email))
         people = {word for text in names for word in _fold_words(text)}
         others = {
             word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))

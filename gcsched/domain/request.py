@@ -40,6 +40,8 @@ MAX_MESSAGE_LENGTH = 998  # RFC 5322, section 2.1.1
 MAX_NAME_LENGTH = 256
 DEFAULT_TEMPLATE = "doc"
 INVITATION_TEMPLATE = "invitation"
+MEETING = "meeting"
+"""What templates call the meeting; those that require it are for requests with an event."""
 MAX_REQUESTS = 1_000
 
 
@@ -247,6 +249,10 @@ def template_violations(raw: MeetRequest, context: RequestContext, client: Clien
         yield from template_limit_violations(raw.template, client, context.templates)
     elif required is None:
         yield Violation("template", f"must be one of {', '.join(sorted(context.templates))}")
+    if required and MEETING in required:
+        required = [name for name in required if name != MEETING]
+        if raw.event is None:
+            yield Violation("template", f"shows a meeting: {raw.template!r} needs an event")
     if raw.variables or required:
         yield from variable_violations(
             raw.variables, required=required or (), reserved=context.reserved_names

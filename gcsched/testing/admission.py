@@ -13,7 +13,12 @@ from gcsched.domain.dedup import DedupRule, answer_created
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
 from gcsched.domain.meeting import Person
 from gcsched.domain.organizer import OrganizerRule
-from gcsched.domain.request import DEFAULT_TEMPLATE, INVITATION_TEMPLATE, RequestContext
+from gcsched.domain.request import (
+    DEFAULT_TEMPLATE,
+    INVITATION_TEMPLATE,
+    MEETING,
+    RequestContext,
+)
 from gcsched.domain.senders import Senders, parse_sender_key
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import check_size
@@ -27,7 +32,7 @@ MESSAGE_ID_DOMAIN = "example.org"
 SENDER = Person(email=f"no-reply@{MESSAGE_ID_DOMAIN}")
 RESERVED_NAMES = frozenset(
     {
-        *("username", "empid", "email", "message", "due", "job_id"),
+        *("username", "empid", "email", "message", "due", "job_id", "meeting"),
         *("cycler", "dict", "joiner", "lipsum", "namespace", "range"),  # Jinja's own
     }
 )
@@ -51,7 +56,8 @@ class FakeAdmission:
         now: Callable[[], datetime],
     ) -> None:
         self.templates: dict[str, frozenset[str]] = {
-            name: frozenset() for name in (DEFAULT_TEMPLATE, INVITATION_TEMPLATE)
+            DEFAULT_TEMPLATE: frozenset(),
+            INVITATION_TEMPLATE: frozenset({MEETING}),
         }
         self.templates |= {name: frozenset(required) for name, required in templates.items()}
         self.now = now

@@ -220,4 +220,5 @@ def build_composer(settings: Settings, templates: TemplateSet) -> Composer:
         sender_name=settings.sender_name,
         timezone=settings.timezone,
         more_senders=settings.senders,
+        has_invite_file=settings.invite_file,
     )

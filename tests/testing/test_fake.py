@@ -212,7 +212,7 @@ def test_templates_are_those_of_the_test(fake: FakeScheduler, client: Client) ->
 
     assert {each.name: list(each.required_variables) for each in listed.templates} == {
         "doc": [],
-        "invitation": [],
+        "invitation": ["meeting"],
         "offer": ["link"],
     }
     with pytest.raises(InvalidArgument, match="must have a value for 'link'"):

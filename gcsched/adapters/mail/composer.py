@@ -12,19 +12,32 @@ from gcsched.adapters.mail.header_encoding import (
     encode_unstructured,
     format_message_id,
 )
-from gcsched.adapters.mail.mime import Bodies, Headers, Skeleton, derive_boundary, encode_body
+from gcsched.adapters.mail.invitation_mime import InvitationSkeleton
+from gcsched.adapters.mail.meeting_texts import MeetingTexts
+from gcsched.adapters.mail.mime import (
+    Bodies,
+    Headers,
+    Skeleton,
+    derive_boundary,
+    encode_base64,
+    encode_body,
+)
+from gcsched.adapters.mail.prerendering import list_meeting_texts
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
+from gcsched.domain.calendar_file import Method, write_request
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail, MailPreview
+from gcsched.domain.meeting import MeetingRevision, Person
 from gcsched.domain.senders import DEFAULT, Sender
 
 
 class Origin(NamedTuple):
-    """One sender: its envelope address, what previews show, and the skeleton of its mails."""
+    """One sender: its envelope address, what previews show, and the skeletons of its mails."""
 
     address: str
     skeleton: Skeleton
+    invitation_skeleton: InvitationSkeleton
     shown: str
 
 
@@ -33,7 +46,8 @@ class Composer:
     """Composes mails; the same job always gives the same octets.
 
     Only the date is missing: it is inserted when a mail leaves. *sender_email* and *sender_name*
-    are the default sender; each of *more_senders* has a skeleton of its own.
+    are the default sender; each of *more_senders* has skeletons of its own. Invitations have a
+    calendar part, and the file invite.ics unless *has_invite_file* is False.
 
     Raises ValueError for a value that a header cannot hold and for a sender that is missing,
     TemplateProblem for a template that is missing or fails.
@@ -44,11 +58,13 @@ class Composer:
     sender_name: str
     timezone: ZoneInfo
     more_senders: Sequence[Sender] = ()
+    has_invite_file: bool = True
     origins: Mapping[str, Origin] = field(init=False)
 
     def __post_init__(self) -> None:
         senders = (Sender(DEFAULT, self.sender_email, self.sender_name), *self.more_senders)
-        object.__setattr__(self, "origins", {each.key: build_origin(each) for each in senders})
+        origins = {each.key: build_origin(each, has_file=self.has_invite_file) for each in senders}
+        object.__setattr__(self, "origins", origins)
 
     def compose(self, job: Job) -> Mail:
         """Return the mail of *job*; most bodies are filled in rather than rendered."""
@@ -57,12 +73,14 @@ class Composer:
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
+        invitation = job.invitation
         return MailPreview(
             subject=job.message,
             text=rendered.text,
             html=rendered.html,
             size=len(self.build_mail(job, encode_bodies(job, rendered)).content),
             sender=self.origins[job.sender].shown,
+            calendar="" if invitation is None else self.write_calendar(job, invitation).decode(),
         )
 
     def render(self, job: Job) -> RenderedParts:
@@ -80,6 +98,8 @@ class Composer:
             "message": job.message,
             "job_id": job.id,
         }
+        if job.invitation is not None:
+            values |= list_meeting_texts(MeetingTexts.describe(job.invitation))
         prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
         if prerendered is None:
             return None
@@ -100,19 +120,35 @@ class Composer:
         origin = self.origins.get(job.sender)
         if origin is None:  # no other sender may stand in for it
             raise make_sender_error(job)
-        address, skeleton, _ = origin
+        content, date_offset = self._fill_skeleton(origin, job, headers, bodies)
         return Mail(
-            sender=address,
+            sender=origin.address,
             recipient=recipient,
-            content=skeleton.fill(headers, bodies),
+            content=content,
             smtputf8=not (recipient + reply_to).isascii(),
-            date_offset=skeleton.date_offset(headers),
+            date_offset=date_offset,
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
 
+    def _fill_skeleton(
+        self, origin: Origin, job: Job, headers: Headers, bodies: Bodies
+    ) -> tuple[bytes, int]:
+        """Return the content of the mail and the offset of its date."""
+        if job.invitation is None:
+            skeleton = origin.skeleton
+            return skeleton.fill(headers, bodies), skeleton.date_offset(headers)
+        skeleton = origin.invitation_skeleton
+        calendar = encode_base64(self.write_calendar(job, job.invitation))
+        content = skeleton.fill_invitation(headers, bodies, calendar)
+        return content, skeleton.date_offset(headers)
+
+    def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
+        """Return the calendar file that invites the recipient of *job*."""
+        return write_request(invitation, Person(job.email, clean_display_name(job.name)))
+
     def build_variables(self, job: Job) -> Variables:
-        return Variables(
+        variables = Variables(
             username=job.name,
             empid=job.empid,
             email=job.email,
@@ -120,15 +156,23 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
+        if job.invitation is not None:
+            variables["meeting"] = MeetingTexts.describe(job.invitation)
+        return variables
 
 
-def build_origin(sender: Sender) -> Origin:
+def build_origin(sender: Sender, *, has_file: bool) -> Origin:
     address = encode_domain(sender.address)
     if not address.isascii():  # else every mail would need a relay that offers SMTPUTF8
         raise ValueError("the sender's address must be ASCII before the @")
     name = sender.name.strip()
-    skeleton = Skeleton.for_sender(encode_mailbox("From", name, address))
-    return Origin(address, skeleton, str(Sender(sender.key, address, name)))
+    mailbox = encode_mailbox("From", name, address)
+    return Origin(
+        address,
+        Skeleton.for_sender(mailbox),
+        InvitationSkeleton.for_invitations(mailbox, Method.REQUEST, has_file=has_file),
+        str(Sender(sender.key, address, name)),
+    )
 
 
 def make_sender_error(job: Job) -> ValueError:

@@ -15,8 +15,10 @@ from gcsched.adapters.mail.header_encoding import (
 )
 from gcsched.adapters.mail.mime import Bodies
 from gcsched.adapters.mail.templates import RenderedParts
+from gcsched.domain.calendar_file import write_request
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
+from gcsched.domain.meeting import MeetingRevision, Person
 
 ORIGINAL_TO = "X-Original-To"
 TITLE = "Redirected mail. Its recipient is:"
@@ -34,6 +36,10 @@ class RedirectingComposer(Composer):
     The templates still show the recipient. The envelope and To have *redirect_to*, To with the
     recipient's name; X-Original-To and a band above the mail have the recipient's address. Each
     mail is rendered by itself: the band differs in every mail.
+
+    The calendar part invites *redirect_to*, and the sender is its organizer: an answer from there,
+    given by a person or by the mailbox itself, is neither one of the recipient nor mailed to an
+    organizer who may be a real person (docs/adr/0050).
     """
 
     redirect_to: str
@@ -48,6 +54,11 @@ class RedirectingComposer(Composer):
             html=insert_band(rendered.html, describe_recipient(job)),
             text=f"{TITLE} {describe_recipient(job)}\n{WHY}\n\n{rendered.text}",
         )
+
+    def write_calendar(self, _: Job, invitation: MeetingRevision) -> bytes:
+        organizer = Person(self.sender_email, self.sender_name.strip())
+        staged = structs.replace(invitation, organizer=organizer, sent_by="")
+        return write_request(staged, Person(self.redirect_to))
 
     def build_mail(self, job: Job, bodies: Bodies) -> Mail:
         redirected = structs.replace(job, email=self.redirect_to)

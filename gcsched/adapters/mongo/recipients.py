@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from pymongo import UpdateOne
 
@@ -202,8 +203,9 @@ def decode_texts(document: Document) -> JobTexts:
     """Return the texts to mask; a field that is not a text was never in a mail."""
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
+    texts: dict[str, Any] = {name: read_text(document, name) for name in TEXT_FIELDS}
     return JobTexts(
-        **{name: read_text(document, name) for name in TEXT_FIELDS},
+        **texts,
         variables={name: str(value) for name, value in pairs},
         invitation=decode_meeting_texts(document.get("invitation")),
     )

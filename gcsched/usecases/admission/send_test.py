@@ -12,7 +12,11 @@ from gcsched.domain.job import Priority
 from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import InvalidRequest, Violation
-from gcsched.usecases.admission.preview import SampleRecipient, with_sample_fields
+from gcsched.usecases.admission.preview import (
+    SampleRecipient,
+    find_sample_event,
+    with_sample_fields,
+)
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.ports import Clock
 
@@ -39,15 +43,17 @@ class SendTestMail:
     ) -> AdmissionResult:
         """Accept the mail of *sample*. Raises InvalidRequest, and what `Submit.submit` raises."""
         require_valid(address_violations(sample.email, self.test_recipients))
+        now, context = self.now(), self.submit.job_factory.context
         raw = MeetRequest(
             empid=sample.empid,
             email=sample.email,
             message=sample.message,
             name=sample.name,
-            timestamp=int(self.now().timestamp()),
+            timestamp=int(now.timestamp()),
             template=sample.template,
             variables=sample.variables,
             sender=sample.sender,
+            event=find_sample_event(sample.template, now, context),
             request_id=request_id,
             priority=Priority.URGENT,
         )

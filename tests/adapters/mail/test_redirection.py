@@ -23,7 +23,9 @@ from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.domain.mail import Mail
 from gcsched.domain.masking import mask
+from gcsched.domain.meeting import Person
 from tests.support.builders import a_job
+from tests.support.invitations import INTERVIEW, an_invitation_job, read_calendar, unfold
 
 STAGING = "staging@example.net"
 TEMPLATES = Templates.load(default_folder())
@@ -213,3 +215,23 @@ def test_the_band_is_the_first_content_of_the_body(html: str, before: str) -> No
 def test_an_address_that_no_envelope_can_have_is_refused_as_without_redirection() -> None:
     with pytest.raises(ValueError, match="not one plain"):
         encode_original("ada@example.org, eve@evil.test")
+
+
+def test_the_calendar_of_a_redirected_invitation_names_nobody_but_the_staging_address() -> None:
+    job = an_invitation_job(
+        organizer=Person("grace@example.com", "Grace Hopper"), sent_by="no-reply@example.org"
+    )
+
+    mail = a_composer().compose(job)
+
+    lines = unfold(read_calendar(mail.content))
+    people = [line for line in lines if line.startswith(("ATTENDEE", "ORGANIZER"))]
+    assert len(people) == 2
+    assert people[0] == 'ORGANIZER;CN="Scheduler":mailto:no-reply@example.org'
+    assert people[1].startswith("ATTENDEE;")
+    assert people[1].endswith(f":mailto:{STAGING}")
+    # An answer that names Ada would count as hers, and one to Grace would be mail to a real person.
+    assert not any("Ada" in line or "Grace" in line or "CN=" in line for line in people[1:])
+    assert f"UID:{INTERVIEW.uid}" in lines
+    assert "Grace Hopper" in read_part(parse_mail(mail), "plain")
+    assert a_composer().draft(job).calendar.encode() == read_calendar(mail.content)

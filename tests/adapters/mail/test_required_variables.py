@@ -36,6 +36,7 @@ def test_the_variables_of_a_template_are_read_from_it(
 
     assert list_required_variables(a_folder(tmp_path, note_html=source, **parts)) == {
         "doc": (),
+        "invitation": ("meeting",),
         "note": required,
     }
 

@@ -119,7 +119,7 @@ def test_templates_may_extend_include_and_import_within_their_folder(tmp_path: P
 def test_a_partial_is_not_a_template_to_send(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path, _base_html="{{ 1 // 0 }}"))
 
-    assert set(templates.by_name) == {"doc"}
+    assert set(templates.by_name) == {"doc", "invitation"}
 
 
 @pytest.mark.parametrize(
