@@ -76,8 +76,7 @@ async def test_each_change_is_seen_and_the_watch_ends_with_the_client(watch: Wat
         async with serve_health(port) as change:
             await change(Status.SERVING)
             await until(lambda: seen[-1] == "SERVING")
-
-    assert seen.count(Health.UNREACHABLE) == 2
+            assert seen.count(Health.UNREACHABLE) == 2
 
 
 async def test_a_server_without_health_is_an_error() -> None:
