@@ -60,7 +60,8 @@ def test_all_misspelt_options_are_named_at_once_with_the_valid_ones() -> None:
 
     assert str(caught.value) == (
         "schedule_meet() got unexpected keyword arguments 'requestid' (did you mean 'request_id'?),"
-        " 'colour'; it takes event, labels, not_after, reply_to, request_id, template, urgent, variables"
+        " 'colour'; it takes event, labels, not_after, reply_to, request_id, template, urgent,"
+        " variables"
     )
 
 
