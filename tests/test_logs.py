@@ -73,6 +73,10 @@ def test_no_address_and_no_text_of_a_mail_is_ever_logged() -> None:
         "name": "Anna",
         "subject": "Lunch with Anna",
         "username": "Anna",
+        "summary": "Lunch with Anna",
+        "location": "Anna's flat",
+        "description": "Lunch with Anna",
+        "organizer": "Anna",
     }
 
     log = structlog.get_logger().bind(**private)

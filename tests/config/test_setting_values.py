@@ -99,6 +99,7 @@ def test_a_malformed_value_is_refused_and_repeated_unless_it_is_a_secret(
         ("ALLOWED_RECIPIENTS", "example.org,", '"" is neither an address nor a domain'),
         ("ALLOWED_RECIPIENTS", "*", '"*" is neither an address nor a domain'),
         ("TEST_RECIPIENTS", "example.org, a@b@c", '"a@b@c" is not an address'),
+        ("ORGANIZER_DOMAINS", "example.com, a@b.org", '"a@b.org" is not a domain'),
         ("TEST_RECIPIENTS", " ", '"" is neither an address nor a domain'),
         ("SENDER_NAME", "Anna\r\nBcc: all@example.org", "U+000D as character 5"),
         ("SENDER_EMAIL", "no-reply@example.org\udcff", "octets that are not UTF-8"),
@@ -114,6 +115,13 @@ def test_a_value_that_cannot_be_quoted_whole_is_described(
     assert sentence.startswith(f"GCSCHED_{name} ")
     assert words in sentence
     assert "\n" not in sentence
+
+
+def test_organizer_domains_are_normalised_and_none_by_default() -> None:
+    listed = load_settings(ORGANIZER_DOMAINS=" Example.com, bücher.example.org")
+
+    assert listed.organizer_domains == {"example.com", "bücher.example.org"}
+    assert load_settings(ORGANIZER_DOMAINS="").organizer_domains == frozenset()
 
 
 def test_recipients_are_normalised_and_none_are_restricted_by_default() -> None:

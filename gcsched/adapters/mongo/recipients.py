@@ -40,6 +40,10 @@ MAX_REVISIONS = 10_000
 NOT_ERASED = {"email": {"$ne": ""}}
 # A process of the previous version erases a job without its steps, which it does not know.
 HAS_STEP_REASON = {f"{STEPS}.reason": {"$gt": ""}}
+# Nor does it know the meeting.
+HAS_MEETING_TEXTS = {
+    "invitation.summary": {"$exists": True, "$ne": ERASED_MEETING_TEXTS["summary"]}
+}
 ERASURE_PROJECTION = dict.fromkeys(
     ("state", "version", "reason", "attempts", "variables", "invitation", STEPS, *TEXT_FIELDS), 1
 )
@@ -73,7 +77,7 @@ class MongoPersonalData:
             "empid": empid,
             "_id": {"$gt": after},
             "state": FINISHED,
-            "$or": [NOT_ERASED, HAS_STEP_REASON],
+            "$or": [NOT_ERASED, HAS_STEP_REASON, HAS_MEETING_TEXTS],
         }
         with store_errors("erasing jobs"):
             # A majority read: a node without its majority must not report that nothing is left.

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-import structlog
-
 from gcsched.domain.ids import new_id
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.batch_size import BatchSize
@@ -62,6 +60,13 @@ class Engine:
     _problem_log: ProblemLog = field(
         default_factory=partial(
             ProblemLog, event="claim failed, retrying", end_event="claims resumed"
+        ),
+        init=False,
+    )
+
+    _meeting_log: ProblemLog = field(
+        default_factory=partial(
+            ProblemLog, event="meetings not stored, retrying", end_event="meetings stored again"
         ),
         init=False,
     )
@@ -208,10 +213,7 @@ class Engine:
         try:
             await self.meetings.restore(invitations)
         except StoreUnavailable as error:
-            structlog.get_logger().warning(
-                "meetings not stored, invitations postponed",
-                count=len(invitations),
-                reason=error.for_log,
-            )
+            self._meeting_log.record_failure(error.for_log)
             return {job.id for job in invitations}
+        self._meeting_log.record_success()
         return ()

@@ -1,23 +1,26 @@
 """Meetings beside their jobs. Oracle: what the driver finds in the collections."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.meeting_document import decode_revision
 from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.recipients import MongoPersonalData
+from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import NOW, SENDER, a_job, a_revision, an_invitation
 from tests.support.clocks import SECOND
+from tests.support.corrupt_jobs import PAST
 from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
@@ -215,3 +218,34 @@ async def test_a_damaged_invitation_is_erased_too(mongo: Mongo, raw: Database[Ro
 
     assert batch.jobs == 3
     assert "Ada" not in str([*raw["jobs"].find()])
+
+
+async def test_what_an_older_version_erased_without_its_meeting_is_erased(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    rest = {"email": "", "name": "", "message": ""}
+    raw["jobs"].insert_one(encode(an_invitation(state=State.SENT)) | rest)
+    data = MongoPersonalData(mongo=mongo)
+
+    first = await data.erase_jobs("E1", after="", most=10, now=NOW)
+    again = await data.erase_jobs("E1", after="", most=10, now=NOW)
+
+    [row] = raw["jobs"].find()
+    assert (first.jobs, again.jobs, row["invitation"]["summary"]) == (1, 0, "(erased)")
+
+
+async def test_a_job_with_a_damaged_invitation_is_quarantined_until_it_is_repaired(
+    mongo: Mongo, raw: Database[Row], recovery: MongoRecovery
+) -> None:
+    document = encode(an_invitation(due_time=PAST))
+    raw["jobs"].insert_one(document | {"invitation": document["invitation"] | {"uid": 7}})
+    claims = MongoClaims(mongo=mongo)
+
+    claimed = await claims.claim("token", 10, now=datetime.now(UTC))
+    [quarantined] = raw["jobs"].find()
+    raw["jobs"].update_one({}, {"$set": {"invitation": document["invitation"]}})
+    await recovery.repair(10)
+    later = await claims.claim("token", 10, now=datetime.now(UTC))
+
+    assert (claimed.jobs, quarantined["state"]) == ((), "UNREADABLE")
+    assert [job.invitation for job in later.jobs] == [a_revision()]
