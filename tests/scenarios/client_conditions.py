@@ -67,6 +67,7 @@ async def a_stage(folder: Path) -> AsyncIterator[Stage]:
             redis=valkey.uri,
             relay_port=relay.port,
             on_uncertain="hold",
+            test_recipients="example.org",
             call_memory_mb="16",
             clients_file=str(clients),
         )

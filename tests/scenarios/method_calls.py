@@ -112,6 +112,9 @@ METHODS: dict[str, Method] = {
     ),
     "list_templates": lambda client, _, options: client.list_templates(**options),
     "preview_template": lambda client, _, options: client.preview_template(**options),
+    "send_test_mail": lambda client, _, options: client.send_test_mail(
+        "ada@example.org", **options
+    ),
     "list_audit": lambda client, _, options: client.list_audit(**options),
 }
 """Every method but watch_health, whose iterator ends with the client only."""

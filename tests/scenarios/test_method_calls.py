@@ -71,7 +71,12 @@ async def call_nothing() -> list[CallEnd]:
 async def test_each_method_fails_in_time_while_the_service_is_frozen_or_away(
     tmp_path: Path, mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    settings = environment(
+        mongo=mongo_uri,
+        redis=redis_url,
+        relay_port=relay.port,
+        test_recipients="example.org",
+    )
     missing = asyncio.create_task(call_nothing())  # at the same time: its retries wait for seconds
     async with (
         running_service(tmp_path, settings) as service,
