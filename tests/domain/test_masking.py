@@ -12,9 +12,12 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gcsched.domain.masking import MAX_LENGTH, mask, mask_traceback
+from gcsched.domain.meeting import Person
 from tests.support.builders import a_job
+from tests.support.invitations import INTERVIEW
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
 JOB = a_job(
@@ -185,3 +188,17 @@ def test_a_hostile_reply_to_a_large_mail_costs_little(piece: str) -> None:
 
     # 15 ms each were measured.
     assert (time.process_time() - begun) / 5 < 0.25
+
+
+def test_the_texts_of_a_meeting_are_masked() -> None:
+    invitation = structs.replace(
+        INTERVIEW, location="Lovelace hall", organizer=Person("grace@example.org", "Hopper")
+    )
+    personal = a_job(name="", message="Hi", invitation=invitation)
+
+    masked = mask("550 refused: Hopper, grace, lovelace, pencil, meet, quota exceeded", personal)
+
+    for word in ("hopper", "grace", "lovelace", "pencil"):
+        assert word not in masked.lower()
+    assert masked.startswith("550 refused: ")
+    assert masked.endswith("quota exceeded")

@@ -111,25 +111,23 @@ class Composer:
 
     def _assemble(self, job: Job, bodies: Bodies, recipient: str, reply_to: str) -> Mail:
         headers = build_headers(job, recipient, reply_to)
-        content, date_offset = self._fill_skeleton(job, headers, bodies)
+        skeleton = self.skeleton if job.invitation is None else self.invitation_skeleton
         return Mail(
             sender=self.sender,
             recipient=recipient,
-            content=content,
+            content=self._fill_skeleton(job, headers, bodies),
             smtputf8=not (recipient + reply_to).isascii(),
-            date_offset=date_offset,
+            date_offset=skeleton.date_offset(headers),
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
 
-    def _fill_skeleton(self, job: Job, headers: Headers, bodies: Bodies) -> tuple[bytes, int]:
-        """Return the content of the mail and the offset of its date."""
+    def _fill_skeleton(self, job: Job, headers: Headers, bodies: Bodies) -> bytes:
+        """Return the content of the mail, with a calendar part if it invites to a meeting."""
         if job.invitation is None:
-            return self.skeleton.fill(headers, bodies), self.skeleton.date_offset(headers)
-        skeleton = self.invitation_skeleton
+            return self.skeleton.fill(headers, bodies)
         calendar = encode_base64(self.write_calendar(job, job.invitation))
-        content = skeleton.fill_invitation(headers, bodies, calendar)
-        return content, skeleton.date_offset(headers)
+        return self.invitation_skeleton.fill_invitation(headers, bodies, calendar)
 
     def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
         """Return the calendar file that invites the recipient of *job*."""
