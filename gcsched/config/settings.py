@@ -110,7 +110,8 @@ class Settings(RecipientSettings):
         default="UTC",
     )
     templates_dir: DirectoryPath | None = setting(
-        "A folder with your own `doc.html` (and `doc.txt`); unset: the templates of gcsched.",
+        "A folder with your own `doc.html`, and perhaps `doc.txt`, `invitation.html` and others; "
+        "unset: the templates of gcsched.",
         "give a folder that exists and contains a doc.html",
         default=None,
     )

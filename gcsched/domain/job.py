@@ -48,12 +48,8 @@ class Priority(StrEnum):
 NEXT: Mapping[State, AbstractSet[State]] = {
     State.QUEUED: {State.QUEUED, State.SCHEDULED, State.RETRYING, State.CANCELLED, State.SENT},
     State.SCHEDULED: {
-        State.QUEUED,
-        State.SCHEDULED,
-        State.SENDING,
-        State.CANCELLED,
-        State.SENT,
-        State.EXPIRED,
+        *(State.QUEUED, State.SCHEDULED, State.SENDING, State.CANCELLED),
+        *(State.SENT, State.EXPIRED),
     },
     State.SENDING: {
         State.QUEUED,  # rescheduled to the daily run; only before its body begins

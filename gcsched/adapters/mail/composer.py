@@ -120,28 +120,23 @@ class Composer:
         origin = self.origins.get(job.sender)
         if origin is None:  # no other sender may stand in for it
             raise make_sender_error(job)
-        content, date_offset = self._fill_skeleton(origin, job, headers, bodies)
+        skeleton = origin.skeleton if job.invitation is None else origin.invitation_skeleton
         return Mail(
             sender=origin.address,
             recipient=recipient,
-            content=content,
+            content=self._fill_skeleton(origin, job, headers, bodies),
             smtputf8=not (recipient + reply_to).isascii(),
-            date_offset=date_offset,
+            date_offset=skeleton.date_offset(headers),
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
 
-    def _fill_skeleton(
-        self, origin: Origin, job: Job, headers: Headers, bodies: Bodies
-    ) -> tuple[bytes, int]:
-        """Return the content of the mail and the offset of its date."""
+    def _fill_skeleton(self, origin: Origin, job: Job, headers: Headers, bodies: Bodies) -> bytes:
+        """Return the content of the mail, with a calendar part if it invites to a meeting."""
         if job.invitation is None:
-            skeleton = origin.skeleton
-            return skeleton.fill(headers, bodies), skeleton.date_offset(headers)
-        skeleton = origin.invitation_skeleton
+            return origin.skeleton.fill(headers, bodies)
         calendar = encode_base64(self.write_calendar(job, job.invitation))
-        content = skeleton.fill_invitation(headers, bodies, calendar)
-        return content, skeleton.date_offset(headers)
+        return origin.invitation_skeleton.fill_invitation(headers, bodies, calendar)
 
     def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
         """Return the calendar file that invites the recipient of *job*."""

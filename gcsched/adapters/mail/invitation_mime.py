@@ -1,8 +1,8 @@
-"""The MIME tree of an invitation: what calendars look for is where each of them looks.
+"""The MIME tree of an invitation.
 
 Some clients read the calendar part of the alternative, others the attachment, so there are two
-copies with the same octets (docs/adr/0050). The attachment has no `method`: nobody processes it a
-second time.
+copies with the same octets (docs/adr/0050). The attachment has no `method`, so that no client
+processes it a second time.
 """
 
 from dataclasses import dataclass

@@ -122,17 +122,20 @@ class PrerenderedMail:
         rendered and encoded as one.
         """
         joined, escaped = "".join(values.values()), values
-        if not joined.isascii() or not is_printable(joined, values) or BOUNDARY_PREFIX in joined:
+        has_lines = not joined.isprintable()
+        if not joined.isascii() or BOUNDARY_PREFIX in joined:
             return None
-        if ESCAPED_IN_HTML.search(joined) or "\n" in joined:
+        if has_lines and not are_printable_lines(values):
+            return None
+        if has_lines or ESCAPED_IN_HTML.search(joined):
             escaped = {name: str(escape(value)) for name, value in values.items()}
-        if "\n" in joined:
+        if has_lines:
             values, escaped = with_crlf(values), with_crlf(escaped)
         text, html = self.text.fill(values), self.html.fill(escaped)
         if text is None or html is None:
             return None
         has_dots = (
-            "\n." in joined
+            (has_lines and "\n." in joined)
             or self.text.may_have_dot_line(values)
             or self.html.may_have_dot_line(escaped)
         )
@@ -144,10 +147,8 @@ def find_names(rendered: str) -> tuple[str, ...]:
     return tuple(INVITATION_NAMES[int(number)] for number in MARKER.findall(rendered))
 
 
-def is_printable(joined: str, values: Mapping[str, str]) -> bool:
-    """Return whether *joined*, all *values*, is printable but for the lines of a description."""
-    if joined.isprintable():
-        return True
+def are_printable_lines(values: Mapping[str, str]) -> bool:
+    """Return whether *values* are printable but for the line ends and tabs of a description."""
     rest = "".join(value for name, value in values.items() if name != DESCRIPTION)
     description = values.get(DESCRIPTION, "")
     return (rest + description.replace("\n", "").replace("\t", "")).isprintable()
