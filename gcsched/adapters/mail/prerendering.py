@@ -4,7 +4,7 @@ Rendering costs more than everything else in a mail together. A template qualifi
 tree proves that the callers' values are only put in and tested for being empty: then one rendering
 with a marker for each value, split at the markers, gives the constants of all mails that share the
 values' emptiness (and the due time, where the template uses it). Every other template, and every
-value that is not plain ASCII, is rendered as before; both ways give the same octets.
+value with control characters, is rendered as before; both ways give the same octets.
 """
 
 import re
@@ -24,6 +24,7 @@ from gcsched.adapters.mail.mime import (
     PLAIN,
     Bodies,
     Body,
+    encode_base64,
     normalize_newlines,
 )
 from gcsched.adapters.mail.template_analysis import TEMPLATE_ERRORS
@@ -87,14 +88,20 @@ class PrerenderedPart:
             ),
         )
 
-    def fill(self, values: Mapping[str, str]) -> bytes | None:
-        """Return the octets with *values* put in; None where a line could be too long."""
+    def fill(self, values: Mapping[str, str]) -> Body | None:
+        """Return the body with *values* put in, encoded as `encode_body` does.
+
+        None where a line could be too long.
+        """
         filled = [values[name] for name in self.names]
-        if sum(map(len, filled)) > self.slack and not self._has_short_lines(values):
-            return None
         pieces = [""] * (2 * len(filled) + 1)
         pieces[::2], pieces[1::2] = self.constants, filled
-        return "".join(pieces).encode()
+        text = "".join(pieces)
+        if not text.isascii():
+            return Body(b"base64", encode_base64(f"{text}\r\n".encode()))
+        if sum(map(len, filled)) > self.slack and not self._has_short_lines(values):
+            return None
+        return Body(b"7bit", text.encode())
 
     def _has_short_lines(self, values: Mapping[str, str]) -> bool:
         """Return whether no line becomes too long; a value of several lines may end each line."""
@@ -121,12 +128,11 @@ class PrerenderedMail:
     def fill(self, values: Mapping[str, str], boundary: bytes) -> Bodies | None:
         """Return the bodies with *values* put in.
 
-        None where a body may need an encoding, which depends on the whole of it: then the mail is
-        rendered and encoded as one.
+        None for values that may need more care: then the mail is rendered and encoded as one.
         """
         joined, escaped = "".join(values.values()), values
         has_lines = not joined.isprintable()
-        if not joined.isascii() or BOUNDARY_PREFIX in joined:
+        if BOUNDARY_PREFIX in joined:
             return None
         if has_lines and not are_printable_lines(joined, values.get(DESCRIPTION, "")):
             return None
@@ -143,7 +149,7 @@ class PrerenderedMail:
             or self.text.may_have_dot_line(values)
             or self.html.may_have_dot_line(escaped)
         )
-        return Bodies(boundary, Body(b"7bit", text), Body(b"7bit", html), is_canonical=not has_dots)
+        return Bodies(boundary, text, html, is_canonical=not has_dots)
 
 
 def find_names(rendered: str) -> tuple[str, ...]:
