@@ -1,7 +1,8 @@
 """A meeting as templates show it: texts, in the words of its own time zone."""
 
 from datetime import datetime, timedelta, timezone
-from typing import Self
+from functools import lru_cache
+from typing import NamedTuple, Self
 
 from markupsafe import Markup, escape
 from msgspec import Struct
@@ -13,7 +14,8 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
 )
-HTML_LINE_END = Markup("<br>\n")
+MAX_CACHED = 1_000
+HTML_LINE_BREAK = Markup("<br>")
 
 
 class Paragraph(str):
@@ -22,7 +24,12 @@ class Paragraph(str):
     __slots__ = ()
 
     def __html__(self) -> str:
-        return escape(str(self)).replace("\n", HTML_LINE_END)
+        return escape(str(self)).replace("\n", HTML_LINE_BREAK + "\n")
+
+
+@lru_cache(maxsize=16)
+def make_paragraph(text: str) -> Paragraph:
+    return Paragraph("\n".join(text.strip().splitlines()))
 
 
 class MeetingTexts(Struct, frozen=True, kw_only=True):
@@ -43,24 +50,47 @@ class MeetingTexts(Struct, frozen=True, kw_only=True):
     @classmethod
     def describe(cls, revision: MeetingRevision) -> Self:
         """Return the texts of *revision*."""
-        start = locate_time(revision.start_wall, revision.start)
-        end = locate_time(revision.end_wall, revision.end)
-        zone = format_zone(revision.zone, start, end)
-        same_day = start.date() == end.date()
-        until = format_clock(end) if same_day else f" {format_time(end)}"
+        times = describe_times(
+            *(revision.start_wall, revision.start, revision.end_wall, revision.end, revision.zone)
+        )
         return cls(
             summary=revision.summary,
-            when=f"{format_time(start)}{'-' if same_day else ' -'}{until} ({zone})",
-            start=format_time(start),
-            end=format_time(end),
-            zone=zone,
+            when=times.when,
+            start=times.start,
+            end=times.end,
+            zone=times.zone,
             location=revision.location,
             url=revision.url,
-            description=Paragraph("\n".join(revision.description.strip().splitlines())),
+            description=make_paragraph(revision.description),
             organizer=format_person(revision.organizer),
-            start_time=start,
-            end_time=end,
+            start_time=times.start_time,
+            end_time=times.end_time,
         )
+
+
+class TimeTexts(NamedTuple):
+    """The texts that MeetingTexts has about the time."""
+
+    when: str
+    start: str
+    end: str
+    zone: str
+    start_time: datetime
+    end_time: datetime
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def describe_times(
+    start_wall: datetime, start: datetime, end_wall: datetime, end: datetime, zone: str
+) -> TimeTexts:
+    """Return the words for a time; callers who invite many people have the same one many times."""
+    start_time, end_time = locate_time(start_wall, start), locate_time(end_wall, end)
+    start_text, end_text = format_time(start_time), format_time(end_time)
+    zone_text = format_zone(zone, start_time, end_time)
+    same_day = start_wall.date() == end_wall.date()
+    until = f"-{format_clock(end_time)}" if same_day else f" - {end_text}"
+    when = f"{start_text}{until} ({zone_text})"
+    return TimeTexts(when, start_text, end_text, zone_text, start_time, end_time)
 
 
 def locate_time(wall: datetime, instant: datetime) -> datetime:

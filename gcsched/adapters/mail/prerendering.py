@@ -4,7 +4,7 @@ Rendering costs more than everything else in a mail together. A template qualifi
 tree proves that the callers' values are only put in and tested for being empty: then one rendering
 with a marker for each value, split at the markers, gives the constants of all mails that share the
 values' emptiness (and the due time, where the template uses it). Every other template, and every
-value that is not plain ASCII, is rendered as before; both ways give the same octets.
+value with control characters, is rendered as before; both ways give the same octets.
 """
 
 import re
@@ -17,13 +17,14 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import escape
 
-from gcsched.adapters.mail.meeting_texts import MeetingTexts
+from gcsched.adapters.mail.meeting_texts import HTML_LINE_BREAK, MeetingTexts
 from gcsched.adapters.mail.mime import (
     BOUNDARY_PREFIX,
     MAX_LINE_OCTETS,
     PLAIN,
     Bodies,
     Body,
+    encode_base64,
     normalize_newlines,
 )
 from gcsched.adapters.mail.template_analysis import TEMPLATE_ERRORS
@@ -39,7 +40,7 @@ from gcsched.domain.request import MEETING
 
 # Characters for private use: no escaping changes them, and only templates in ASCII qualify.
 MARKER = re.compile("\ue000([0-9]+)\ue001")
-ESCAPED_IN_HTML = re.compile("[&<>\"']")
+SEPARATOR = "\x00"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CACHED = 64  # renderings of one template, some 10 KB each
 
@@ -87,18 +88,27 @@ class PrerenderedPart:
             ),
         )
 
-    def fill(self, values: Mapping[str, str]) -> bytes | None:
-        """Return the octets with *values* put in; None where a line could be too long."""
+    def fill(self, values: Mapping[str, str]) -> Body | None:
+        """Return the body with *values* put in, encoded as `encode_body` does.
+
+        None where a line could be too long.
+        """
         filled = [values[name] for name in self.names]
-        if sum(map(len, filled)) > self.slack and not self._has_short_lines(values):
-            return None
         pieces = [""] * (2 * len(filled) + 1)
         pieces[::2], pieces[1::2] = self.constants, filled
-        return "".join(pieces).encode()
+        text = "".join(pieces)
+        if not text.isascii():
+            return Body(b"base64", encode_base64(f"{text}\r\n".encode()))
+        if sum(map(len, filled)) > self.slack and not self._has_short_lines(values):
+            return None
+        return Body(b"7bit", text.encode())
 
     def _has_short_lines(self, values: Mapping[str, str]) -> bool:
         """Return whether no line becomes too long; a value of several lines may end each line."""
-        longest = {name: max(map(len, value.split("\n"))) for name, value in values.items()}
+        longest = {
+            name: len(value) if name != DESCRIPTION else max(map(len, value.split("\n")))
+            for name, value in values.items()
+        }
         return self.slack >= 0 and all(
             length + sum(longest[name] for name in names) <= MAX_LINE_OCTETS
             for length, names in self.lines
@@ -118,19 +128,19 @@ class PrerenderedMail:
     def fill(self, values: Mapping[str, str], boundary: bytes) -> Bodies | None:
         """Return the bodies with *values* put in.
 
-        None where a body may need an encoding, which depends on the whole of it: then the mail is
-        rendered and encoded as one.
+        None for values that may need more care: then the mail is rendered and encoded as one.
         """
         joined, escaped = "".join(values.values()), values
         has_lines = not joined.isprintable()
-        if not joined.isascii() or BOUNDARY_PREFIX in joined:
+        if BOUNDARY_PREFIX in joined:
             return None
-        if has_lines and not are_printable_lines(values):
+        if has_lines and not are_printable_lines(joined, values.get(DESCRIPTION, "")):
             return None
-        if has_lines or ESCAPED_IN_HTML.search(joined):
-            escaped = {name: str(escape(value)) for name, value in values.items()}
+        if "<" in joined or "&" in joined or ">" in joined or "'" in joined or '"' in joined:
+            escaped = escape_all(values)
         if has_lines:
-            values, escaped = with_crlf(values), with_crlf(escaped)
+            escaped = with_line_end(escaped, f"{HTML_LINE_BREAK}\r\n")
+            values = with_line_end(values, "\r\n")
         text, html = self.text.fill(values), self.html.fill(escaped)
         if text is None or html is None:
             return None
@@ -139,7 +149,7 @@ class PrerenderedMail:
             or self.text.may_have_dot_line(values)
             or self.html.may_have_dot_line(escaped)
         )
-        return Bodies(boundary, Body(b"7bit", text), Body(b"7bit", html), is_canonical=not has_dots)
+        return Bodies(boundary, text, html, is_canonical=not has_dots)
 
 
 def find_names(rendered: str) -> tuple[str, ...]:
@@ -147,15 +157,22 @@ def find_names(rendered: str) -> tuple[str, ...]:
     return tuple(INVITATION_NAMES[int(number)] for number in MARKER.findall(rendered))
 
 
-def are_printable_lines(values: Mapping[str, str]) -> bool:
-    """Return whether *values* are printable but for the line ends and tabs of a description."""
-    rest = "".join(value for name, value in values.items() if name != DESCRIPTION)
-    description = values.get(DESCRIPTION, "")
-    return (rest + description.replace("\n", "").replace("\t", "")).isprintable()
+def are_printable_lines(joined: str, description: str) -> bool:
+    """Return whether *joined*, all values, is printable but for the lines of *description*."""
+    return joined.replace("\n", "").replace("\t", "").isprintable() and all(
+        joined.count(each) == description.count(each) for each in "\n\t"
+    )
 
 
-def with_crlf(values: Mapping[str, str]) -> Mapping[str, str]:
-    return {name: value.replace("\n", "\r\n") for name, value in values.items()}
+def escape_all(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Return *values*, which are printable, as HTML: escaped at once, which takes a sixth."""
+    escaped = str(escape(SEPARATOR.join(values.values()))).split(SEPARATOR)
+    return dict(zip(values, escaped, strict=True))
+
+
+def with_line_end(values: Mapping[str, str], line_end: str) -> Mapping[str, str]:
+    """Return *values* with the line ends of one part; only a description has any."""
+    return {**values, DESCRIPTION: values[DESCRIPTION].replace("\n", line_end)}
 
 
 class Prerenderer:
