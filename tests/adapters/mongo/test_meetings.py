@@ -244,7 +244,7 @@ async def test_a_job_with_a_damaged_invitation_is_quarantined_until_it_is_repair
     claimed = await claims.claim("token", 10, now=datetime.now(UTC))
     [quarantined] = raw["jobs"].find()
     raw["jobs"].update_one({}, {"$set": {"invitation": document["invitation"]}})
-    await recovery.repair(10)
+    await recovery.check_unreadable(10)
     later = await claims.claim("token", 10, now=datetime.now(UTC))
 
     assert (claimed.jobs, quarantined["state"]) == ((), "UNREADABLE")
