@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import psutil
 
-from gcsched.client import AsyncClient, CallFailed, Client, Health, ScheduledJob
+from gcsched.client import TIMEOUT_SECONDS, AsyncClient, CallFailed, Client, Health, ScheduledJob
 from tests.support.wait import until
 
 DUE = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
@@ -30,6 +30,7 @@ class ManyCallers:
     target: str
     tasks: int = 1_000
     threads: int = 8
+    timeout: float = TIMEOUT_SECONDS  # of each call
     jobs: dict[str, str] = field(default_factory=dict, init=False)
     """The id that the call for each employee was answered with."""
     failures: list[str] = field(default_factory=list, init=False)
@@ -40,7 +41,7 @@ class ManyCallers:
 
     async def call_during(self, act: Callable[[], Awaitable[None]]) -> None:
         """Call from before *act* until after it; return when each call and watch has ended."""
-        with Client(self.target) as client:
+        with Client(self.target, timeout=self.timeout) as client:
             threads = [
                 threading.Thread(target=self._call_blocking, args=(client, f"B{number}"))
                 for number in range(self.threads)
@@ -48,7 +49,7 @@ class ManyCallers:
             watch = threading.Thread(target=self._watch_blocking, args=(client,))
             for each in (*threads, watch):
                 each.start()
-            async with AsyncClient(self.target) as async_client:
+            async with AsyncClient(self.target, timeout=self.timeout) as async_client:
                 watching = asyncio.create_task(self._watch_async(async_client))
                 await self._call_async_during(async_client, act)
                 await wait_for_end(threads)

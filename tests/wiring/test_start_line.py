@@ -55,5 +55,5 @@ async def test_the_first_line_names_addresses_stores_and_relays(
     assert facts["relays"] == ["127.0.0.1:2525 (none)", "second.example.org:587 (starttls)"]
     assert (facts["daily_at"], facts["timezone"]) == ("09:30", "Europe/Berlin")
     assert facts["zone_version"] == tzdata.IANA_VERSION
-    assert facts["templates"] == ["doc"]
+    assert facts["templates"] == ["doc", "invitation"]
     assert "s3cret" not in str(facts)
