@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gcsched.client import (
+    DAILY,
     AsyncClient,
     CallFailed,
     Client,
@@ -14,7 +15,6 @@ from gcsched.client import (
     ResourceExhausted,
     Unavailable,
 )
-from gcsched.pb import task_pb2
 
 REMIND_BEFORE = timedelta(days=1)
 
@@ -68,7 +68,7 @@ class Desk:
     def withdraw(self, job_id: str) -> bool:
         """Cancel a mail; return False if it has left already."""
         try:
-            self.gcsched.call("CancelJob", task_pb2.CancelJobRequest(job_id=job_id))
+            self.gcsched.cancel(job_id)
         except CallFailed as error:
             if error.reason == "ILLEGAL_TRANSITION":
                 return False
@@ -78,7 +78,7 @@ class Desk:
     def _schedule(self, interview: Interview) -> list[str]:
         reminder = interview.start - REMIND_BEFORE
         return [
-            self.gcsched.schedule_meet(
+            self.gcsched.schedule(
                 empid=interview.empid,
                 email=interview.email,
                 name=interview.name,
@@ -96,8 +96,8 @@ async def announce(gcsched: AsyncClient, interviews: Sequence[Interview], messag
     """Mail *message* to all candidates with the next daily run."""
     await asyncio.gather(
         *(
-            gcsched.schedule_meet(
-                empid=each.empid, email=each.email, name=each.name, message=message, at=None
+            gcsched.schedule(
+                empid=each.empid, email=each.email, name=each.name, message=message, at=DAILY
             )
             for each in interviews
         )
