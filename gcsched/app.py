@@ -21,8 +21,6 @@ import structlog
 from gcsched import __version__
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
-from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.adapters.redis.clients import open_redis
 from gcsched.config.settings import Settings
 from gcsched.errors import BackgroundTaskEnded, StoreRefused, StoreUnavailable
 from gcsched.process.listening import check_can_listen
@@ -46,13 +44,13 @@ from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
-from gcsched.wiring.access import load_clients, warn_if_insecure
+from gcsched.wiring.access import load_clients
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
 from gcsched.wiring.relays import build_pools
-from gcsched.wiring.resources import Resources
-from gcsched.wiring.start_line import start_facts
+from gcsched.wiring.resources import Resources, open_stores
+from gcsched.wiring.start_line import log_start_warnings, start_facts
 from gcsched.wiring.templates import load_templates
 from gcsched.wiring.tls import open_tls
 
@@ -159,22 +157,17 @@ async def open_resources(
     mailers, readiness = build_pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLogLines(hooks.log_lines_dropped))
+    limits = share_descriptors(settings)
     async with AsyncExitStack() as stack, AsyncExitStack() as innermost:
         innermost.enter_context(hooks.arm_on_failure())
-        pages = Endpoints(registry=metrics.registry, readiness=readiness)
-        limits = share_descriptors(settings)
-        limiter = ConnectionLimiter(max_connections=limits.http)
-        http = serve_http(pages, listen=settings.http_listen, limiter=limiter, tls=tls.http_context)
-        http_port = await stack.enter_async_context(http)
-        opening = open_mongo(
-            settings.mongo_uri.get_secret_value(),
-            allow_standalone=settings.allow_standalone,
-            has_clients=clients_file is not None,
+        http = serve_http(
+            Endpoints(registry=metrics.registry, readiness=readiness),
+            listen=settings.http_listen,
+            limiter=ConnectionLimiter(max_connections=limits.http),
+            tls=tls.http_context,
         )
-        mongo = await stack.enter_async_context(opening)
-        redis_url = settings.redis_url.get_secret_value()
-        clients = open_redis(redis_url, sessions=settings.smtp_sessions)
-        redis = await stack.enter_async_context(clients)
+        http_port = await stack.enter_async_context(http)
+        mongo, redis = await open_stores(stack, settings, has_clients=clients_file is not None)
         for mailer in mailers:
             await stack.enter_async_context(mailer)
         yield Resources(
@@ -235,24 +228,17 @@ async def run(
     *on_serving* gets the service and the port once calls are accepted. A background task that ends
     by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
+    hooks = hooks or ProcessHooks()
     service = assemble(settings, resources)
-    warn_if_insecure(settings)
-
-    def on_failure(failure: BackgroundTaskEnded) -> None:
-        resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
-        if not stop.is_set():
-            process_hooks.arm_watchdog(str(failure))
-        stop.set()
-
-    process_hooks = hooks or ProcessHooks()
-    tasks = BackgroundTasks(on_failure)
+    log_start_warnings(settings)
+    tasks = BackgroundTasks(make_on_failure(resources, stop, hooks))
     # The port first: if it is taken, no task has started work that would be interrupted.
     async with (
         build_grpc_server(settings, resources, service) as server,
         tasks,
         AsyncExitStack() as innermost,
     ):
-        innermost.enter_context(process_hooks.arm_on_failure())
+        innermost.enter_context(hooks.arm_on_failure())
         for name, loop in service.loops:
             tasks.start(name, loop)
         resources.readiness.set_tasks(lambda: tasks.states)
@@ -264,6 +250,20 @@ async def run(
         await shut_down(server, tasks, grace=timedelta(seconds=settings.stop_grace_seconds))
     if tasks.failure is not None:
         raise tasks.failure
+
+
+def make_on_failure(
+    resources: Resources, stop: asyncio.Event, hooks: ProcessHooks
+) -> Callable[[BackgroundTaskEnded], None]:
+    """Return the function that sets *stop* when a background task has ended by itself."""
+
+    def on_failure(failure: BackgroundTaskEnded) -> None:
+        resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
+        if not stop.is_set():
+            hooks.arm_watchdog(str(failure))
+        stop.set()
+
+    return on_failure
 
 
 def build_grpc_server(

@@ -23,11 +23,14 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 NOT_UTF8 = "Invalid encoding on"
 
 PRIVATE = frozenset(
-    {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
+    {
+        *("email", "emailID", "empName", "folded", "message", "name", "subject", "username"),
+        *("description", "location", "organizer", "summary"),
+    }
 )
 
-# Operators name themselves in these fields; an address there is not a recipient's.
-OPERATORS = frozenset({"caller_by", "caller_resumed_by"})
+# Operators name themselves or their own address in these fields; it is not a recipient's.
+OPERATORS = frozenset({"caller_by", "caller_resumed_by", "redirect_to"})
 
 # Made once: json.dumps makes one for each line. All values are plain by then (`_mask_value`).
 ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.process.zone_data import use_packaged_zones
 from tests.support import launch as launching
 from tests.support import service_process
 from tests.support.collection_order import longest_first
@@ -28,7 +29,9 @@ pytest_plugins = ["tests.support.fixtures"]
 
 
 def pytest_configure() -> None:
-    """Restore the handler of SIGINT, which background jobs of a shell and their children ignore."""
+    """Make this process like the program: its handler of SIGINT, and its time zones."""
+    use_packaged_zones()
+    # Background jobs of a shell and their children ignore it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

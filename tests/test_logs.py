@@ -54,8 +54,10 @@ def test_an_operators_name_is_shown_whole_and_an_address_in_the_reason_is_not(by
     log = structlog.get_logger()
     log.warning("sending paused", caller_by=by, caller_reason="ask bob@example.org")
     log.warning("sending resumed", caller_by=by, caller_resumed_by=f"{by}\u202e", bad=Unprintable())
+    log.warning("all mails are redirected", redirect_to=by)
 
-    paused, resumed = read_events(stream)
+    paused, resumed, redirected = read_events(stream)
+    assert redirected["redirect_to"] == by
     assert paused["caller_by"] == resumed["caller_by"] == by
     assert resumed["caller_resumed_by"] == f"{by}\\u202e"
     assert "bob" not in paused["caller_reason"]
@@ -71,6 +73,10 @@ def test_no_address_and_no_text_of_a_mail_is_ever_logged() -> None:
         "name": "Anna",
         "subject": "Lunch with Anna",
         "username": "Anna",
+        "summary": "Lunch with Anna",
+        "location": "Anna's flat",
+        "description": "Lunch with Anna",
+        "organizer": "Anna",
     }
 
     log = structlog.get_logger().bind(**private)

@@ -13,14 +13,14 @@ from gcsched.cli.command import add_no_arguments
 from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG_USAGE
 from gcsched.cli.failure import FailureReport, WrongUsage, print_failure
 from gcsched.domain.caller_text import replace_unprintable
+from gcsched.environment import DEFAULT_TARGET, TOKEN_FILE
 
 if TYPE_CHECKING:
-    from gcsched.client import CallFailed, Client, Tls
+    from gcsched.client import AccessOptions, CallFailed, Client, Tls
 
 BULK_TIMEOUT_SECONDS = 60.0
 """The default ``--timeout`` of commands that may change many jobs."""
 
-FILE_VARIABLE = "GCSCHED_TOKEN_FILE"
 AddArguments = Callable[[ArgumentParser], None]
 RunWithClient = Callable[["Client", Namespace], int]
 OptionNames = Mapping[str, str]
@@ -86,13 +86,13 @@ def add_token_argument(parser: ArgumentParser) -> None:
         "--token-file",
         metavar="FILE",
         type=parse_path,
-        help=f"a file with the token of the call ({FILE_VARIABLE})",
+        help=f"a file with the token of the call ({TOKEN_FILE})",
     )
 
 
 def choose_token_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     """Return *given*, else the file that the environment names; None: no token."""
-    return given if given is not None or not (named := environ.get(FILE_VARIABLE)) else Path(named)
+    return given if given is not None or not (named := environ.get(TOKEN_FILE)) else Path(named)
 
 
 def with_client(
@@ -127,14 +127,19 @@ def open_client(
 
     file = choose_token_file(chosen.token_file, os.environ)
     try:
-        seconds = timeout or chosen.timeout
-        if file is None:
-            return Client(chosen.target, timeout=seconds, credentials=secured)
-        return Client(chosen.target, timeout=seconds, credentials=secured, token_file=file)
+        # What the environment says was chosen already, beside the options.
+        access: AccessOptions = {} if file is None else {"token_file": file}
+        return Client(
+            chosen.target,
+            timeout=timeout or chosen.timeout,
+            credentials=secured,
+            environment={},
+            **access,
+        )
     except UnusableFile as error:
         raise WrongUsage(f"a file of TLS cannot be used: {error}") from error
     except ValueError as error:
-        source = "--token-file" if chosen.token_file is not None else FILE_VARIABLE
+        source = "--token-file" if chosen.token_file is not None else TOKEN_FILE
         raise WrongUsage(f"{source}: {str(error).removeprefix('token_file ')}") from error
 
 
@@ -211,7 +216,7 @@ def find_hints(error: "CallFailed") -> list[str]:
     if is_not_grpc(error):
         return [f"{NOT_GRPC_ADVICE} {OTHER_TARGET_ADVICE}"]
     if is_invalid_target(error):
-        return [f"Write host:port, e.g. {target.DEFAULT_TARGET}. {OTHER_TARGET_ADVICE}"]
+        return [f"Write host:port, e.g. {DEFAULT_TARGET}. {OTHER_TARGET_ADVICE}"]
     if error.code == "UNAVAILABLE":
         return [f"Is gcsched running there? {OTHER_TARGET_ADVICE}"]
     if error.code == "DEADLINE_EXCEEDED":

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli.arguments import parse_path
 from gcsched.cli.failure import WrongUsage
-from gcsched.cli.target import DEFAULT_TARGET
+from gcsched.environment import (
+    CA_FILE,
+    CERT_FILE,
+    DEFAULT_TARGET,
+    KEY_FILE,
+    TLS_SWITCH,
+    read_tls_switch,
+)
 from gcsched.proxies import own_target
 
 if TYPE_CHECKING:
@@ -16,9 +23,6 @@ if TYPE_CHECKING:
 
     from gcsched.client import Tls
 
-SWITCH = "GCSCHED_TLS"
-CA_FILE, CERT_FILE, KEY_FILE = (f"{SWITCH}_{each}_FILE" for each in ("CA", "CERT", "KEY"))
-SWITCH_VALUES = {"": False, "0": False, "1": True}
 OWN_CERT_FILE, OWN_KEY_FILE = "GCSCHED_GRPC_TLS_CERT_FILE", "GCSCHED_GRPC_TLS_KEY_FILE"
 OWN_CLIENT_CA_FILE = "GCSCHED_GRPC_CLIENT_CA_FILE"
 
@@ -28,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--tls",
         action="store_true",
-        help=f"encrypt calls, and trust the authorities of this system ({SWITCH}=1)",
+        help=f"encrypt calls, and trust the authorities of this system ({TLS_SWITCH}=1)",
     )
     for option, variable, what in (
         ("--tls-ca-file", CA_FILE, "encrypt calls, and trust the authorities in this PEM file"),
@@ -57,11 +61,12 @@ def choose_tls(chosen: Namespace, environ: Mapping[str, str]) -> "Tls | None":
 
 def wants_tls(chosen: Namespace, environ: Mapping[str, str]) -> bool:
     """Return whether an option or a variable asks for TLS. Raises WrongUsage."""
-    value = environ.get(SWITCH, "")
-    if value not in SWITCH_VALUES:
-        raise WrongUsage(f"{SWITCH}: invalid value {value!r}; give 1 or 0")
+    try:
+        is_on = read_tls_switch(environ)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
     ca_file = find_file(chosen.tls_ca_file, environ, CA_FILE)
-    return chosen.tls or SWITCH_VALUES[value] or bool(ca_file or any(find_pair(chosen, environ)))
+    return chosen.tls or is_on or bool(ca_file or any(find_pair(chosen, environ)))
 
 
 def uses_own_certificate(chosen: Namespace, environ: Mapping[str, str]) -> bool:
@@ -70,7 +75,7 @@ def uses_own_certificate(chosen: Namespace, environ: Mapping[str, str]) -> bool:
     Not if an option or a variable says which authorities to trust.
     """
     is_own = chosen.target == (own_target(environ) or DEFAULT_TARGET)
-    is_given = chosen.tls or environ.get(SWITCH) or chosen.tls_ca_file or environ.get(CA_FILE)
+    is_given = chosen.tls or environ.get(TLS_SWITCH) or chosen.tls_ca_file or environ.get(CA_FILE)
     return bool(environ.get(OWN_CERT_FILE)) and is_own and not is_given
 
 

@@ -26,12 +26,13 @@ from pydantic_settings import (
 
 from gcsched.config import fields as formats
 from gcsched.config.fields import PREFIX, setting, variable_name
-from gcsched.config.listening import ListenSettings
 from gcsched.config.messages import describe_error
+from gcsched.config.recipients import RecipientSettings
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
+from gcsched.config.senders import EXAMPLE_SENDERS, parse_senders
 from gcsched.config.service_links import find_service_links
-from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
+from gcsched.domain.senders import Sender
 from gcsched.errors import SettingsProblems
 
 CLIENT_VARIABLES = {  # the command line reads them to call a service
@@ -45,19 +46,9 @@ CLIENT_VARIABLES = {  # the command line reads them to call a service
 UNDECODED = re.compile("[\ud800-\udfff]")  # bytes of the environment that are not UTF-8
 
 
-class Settings(ListenSettings):
+class Settings(RecipientSettings):
     """The settings of the service. The check of a field may use the fields before it."""
 
-    internal_domains: Annotated[
-        AddressRules, NoDecode, BeforeValidator(formats.parse_internal_domains)
-    ] = setting(
-        "Domains that the public internet cannot have and that may get mails nevertheless, "
-        "separated by commas: `corp.local`, `localhost` or `mailhost` with its subdomains, `.lan` "
-        "for its subdomains only, the address literals `[192.0.2.1]`, `[10.0.0.0/8]` or "
-        "`[IPv6:fd00::/8]`, or `*` for all. Unset: none.",
-        f"give domains separated by commas, e.g. {formats.EXAMPLE_DOMAINS}",
-        default="",
-    )
     sender_email: Annotated[
         str, AfterValidator(formats.parse_mail_address), AfterValidator(encode_sender_address)
     ] = setting(
@@ -69,6 +60,12 @@ class Settings(ListenSettings):
         "give a name of at most 256 characters without line breaks",
         default="",
         max_length=256,
+    )
+    senders: Annotated[tuple[Sender, ...], NoDecode, BeforeValidator(parse_senders)] = setting(
+        "Further senders that a request may choose by `sender`, as mailboxes separated by commas: "
+        f"`{EXAMPLE_SENDERS}`. Unset: none.",
+        f"give mailboxes separated by commas, e.g. {EXAMPLE_SENDERS}",
+        default="",
     )
     admission_waiting: int = setting(
         "How many requests may wait for MongoDB in each process, those of the current write and "
@@ -113,9 +110,16 @@ class Settings(ListenSettings):
         default="UTC",
     )
     templates_dir: DirectoryPath | None = setting(
-        "A folder with your own `doc.html` (and `doc.txt`); unset: the templates of gcsched.",
+        "A folder with your own `doc.html`, and perhaps `doc.txt`, `invitation.html` and others; "
+        "unset: the templates of gcsched.",
         "give a folder that exists and contains a doc.html",
         default=None,
+    )
+    invite_file: bool = setting(
+        "Whether invitations carry the file `invite.ics` beside the calendar part: some mail "
+        "clients know only the one, some only the other, and some show both.",
+        "give 1 or 0",
+        default=True,
     )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(str.lower)] = setting(
         "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",

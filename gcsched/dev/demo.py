@@ -18,6 +18,7 @@ SHORT_DELAY = timedelta(seconds=3)
 POLL_INTERVAL_SECONDS = 0.05
 MAX_WAIT_SECONDS = 30.0
 CALL_TIMEOUT_SECONDS = 10.0
+FRIDAY = 4
 
 E = TypeVar("E", bound=BaseException)
 ReadJob = Callable[[str], Awaitable[Job | None]]
@@ -104,22 +105,39 @@ def make_invitations(now: datetime) -> list[DemoInvitation]:
     at = f"{now:%H:%M:%S}"
     second = round(now.timestamp())
 
-    def make(label: str, *, to: str, message: str, timestamp: int) -> DemoInvitation:
+    def make(
+        label: str, *, to: str, message: str, timestamp: int, event: task_pb2.Event | None = None
+    ) -> DemoInvitation:
         request = task_pb2.MeetRequest(
             empid=f"demo-{now:%Y%m%d-%H%M%S}",
             emailID=f"{to.lower()}@example.org",
             message=f"{message} (demo of {at})",
             empName=to,
             timestamp=timestamp,
+            event=event,
         )
         return DemoInvitation(label=label, request=request, is_first=label == "now")
 
     soon = second + int(SHORT_DELAY.total_seconds())
+    friday = make_event(now)
     return [
-        make("now", to="Ada", message="Interview on Friday", timestamp=second),
+        make("now", to="Ada", message="Interview on Friday", timestamp=second, event=friday),
         make("in 3 seconds", to="Grace", message="Code review at three", timestamp=soon),
         make("daily queue", to="Alan", message="Your week at a glance", timestamp=0),
     ]
+
+
+def make_event(now: datetime) -> task_pb2.Event:
+    """Return a meeting on the next Friday, which makes the first mail a calendar invitation."""
+    day = now.date() + timedelta(days=1 + (FRIDAY - now.weekday() - 1) % 7)
+    return task_pb2.Event(
+        start=f"{day.isoformat()}T10:00",
+        duration=timedelta(minutes=45),
+        time_zone="Europe/London",
+        location="Room 4.2, second floor",
+        url="https://meet.example.org/j/42",
+        description="We talk about your notes on the engine.\nPlease bring them with you.",
+    )
 
 
 def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:

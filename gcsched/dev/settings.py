@@ -11,6 +11,7 @@ DEFAULT_HTTP_LISTEN = "127.0.0.1:8080"
 DEFAULTS = {
     "sender_email": "no-reply@example.org",
     "sender_name": "gcsched dev",
+    "test_recipients": "example.org",
     "log_level": "WARNING",  # the console prints what happens
 }
 IGNORED_SETTINGS = frozenset(

@@ -30,6 +30,7 @@ class ClientLimits(Struct, frozen=True, kw_only=True):
 
     *calls_per_second* and *burst* are for all processes together, as are *jobs_per_day*, by days of
     UTC, and *jobs_waiting*. *recipient_domains* are in lower case and include their subdomains.
+    *senders* are keys of senders; the first is that of requests that name none.
     """
 
     calls_per_second: float | None = None
@@ -38,6 +39,7 @@ class ClientLimits(Struct, frozen=True, kw_only=True):
     jobs_waiting: int | None = None
     recipient_domains: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
 
 
 NO_LIMITS = ClientLimits()
@@ -116,6 +118,7 @@ SCOPES: Mapping[str, tuple[Scope, ...]] = {
     "ForgetRecipient": (Scope.ERASE,),
     "ListTemplates": (Scope.SCHEDULE,),
     "PreviewTemplate": (Scope.SCHEDULE,),
+    "SendTestMail": (Scope.SCHEDULE,),
     "ListAudit": (Scope.ADMIN,),
     "reflection": (Scope.READ,),
 }

@@ -30,6 +30,14 @@ def require_valid(check: Checked[T]) -> T:
         return value
 
 
+def find_valid(check: Checked[T]) -> T | None:
+    """Return the value of *check*, or None if it yields a violation."""
+    try:
+        return require_valid(check)
+    except InvalidRequest:
+        return None
+
+
 def accept_value(value: T) -> Checked[T]:
     """Return *value* without any violation."""
     yield from ()

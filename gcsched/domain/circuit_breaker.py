@@ -12,9 +12,11 @@ from gcsched.domain.smtp_reply import (
     Answered,
     Broken,
     Kind,
+    Reply,
     Stage,
     Transmission,
     Withheld,
+    blames_sender,
 )
 
 SILENCE_COUNTS_AS_PROBES = 3
@@ -131,5 +133,15 @@ def may_be_caused_by_mail(transmission: Answered | Broken) -> bool:
     if not isinstance(transmission, Answered):
         return False
     reply = transmission.reply
-    is_of_session = reply.code == SERVICE_CLOSING or reply.code in AUTH_CODES | COMMAND_ERRORS
-    return reply.stage in AFTER_MAIL and not is_of_session
+    return reply.stage in AFTER_MAIL and not is_of_session(reply)
+
+
+def may_be_caused_by_sender(transmission: Answered | Broken) -> bool:
+    """Return whether the relay may refuse this sender alone, and take the mails of others."""
+    if not isinstance(transmission, Answered) or is_of_session(transmission.reply):
+        return False
+    return transmission.kind is Kind.RELAY and blames_sender(transmission.reply)
+
+
+def is_of_session(reply: Reply) -> bool:
+    return reply.code == SERVICE_CLOSING or reply.code in AUTH_CODES | COMMAND_ERRORS

@@ -158,6 +158,7 @@ def read_limits(table: Table) -> Reading[ClientLimits]:
     jobs_waiting = yield from table.read("jobs_waiting", values.check_count, None)
     domains = yield from table.read("recipient_domains", values.check_domains, NO_TEXTS)
     templates = yield from table.read("templates", values.check_template_names, NO_TEXTS)
+    senders = yield from table.read("senders", values.check_senders, NO_TEXTS)
     yield from table.report_unknown()
     if burst is not None and per_second is None:
         yield table.problem("burst is given without calls_per_second: give both or none", "burst")
@@ -168,6 +169,7 @@ def read_limits(table: Table) -> Reading[ClientLimits]:
         jobs_waiting=jobs_waiting,
         recipient_domains=domains,
         templates=templates,
+        senders=senders,
     )
     return NO_LIMITS if limits == NO_LIMITS else limits
 

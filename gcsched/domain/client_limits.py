@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gcsched.domain.access import NO_LIMITS, Client, ClientLimits
 from gcsched.domain.checks import Checked
-from gcsched.domain.domains import parse_domain
+from gcsched.domain.domains import is_within, parse_domain
 from gcsched.domain.token_bucket import RateLimit
 from gcsched.errors import ClientLimit, Violation
 
@@ -31,7 +31,9 @@ class Limit(StrEnum):
 
 def is_restricted(limits: ClientLimits) -> bool:
     """Return whether *limits* restrict what a request may ask for."""
-    return limits is not NO_LIMITS and bool(limits.recipient_domains or limits.templates)
+    return limits is not NO_LIMITS and bool(
+        limits.recipient_domains or limits.templates or limits.senders
+    )
 
 
 def is_counted(limits: ClientLimits) -> bool:
@@ -50,16 +52,7 @@ def may_mail(email: str, limits: ClientLimits) -> bool:
     """Return whether the domain of *email*, a normalised address, is allowed."""
     if not limits.recipient_domains:
         return True
-    allowed, domain, dot = (
-        normalise_domains(limits.recipient_domains),
-        email.rpartition("@")[2],
-        ".",
-    )
-    while dot:
-        if domain in allowed:
-            return True
-        _, dot, domain = domain.partition(".")
-    return False
+    return is_within(email.rpartition("@")[2], normalise_domains(limits.recipient_domains))
 
 
 @lru_cache(maxsize=1_000)

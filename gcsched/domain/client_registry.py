@@ -1,6 +1,6 @@
 """The clients that may call, by their tokens and by the identities of certificates. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -42,6 +42,17 @@ class ClientRegistry(Struct, frozen=True, kw_only=True):
 def is_usable(token: Token, *, now: datetime) -> bool:
     """Return whether *token* authenticates its client at *now*."""
     return token.revoke_time is None and (token.expire_time is None or now < token.expire_time)
+
+
+def find_unknown_senders(
+    registry: ClientRegistry, known: Container[str]
+) -> Mapping[str, Sequence[str]]:
+    """Return for each client those of its senders that the service does not have, if any."""
+    found = {
+        client.name: [each for each in client.limits.senders if each not in known]
+        for client in registry.clients.values()
+    }
+    return {name: senders for name, senders in found.items() if senders}
 
 
 def find_expiries(registry: ClientRegistry, *, now: datetime) -> Mapping[str, datetime]:

@@ -9,8 +9,13 @@ from typing import TypeVar
 
 from gcsched.domain.access import Scope
 from gcsched.domain.access_token import TOKEN_ID
+from gcsched.domain.address import parse_address
+from gcsched.domain.address_folding import fold_address
+from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.caller_text import quote
+from gcsched.domain.checks import require_valid
 from gcsched.domain.domains import parse_domain
+from gcsched.errors import InvalidRequest
 
 T = TypeVar("T")
 
@@ -94,6 +99,18 @@ def check_template_name(text: str) -> str:
     if not text:
         raise InvalidValue("is empty: write the name of a template")
     return text
+
+
+def check_senders(value: object) -> tuple[str, ...]:
+    return check_each(value, check_sender)
+
+
+def check_sender(text: str) -> str:
+    """Return the key of a sender; only a service knows which senders it has."""
+    try:
+        return fold_address(require_valid(parse_address(text, rules=AddressRules.ANY)))
+    except InvalidRequest as error:
+        raise InvalidValue("is not an address: write it as payroll@example.org") from error
 
 
 def check_count(value: object) -> int:

@@ -8,7 +8,9 @@ from hashlib import sha256
 
 from msgspec import Struct
 
+from gcsched.domain.event import Event
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting import Person
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import GcschedError, RequestIdReused
 
@@ -23,10 +25,30 @@ class Dedup(StrEnum):
 def dedup_key(request: MeetRequest, *, daily: date | None) -> str:
     """Derive the key from employee, address, text, and the requested second or daily run.
 
+    A sender that the request names is part of it too, unless that is the default one.
+
     Never change what goes in here: with another key a repeated call becomes a second mail.
     """
     when = str(request.timestamp) if daily is None else f"daily:{daily.isoformat()}"
-    return digest(b"v1", request.empid, request.email, request.message, when)
+    sender = (request.sender,) if request.sender else ()
+    content = request.empid, request.email, request.message, when, *sender
+    if request.event is None:
+        return digest(b"v1", *content)
+    return digest(b"event v1", *content, *event_texts(request.event))
+
+
+def event_texts(event: Event) -> tuple[str, ...]:
+    """Return all that a caller says about a meeting, as it says it.
+
+    Not the instants: with newer rules of a zone a repeated call would be another one.
+    """
+    length = "" if event.duration is None else str(event.duration.total_seconds())
+    organizer = event.organizer or Person(email="")
+    return (
+        *(event.start, event.end, length, event.time_zone),
+        *(event.location, event.url, event.description),
+        *(organizer.email, organizer.name),
+    )
 
 
 def request_key(request_id: str) -> str:
@@ -55,11 +77,15 @@ def find_anonymous_key(key: str | None) -> str:
 
 def fingerprint(request: MeetRequest) -> str:
     """Derive a digest of all that a request asks for: equal in two requests of one id."""
+    sender = (request.sender,) if request.sender else ()
     content = (
         *(request.empid, request.email, request.message, request.name, request.timestamp),
         *(request.template, sorted(request.variables.items()), request.not_after),
         *(request.reply_to, sorted(request.labels.items()), request.priority),
+        *sender,
     )
+    if request.event is not None:
+        return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
     return digest(b"content v1", json.dumps(content))
 
 
@@ -105,6 +131,7 @@ class KeyHolder:
 
     *state* and *due_time* are None if the stored document is damaged: even then it holds its key,
     so that no second mail leaves. *client* is the one that scheduled it, "" if it has no name.
+    *meeting_id* is the meeting that its mail invites to, "" for none.
     """
 
     job_id: str
@@ -114,6 +141,7 @@ class KeyHolder:
     request_id: str = ""
     fingerprint: str = ""
     dedup_until: datetime | None = None
+    meeting_id: str = ""
 
 
 class AdmissionOutcome(StrEnum):
@@ -133,12 +161,16 @@ class AdmissionResult(Struct, frozen=True, kw_only=True):
 
     *job_id* is the new job, the one of an earlier equal call, or the one that caused the refusal.
     *state* and *due_time* are those of an accepted job as stored; None if they cannot be read.
+    *meeting_id* is the meeting of an accepted job, and *time_note* says what a change of clocks
+    made of the times in the call.
     """
 
     outcome: AdmissionOutcome
     job_id: str
     state: State | None = None
     due_time: datetime | None = None
+    meeting_id: str = ""
+    time_note: str = ""
 
     @property
     def is_accepted(self) -> bool:
@@ -159,16 +191,19 @@ def is_new_job(answer: AdmissionResult | GcschedError) -> bool:
 
 def answer_created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
-    return answer_new_job(job.state, job_id=job.id, due_time=job.due_time)
+    meeting_id = job.invitation.meeting_id if job.invitation is not None else ""
+    return answer_new_job(job.state, job_id=job.id, due_time=job.due_time, meeting_id=meeting_id)
 
 
 def answer_new_job(
-    state: State | None, *, job_id: str, due_time: datetime | None
+    state: State | None, *, job_id: str, due_time: datetime | None, meeting_id: str
 ) -> AdmissionResult:
     outcome = (
         AdmissionOutcome.QUEUED_FOR_DAILY if state is State.QUEUED else AdmissionOutcome.CREATED
     )
-    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due_time)
+    return AdmissionResult(
+        outcome=outcome, job_id=job_id, state=state, due_time=due_time, meeting_id=meeting_id
+    )
 
 
 def is_same_request_id(job: Job, holder: KeyHolder) -> bool:
@@ -195,7 +230,12 @@ def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     Returns None if the holder's window is over, so that *job* may take its key.
     """
     if holder.job_id == job.id:  # the driver repeated a write that had succeeded
-        return answer_new_job(holder.state, job_id=holder.job_id, due_time=holder.due_time)
+        return answer_new_job(
+            holder.state,
+            job_id=holder.job_id,
+            due_time=holder.due_time,
+            meeting_id=holder.meeting_id,
+        )
     has_same_id = is_same_request_id(job, holder)
     if has_same_id and holder.fingerprint != job.fingerprint:
         return RequestIdReused(job.request_id, holder.job_id)
@@ -205,6 +245,7 @@ def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
             job_id=holder.job_id,
             state=holder.state,
             due_time=holder.due_time,
+            meeting_id=holder.meeting_id,
         )
     if holder.dedup_until is not None and holder.dedup_until <= job.create_time:
         return None

@@ -5,6 +5,7 @@ literal) parses like any other; AddressRules decide whether an address may have 
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,6 +43,16 @@ def is_public_name(name: str) -> bool:
     name = name.lower().rstrip(".")
     is_within = any(name == each or name.endswith(f".{each}") for each in NOT_PUBLIC)
     return "." in name and not is_within and not NUMBER.fullmatch(name)
+
+
+def is_within(domain: str, allowed: Collection[str]) -> bool:
+    """Return whether *allowed* has *domain*, or a domain that it is a subdomain of."""
+    dot = "."
+    while dot:
+        if domain in allowed:
+            return True
+        _, dot, domain = domain.partition(".")
+    return False
 
 
 @lru_cache(maxsize=10_000)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
+from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.step import Step
 from gcsched.errors import IllegalTransition
 
@@ -29,7 +30,7 @@ class State(StrEnum):
     RETRYING = "RETRYING"  #: Waits for its due time after an attempt, or after a retry by command.
     UNCERTAIN = "UNCERTAIN"  #: The relay may have the mail; held until an operator decides.
     SENT = "SENT"  #: Final: the relay accepted the mail, or an operator resolved it as sent.
-    FAILED = "FAILED"  #: Final: refused permanently, out of attempts, or resolved as failed.
+    FAILED = "FAILED"  #: Final: refused, out of attempts, not allowed, or resolved as failed.
     CANCELLED = "CANCELLED"  #: Final: a caller withdrew it. No command leads out of this state.
     EXPIRED = "EXPIRED"  #: Final: it could not be sent by its expire time.
     SUPPRESSED = "SUPPRESSED"  #: Final: a suppression of its address was in force when it was due.
@@ -47,12 +48,8 @@ class Priority(StrEnum):
 NEXT: Mapping[State, AbstractSet[State]] = {
     State.QUEUED: {State.QUEUED, State.SCHEDULED, State.RETRYING, State.CANCELLED, State.SENT},
     State.SCHEDULED: {
-        State.QUEUED,
-        State.SCHEDULED,
-        State.SENDING,
-        State.CANCELLED,
-        State.SENT,
-        State.EXPIRED,
+        *(State.QUEUED, State.SCHEDULED, State.SENDING, State.CANCELLED),
+        *(State.SENT, State.EXPIRED),
     },
     State.SENDING: {
         State.QUEUED,  # rescheduled to the daily run; only before its body begins
@@ -129,11 +126,13 @@ class Job(Struct, frozen=True, kw_only=True):
     template: str = "doc"  #: The name of the template that composes the mail.
     variables: Mapping[str, str] = field(default_factory=dict)  #: The caller's template values.
     labels: Mapping[str, str] = field(default_factory=dict)  #: The caller's marks; not mailed.
+    sender: str = ""  #: The key of its sender; "" for the default one.
     reply_to: str = ""  #: The Reply-To address; "" for none.
     request_id: str = ""  #: The caller's id of the request; "" if it gave none.
     fingerprint: str = ""  #: A digest of the content, to detect a reused request id.
     dedup_until: datetime | None = None  #: When another job may take its key; None: never.
-    has_own_expire_time: bool = False  #: The caller set expire_time, so a daily run keeps it.
+    has_own_expire_time: bool = False  #: Its caller or its meeting set expire_time: it stays.
+    invitation: MeetingRevision | None = None  #: The meeting that its mail invites to.
     client: str = ""  #: The client that scheduled it; "" if access was not controlled then.
     priority: Priority = Priority.NORMAL  #: Urgent jobs are claimed before the others.
     attempt: int = 0  #: How many attempts are used up; a relay's own failure uses none.
@@ -178,7 +177,7 @@ class Job(Struct, frozen=True, kw_only=True):
         return self._concluded(State.EXPIRED, attempt, reason=reason, charged=charged)
 
     def skipped(self, state: State, now: datetime, *, reason: str) -> "Job":
-        """End as EXPIRED or SUPPRESSED without an attempt."""
+        """End as EXPIRED, SUPPRESSED or FAILED without an attempt."""
         return self._released(state, now, reason=reason)
 
     def retried(self, attempt: Attempt, *, due_time: datetime, charged: bool) -> "Job":

@@ -34,12 +34,18 @@ class Mail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPreview:
-    """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing."""
+    """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing.
+
+    *sender* is the From header as people read it, *calendar* the calendar file of an invitation,
+    "" for another mail.
+    """
 
     subject: str
     text: str
     html: str
     size: int
+    sender: str = ""
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

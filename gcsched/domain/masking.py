@@ -17,6 +17,7 @@ from typing import Protocol
 from gcsched.domain.address_forms import mask_addresses
 from gcsched.domain.encodings import decodings, is_encoded_word
 from gcsched.domain.invisible_text import INVISIBLE
+from gcsched.domain.meeting import Person
 
 MAX_LENGTH = 2048  # characters of a text; a job's reason has some 600
 MAX_VALUES_LENGTH = 16 * 1024  # as in a request: the rest is not searched for
@@ -53,6 +54,19 @@ were what when which while will with without would wrong you your
 STOP_WORDS = frozenset(STOP_WORD_LIST.split())
 
 
+class MeetingTexts(Protocol):
+    """The texts of a meeting beside its summary, which is the subject of the mail."""
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def organizer(self) -> Person: ...
+
+
 class PersonalTexts(Protocol):
     """The texts of a mail that identify its recipient or its content; a Job has them."""
 
@@ -68,6 +82,8 @@ class PersonalTexts(Protocol):
     def reply_to(self) -> str: ...
     @property
     def variables(self) -> Mapping[str, str]: ...
+    @property
+    def invitation(self) -> MeetingTexts | None: ...
 
 
 def mask(text: str, personal: PersonalTexts | None) -> str:
@@ -102,7 +118,9 @@ class PersonalWords:
     def masked_anywhere(self) -> frozenset[str]:
         """Words that are masked wherever they occur."""
         mail = self.personal
-        names = (mail.name, INVISIBLE.sub("", mail.name), _local_part(mail.email))
+        organizer = "" if mail.invitation is None else mail.invitation.organizer.name
+        named = (mail.name, organizer)
+        names = (*named, *(INVISIBLE.sub("", name) for name in named), _local_part(mail.email))
         people = {word for text in names for word in _fold_words(text)}
         others = {
             word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))
@@ -116,7 +134,8 @@ class PersonalWords:
         mail = self.personal
         values = " ".join(mail.variables.values())[:MAX_VALUES_LENGTH]
         locals_ = (_local_part(mail.email), _local_part(mail.reply_to))
-        given = (mail.message, mail.name, values, mail.empid, *locals_)
+        meeting = () if mail.invitation is None else list_meeting_texts(mail.invitation)
+        given = (mail.message, mail.name, values, mail.empid, *locals_, *meeting)
         # A relay may drop invisible characters, and so join the words that they separate.
         return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))
 
@@ -156,6 +175,12 @@ class PersonalWords:
 def _is_prefix_of_any(part: str, words: list[str]) -> bool:
     place = bisect_left(words, part)
     return place < len(words) and words[place].startswith(part)
+
+
+def list_meeting_texts(meeting: MeetingTexts) -> tuple[str, ...]:
+    organizer = meeting.organizer
+    people = organizer.name, _local_part(organizer.email)
+    return (meeting.location, meeting.url, meeting.description[:MAX_VALUES_LENGTH], *people)
 
 
 def _local_part(address: str) -> str:

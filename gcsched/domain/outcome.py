@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.job import Job, State
+from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.retry import (
     LOST_REPLY,
     Done,
@@ -31,6 +32,7 @@ INTERRUPTED = "interrupted after the body had begun: the relay may have taken th
 MAX_LEASE_EXPIRATIONS = 10
 DIED_TOO_OFTEN = "its worker died ten times"  # as many as MAX_LEASE_EXPIRATIONS
 DOUBTED = "not counted: the relay refuses every recipient"
+NOT_ALLOWED = "not sent: GCSCHED_ALLOWED_RECIPIENTS does not allow the address"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
 
@@ -81,13 +83,22 @@ def append_note(text: str, note: str) -> str:
     return text[: MAX_TEXT_LENGTH - len(suffix)] + suffix
 
 
-def end_before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
+def end_before_attempt(
+    job: Job,
+    *,
+    suppression: Suppression | None,
+    now: datetime,
+    allowed: RecipientList | None = None,
+) -> Job | None:
     """Return *job* ended without an attempt, or None if it may be sent.
 
-    *suppression* is the one of its address, if there is one.
+    *suppression* is the one of its address, if there is one. *allowed* are the only addresses that
+    may get mails; None: all may. The job may be older than that rule, or another process's.
     """
     if now > job.expire_time:
         return job.skipped(State.EXPIRED, now, reason=describe_expiry(job, last=job.reason))
+    if allowed is not None and not allowed.allows(job.email):
+        return job.skipped(State.FAILED, now, reason=NOT_ALLOWED)
     if suppression is not None and suppression.applies_to(job):
         return job.skipped(State.SUPPRESSED, now, reason=str(suppression))
     return None

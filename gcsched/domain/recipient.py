@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gcsched.domain.masking import PersonalWords, mask_words
+from gcsched.domain.meeting import Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,23 @@ REMOVED_FIELDS = ("variables", "labels", "reply_to", "released_key")
 """Fields that *forget* removes from the stored job."""
 
 
+ERASED_MEETING_TEXTS: Mapping[str, str] = {
+    "summary": "(erased)",  # no revision is without one
+    **dict.fromkeys(("location", "url", "description"), ""),
+}
+"""The stored texts of a revision after *forget*. Its organizer stays: that is another person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingTexts:
+    """The personal texts of a meeting beside its summary, which is the message of its job."""
+
+    location: str = ""
+    url: str = ""
+    description: str = ""
+    organizer: Person = field(default_factory=lambda: Person(email=""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTexts:
     """The personal texts of a finished job; a relay may have repeated any of them."""
@@ -36,6 +54,7 @@ class JobTexts:
     empid: str = ""
     reply_to: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    invitation: MeetingTexts | None = None
 
 
 def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:

@@ -84,48 +84,46 @@ class RefusalRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedRecipients:
-    """The recipients whose mails a relay refused with Kind.RELAY since it last accepted a mail.
+class RefusedAddresses:
+    """The recipients or senders of the mails that a relay refused since it last accepted one.
 
-    A mail that is refused again may itself be the cause, so it counts as one failure. If nothing
-    was accepted for a minute since the first such refusal, repeats count as well: with few
-    recipients no other mails may come.
+    Only refusals of Kind.RELAY are meant. A mail that is refused again may itself be the cause, so
+    it counts as one failure. If nothing was accepted for a minute since the first such refusal,
+    repeats count as well: with few addresses no other mails may come.
     """
 
-    recipients: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
     start_time: float = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self.recipients)
+        return bool(self.addresses)
 
-    def refused(self, recipient: str, now: float) -> "RefusedRecipients":
-        start = self.start_time if self.recipients else now
-        return RefusedRecipients(recipients=self.recipients | {recipient.lower()}, start_time=start)
+    def refused(self, address: str, now: float) -> "RefusedAddresses":
+        start = self.start_time if self.addresses else now
+        return RefusedAddresses(addresses=self.addresses | {address.lower()}, start_time=start)
 
-    def counts_as_failure(self, recipient: str, now: float) -> bool:
-        """Return whether one more refusal of *recipient* is one more failure of the relay."""
-        if recipient.lower() not in self.recipients:
+    def counts_as_failure(self, address: str, now: float) -> bool:
+        """Return whether one more refusal of *address* is one more failure of the relay."""
+        if address.lower() not in self.addresses:
             return True
         return now - self.start_time >= REPEATS_COUNT_AFTER_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProbedDomains:
-    """The recipient domains of the probes that a relay refused since its breaker opened.
+class RefusedProbes:
+    """The recipient domains or senders of the probes that a relay refused.
 
-    The next probe should be for another domain, whose mails the relay may take. If none comes
-    within five seconds, a mail to the same domain probes again.
+    They are kept until its breaker closes. The next probe should be for another one, whose mails
+    the relay may take. If none comes within five seconds, a mail of the same one probes again.
     """
 
-    domains: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
 
-    def should_wait(self, recipient: str, *, overdue_seconds: float) -> bool:
-        """Return whether a probe with *recipient* should wait for one of another domain."""
-        is_known = domain_of(recipient) in self.domains
-        return is_known and overdue_seconds < OTHER_DOMAIN_WITHIN_SECONDS
+    def should_wait(self, key: str, *, overdue_seconds: float) -> bool:
+        """Return whether a probe of *key* should wait for one of another."""
+        return key in self.keys and overdue_seconds < OTHER_DOMAIN_WITHIN_SECONDS
 
-    def refused(self, recipient: str) -> "ProbedDomains":
-        domain = domain_of(recipient)
-        if domain in self.domains or len(self.domains) >= MAX_DOMAINS_KEPT:
-            return ProbedDomains(domains=frozenset({domain}))  # all were tried: start again
-        return ProbedDomains(domains=self.domains | {domain})
+    def refused(self, key: str) -> "RefusedProbes":
+        if key in self.keys or len(self.keys) >= MAX_DOMAINS_KEPT:
+            return RefusedProbes(keys=frozenset({key}))  # all were tried: start again
+        return RefusedProbes(keys=self.keys | {key})

@@ -36,7 +36,9 @@ class AdviceRow:
 
 OWN_AUTHORITY = "name the file of the relay's authority in {P}CA_FILE"
 OUR_NAME = "set GCSCHED_SMTP_HELO_NAME to a full name that DNS knows"
-OUR_SENDER = "correct GCSCHED_SENDER_EMAIL, or let the relay accept this sender from us"
+OUR_SENDER = (
+    "correct GCSCHED_SENDER_EMAIL or GCSCHED_SENDERS, or let the relay accept this sender from us"
+)
 LOG_IN = "set {P}USERNAME and {P}PASSWORD"
 ALLOW_US = "let the relay accept mails from this machine, or log in: " + LOG_IN
 ENCRYPT = "set {P}SECURITY to starttls or tls"

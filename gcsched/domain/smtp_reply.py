@@ -135,6 +135,7 @@ RELAY_CODES = (
     r"|[45]\.3\.[15]|5\.3\.2|[45]\.4\.5|4\.7\.[56][0-9][0-9]"
     r"|5\.7\.(3|5[47]|6[04]|50[12368]|509|51[15]|52[0-9]|60[6-9]|6[1-4][0-9]|7[0-4][0-9]|750)"
 )
+SENDER_CODES = r"[45]\.1\.[78]|5\.7\.(60|501|511)"
 # A filter that defers one mail sends these two as well, so they do not prove a system failure.
 UNCLEAR_SYSTEM_CODES = r"4\.3\.[02]"
 SYSTEM_CODES = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
@@ -253,6 +254,14 @@ def blames_full_mailbox(code: int | None, enhanced: str | None, text: str) -> bo
         return False
     is_named = bool(re.fullmatch(MAILBOX_CODES, enhanced or ""))
     return is_named or bool(phrases.FULL_MAILBOX.search(phrases.strip_addresses(text)))
+
+
+def blames_sender(reply: Reply) -> bool:
+    """Return whether a refusal names our sender, or its missing proof, as the cause."""
+    if re.fullmatch(SENDER_CODES, reply.enhanced_code or ""):
+        return True
+    text = phrases.strip_addresses(reply.text)
+    return bool(phrases.SENDER.search(text) or phrases.PROOF.search(text))
 
 
 def is_throttling(reply: Reply) -> bool:

@@ -48,11 +48,14 @@ def expire_time_violations(expire_time: datetime, *, now: datetime) -> Checked[N
 
 
 def suppression_from(job: Job, *, duration: timedelta) -> Suppression | None:
-    """Return the suppression that the end of *job* causes; None if it causes none."""
+    """Return the suppression that the end of *job* causes; None if it causes none.
+
+    A job that failed without a new attempt says nothing about its address.
+    """
     if job.state is not State.FAILED:
         return None
-    match job.attempts:
-        case [*_, Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused]:
+    match job.new_attempt:
+        case Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused:
             return Suppression(
                 address=job.email,
                 reason=refused.text,

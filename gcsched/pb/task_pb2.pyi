@@ -20,7 +20,7 @@ NORMAL: Priority
 URGENT: Priority
 
 class MeetRequest(_message.Message):
-    __slots__ = ("empid", "emailID", "message", "empName", "timestamp", "request_id", "template", "variables", "not_after", "reply_to", "labels", "priority", "validate_only")
+    __slots__ = ("empid", "emailID", "message", "empName", "timestamp", "request_id", "template", "variables", "not_after", "reply_to", "labels", "priority", "validate_only", "event", "sender")
     class VariablesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,8 @@ class MeetRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     empid: str
     emailID: str
     message: str
@@ -61,10 +63,42 @@ class MeetRequest(_message.Message):
     labels: _containers.ScalarMap[str, str]
     priority: Priority
     validate_only: bool
-    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: bool = ...) -> None: ...
+    event: Event
+    sender: str
+    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: bool = ..., event: _Optional[_Union[Event, _Mapping]] = ..., sender: _Optional[str] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("start", "end", "duration", "time_zone", "location", "url", "description", "organizer", "strict_time")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZER_FIELD_NUMBER: _ClassVar[int]
+    STRICT_TIME_FIELD_NUMBER: _ClassVar[int]
+    start: str
+    end: str
+    duration: _duration_pb2.Duration
+    time_zone: str
+    location: str
+    url: str
+    description: str
+    organizer: Person
+    strict_time: bool
+    def __init__(self, start: _Optional[str] = ..., end: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_zone: _Optional[str] = ..., location: _Optional[str] = ..., url: _Optional[str] = ..., description: _Optional[str] = ..., organizer: _Optional[_Union[Person, _Mapping]] = ..., strict_time: bool = ...) -> None: ...
+
+class Person(_message.Message):
+    __slots__ = ("email", "name")
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    name: str
+    def __init__(self, email: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class MeetResponse(_message.Message):
-    __slots__ = ("success", "job_id", "outcome", "due_time", "state", "preview")
+    __slots__ = ("success", "job_id", "outcome", "due_time", "state", "preview", "meeting_id", "time_note")
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         OUTCOME_UNSPECIFIED: _ClassVar[MeetResponse.Outcome]
@@ -83,29 +117,37 @@ class MeetResponse(_message.Message):
     DUE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PREVIEW_FIELD_NUMBER: _ClassVar[int]
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_NOTE_FIELD_NUMBER: _ClassVar[int]
     success: bool
     job_id: str
     outcome: MeetResponse.Outcome
     due_time: _timestamp_pb2.Timestamp
     state: Job.State
     preview: Preview
-    def __init__(self, success: bool = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
+    meeting_id: str
+    time_note: str
+    def __init__(self, success: bool = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ..., meeting_id: _Optional[str] = ..., time_note: _Optional[str] = ...) -> None: ...
 
 class Preview(_message.Message):
-    __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression")
+    __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression", "calendar", "sender")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     HTML_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_OF_FIELD_NUMBER: _ClassVar[int]
     SUPPRESSION_FIELD_NUMBER: _ClassVar[int]
+    CALENDAR_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     subject: str
     text: str
     html: str
     size_bytes: int
     duplicate_of: str
     suppression: Suppression
-    def __init__(self, subject: _Optional[str] = ..., text: _Optional[str] = ..., html: _Optional[str] = ..., size_bytes: _Optional[int] = ..., duplicate_of: _Optional[str] = ..., suppression: _Optional[_Union[Suppression, _Mapping]] = ...) -> None: ...
+    calendar: str
+    sender: str
+    def __init__(self, subject: _Optional[str] = ..., text: _Optional[str] = ..., html: _Optional[str] = ..., size_bytes: _Optional[int] = ..., duplicate_of: _Optional[str] = ..., suppression: _Optional[_Union[Suppression, _Mapping]] = ..., calendar: _Optional[str] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class BatchScheduleMeetsRequest(_message.Message):
     __slots__ = ("requests",)
@@ -127,7 +169,7 @@ class BatchScheduleMeetsResponse(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[BatchScheduleMeetsResponse.Answer, _Mapping]]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts", "client", "steps")
+    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "create_time", "schedule_time", "due_time", "expire_time", "state_time", "reason", "attempt", "lease_expirations", "message_id", "request_id", "attempts", "meeting_id", "purpose", "sequence", "client", "steps", "sender")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -152,6 +194,12 @@ class Job(_message.Message):
     CANCELLED: Job.State
     EXPIRED: Job.State
     SUPPRESSED: Job.State
+    class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PURPOSE_UNSPECIFIED: _ClassVar[Job.Purpose]
+        INVITATION: _ClassVar[Job.Purpose]
+    PURPOSE_UNSPECIFIED: Job.Purpose
+    INVITATION: Job.Purpose
     class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         BASIC: _ClassVar[Job.View]
@@ -195,8 +243,12 @@ class Job(_message.Message):
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     state: Job.State
     etag: str
@@ -220,9 +272,13 @@ class Job(_message.Message):
     message_id: str
     request_id: str
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    meeting_id: str
+    purpose: Job.Purpose
+    sequence: int
     client: str
     steps: _containers.RepeatedCompositeFieldContainer[Step]
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., client: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
+    sender: str
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expirations: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., meeting_id: _Optional[str] = ..., purpose: _Optional[_Union[Job.Purpose, str]] = ..., sequence: _Optional[int] = ..., client: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("time", "client", "via", "method", "previous_state", "state", "reason")
@@ -455,7 +511,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access")
+    __slots__ = ("counts", "count_time", "oldest_due_lateness", "lateness", "relays", "pause", "version", "python", "start_time", "unreadable_jobs", "problems", "stores", "report_time", "access", "sending", "zone_version")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -527,6 +583,15 @@ class StatusReport(_message.Message):
         clients: int
         problem: str
         def __init__(self, is_controlled: bool = ..., is_encrypted: bool = ..., is_insecure: bool = ..., clients: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+    class Sending(_message.Message):
+        __slots__ = ("redirect_to", "allowed_recipients", "senders")
+        REDIRECT_TO_FIELD_NUMBER: _ClassVar[int]
+        ALLOWED_RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
+        SENDERS_FIELD_NUMBER: _ClassVar[int]
+        redirect_to: str
+        allowed_recipients: _containers.RepeatedScalarFieldContainer[str]
+        senders: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, redirect_to: _Optional[str] = ..., allowed_recipients: _Optional[_Iterable[str]] = ..., senders: _Optional[_Iterable[str]] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     COUNT_TIME_FIELD_NUMBER: _ClassVar[int]
     OLDEST_DUE_LATENESS_FIELD_NUMBER: _ClassVar[int]
@@ -541,6 +606,8 @@ class StatusReport(_message.Message):
     STORES_FIELD_NUMBER: _ClassVar[int]
     REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
     ACCESS_FIELD_NUMBER: _ClassVar[int]
+    SENDING_FIELD_NUMBER: _ClassVar[int]
+    ZONE_VERSION_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
     count_time: _timestamp_pb2.Timestamp
     oldest_due_lateness: _duration_pb2.Duration
@@ -555,7 +622,9 @@ class StatusReport(_message.Message):
     stores: _containers.RepeatedCompositeFieldContainer[StatusReport.Store]
     report_time: _timestamp_pb2.Timestamp
     access: StatusReport.Access
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ...) -> None: ...
+    sending: StatusReport.Sending
+    zone_version: str
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., count_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[StatusReport.Access, _Mapping]] = ..., sending: _Optional[_Union[StatusReport.Sending, _Mapping]] = ..., zone_version: _Optional[str] = ...) -> None: ...
 
 class Suppression(_message.Message):
     __slots__ = ("email", "reason", "job_id", "create_time", "expire_time")
@@ -695,6 +764,33 @@ class PreviewTemplateRequest(_message.Message):
     name: str
     message: str
     def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class SendTestMailRequest(_message.Message):
+    __slots__ = ("template", "variables", "empid", "email", "name", "message", "sender", "request_id")
+    class VariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    template: str
+    variables: _containers.ScalarMap[str, str]
+    empid: str
+    email: str
+    name: str
+    message: str
+    sender: str
+    request_id: str
+    def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., sender: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ListAuditRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "client", "subject", "from_time", "before_time")

@@ -163,6 +163,11 @@ class SchedulerStub(object):
                 request_serializer=gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.SerializeToString,
                 response_deserializer=gcsched_dot_pb_dot_task__pb2.Preview.FromString,
                 _registered_method=True)
+        self.SendTestMail = channel.unary_unary(
+                '/scheduler.Scheduler/SendTestMail',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.SendTestMailRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.MeetResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/scheduler.Scheduler/ListAudit',
                 request_serializer=gcsched_dot_pb_dot_task__pb2.ListAuditRequest.SerializeToString,
@@ -385,6 +390,15 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendTestMail(self, request, context):
+        """Sends a mail of a template now, to an address that the operator lists in
+        GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
+        URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
         daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
@@ -511,6 +525,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.PreviewTemplate,
                     request_deserializer=gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.FromString,
                     response_serializer=gcsched_dot_pb_dot_task__pb2.Preview.SerializeToString,
+            ),
+            'SendTestMail': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTestMail,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.SendTestMailRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.MeetResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -1153,6 +1172,33 @@ class Scheduler(object):
             '/scheduler.Scheduler/PreviewTemplate',
             gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.SerializeToString,
             gcsched_dot_pb_dot_task__pb2.Preview.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendTestMail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/SendTestMail',
+            gcsched_dot_pb_dot_task__pb2.SendTestMailRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.MeetResponse.FromString,
             options,
             channel_credentials,
             insecure,

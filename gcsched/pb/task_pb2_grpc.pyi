@@ -150,6 +150,11 @@ class SchedulerStub:
     """Lists the templates of the process that answers, with the variables that each requires."""
     PreviewTemplate: _grpc.UnaryUnaryMultiCallable[_task_pb2.PreviewTemplateRequest, _task_pb2.Preview]
     """Renders a template as a mail would contain it. Stores nothing."""
+    SendTestMail: _grpc.UnaryUnaryMultiCallable[_task_pb2.SendTestMailRequest, _task_pb2.MeetResponse]
+    """Sends a mail of a template now, to an address that the operator lists in
+    GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
+    URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
+    """
     ListAudit: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]
     """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
     daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
@@ -274,6 +279,11 @@ class SchedulerAsyncStub(SchedulerStub):
     """Lists the templates of the process that answers, with the variables that each requires."""
     PreviewTemplate: _aio.UnaryUnaryMultiCallable[_task_pb2.PreviewTemplateRequest, _task_pb2.Preview]  # type: ignore[assignment]
     """Renders a template as a mail would contain it. Stores nothing."""
+    SendTestMail: _aio.UnaryUnaryMultiCallable[_task_pb2.SendTestMailRequest, _task_pb2.MeetResponse]  # type: ignore[assignment]
+    """Sends a mail of a template now, to an address that the operator lists in
+    GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
+    URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
+    """
     ListAudit: _aio.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
     daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
@@ -533,6 +543,17 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Preview, _abc.Awaitable[_task_pb2.Preview]]:
         """Renders a template as a mail would contain it. Stores nothing."""
+
+    @_abc_1.abstractmethod
+    def SendTestMail(
+        self,
+        request: _task_pb2.SendTestMailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.MeetResponse, _abc.Awaitable[_task_pb2.MeetResponse]]:
+        """Sends a mail of a template now, to an address that the operator lists in
+        GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
+        URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
+        """
 
     @_abc_1.abstractmethod
     def ListAudit(

@@ -13,8 +13,9 @@ from gcsched.domain.refusal import PROBLEMS, Refusal, RefusalReason
 from gcsched.errors import ScopeMissing, Unauthenticated
 from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import CALLER
-from gcsched.rpc.certificates import certificate_identities
+from gcsched.rpc.caller_certificate import certificate_identities
 from gcsched.rpc.contract import SERVICE
+from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import PreparedStatus, prepare_status
 from gcsched.usecases.access.access_control import AccessControl
 
@@ -43,11 +44,17 @@ class AccessGate:
     """
 
     def __init__(
-        self, access: AccessControl, *, on_call: OnCall, has_certificates: bool = False
+        self,
+        access: AccessControl,
+        *,
+        on_call: OnCall,
+        has_certificates: bool = False,
+        refusal_delay: RefusalDelay | None = None,
     ) -> None:
         self._access = access
         self._on_call = on_call
         self._has_certificates = has_certificates
+        self.refusal_delay = refusal_delay or RefusalDelay()
 
     def guard(self, call: grpc.HandlerCallDetails, handler: Handler) -> Handler:
         """Return *handler* if the caller may call it, else a handler that refuses the call."""
@@ -91,9 +98,10 @@ class AccessGate:
     async def _abort(
         self, method: str, refusal: Refusal, context: Context, *, is_reported: bool
     ) -> None:
-        start = time.perf_counter()
         status = REFUSALS.get(refusal.reason) or prepare_scope_status(refusal.client, method)
         self._access.record_refusal(refusal, method=method, peer=context.peer)
+        await self.refusal_delay.wait()
+        start = time.perf_counter()
         try:
             await context.abort(status.code, status.details, status.trailing_metadata)
         except grpc.aio.AbortError as error:

@@ -14,6 +14,7 @@ from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import current_caller
 from gcsched.rpc.read_limiter import create_health_read_limiter
 from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
+from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import abort
 
 CallCheck = Callable[[Client], None]
@@ -24,6 +25,7 @@ def allow_call(_: Client) -> None:
     """Allow every call."""
 
 
+MAX_WAITING_OF_CLIENTS = 1_000
 DEADLINE_ROUNDING = 0.02
 """By how much a deadline may be later here than at the client, as a share of the call's time."""
 
@@ -49,6 +51,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._check_call = check_call
         self._gate = gate
         self._receiver = receiver
+        self._refusal_delay = RefusalDelay() if gate is None else gate.refusal_delay
+        # The clients that reach their limits do not wait for strangers.
+        self._limit_delay = RefusalDelay(max_waiting=MAX_WAITING_OF_CLIENTS)
         self._health_receiver = receiver.with_reads(create_health_read_limiter())
         self.call_count = 0
         """How many calls have arrived, without those about health."""
@@ -58,6 +63,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def reject_new_calls(self) -> None:
         """Answer each later call with UNAVAILABLE, except calls about health."""
         self._is_stopping = True
+        self._refusal_delay.stop()
+        self._limit_delay.stop()
 
     async def intercept_service(
         self,
@@ -73,8 +80,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             handler = await continuation(handler_call_details)
             if handler is not None and handler.unary_unary is not None:
                 handler = self._wrap(method, handler)
-        if self._gate is None or is_about_health or handler is None:
-            return handler  # None: gRPC answers UNIMPLEMENTED
+        if handler is None:
+            await self._refusal_delay.wait()
+            return None  # gRPC answers UNIMPLEMENTED
+        if self._gate is None or is_about_health:
+            return handler
         return self._gate.guard(handler_call_details, handler)
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
@@ -92,6 +102,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.UNKNOWN.name
             try:
                 if receiver is not self._health_receiver and (refusal := self._find_refusal()):
+                    await self._limit_delay.wait()
                     await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)

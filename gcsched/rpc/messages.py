@@ -1,6 +1,7 @@
 """Convert jobs, results, previews and suppressions to messages of the contract."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,7 +15,10 @@ from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
 from gcsched.rpc.status import status_of
-from gcsched.usecases.admission.preview import DryRunResult
+
+if TYPE_CHECKING:
+    # The fake of gcsched.testing needs no use case: that would triple its first start.
+    from gcsched.usecases.admission.preview import DryRunResult
 
 View = task_pb2.Job.View
 SECONDS_A_DAY = 86_400
@@ -44,7 +48,12 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         message_id=job.message_id,
         request_id=job.request_id,
         client=job.client,
+        sender=job.sender,
     )
+    if job.invitation is not None:
+        message.meeting_id = job.invitation.meeting_id
+        message.purpose = task_pb2.Job.INVITATION
+        message.sequence = job.invitation.sequence
     if view == task_pb2.Job.FULL:
         message.message = job.message
         message.variables.update(job.variables)
@@ -90,6 +99,8 @@ def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
         outcome=result.outcome,
         due_time=result.due_time and timestamp(result.due_time),
         state=result.state,
+        meeting_id=result.meeting_id,
+        time_note=result.time_note,
     )
 
 
@@ -107,7 +118,7 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
     return Answer(response=answer)
 
 
-def dry_run_response(dry_run: DryRunResult) -> task_pb2.MeetResponse:
+def dry_run_response(dry_run: "DryRunResult") -> task_pb2.MeetResponse:
     """Convert the result that a request would have, with a preview of its mail."""
     result = dry_run.result
     preview = preview_message(dry_run.draft)
@@ -123,12 +134,18 @@ def dry_run_response(dry_run: DryRunResult) -> task_pb2.MeetResponse:
         due_time=result.due_time,
         state=result.state and result.state.value,
         preview=preview,
+        time_note=result.time_note,
     )
 
 
 def preview_message(draft: MailPreview) -> task_pb2.Preview:
     return task_pb2.Preview(
-        subject=draft.subject, text=draft.text, html=draft.html, size_bytes=draft.size
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        size_bytes=draft.size,
+        sender=draft.sender,
+        calendar=draft.calendar,
     )
 
 

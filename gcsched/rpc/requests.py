@@ -1,12 +1,14 @@
 """Convert requests from protobuf to the domain."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.domain.address import parse_stored_address
 from gcsched.domain.checks import Checked
+from gcsched.domain.event import Event
 from gcsched.domain.job import Priority, State
 from gcsched.domain.job_list import (
     JobFilter,
@@ -16,7 +18,8 @@ from gcsched.domain.job_list import (
     parse_list_query,
     text_filter_violations,
 )
-from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+from gcsched.domain.meeting import Person
+from gcsched.domain.request import DEFAULT_TEMPLATE, INVITATION_TEMPLATE, MeetRequest
 from gcsched.domain.validation import MAX_LABELS, MAX_VARIABLES
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
@@ -26,6 +29,7 @@ VIEWS = task_pb2.Job.View.values()
 
 
 def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
+    event = event_from(message.event) if message.HasField("event") else None
     return MeetRequest(
         empid=message.empid,
         email=message.emailID,
@@ -33,13 +37,41 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
         name=message.empName,
         timestamp=message.timestamp,
         request_id=message.request_id,
-        template=message.template or DEFAULT_TEMPLATE,
+        template=message.template or (INVITATION_TEMPLATE if event else DEFAULT_TEMPLATE),
         variables=copy_bounded(message.variables, limit=MAX_VARIABLES),
         not_after=message.not_after,
         reply_to=message.reply_to,
         labels=copy_bounded(message.labels, limit=MAX_LABELS),
         priority=PRIORITIES.get(message.priority),
+        sender=message.sender,
+        event=event,
     )
+
+
+def event_from(message: task_pb2.Event) -> Event:
+    return Event(
+        start=message.start,
+        end=message.end,
+        duration=duration_from(message.duration) if message.HasField("duration") else None,
+        time_zone=message.time_zone,
+        location=message.location,
+        url=message.url,
+        description=message.description,
+        organizer=(
+            Person(email=message.organizer.email, name=message.organizer.name)
+            if message.HasField("organizer")
+            else None
+        ),
+        strict_time=message.strict_time,
+    )
+
+
+def duration_from(message: Duration) -> timedelta:
+    """Convert a duration; one that Python cannot hold becomes one that no rule accepts."""
+    try:
+        return message.ToTimedelta()
+    except (ValueError, OverflowError):
+        return timedelta(0)
 
 
 def copy_bounded(given: Mapping[str, str], *, limit: int) -> Mapping[str, str]:

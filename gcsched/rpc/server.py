@@ -28,8 +28,8 @@ UNUSABLE_CERTIFICATE = (
     " GCSCHED_GRPC_TLS_CERT_FILE a certificate with an ECDSA (P-256) or RSA key"
 )
 MAX_MESSAGE = 4 * 1024 * 1024
-MAX_PENDING_CALLS = 4_000  # some 20 KB each; as many as eight connections may have
-MAX_CALLS_PER_CONNECTION = 500  # at once; a client queues more until some of them end
+MAX_PENDING_CALLS = 4_000  # some 20 KB each; as many as 20 connections may have
+MAX_CALLS_PER_CONNECTION = 200  # at once; a client queues more until some of them end
 MAX_CONNECTIONS = 2_000
 MAX_METADATA = 8 * 1024
 UNREAD_OCTETS = 16 * 1024  # buffered for each call whose message is not read yet

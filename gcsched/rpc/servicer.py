@@ -184,6 +184,11 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
     ) -> task_pb2.Preview:
         return await self._handlers.templates.PreviewTemplate(request, context)
 
+    async def SendTestMail(
+        self, request: task_pb2.SendTestMailRequest, context: Context
+    ) -> task_pb2.MeetResponse:
+        return await self._handlers.templates.SendTestMail(request, context)
+
     async def ListAudit(
         self, request: task_pb2.ListAuditRequest, context: Context
     ) -> task_pb2.ListAuditResponse:

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import NamedTuple, NoReturn
 
 import grpc
-import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -177,6 +176,8 @@ async def abort_for(context: grpc.aio.ServicerContext[Message, Message], error: 
     if isinstance(error, GcschedError):
         await abort(context, error)
     if not isinstance(error, grpc.aio.AbortError):
+        import structlog
+
         structlog.get_logger().error("call failed", exc_info=error)
         await abort(context, InternalError())
 

@@ -10,7 +10,8 @@ import structlog
 from gcsched.adapters.clients_file import ClientsFile
 from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
-from gcsched.domain.client_registry import find_expiries
+from gcsched.domain.client_registry import ClientRegistry, find_expiries, find_unknown_senders
+from gcsched.domain.senders import Senders
 from gcsched.errors import SettingsProblems
 from gcsched.rpc.access_gate import AccessGate, OnCall
 from gcsched.usecases.access.access_control import AccessControl
@@ -19,6 +20,7 @@ from gcsched.usecases.monitoring.status import AccessReport
 from gcsched.usecases.ports import Clock
 from gcsched.web.access_metrics import AccessMetrics
 from gcsched.web.readiness import Dependency
+from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.tls import Tls
 
@@ -52,13 +54,15 @@ def load_clients(settings: Settings) -> ClientsFile | None:
     return file
 
 
-def build_access(resources: Resources) -> Access | None:
+def build_access(settings: Settings, resources: Resources) -> Access | None:
     """Build access control, and register its metrics; None if access is not controlled."""
     file = resources.clients_file
     if file is None:
         return None
+    check_clients = partial(warn_of_unknown_senders, policies.senders(settings))
     control = AccessControl(registry=file.load(), now=resources.clock)
-    reload = ClientReload(source=file, access=control)
+    check_clients(control.registry)
+    reload = ClientReload(source=file, access=control, on_clients=check_clients)
     resources.metrics.registry.register(
         AccessMetrics(
             refusals=lambda: control.refusals,
@@ -68,6 +72,17 @@ def build_access(resources: Resources) -> Access | None:
         )
     )
     return Access(control=control, reload=reload)
+
+
+def warn_of_unknown_senders(senders: Senders, registry: ClientRegistry) -> None:
+    """Log the clients whose senders this service does not have: their requests are refused."""
+    for client, unknown in find_unknown_senders(registry, senders).items():
+        log.warning(
+            "senders of a client are not configured",
+            client=client,
+            senders=unknown,
+            do=f"add them to {variable_name('senders')}, or remove them from the clients file",
+        )
 
 
 def read_expiries(control: AccessControl, now: Clock) -> Mapping[str, datetime]:

@@ -7,16 +7,22 @@ from functools import partial
 from gcsched.adapters.mail.template_variables import RESERVED_NAMES
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
+from gcsched.domain.meeting import Person
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.request import RequestContext
+from gcsched.process.zone_data import find_zone_version
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.templates import TemplateMethods
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.meeting_writer import MeetingWriter
 from gcsched.usecases.admission.preview import DryRun, PreviewTemplate
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
+from gcsched.usecases.admission.send_test import SendTestMail
 from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.ports import AdmissionCheck, BatchStep
@@ -50,6 +56,9 @@ def build_admission(
     quotas: Quotas,
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
+    meetings = MeetingWriter(
+        store=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings))
+    )
     admissions = MongoAdmissions(mongo=resources.mongo)
     writer = AdmissionWriter(
         admissions=admissions,
@@ -57,6 +66,7 @@ def build_admission(
         recipients=recipients,
         check_admission=check_admission,
         quotas=quotas,
+        meetings=meetings,
     )
     group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
         writer.write,
@@ -78,12 +88,23 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
         reserved_names=RESERVED_NAMES,
         daily_plan=policies.daily_plan(settings),
         address_rules=settings.internal_domains,
+        allowed_recipients=settings.allowed_recipients,
+        senders=policies.senders(settings),
+        organizers=OrganizerRule(
+            sender=Person(email=settings.sender_email, name=settings.sender_name),
+            domains=settings.organizer_domains,
+            others={
+                each.key: Person(email=each.address, name=each.name) for each in settings.senders
+            },
+        ),
     )
     return JobFactory(
         context=context,
         dedup=policies.dedup_rule(settings),
         message_id_domain=policies.message_id_domain(settings),
         keep_trying=policies.keep_trying(settings),
+        sender_domains=policies.sender_domains(settings),
+        zone_version=find_zone_version(),
     )
 
 
@@ -105,8 +126,11 @@ def build_template_methods(
     settings: Settings, resources: Resources, submit: Submit
 ) -> TemplateMethods:
     preview = PreviewTemplate(
-        job_factory=submit.job_factory,
+        job_factory=submit.job_factory.for_previews(),
         drafter=build_composer(settings, resources.templates),
         now=resources.clock,
     )
-    return TemplateMethods(templates=resources.templates.list_info, preview=preview)
+    test = SendTestMail(
+        submit=submit, test_recipients=settings.test_recipients, now=resources.clock
+    )
+    return TemplateMethods(templates=resources.templates.list_info, preview=preview, test=test)

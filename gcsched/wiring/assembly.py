@@ -27,6 +27,7 @@ from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
 from gcsched.wiring.limits import build_limits
 from gcsched.wiring.monitoring import Monitored, build_monitoring, build_status_methods
+from gcsched.wiring.recipients import build_sending_report
 from gcsched.wiring.recovery import build_recovery
 from gcsched.wiring.relays import build_relays
 from gcsched.wiring.resources import Resources
@@ -77,13 +78,14 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     )
     recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
-    access = build_access(resources)
+    access = build_access(settings, resources)
     monitored = Monitored(
         delivery=delivery,
         relays=relays,
         stores=stores,
         access=access,
         report_access=make_access_reporter(settings, access, resources.tls),
+        sending=build_sending_report(settings),
     )
     monitoring = build_monitoring(
         resources, monitored, admissions_waiting=lambda: admission.group.waiting

@@ -8,8 +8,10 @@ from datetime import timedelta
 from functools import partial
 
 from gcsched.adapters.mail.composer import Composer
+from gcsched.adapters.mail.redirection import RedirectingComposer
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.connection import RedisSentMarkerStore
@@ -37,6 +39,7 @@ from gcsched.wiring.resources import Resources
 
 # While all sessions are busy: one statement for the mails of most of them costs half of several.
 FENCE_LINGER = timedelta(milliseconds=2)
+REDIRECTED = "redirected by GCSCHED_REDIRECT_TO"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +66,13 @@ def build_delivery(
     """Build delivery around *relays*; setting *nudged* makes the engine claim due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
     sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
-    queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
-    scaler = WorkerScaler(
-        size=policies.workers(settings), max_extra=policies.max_extra_workers(settings)
-    )
-    leases = Leases(
-        claims,
-        capacity=policies.max_claimed(settings),
-        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
-        exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
-    )
+    queues, scaler = build_queues(settings, resources), build_scaler(settings)
+    leases = build_leases(settings, claims, queues, scaler)
     lateness = Lateness()
-    observe = make_outcome_observer(resources.metrics, lateness)
-    recorder = build_recorder(
-        settings, resources, make_on_recorded(leases, sent_markers, wake_ups, observe)
+    on_recorded = make_on_recorded(
+        leases, sent_markers, wake_ups, make_outcome_observer(resources.metrics, lateness)
     )
+    recorder = build_recorder(settings, resources, on_recorded)
     fence = build_fence(resources, claims, leases, sent_markers)
     deliver = build_deliver(relays.transport, fence, settings, resources)
     workers = WorkerPool(
@@ -93,6 +88,7 @@ def build_delivery(
         engine=Engine(
             claims=claims,
             suppressions=MongoSuppressions(mongo=resources.mongo),
+            meetings=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings)),
             leases=leases,
             workers=workers,
             gate=relays.transport,
@@ -103,6 +99,27 @@ def build_delivery(
             observer=resources.metrics,
         ),
         lateness=lateness,
+    )
+
+
+def build_queues(settings: Settings, resources: Resources) -> DomainQueues:
+    return DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
+
+
+def build_scaler(settings: Settings) -> WorkerScaler:
+    return WorkerScaler(
+        size=policies.workers(settings), max_extra=policies.max_extra_workers(settings)
+    )
+
+
+def build_leases(
+    settings: Settings, claims: MongoClaims, queues: DomainQueues, scaler: WorkerScaler
+) -> Leases:
+    return Leases(
+        claims,
+        capacity=policies.max_claimed(settings),
+        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
+        exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
     )
 
 
@@ -133,8 +150,11 @@ def build_fence(
 
 
 def build_outcomes(settings: Settings, resources: Resources) -> Outcomes:
+    outcomes = MongoOutcomes(mongo=resources.mongo, retention=policies.retention(settings))
+    if settings.redirect_to:
+        return outcomes  # a relay's refusal is about that address, not about the job's
     return SuppressingOutcomes(
-        outcomes=MongoOutcomes(mongo=resources.mongo, retention=policies.retention(settings)),
+        outcomes=outcomes,
         suppressions=MongoSuppressions(mongo=resources.mongo),
         duration=policies.suppression_duration(settings),
     )
@@ -185,13 +205,20 @@ def build_deliver(
         policy=policies.retry_policy(settings),
         now=resources.clock,
         chance=random.random,
+        allowed=settings.allowed_recipients,
+        note=REDIRECTED if settings.redirect_to else "",
     )
 
 
 def build_composer(settings: Settings, templates: TemplateSet) -> Composer:
-    return Composer(
+    build: Callable[..., Composer] = Composer
+    if settings.redirect_to:
+        build = partial(RedirectingComposer, redirect_to=settings.redirect_to)
+    return build(
         templates=templates,
         sender_email=settings.sender_email,
         sender_name=settings.sender_name,
         timezone=settings.timezone,
+        more_senders=settings.senders,
+        has_invite_file=settings.invite_file,
     )

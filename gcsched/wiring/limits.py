@@ -7,11 +7,11 @@ from gcsched.adapters.mongo.usage import MongoUsage
 from gcsched.adapters.redis.call_limits import RedisCalls
 from gcsched.adapters.redis.heartbeats import hash_mongo_location
 from gcsched.config.settings import Settings
+from gcsched.usecases.access.call_limits import CallLimits
 from gcsched.usecases.access.limit_reports import LimitReports
-from gcsched.usecases.access.limits import CallLimits
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.waiting_jobs import WaitingJobs
-from gcsched.web.client_limits import ClientLimitMetrics
+from gcsched.web.client_limit_metrics import ClientLimitMetrics
 from gcsched.wiring.resources import Resources
 
 

@@ -7,9 +7,15 @@ from functools import partial
 
 from gcsched import __version__
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
+from gcsched.process.zone_data import find_zone_version
 from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
-from gcsched.usecases.monitoring.status import AccessReport, ReadStatus, ServiceInfo
+from gcsched.usecases.monitoring.status import (
+    AccessReport,
+    ReadStatus,
+    SendingReport,
+    ServiceInfo,
+)
 from gcsched.usecases.relays.health import RelayHealth
 from gcsched.web.gauges import CertificateGauges, Gauges
 from gcsched.web.loop_lag import LoopLag
@@ -39,6 +45,7 @@ class Monitored:
     stores: StoreMonitoring
     access: Access | None
     report_access: Callable[[], AccessReport]
+    sending: SendingReport
 
 
 def build_monitoring(
@@ -93,7 +100,10 @@ def build_status_methods(
     """Build the status report, from what this process knows already."""
     delivery, relays, stores = parts.delivery, parts.relays, parts.stores
     service = ServiceInfo(
-        version=__version__, python=platform.python_version(), start_time=resources.clock()
+        version=__version__,
+        python=platform.python_version(),
+        zones=find_zone_version(),
+        start_time=resources.clock(),
     )
     status = ReadStatus(
         job_counts=job_counts,
@@ -106,6 +116,7 @@ def build_status_methods(
         relay_health=lambda relay: relays.healths[relay].report(),
         stores=(stores.mongodb_health, stores.redis_health),
         access=parts.report_access,
+        sending=parts.sending,
         now=resources.clock,
     )
     return StatusMethods(status=status)

@@ -1,11 +1,14 @@
 """The meaning of settings: plain values for the use cases."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from gcsched.config.senders import read_sender_key
 from gcsched.config.settings import Settings
 from gcsched.domain.dedup import Dedup, DedupRule
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.retry import OnUncertain, RetryPolicy
+from gcsched.domain.senders import DEFAULT, Sender, Senders
 
 CLAIMED_PER_SESSION = 16
 BATCH_PER_SESSION = 4
@@ -74,12 +77,32 @@ def dedup_rule(settings: Settings) -> DedupRule:
     return DedupRule(by=Dedup(settings.dedup), window=settings.dedup_window)
 
 
+def senders(settings: Settings) -> Senders:
+    default = read_sender_key(settings.sender_email)
+    return Senders(default=default, others=tuple(each.key for each in settings.senders))
+
+
+def show_senders(settings: Settings) -> Sequence[str]:
+    """Return the senders as mails show them, the default one first."""
+    default = Sender(DEFAULT, settings.sender_email, settings.sender_name)
+    return [str(each) for each in (default, *settings.senders)]
+
+
 def message_id_domain(settings: Settings) -> str:
+    return find_message_id_domain(settings.sender_email)
+
+
+def sender_domains(settings: Settings) -> Mapping[str, str]:
+    """Return the Message-ID domain of each sender beside the default one."""
+    return {each.key: find_message_id_domain(each.address) for each in settings.senders}
+
+
+def find_message_id_domain(sender: str) -> str:
     """Return what follows the @ in a Message-ID; an address literal loses its brackets.
 
     RFC 5322 allows the brackets there, but the previous version of this service does not.
     """
-    domain = settings.sender_email.rpartition("@")[2]
+    domain = sender.rpartition("@")[2]
     if domain.startswith("["):
         return domain[1:-1].replace(":", "-")
     return domain

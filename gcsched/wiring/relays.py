@@ -82,6 +82,7 @@ def build_relays(settings: Settings, resources: Resources) -> RelaySubsystem:
         burst=settings.smtp_burst,
         redis=resources.redis,
         healths=healths,
+        has_several_senders=bool(settings.senders),
     )
     failover = factory.build_failover(mailers)
     return RelaySubsystem(
@@ -106,6 +107,7 @@ class RelayFactory:
     redis: RedisClients
     last_acceptance: LastAcceptance = field(default_factory=LastAcceptance)
     healths: Mapping[str, RelayHealth]
+    has_several_senders: bool = False
 
     def build_failover(self, mailers: Sequence[Mailer]) -> FailoverTransport:
         first, *others = mailers
@@ -141,6 +143,7 @@ class RelayFactory:
             silence_limit=SILENCE_LIMIT,
             last_acceptance=self.last_acceptance,
             on_observation=self.healths[mailer.name].record,
+            has_several_senders=self.has_several_senders,
         )
 
     def build_allowance(self, relay: str) -> LocalRateAllowance | SharedRateAllowance:

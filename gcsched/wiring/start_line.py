@@ -1,9 +1,12 @@
-"""The first line of a service's log: where it listens, and what it is connected to."""
+"""The first lines of a service's log: where it listens, what it is connected to, what to know."""
 
 from gcsched import __version__
 from gcsched.adapters.mongo.uri import format_mongo_location
 from gcsched.adapters.redis.url import format_redis_location
 from gcsched.config.settings import Settings
+from gcsched.process.zone_data import find_zone_version
+from gcsched.wiring.access import warn_if_insecure
+from gcsched.wiring.recipients import log_recipient_settings
 from gcsched.wiring.relays import fallback_settings, primary_settings
 from gcsched.wiring.resources import Resources
 
@@ -25,9 +28,16 @@ def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> 
         "relays": [f"{each.host}:{each.port} ({each.security})" for each in relays],
         "daily_at": f"{settings.daily_at:%H:%M}",
         "timezone": str(settings.timezone),
+        "zone_version": find_zone_version(),
         "templates": [each.name for each in resources.templates.list_info()],
         "templates_dir": str(resources.templates.folder),
     }
+
+
+def log_start_warnings(settings: Settings) -> None:
+    """Log what the settings allow or restrict in a way that an operator should know of."""
+    warn_if_insecure(settings)
+    log_recipient_settings(settings)
 
 
 def describe_security(settings: Settings) -> str:

@@ -9,7 +9,10 @@ from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.dedup import DedupRule
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
+from gcsched.domain.meeting import Person
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.request import RequestContext
+from gcsched.process.zone_data import find_zone_version
 from gcsched.usecases.admission.job_factory import JobFactory
 from gcsched.usecases.admission.preview import PreviewTemplate
 from gcsched.usecases.ports import Clock
@@ -26,6 +29,7 @@ def build_template_preview(
         reserved_names=RESERVED_NAMES,
         daily_plan=DailyPlan(at=time(10), zone=zone),
         address_rules=AddressRules.ANY,  # only a service knows which addresses it may write to
+        organizers=OrganizerRule(sender=Person(email=SENDER, name="gcsched")),
     )
     return PreviewTemplate(
         job_factory=JobFactory(
@@ -33,6 +37,7 @@ def build_template_preview(
             dedup=DedupRule(),
             message_id_domain=SENDER.rpartition("@")[2],
             keep_trying=KEEP_TRYING,
+            zone_version=find_zone_version(),
         ),
         drafter=Composer(
             templates=templates, sender_email=SENDER, sender_name="gcsched", timezone=zone

@@ -241,6 +241,7 @@ async def test_errors_found_without_the_service_are_json_too(
         (["resume", "--by="], "ResumeSending", "by", "--by"),
         (["template", "preview", "doc", "--to=x"], "PreviewTemplate", "email", "--to"),
         (["template", "preview", "doc", "--username=x"], "PreviewTemplate", "name", "--username"),
+        (["template", "send-test", "doc", "--to=x"], "SendTestMail", "email", "--to"),
         (
             ["suppression", "add", "a@example.org", "--reason=x", "--expire-time=1"],
             *("AddSuppression", "expire_time", "--expire-time"),

@@ -39,6 +39,7 @@ ARGUMENTS = {
     "recipient forget": ["E1", "--yes"],
     "template list": [],
     "template preview": ["doc"],
+    "template send-test": ["doc", "--to=a@example.org"],
     "audit": [],
 }
 COMMANDS_WITHOUT_CALLS = {

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gcsched.cli import times
-from gcsched.client.client import unix_seconds
+from gcsched.client.argument_values import unix_seconds
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 NOON = 1_782_907_200
@@ -50,7 +50,7 @@ def test_a_part_of_a_second_is_rounded_up_as_the_client_does(text: str) -> None:
     second = times.parse_time(text, now=NOW)
 
     assert second == 1767603600
-    assert second == unix_seconds(datetime.fromisoformat(text))
+    assert second == unix_seconds("at", datetime.fromisoformat(text))
 
 
 def test_the_error_for_a_time_without_a_zone_says_what_to_write() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gcsched.client import AsyncClient, CallFailed, Client, InvalidArgument
-from gcsched.client.client import build_request
+from gcsched.client.calls.scheduling import build_request
 from gcsched.pb import task_pb2
 
 REQUEST: dict[str, Any] = {"empid": "E1", "email": "ada@example.org", "message": "Hi", "at": None}
@@ -60,7 +60,8 @@ def test_all_misspelt_options_are_named_at_once_with_the_valid_ones() -> None:
 
     assert str(caught.value) == (
         "schedule_meet() got unexpected keyword arguments 'requestid' (did you mean 'request_id'?),"
-        " 'colour'; it takes labels, not_after, reply_to, request_id, template, urgent, variables"
+        " 'colour'; it takes event, labels, not_after, reply_to, request_id, sender, template,"
+        " urgent, variables"
     )
 
 
@@ -97,7 +98,10 @@ def test_a_time_of_another_type_is_refused_with_the_valid_types(option: str, giv
     [
         *(
             (name, 7, f"{name} is 7; give a str")
-            for name in ("empid", "email", "message", "name", "request_id", "template", "reply_to")
+            for name in (
+                *("empid", "email", "message", "name", "request_id", "template", "reply_to"),
+                "sender",
+            )
         ),
         ("urgent", "no", "urgent is 'no'; give True or False"),
         ("urgent", [], "urgent is []; give True or False"),
@@ -147,7 +151,10 @@ def test_a_text_that_is_not_utf_8_is_named_with_its_option(given: object) -> Non
 
 
 def test_none_means_an_omitted_option() -> None:
-    options = ("request_id", "template", "variables", "not_after", "reply_to", "labels", "urgent")
+    options = (
+        *("request_id", "template", "variables", "not_after", "reply_to", "sender", "labels"),
+        "urgent",
+    )
 
     assert build_message(**dict.fromkeys(options)) == build_message()
 

@@ -101,6 +101,7 @@ async def test_every_option_reaches_its_field(schedule_meet: ScheduleCall) -> No
         "reply_to": "hr@example.org",
         "labels": {"team": "hr"},
         "urgent": True,
+        "sender": "payroll@example.org",
     }
     async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
         await schedule_meet(server.target, {**REQUEST, **options})
@@ -120,6 +121,7 @@ async def test_every_option_reaches_its_field(schedule_meet: ScheduleCall) -> No
         reply_to="hr@example.org",
         labels={"team": "hr"},
         priority=task_pb2.URGENT,
+        sender="payroll@example.org",
     )
     more.MergeFrom(plain)
     assert server.requests == [more, plain]

@@ -12,16 +12,23 @@ import pytest
 from gcsched import errors
 from gcsched.client import (
     TIMEOUT_SECONDS,
+    Aborted,
+    AlreadyExists,
     CallFailed,
     DeadlineExceeded,
+    FailedPrecondition,
     InvalidArgument,
+    NotFound,
+    PermissionDenied,
     ResourceExhausted,
     ScheduledJob,
+    Unauthenticated,
     Unavailable,
     Violation,
 )
 from gcsched.pb import task_pb2
-from tests.support.client_calls import REQUEST, ScheduleCall
+from tests.support.builders import NOW
+from tests.support.client_calls import REQUEST, MethodCall, ScheduleCall
 from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
@@ -98,6 +105,32 @@ async def test_an_overloaded_service_names_the_wait(
     assert caught.value.retry_after == timedelta(seconds=3)
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (errors.UnknownJob("7"), NotFound),
+        (errors.EtagMismatch("7"), Aborted),
+        (errors.DuplicateJob("7", "8"), AlreadyExists),
+        (
+            errors.IllegalTransition("7", "SENT", "CANCELLED", state_time=NOW, why=""),
+            FailedPrecondition,
+        ),
+        (errors.ScopeMissing("hr", "GetStatus", ["read"]), PermissionDenied),
+        (errors.Unauthenticated("no token"), Unauthenticated),
+    ],
+)
+async def test_an_error_that_callers_treat_differently_has_a_class(
+    schedule_meet: ScheduleCall, error: errors.GcschedError, kind: type[CallFailed]
+) -> None:
+    async with fake_scheduler(ScheduleMeet=error) as server:
+        with pytest.raises(kind) as caught:
+            await schedule_meet(server.target, REQUEST)
+
+    assert type(caught.value) is kind
+    assert caught.value.code == kind("made in a test").code
+    assert caught.value.metadata == dict(error.metadata)
+
+
 async def test_an_answer_without_success_is_a_failure(schedule_meet: ScheduleCall) -> None:
     async with fake_scheduler(
         ScheduleMeet=task_pb2.MeetResponse(success=False, job_id="7")
@@ -127,6 +160,26 @@ async def test_a_second_mail_in_a_window_is_refused_with_the_reason(
             await schedule_meet(server.target, REQUEST)
 
     assert caught.value.reason == "REFUSED_DUPLICATE"
+
+
+async def test_a_validation_says_that_the_window_is_used(run_method: MethodCall) -> None:
+    refused = task_pb2.MeetResponse(
+        outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE,
+        preview=task_pb2.Preview(duplicate_of="8"),
+    )
+    async with fake_scheduler(ScheduleMeet=refused) as server:
+        found = await run_method(server.target, "validate", **REQUEST)
+
+    assert (found.success, found.outcome) == (False, "REFUSED_DUPLICATE")
+    assert found.preview.duplicate_of == "8"
+
+
+async def test_a_validation_by_an_older_service_names_the_job_that_it_stored(
+    run_method: MethodCall,
+) -> None:
+    async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
+        with pytest.raises(CallFailed, match="older than validate_only and accepted job 7"):
+            await run_method(server.target, "validate", **REQUEST)
 
 
 async def test_foreign_status_details_are_ignored(schedule_meet: ScheduleCall) -> None:

@@ -16,6 +16,7 @@ CLIENT = ("gcsched.cli", "gcsched.client", "gcsched.pb")
 SHARED = {
     "gcsched.domain",
     "gcsched.domain.caller_text",
+    "gcsched.environment",
     "gcsched.errors",
     "gcsched.errors.of_calls",
     "gcsched.errors.of_process",

@@ -51,6 +51,21 @@ async def test_both_clients_call_with_the_files_of_tls(tmp_path: Path) -> None:
     assert reply == ACCEPTED
 
 
+async def test_the_files_of_tls_may_come_from_the_environment(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    own = write_pair(tmp_path, issue(authority, "payroll.internal"), name="own")
+    named = {
+        "GCSCHED_TLS_CA_FILE": str(write_authority(tmp_path, authority)),
+        "GCSCHED_TLS_CERT_FILE": str(own.chain),
+        "GCSCHED_TLS_KEY_FILE": str(own.key),
+    }
+    async with secure_scheduler(authority, authority) as server:
+        async with AsyncClient(server.target, environment=named) as client:
+            assert await is_accepted(client)
+        async with AsyncClient(server.target, environment={"GCSCHED_TLS": "1"}, timeout=SOON) as it:
+            assert not await is_accepted(it)
+
+
 async def test_a_server_with_another_name_is_called_by_the_name_in_its_certificate(
     tmp_path: Path,
 ) -> None:

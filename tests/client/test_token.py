@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gcsched.client import AsyncClient, CallFailed, Client
+from gcsched.client import AsyncClient, CallFailed, Client, Unauthenticated
 from gcsched.pb import task_pb2
 from gcsched.rpc.access_gate import AccessGate
 from gcsched.rpc.server import ServerLimits, serve_grpc
@@ -78,6 +78,17 @@ async def test_a_file_is_read_again_when_it_changes(target: str, file: Path) -> 
                 await client.schedule_meet(**REQUEST)
         replace(file, SECOND.text)
         await client.schedule_meet(**REQUEST)
+
+
+async def test_target_and_token_may_come_from_the_environment(target: str, file: Path) -> None:
+    named = {"GCSCHED_TARGET": target, "GCSCHED_TOKEN_FILE": str(file)}
+    async with AsyncClient(environment=named) as client:
+        await client.schedule_meet(**REQUEST)
+    async with AsyncClient(environment=named, token=SECOND.text) as client:
+        await client.schedule_meet(**REQUEST)
+    async with AsyncClient(environment={"GCSCHED_TARGET": target}) as client:
+        with pytest.raises(Unauthenticated):
+            await client.schedule_meet(**REQUEST)
 
 
 async def test_the_last_good_token_stays_while_the_file_is_away(target: str, file: Path) -> None:

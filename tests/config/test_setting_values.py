@@ -39,6 +39,8 @@ from tests.support.settings import load_settings, settings_problems
         ("FALLBACK_SMTP_SECURITY", "ssl"),
         ("SENDER_EMAIL", "nobody"),
         ("INTERNAL_DOMAINS", "corp..local"),
+        ("REDIRECT_TO", "nobody"),
+        ("REDIRECT_TO", " "),
         ("INTERNAL_DOMAINS", "[10.0.0.1/8]"),
         ("SENDER_EMAIL", "no-reply@exa\u0085mple.org"),
         ("GRPC_LISTEN", "50051"),
@@ -92,6 +94,13 @@ def test_a_malformed_value_is_refused_and_repeated_unless_it_is_a_secret(
         ),
         ("SMTP_HELO_NAME", ".".join(["x" * 60] * 5), "xxx…"),
         ("INTERNAL_DOMAINS", "corp.local,", "'' is not a domain"),
+        ("REDIRECT_TO", "zoë@example.org", "U+00EB"),
+        ("REDIRECT_TO", "qa@mailhost", "GCSCHED_INTERNAL_DOMAINS"),
+        ("ALLOWED_RECIPIENTS", "example.org,", '"" is neither an address nor a domain'),
+        ("ALLOWED_RECIPIENTS", "*", '"*" is neither an address nor a domain'),
+        ("TEST_RECIPIENTS", "example.org, a@b@c", '"a@b@c" is not an address'),
+        ("ORGANIZER_DOMAINS", "example.com, a@b.org", '"a@b.org" is not a domain'),
+        ("TEST_RECIPIENTS", " ", '"" is neither an address nor a domain'),
         ("SENDER_NAME", "Anna\r\nBcc: all@example.org", "U+000D as character 5"),
         ("SENDER_EMAIL", "no-reply@example.org\udcff", "octets that are not UTF-8"),
         ("SENDER_NAME", "Anna\udcff", "octets that are not UTF-8"),
@@ -106,6 +115,25 @@ def test_a_value_that_cannot_be_quoted_whole_is_described(
     assert sentence.startswith(f"GCSCHED_{name} ")
     assert words in sentence
     assert "\n" not in sentence
+
+
+def test_organizer_domains_are_normalised_and_none_by_default() -> None:
+    listed = load_settings(ORGANIZER_DOMAINS=" Example.com, bücher.example.org")
+
+    assert listed.organizer_domains == {"example.com", "bücher.example.org"}
+    assert load_settings(ORGANIZER_DOMAINS="").organizer_domains == frozenset()
+
+
+def test_recipients_are_normalised_and_none_are_restricted_by_default() -> None:
+    ordinary = load_settings(REDIRECT_TO="", ALLOWED_RECIPIENTS="")
+    assert ordinary.redirect_to == ""
+    assert ordinary.allowed_recipients is ordinary.test_recipients is None
+
+    found = load_settings(REDIRECT_TO="qa@Bücher.example", ALLOWED_RECIPIENTS="a@X.org, Y.org")
+
+    assert found.redirect_to == "qa@xn--bcher-kva.example"
+    assert found.allowed_recipients is not None
+    assert found.allowed_recipients.entries == ("a@x.org", "y.org")
 
 
 def test_a_value_is_repeated_on_one_line_and_shortened() -> None:

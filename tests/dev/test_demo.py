@@ -1,6 +1,8 @@
 """The lines that the demo prints; the tests of `dev` run it end to end."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from gcsched.dev.demo import Demo, describe_end, make_invitations
 from gcsched.domain.job import Job
@@ -56,3 +58,17 @@ def test_each_final_state_is_described_in_a_few_words() -> None:
 
     assert describe_end(a_claimed_job().sent(an_attempt()), 0.123) == "sent after 0.1 s"
     assert describe_end(failed, 2.0) == "failed after 2.0 s: 550 at RCPT: no"
+
+
+@pytest.mark.parametrize("days", range(7))
+def test_the_first_mail_is_an_invitation_to_the_next_friday(days: int) -> None:
+    now = NOW + timedelta(days=days)
+
+    first, *others = make_invitations(now)
+
+    event = first.request.event
+    start = datetime.fromisoformat(event.start).replace(tzinfo=UTC)
+    assert start.strftime("%A") == "Friday"
+    assert timedelta(0) < start - now < timedelta(days=8)
+    assert (event.time_zone, event.location, event.url) > ("", "", "")
+    assert not any(each.request.HasField("event") for each in others)

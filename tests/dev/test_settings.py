@@ -35,6 +35,8 @@ def test_no_setting_is_required() -> None:
     assert settings.grpc_listen == "127.0.0.1:7"
     assert settings.http_listen == "127.0.0.1:8080"
     assert settings.log_level == "WARNING"
+    assert settings.test_recipients is not None
+    assert settings.test_recipients.entries == ("example.org",)
 
 
 def test_settings_of_the_service_apply(tmp_path: Path) -> None:
@@ -43,6 +45,8 @@ def test_settings_of_the_service_apply(tmp_path: Path) -> None:
         "GCSCHED_DAILY_AT": "09:30",
         "GCSCHED_TIMEZONE": "Europe/Berlin",
         "GCSCHED_SENDER_EMAIL": "hr@example.com",
+        "GCSCHED_REDIRECT_TO": "qa@example.com",
+        "GCSCHED_TEST_RECIPIENTS": "example.com",
         "GCSCHED_LOG_LEVEL": "INFO",
         "GCSCHED_HTTP_LISTEN": "127.0.0.1:9",
     }
@@ -53,6 +57,9 @@ def test_settings_of_the_service_apply(tmp_path: Path) -> None:
     assert settings.daily_at == time(9, 30)
     assert settings.timezone.key == "Europe/Berlin"
     assert settings.sender_email == "hr@example.com"
+    assert settings.redirect_to == "qa@example.com"
+    assert settings.test_recipients is not None
+    assert settings.test_recipients.entries == ("example.com",)
     assert settings.log_level == "INFO"
     assert settings.http_listen == "127.0.0.1:9"
 

@@ -6,7 +6,7 @@ import pytest
 
 from gcsched.dev.templates import ReloadingTemplates
 from gcsched.errors import TemplateProblem
-from tests.adapters.mail.test_templates import sample_variables
+from tests.support.template_folders import sample_variables
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_an_edit_is_seen(
 
     poll_twice(templates)
 
-    assert lines == ["templates reloaded: doc"]
+    assert lines == ["templates reloaded: doc, invitation"]
     assert not render_html(templates).startswith("first")
 
 
@@ -63,7 +63,7 @@ def test_a_file_is_loaded_once_it_is_written_completely(
     templates.poll()
 
     assert (seen_meanwhile, render_html(templates)) == ("first Zoë", "second")
-    assert lines == ["templates reloaded: doc"]
+    assert lines == ["templates reloaded: doc, invitation"]
 
 
 def test_a_broken_edit_keeps_the_last_valid_templates_and_is_reported_once(
@@ -81,7 +81,10 @@ def test_a_broken_edit_keeps_the_last_valid_templates_and_is_reported_once(
         "  template note.html, line 1",
         "  template doc.html, line 2",
     ]
-    assert (render_html(templates), set(templates.variables_by_template)) == ("first Zoë", {"doc"})
+    assert (render_html(templates), set(templates.variables_by_template)) == (
+        "first Zoë",
+        {"doc", "invitation"},
+    )
 
 
 def test_a_valid_edit_after_a_broken_one_is_loaded(
@@ -91,7 +94,7 @@ def test_a_valid_edit_after_a_broken_one_is_loaded(
         (tmp_path / "doc.html").write_text(written)
         poll_twice(templates)
 
-    assert (render_html(templates), lines[-1]) == ("third", "templates reloaded: doc")
+    assert (render_html(templates), lines[-1]) == ("third", "templates reloaded: doc, invitation")
 
 
 def test_templates_come_and_go_with_their_required_variables(
@@ -104,10 +107,18 @@ def test_templates_come_and_go_with_their_required_variables(
     (tmp_path / "note.html").unlink()
     poll_twice(templates)
 
-    assert with_note[0] == {"doc": set(), "note": {"room"}}
-    assert [each.name for each in with_note[1]] == ["doc", "note"]
-    assert (dict(required), len(required), "note" in required) == ({"doc": frozenset()}, 1, False)
-    assert lines == ["templates reloaded: doc, note", "templates reloaded: doc"]
+    assert with_note[0] == {
+        "doc": set(),
+        "invitation": {"meeting"},
+        "note": {"room"},
+    }
+    assert [each.name for each in with_note[1]] == ["doc", "invitation", "note"]
+    assert dict(required) == {"doc": frozenset(), "invitation": frozenset({"meeting"})}
+    assert (len(required), "note" in required) == (2, False)
+    assert lines == [
+        "templates reloaded: doc, invitation, note",
+        "templates reloaded: doc, invitation",
+    ]
 
 
 def test_an_edit_in_a_subfolder_is_seen(templates: ReloadingTemplates, tmp_path: Path) -> None:
@@ -134,7 +145,7 @@ def test_a_folder_that_is_gone_for_a_while_keeps_the_templates(
     assert meanwhile == render_html(templates) == "first Zoë"
     assert lines[1:] == [
         f"  template {tmp_path}: there is no such folder; it must hold doc.html",
-        "templates reloaded: doc",
+        "templates reloaded: doc, invitation",
     ]
 
 
@@ -149,7 +160,7 @@ def test_only_new_warnings_are_printed(tmp_path: Path) -> None:
 
     reason = "ignored: the name of a template ends in .html or .txt"
     assert at_start == [f"  old.htm: {reason}"]
-    assert lines[1:] == ["templates reloaded: doc", f"  new.htm: {reason}"]
+    assert lines[1:] == ["templates reloaded: doc, invitation", f"  new.htm: {reason}"]
 
 
 def test_a_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_keys_of_different_kinds_never_collide() -> None:
         *({"empid": "E2"}, {"email": "bob@example.org"}, {"message": "Lunch"}, {"name": "Bob"}),
         *({"timestamp": NOON + 1}, {"template": "other"}, {"variables": {"a": "b"}}),
         *({"not_after": NOON}, {"reply_to": "a@b.org"}, {"labels": {"a": "b"}}),
-        {"priority": Priority.URGENT},
+        *({"priority": Priority.URGENT}, {"sender": "hr@example.org"}),
     ],
     ids=str,
 )

@@ -19,7 +19,8 @@ scopes = ["schedule", "steer"]
 identities = ["spiffe://prod/payroll", "dns:Payroll.internal", "cn:Payroll"]
 note = "the payroll backend"
 limits = {{ calls_per_second = 50, burst = 100, jobs_per_day = 10000, jobs_waiting = 5000, \
-recipient_domains = ["Example.org"], templates = ["doc"] }}
+recipient_domains = ["Example.org"], templates = ["doc"], \
+senders = ["Payroll@Example.org", "news@xn--bcher-kva.example"] }}
 
 [[clients.payroll.tokens]]
 id = "k3v9x2ab"
@@ -58,6 +59,7 @@ def test_a_file_describes_clients_with_all_their_properties() -> None:
         jobs_waiting=5_000,
         recipient_domains=("example.org",),
         templates=("doc",),
+        senders=("payroll@example.org", "news@bücher.example"),
     )
     first, second = payroll.tokens
     assert (first.id, first.digest) == ("k3v9x2ab", bytes.fromhex(DIGEST))

@@ -1,39 +1,19 @@
 """The commands for a job; oracle: the contract in proto/task.proto, case by case."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from gcsched.domain import commands
 from gcsched.domain.checks import require_valid
-from gcsched.domain.commands import Cancel, JobCommand, Reschedule, Resolve, Retry
-from gcsched.domain.due import DailyPlan
+from gcsched.domain.commands import Cancel, JobCommand, Resolve, Retry
 from gcsched.domain.job import Job, State
-from gcsched.domain.smtp_reply import Kind
-from gcsched.domain.suppression import Suppression
 from gcsched.errors import IllegalTransition, InvalidRequest
-from tests.support.builders import NOON, NOW, a_claimed_job, a_job, a_suppression, an_attempt
+from tests.support.builders import NOON, NOW, a_claimed_job, a_job, an_attempt
 from tests.support.clocks import DAY, HOUR
-
-PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
-TOMORROW_AT_TEN = datetime(2026, 7, 2, 10, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-LATER = NOW + MINUTE
-
-
-def a_reschedule(timestamp: int) -> JobCommand:
-    return require_valid(commands.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW))
-
-
-def apply_command(
-    command: JobCommand, job: Job, *, now: datetime = LATER, suppression: Suppression | None = None
-) -> Job:
-    return commands.apply(command, job, suppression=suppression, now=now)
-
+from tests.support.commands import LATER, TOMORROW_AT_TEN, a_reschedule, apply_command
 
 COMMANDS: dict[str, tuple[JobCommand, set[str]]] = {
     "cancel": (Cancel(), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
@@ -202,103 +182,6 @@ def test_zero_means_the_next_daily_run() -> None:
         TOMORROW_AT_TEN,
     )
     assert queued.expire_time == TOMORROW_AT_TEN + DAY
-
-
-def test_a_retried_job_is_due_now_with_all_attempts_left_and_its_key() -> None:
-    now = NOW + 2 * DAY + timedelta(microseconds=5)
-    failed = a_job(
-        state=State.FAILED,
-        attempt=8,
-        lease_expirations=3,
-        attempts=(an_attempt(),),
-        reason="gave up",
-        dedup_key=None,
-        released_key="key-1",
-        version=7,
-    )
-
-    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
-
-    assert retried == a_job(
-        state=State.RETRYING,
-        state_time=now,
-        due_time=NOW + 2 * DAY,
-        expire_time=now + DAY,
-        attempts=(an_attempt(),),
-        version=8,
-    )
-
-
-@pytest.mark.parametrize(
-    ("hours", "until"), [(2, NOW + 3 * HOUR), (3, NOW + 3 * HOUR), (4, NOW + 4 * HOUR + DAY)]
-)
-def test_an_expire_time_that_the_caller_set_stays_unless_it_would_be_over(
-    hours: int, until: datetime
-) -> None:
-    job = a_job(expire_time=NOW + 3 * HOUR, has_own_expire_time=True)
-    command = Reschedule(schedule_time=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
-
-    assert apply_command(command, job).expire_time == until
-
-
-def test_a_retried_job_starts_an_employees_window_again() -> None:
-    now = NOW + 2 * DAY
-    failed = a_job(state=State.FAILED, create_time=NOW, dedup_until=NOW + DAY)
-
-    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
-
-    assert retried.dedup_until == now + DAY
-    again = replace(retried, state=State.FAILED)
-    twice = apply_command(Retry(keep_trying=DAY, window=DAY), again, now=now + 3 * DAY)
-    assert twice.dedup_until == now + 4 * DAY
-
-
-@pytest.mark.parametrize(
-    ("after", "until"), [(HOUR, NOW + 2 * HOUR), (3 * HOUR, NOW + 3 * HOUR + DAY)]
-)
-def test_a_retried_job_keeps_the_limit_its_caller_set_unless_it_is_over(
-    after: timedelta, until: datetime
-) -> None:
-    failed = a_job(state=State.FAILED, expire_time=NOW + 2 * HOUR, has_own_expire_time=True)
-
-    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=NOW + after)
-
-    assert retried.expire_time == until
-
-
-def test_an_uncertain_job_still_has_its_key_when_it_is_retried() -> None:
-    retried = apply_command(Retry(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
-
-    assert (retried.dedup_key, retried.released_key) == ("key-1", None)
-
-
-def test_a_suppressed_job_is_not_retried_before_its_suppression_is_removed() -> None:
-    suppressed, retry = a_job(state=State.SUPPRESSED), Retry(keep_trying=DAY, window=DAY)
-
-    with pytest.raises(IllegalTransition) as caught:
-        apply_command(retry, suppressed, suppression=a_suppression())
-
-    assert "suppressed until 2026-07-31" in str(caught.value)
-    assert apply_command(retry, suppressed).state is State.RETRYING
-
-
-def test_a_job_that_failed_is_retried_although_it_suppressed_its_address() -> None:
-    job = a_job(state=State.FAILED, attempts=(an_attempt(kind=Kind.RECIPIENT),))
-
-    retried = apply_command(
-        Retry(keep_trying=DAY, window=DAY), job, suppression=a_suppression(job_id="job-1")
-    )
-
-    assert retried.state is State.RETRYING
-
-
-def test_a_job_whose_recipient_was_forgotten_is_not_retried() -> None:
-    erased = a_job(state=State.FAILED, email="", name="", message="", dedup_key=None)
-
-    with pytest.raises(IllegalTransition) as caught:
-        apply_command(Retry(keep_trying=DAY, window=DAY), erased)
-
-    assert "forgotten" in str(caught.value)
 
 
 def test_an_uncertain_job_is_resolved_as_an_operator_reports() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.checks import require_valid
 from gcsched.domain.invisible_text import INVISIBLE, invisible_violations
 from gcsched.domain.pause import parse_optional_by, parse_pause
@@ -110,7 +111,7 @@ def test_names_and_subjects_and_values_may_join_an_emoji() -> None:
 
     request = a_request(name=emoji, message=emoji, labels={"mood": emoji})
 
-    assert validate_request(request, now=NOW, context=DOC_ONLY) == request
+    assert validate_request(request, now=NOW, context=DOC_ONLY, client=ANYONE) == request
 
 
 def test_the_name_of_an_operator_cannot_look_like_another() -> None:
@@ -122,5 +123,5 @@ def test_the_name_of_an_operator_cannot_look_like_another() -> None:
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        validate_request(a_request(**others), now=NOW, context=DOC_ONLY)
+        validate_request(a_request(**others), now=NOW, context=DOC_ONLY, client=ANYONE)
     return caught.value.violations

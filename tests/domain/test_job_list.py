@@ -195,10 +195,10 @@ SENDER = Client(name="payroll", scopes=frozenset({Scope.SCHEDULE, Scope.BULK}))
 def test_a_caller_without_read_sees_only_its_own_jobs(
     client: Client, named: str, visible: str | None
 ) -> None:
-    wanted = JobFilter(state=State.SENT, client=named)
+    job_filter = JobFilter(state=State.SENT, client=named)
 
     expected = None if visible is None else JobFilter(state=State.SENT, client=visible)
-    assert wanted.visible_to(client) == expected
+    assert job_filter.visible_to(client) == expected
 
 
 @pytest.mark.parametrize("milliseconds", ["", "soon", "9" * 30])

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcsched.domain.masking import MAX_LENGTH, mask, mask_traceback
-from tests.support.builders import a_job
+from gcsched.domain.meeting import Person
+from tests.support.builders import a_job, a_revision, an_invitation
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
 JOB = a_job(
@@ -185,3 +186,18 @@ def test_a_hostile_reply_to_a_large_mail_costs_little(piece: str) -> None:
 
     # 15 ms each were measured.
     assert (time.process_time() - begun) / 5 < 0.25
+
+
+def test_the_texts_of_a_meeting_are_masked() -> None:
+    organizer = Person(email="grete.hermann@example.com", name="Grete Hermann")
+    revision = a_revision(
+        location="Ballsaal Nord",
+        url="https://meet.example.org/j/geheimnis?pwd=kennwort",
+        description="Über die Abfindung",
+        organizer=organizer,
+    )
+
+    reply = "550 Ballsaal geheimnis KENNWORT Abfindung Hermann grete busy"
+    masked = mask(reply, an_invitation(invitation=revision))
+
+    assert masked == "550 (hidden) busy"

@@ -13,6 +13,7 @@ from gcsched.domain.outcome import (
     end_before_attempt,
     make_attempt,
 )
+from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
 from gcsched.domain.retry_hint import parse_retry_hint
 from gcsched.domain.smtp_reply import Answered, Broken, Kind, Reply, Stage, Withheld
@@ -154,6 +155,17 @@ def test_a_job_for_a_suppressed_address_is_skipped_with_the_reason() -> None:
         " 550 5.1.1 at RCPT: no such user"
     )
     assert skipped == a_claimed_job().skipped(State.SUPPRESSED, LATER, reason=reason)
+
+
+def test_a_job_whose_address_is_not_allowed_fails_without_an_attempt() -> None:
+    job, allowed = a_claimed_job(), RecipientList.parse("example.com")
+
+    ended = end_before_attempt(job, suppression=a_suppression(), now=LATER, allowed=allowed)
+
+    reason = "not sent: GCSCHED_ALLOWED_RECIPIENTS does not allow the address"
+    assert ended == job.skipped(State.FAILED, LATER, reason=reason)
+    listed = RecipientList.parse("ada@example.org")
+    assert end_before_attempt(job, suppression=None, now=LATER, allowed=listed) is None
 
 
 def test_a_job_is_not_skipped_for_its_own_refusal() -> None:

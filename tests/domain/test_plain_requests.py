@@ -6,10 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import require_valid
 from gcsched.domain.job import Priority
 from gcsched.domain.request import RequestContext, is_plain, read_request
+from gcsched.domain.senders import Senders
 from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
 TEN_YEARS = NOON + 3653 * 86_400
@@ -18,6 +20,7 @@ CONTEXT = RequestContext(
     reserved_names=DOC_ONLY.reserved_names,
     daily_plan=DOC_ONLY.daily_plan,
     address_rules=AddressRules.parse("corp.local"),
+    senders=Senders(default="no-reply@example.org", others=("hr@example.org",)),
 )
 TEXTS = st.one_of(
     st.text("aZ 0-é\u00a0\u200d\u2028\x00\n\ufffd", max_size=6),
@@ -46,6 +49,7 @@ ODDITIES = {
     **dict.fromkeys(("variables", "labels"), MAPS),
     "reply_to": st.sampled_from(["", "hr@example.org", "hr@EXAMPLE.org", "hr"]),
     "priority": st.sampled_from([*Priority, None]),
+    "sender": st.sampled_from(["", "no-reply@example.org", "hr@example.org", "hr"]),
 }
 
 
@@ -59,7 +63,7 @@ def test_a_plain_request_breaks_no_rule_and_stays_as_it_is(fields: dict[str, Any
     request = a_request(**fields)
 
     if is_plain(request, NOW, CONTEXT):
-        assert require_valid(read_request(request, NOW, CONTEXT)) is request
+        assert require_valid(read_request(request, NOW, CONTEXT, ANYONE)) is request
 
 
 @pytest.mark.parametrize(

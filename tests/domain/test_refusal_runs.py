@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import pytest
 
 from gcsched.domain.refusal_runs import (
-    ProbedDomains,
     RefusalRun,
-    RefusedRecipients,
+    RefusedAddresses,
+    RefusedProbes,
+    domain_of,
     is_permanent_refusal,
 )
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage
@@ -95,34 +96,39 @@ def test_only_permanent_refusals_of_a_mail_count(
 
 
 def test_the_next_probe_is_for_another_domain_or_waits_for_one() -> None:
-    probed = ProbedDomains().refused("ada@one.org").refused("ada@two.org")
+    probed = RefusedProbes().refused(domain_of("ada@one.org")).refused(domain_of("ada@two.org"))
 
-    assert probed.should_wait("bob@ONE.org", overdue_seconds=0.0)
-    assert probed.should_wait("bob@two.org", overdue_seconds=4.9)
-    assert not probed.should_wait("bob@two.org", overdue_seconds=5.0)
-    assert not probed.should_wait("bob@three.org", overdue_seconds=0.0)
+    assert probed.should_wait(domain_of("bob@ONE.org"), overdue_seconds=0.0)
+    assert probed.should_wait(domain_of("bob@two.org"), overdue_seconds=4.9)
+    assert not probed.should_wait(domain_of("bob@two.org"), overdue_seconds=5.0)
+    assert not probed.should_wait(domain_of("bob@three.org"), overdue_seconds=0.0)
 
 
 def test_when_a_domain_was_probed_again_all_others_may_be() -> None:
-    probed = ProbedDomains().refused("ada@one.org").refused("ada@two.org").refused("bob@one.org")
+    probed = (
+        RefusedProbes()
+        .refused(domain_of("ada@one.org"))
+        .refused(domain_of("ada@two.org"))
+        .refused(domain_of("bob@one.org"))
+    )
 
-    assert not probed.should_wait("bob@two.org", overdue_seconds=0.0)
-    assert probed.should_wait("bob@one.org", overdue_seconds=0.0)
+    assert not probed.should_wait(domain_of("bob@two.org"), overdue_seconds=0.0)
+    assert probed.should_wait(domain_of("bob@one.org"), overdue_seconds=0.0)
 
 
 def test_it_remembers_a_limited_number_of_domains() -> None:
-    probed = ProbedDomains()
+    probed = RefusedProbes()
     for number in range(1_001):
-        probed = probed.refused(f"ada@d{number}.org")
+        probed = probed.refused(domain_of(f"ada@d{number}.org"))
 
-    assert probed.domains == {"d1000.org"}
+    assert probed.keys == {"d1000.org"}
 
 
 def test_a_repeat_counts_once_a_minute_has_passed_since_the_first() -> None:
-    unwanted = RefusedRecipients().refused("ada@a.org", NOW).refused("bob@b.org", NOW + 50)
+    unwanted = RefusedAddresses().refused("ada@a.org", NOW).refused("bob@b.org", NOW + 50)
 
     assert unwanted.counts_as_failure("eve@e.org", NOW + 1)
     assert not unwanted.counts_as_failure("ADA@a.org", NOW + 59)
     assert unwanted.counts_as_failure("ada@a.org", NOW + 60)
     assert unwanted.counts_as_failure("bob@b.org", NOW + 60)
-    assert not RefusedRecipients()
+    assert not RefusedAddresses()

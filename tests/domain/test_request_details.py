@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.job import Priority
 from gcsched.domain.request import MeetRequest, validate_request
 from gcsched.domain.validation import MAX_VIOLATIONS, has_controls
@@ -19,7 +20,7 @@ TEN_YEARS = 3653 * 86_400
 
 
 def validate(**others: Any) -> MeetRequest:
-    return validate_request(a_request(**others), now=NOW, context=CONTEXT)
+    return validate_request(a_request(**others), now=NOW, context=CONTEXT, client=ANYONE)
 
 
 def violations(**others: Any) -> list[Violation]:

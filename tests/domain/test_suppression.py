@@ -46,11 +46,12 @@ def test_no_other_kind_of_failure_suppresses_the_address(kind: Kind) -> None:
         a_claimed_job(attempts=(REFUSED,)).unclaimed(NOW),
         a_claimed_job(attempts=(REFUSED,)).sent(an_attempt(kind=Kind.ACCEPTED)),
         a_claimed_job(attempts=(REFUSED,)).skipped(State.SUPPRESSED, NOW, reason="blocked"),
+        a_claimed_job(attempts=(REFUSED,)).skipped(State.FAILED, NOW, reason="not allowed"),
         a_claimed_job().unclaimed(NOW),
     ],
-    ids=["given back", "sent", "suppressed", "never tried"],
+    ids=["given back", "sent", "suppressed", "failed without an attempt", "never tried"],
 )
-def test_a_job_that_did_not_fail_does_not_suppress_its_address(job: Job) -> None:
+def test_a_job_that_was_not_refused_now_does_not_suppress_its_address(job: Job) -> None:
     assert suppression_from(job, duration=MONTH) is None
 
 

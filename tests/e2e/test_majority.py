@@ -21,7 +21,7 @@ from tests.support.wait import until
 CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # time for a second write after a failed one
 SHORT_TIMEOUT_SECONDS = 1.0
 JOBS = 20
-MAX_TRIES = 5
+MAX_TRIES = 20
 ADDRESS = "ada@example.org"
 
 

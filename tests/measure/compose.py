@@ -73,7 +73,7 @@ def variants(composer: Composer, job: Job) -> dict[str, Callable[[], object]]:
     rendered = composer.templates.render("doc", values)
     return {
         "render": lambda: composer.templates.render("doc", values),
-        "encode, skeleton": lambda: composer.skeleton.fill(
+        "encode, skeleton": lambda: composer.origins[""].skeleton.fill(
             build_headers(job, job.email, ""), encode_bodies(job, rendered)
         ),
         "compose, rendered": lambda: composer.build_mail(

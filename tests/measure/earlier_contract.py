@@ -2,10 +2,11 @@
 
     python -m tests.measure.earlier_contract --old COMMIT [--json FILE]
 
-Each request is built by this version's contract and passed to the earlier one as octets, so names
-may differ, but numbers may not. Prints one JSON document: for each method the status code, and the
-fields of the answer by their earlier names. A call that fails ends the run. The exit code is 1
-unless each method answered OK and each answer has the same octets after parsing by either contract.
+Calls the methods that the earlier contract has. Each request is built by this version's contract
+and passed to the earlier one as octets, so names may differ, but numbers may not. Prints one JSON
+document: for each method the status code, and the fields of the answer by their earlier names. A
+call that fails ends the run. The exit code is 1 unless each method answered OK and each answer has
+the same octets after parsing by either contract.
 """
 
 import argparse
@@ -37,7 +38,6 @@ from tests.support.service_process import ServiceProcess, environment
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 
-METHODS = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods
 A_YEAR = 365 * 86_400
 
 
@@ -88,6 +88,11 @@ async def is_answered(client: EarlierClient, method: str, request: Message) -> b
     with suppress(grpc.aio.AioRpcError):
         await client.call(method, request)
     return bool(client.seen[method]["code"] == "OK")
+
+
+def method_names(messages: ModuleType) -> list[str]:
+    """Return the methods of the earlier contract."""
+    return [each.name for each in messages.DESCRIPTOR.services_by_name["Scheduler"].methods]
 
 
 def has_unknown(message: Message) -> bool:
@@ -191,7 +196,7 @@ async def measure(commit: str, folder: Path) -> Mapping[str, Any]:
         "command": f"python -m tests.measure.earlier_contract --old {commit}",
         "commit": await describe_commit(ROOT),
         "contract": commit,
-        "methods": {method.name: client.seen.get(method.name) for method in METHODS},
+        "methods": {name: client.seen.get(name) for name in method_names(messages)},
     }
 
 

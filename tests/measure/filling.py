@@ -24,7 +24,7 @@ from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.codec import encode
-from gcsched.adapters.mongo.documents import INDEXES
+from gcsched.adapters.mongo.other_documents import INDEXES
 from gcsched.domain.job import Job, State
 from tests.measure.delivery import Figures
 from tests.support.rows import Row

@@ -17,7 +17,7 @@ from pathlib import Path
 from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 
-from gcsched.adapters.mongo.documents import INDEXES
+from gcsched.adapters.mongo.other_documents import INDEXES
 from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Cluster, a_cluster, time_call

@@ -34,12 +34,12 @@ Claim = tuple[str, str]
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> Figures:
-    chance, wanted = repeatable("killed"), 0
+    chance, expected = repeatable("killed"), 0
     sessions, uncertain, known = list[int](), list[int](), set[Claim]()
     async with a_cluster(folder, retry_waits_seconds="0.1") as cluster:
         for _ in range(options.kills):
-            await schedule(cluster, range(wanted, wanted + MAILS_PER_KILL))
-            wanted += MAILS_PER_KILL
+            await schedule(cluster, range(expected, expected + MAILS_PER_KILL))
+            expected += MAILS_PER_KILL
             await wait_for_mails(cluster, cluster.count_mails() + chance.randint(50, 700))
             cluster.services[0].freeze()  # so that no session opens between the count and the kill
             sessions.append(count_sessions(cluster))
@@ -49,17 +49,17 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
             uncertain.append(len(found - known))
             known |= found
             await cluster.services[0].start()
-        await until(lambda: cluster.count_recipients() >= wanted, within=120, every=0.5)
+        await until(lambda: cluster.count_recipients() >= expected, within=120, every=0.5)
         await until(lambda: all(is_sent(job) for job in cluster.jobs()), within=60, every=1)
         return {
             "kills": options.kills,
-            "mails": wanted,
+            "mails": expected,
             "sessions": summarize(sessions),
             "uncertain": summarize(uncertain),
             "uncertain_by_session": sorted(
                 round(mails / each, 2) for mails, each in zip(uncertain, sessions, strict=True)
             ),
-            **judge(cluster, {job_id for job_id, _ in known}, wanted),
+            **judge(cluster, {job_id for job_id, _ in known}, expected),
         }
 
 
@@ -96,12 +96,12 @@ def is_sent(job: dict[str, Any]) -> bool:
     return bool(job["state"] == "SENT")
 
 
-def judge(cluster: Cluster, counted: set[str], wanted: int) -> Figures:
+def judge(cluster: Cluster, counted: set[str], expected: int) -> Figures:
     copies = Counter(entry["recipient"] for entry in cluster.ledger_entries())
     jobs = cluster.jobs()
     ever = {job["_id"] for job in jobs if any(a["kind"] == "UNCERTAIN" for a in job["attempts"])}
     twice = {job["_id"] for job in jobs if copies[job["email"]] > 1}
-    found = [f"{wanted - len(copies)} mails are lost"] if len(copies) != wanted else []
+    found = [f"{expected - len(copies)} mails are lost"] if len(copies) != expected else []
     found += [f"{each} came twice and was never UNCERTAIN" for each in sorted(twice - ever)]
     found += [f"{each} became UNCERTAIN and was not counted" for each in sorted(ever - counted)]
     return {"ever_uncertain": len(ever), "second_mails": len(twice), "problems": found}

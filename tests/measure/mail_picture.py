@@ -10,6 +10,7 @@ headers. Needs Chromium, and Roboto for the same letters: the Debian packages ``
 import argparse
 import re
 import sys
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -25,18 +26,23 @@ from tests.measure.mail_rendering import SCHEMES, run_browser
 from tests.support.builders import a_job
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "mail.png"
-WIDTH = 640
 SCALE = 2
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
   body { margin: 0; font: 14px/22px Roboto, Helvetica, Arial, sans-serif; color: #566272; }
-  main { border: 1px solid #d3dae2; border-radius: 10px; overflow: hidden; }
+  main { width: WIDTHpx; box-sizing: border-box; overflow: hidden; }
+  main { border: 1px solid #d3dae2; border-radius: 10px; }
   header { padding: 18px 28px 16px; border-bottom: 1px solid #dbe1e8; }
   h1 { margin: 0 0 8px; font-size: 18px; line-height: 26px; }
   h1, b { font-weight: 500; color: #151b23; }
   p { margin: 0; }
   span { display: inline-block; width: 48px; }
+  @media (prefers-color-scheme: dark) {
+    body { background: #101317; color: #a9b4c2; }
+    main, header { border-color: #2d3641; }
+    h1, b { color: #f1f4f8; }
+  }
   iframe { display: block; width: 100%; border: 0; }
 </style>
 <main>
@@ -52,6 +58,14 @@ PAGE = """<!DOCTYPE html>
   });
 </script>
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What the reader has: a color scheme, and a window of *width* pixels."""
+
+    scheme: str = "light"
+    width: int = 640
 
 
 def a_mail() -> EmailMessage:
@@ -72,7 +86,7 @@ def a_mail() -> EmailMessage:
     return message_from_bytes(composer.compose(job).content, EmailMessage, policy=SMTP)
 
 
-def page_of(mail: EmailMessage) -> str:
+def page_of(mail: EmailMessage, view: View) -> str:
     body = mail.get_body(("html",))
     if body is None:
         sys.exit("the mail has no HTML part")
@@ -81,8 +95,9 @@ def page_of(mail: EmailMessage) -> str:
         "FROM": mailbox(mail, "From"),
         "TO": mailbox(mail, "To"),
         "HTML": escape(body.get_content()),
+        "WIDTH": f"{view.width}",
     }
-    return re.sub("SUBJECT|FROM|TO|HTML", lambda found: texts[found[0]], PAGE)
+    return re.sub("SUBJECT|FROM|TO|HTML|WIDTH", lambda found: texts[found[0]], PAGE)
 
 
 def mailbox(mail: EmailMessage, header: str) -> str:
@@ -90,14 +105,14 @@ def mailbox(mail: EmailMessage, header: str) -> str:
     return f"<b>{escape(address.display_name)}</b> &lt;{escape(address.addr_spec)}&gt;"
 
 
-def draw(mail: EmailMessage, picture: Path) -> None:
+def draw(mail: EmailMessage, picture: Path, view: View) -> None:
     """Write *picture*, as high as the mail."""
-    light = f"--blink-settings=preferredColorScheme={SCHEMES['light']}"
+    scheme = f"--blink-settings=preferredColorScheme={SCHEMES[view.scheme]}"
     with TemporaryDirectory() as folder:
         page = Path(folder) / "mail.html"
-        page.write_text(page_of(mail), "utf-8")
+        page.write_text(page_of(mail, view), "utf-8")
         # The height depends on the fonts, so the page reports it before the picture is taken.
-        seen = run_browser(page, "--dump-dom", f"--window-size={WIDTH},800", light)
+        seen = run_browser(page, "--dump-dom", f"--window-size={view.width},800", scheme)
         found = re.search(r'id="height" hidden="">(\d+)<', seen)
         if found is None:
             sys.exit("the browser did not show the page")
@@ -105,9 +120,9 @@ def draw(mail: EmailMessage, picture: Path) -> None:
         run_browser(
             page,
             f"--screenshot={picture.resolve()}",
-            f"--window-size={WIDTH},{found[1]}",
+            f"--window-size={view.width},{found[1]}",
             f"--force-device-scale-factor={SCALE}",
-            light,
+            scheme,
         )
 
 
@@ -115,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("picture", type=Path, nargs="?", default=PICTURE)
     options = parser.parse_args()
-    draw(a_mail(), options.picture)
+    draw(a_mail(), options.picture, View())
     print(f"wrote {options.picture} ({options.picture.stat().st_size:,} bytes)")
 
 

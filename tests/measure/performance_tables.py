@@ -174,9 +174,9 @@ def make_tables() -> Iterator[tuple[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(TABLES))
-    wanted = parser.parse_args().names
+    names = parser.parse_args().names
     for name, table in make_tables():
-        if name in wanted:
+        if name in names:
             print(f"{name}\n\n{table}\n")
 
 

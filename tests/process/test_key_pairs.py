@@ -112,7 +112,7 @@ def test_a_folder_is_not_a_file(files: PairFiles) -> None:
     assert problem_of(files).endswith("server.key': is a directory; give the path of a file")
 
 
-def test_a_key_of_another_certificate_is_told(files: PairFiles, authority: trustme.CA) -> None:
+def test_a_key_of_another_certificate_is_reported(files: PairFiles, authority: trustme.CA) -> None:
     files.key.write_bytes(issue(authority).private_key_pem.bytes())
 
     expected = f"it does not belong to the key in '{files.key}'; give the files of one pair"
@@ -120,7 +120,7 @@ def test_a_key_of_another_certificate_is_told(files: PairFiles, authority: trust
 
 
 @pytest.mark.parametrize("form", [PKCS8, TRADITIONAL])
-def test_an_encrypted_key_is_told_and_no_password_is_asked_for(
+def test_an_encrypted_key_is_reported_and_no_password_is_asked_for(
     files: PairFiles, form: PrivateFormat
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
@@ -144,7 +144,7 @@ def test_keys_of_both_usual_kinds_and_forms_are_read(files: PairFiles, form: Pri
         assert "it does not belong to the key" in problem_of(files)
 
 
-def test_an_expired_certificate_and_one_of_the_future_are_told(
+def test_an_expired_certificate_and_one_of_the_future_are_reported(
     tmp_path: Path, authority: trustme.CA
 ) -> None:
     expired = issue(authority, end=NOW - timedelta(minutes=1))
@@ -174,7 +174,7 @@ def test_authorities_are_read_and_the_last_end_counts(
 
 
 @pytest.mark.parametrize(
-    ("days", "left", "is_told"),
+    ("days", "left", "is_reported"),
     [
         (365, timedelta(days=15), False),
         (365, timedelta(days=13), True),
@@ -184,8 +184,8 @@ def test_authorities_are_read_and_the_last_end_counts(
         (1, timedelta(hours=-1), True),
     ],
 )
-def test_a_certificate_near_its_end_is_told_but_not_one_that_is_short_by_design(
-    tmp_path: Path, authority: trustme.CA, days: int, left: timedelta, *, is_told: bool
+def test_a_certificate_near_its_end_is_reported_but_not_one_that_is_short_by_design(
+    tmp_path: Path, authority: trustme.CA, days: int, left: timedelta, *, is_reported: bool
 ) -> None:
     start = NOW - DAY
     files = write_pair(tmp_path, issue(authority, start=start, end=start + timedelta(days=days)))
@@ -195,6 +195,6 @@ def test_a_certificate_near_its_end_is_told_but_not_one_that_is_short_by_design(
 
     text = describe_expiry(certificate, certificate.end - left)
 
-    assert (text is not None) == is_told
+    assert (text is not None) == is_reported
     if text is not None:
         assert text.startswith("expired on" if left < timedelta() else "expires on")

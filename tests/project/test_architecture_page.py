@@ -2,8 +2,8 @@
 
 import re
 
-from gcsched.adapters.mongo.documents import INDEXES
 from gcsched.adapters.mongo.job_document import JobDocument
+from gcsched.adapters.mongo.other_documents import INDEXES
 from gcsched.domain.job import NEXT, State
 from tests.support.prose import ROOT
 

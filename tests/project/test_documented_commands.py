@@ -36,9 +36,9 @@ def check_command(line: str) -> None:
     """Parse *line*; of one that only names a command, ask for its help."""
     words = shlex.split(line, comments=True)
     is_name = all(re.fullmatch("[a-z]+|…", each) for each in words)
-    asked = [*(each for each in words if each != "…"), "--help"] if is_name else words
+    arguments = [*(each for each in words if each != "…"), "--help"] if is_name else words
     with suppress(SystemExit):  # that is how argparse ends a help
-        parse_arguments(asked, COMMANDS)
+        parse_arguments(arguments, COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import typed_caller
 from tests.support.in_process_app import RunningApp
 from tests.support.readme_examples import CLIENT_EXAMPLES
 from tests.support.virtual_environments import (
@@ -28,7 +29,7 @@ FLOORS = {
     "shtab": "1.13.0",
 }
 MISTAKES = """
-from gcsched.client import AsyncClient, Client
+from gcsched.client import DAILY, AsyncClient, Client, MailRequest
 
 client = Client("localhost:50051")
 job = client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None)
@@ -38,8 +39,18 @@ client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at="tomorr
 client.schedule_meet(email="a@example.org", message="Hi", at=None)
 AsyncClient("localhost:50051", timout=3)
 print(job.jobid)
+client.schedule(empid="E1", email="a@example.org", message="Hi", at=None)
+client.schedule(empid="E1", email="a@example.org", message="Hi", at=DAILY, urgnt=True)
+MailRequest(empid="E1", email="a@example.org", message="Hi", at=None)
+client.list_jobs(stat="FAILED")
+client.cancel("7", at=DAILY)
+print(client.get_job("7").due)
+print(client.status().relays.name)
+client.schedule_many([{"empid": "E1"}])
 """
-"""The last six lines are wrong, each once."""
+"""The last lines are wrong, each once."""
+WRONG_LINES = 14
+CALLER = Path(typed_caller.__file__).read_text(encoding="utf-8")
 STUBS = ["types-grpcio", "types-protobuf"]
 STRICT_PYRIGHT = {"pyrightconfig.json": '{"typeCheckingMode": "strict"}'}
 CHECKERS = {
@@ -85,6 +96,7 @@ async def test_a_strict_checker_takes_the_examples_and_finds_each_mistake(
     callers = await create_environment(tmp_path / "callers")
     await install_newest(callers, await build_wheel(tmp_path), other_packages=STUBS)
     examples = {f"example{number}.py": each for number, each in enumerate(CLIENT_EXAMPLES)}
+    examples["caller.py"] = CALLER
     for name, text in {**examples, "mistakes.py": MISTAKES, **STRICT_PYRIGHT}.items():
         (callers.folder / name).write_text(text)
     check = [sys.executable, "-m", checker, *CHECKERS[checker], callers.python]
@@ -95,4 +107,4 @@ async def test_a_strict_checker_takes_the_examples_and_finds_each_mistake(
     assert (right.returncode, wrong.returncode) == (0, 1), right.stdout
     found = {int(line) for line in re.findall(r"mistakes\.py:(\d+).*error", wrong.stdout)}
     last = len(MISTAKES.splitlines())
-    assert found == {*range(last - 5, last + 1)}, wrong.stdout
+    assert found == {*range(last - WRONG_LINES + 1, last + 1)}, wrong.stdout

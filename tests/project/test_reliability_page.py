@@ -52,10 +52,10 @@ def test_a_file_exists(file: str) -> None:
 @pytest.mark.parametrize("command", SELECTIONS)
 def test_a_selection_finds_tests(command: str) -> None:
     files, _, expression = command.removeprefix("pytest ").partition(" -k ")
-    wanted = expression.strip('"').split(" or ")
+    alternatives = expression.strip('"').split(" or ")
     names = [name for file in files.split() for name in names_of_tests(ROOT / file)]
 
-    for each in wanted:
+    for each in alternatives:
         assert [name for name in names if each in name], f"{command}: no test matches {each}"
 
 

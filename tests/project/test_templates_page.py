@@ -11,8 +11,8 @@ from gcsched.adapters.mail.template_folder import MAX_FILE_OCTETS, default_folde
 from gcsched.adapters.mail.template_validation import GMAIL_CLIP_OCTETS
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
-from tests.adapters.mail.test_templates import sample_variables
 from tests.support.command import run_command, run_shell
+from tests.support.template_folders import sample_variables
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "templates.md").read_text("utf-8")
@@ -73,7 +73,7 @@ async def test_the_first_steps_work(tmp_path: Path) -> None:
     assert "Release review" in preview.read_text("utf-8")
 
 
-async def test_mistakes_are_told_as_shown(tmp_path: Path) -> None:
+async def test_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("\n" * 11 + "{{ usernam }}")
     (tmp_path / "interview.html").write_text("\n\n{{ room | shout }}")
     (tmp_path / "reminder.htm").touch()

@@ -36,6 +36,7 @@ NEEDED = {
     "BatchScheduleMeets": {"schedule"},
     "ListTemplates": {"schedule"},
     "PreviewTemplate": {"schedule"},
+    "SendTestMail": {"schedule"},
     "GetJob": {"schedule", "read"},
     "ListJobs": {"schedule", "read"},
     "CountJobs": {"schedule", "read"},

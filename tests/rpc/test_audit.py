@@ -28,7 +28,7 @@ READS = {
     *("GetJob", "ListJobs", "CountJobs", "GetStatus", "ListSuppressions", "GetSuppression"),
     *("GetRecipient", "ListTemplates", "PreviewTemplate", "ListAudit"),
 }
-ADMISSIONS = {"ScheduleMeet", "BatchScheduleMeets"}
+ADMISSIONS = {"ScheduleMeet", "BatchScheduleMeets", "SendTestMail"}
 """A job keeps its client, so that needs neither a step nor an entry."""
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from gcsched.pb import task_pb2
 from gcsched.rpc import access_gate
 from gcsched.rpc.access_gate import AccessGate
 from gcsched.rpc.caller import current_caller
-from gcsched.rpc.certificates import read_identities
+from gcsched.rpc.caller_certificate import read_identities
 from gcsched.rpc.server import ServerLimits, serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.usecases.access.access_control import AccessControl

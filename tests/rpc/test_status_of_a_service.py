@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import tzdata
 
 from gcsched.pb import task_pb2
 from tests.support.in_process_app import (
@@ -48,6 +49,7 @@ async def test_mails_sent_a_moment_ago_are_counted(mongo_uri: str, redis_url: st
                 await schedule_mails(app, 3, first=sent)
                 await until(lambda: read_jobs_if_all_sent(app.resources))
                 await until(partial(is_counted, stub, sent))
+            assert (await get_report(stub)).zone_version == tzdata.IANA_VERSION
 
 
 async def is_counted(stub: Stub, sent: int) -> bool:

@@ -103,12 +103,12 @@ def ask(stub: Stub, question: str) -> Awaitable[Message]:
         case "ListSuppressions":
             return stub.ListSuppressions(task_pb2.ListSuppressionsRequest())
         case "CountJobs":
-            wanted = task_pb2.JobFilter(state=about)
-            return stub.CountJobs(task_pb2.CountJobsRequest(filter=wanted))
+            job_filter = task_pb2.JobFilter(state=about)
+            return stub.CountJobs(task_pb2.CountJobsRequest(filter=job_filter))
         case "ListJobs":
-            wanted = task_pb2.JobFilter(state=about)
+            job_filter = task_pb2.JobFilter(state=about)
             return stub.ListJobs(
-                task_pb2.ListJobsRequest(filter=wanted, page_size=1, view=task_pb2.Job.FULL)
+                task_pb2.ListJobsRequest(filter=job_filter, page_size=1, view=task_pb2.Job.FULL)
             )
     raise AssertionError(question)
 

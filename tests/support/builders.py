@@ -1,5 +1,6 @@
 """Builders of values with ordinary defaults; a clock that stands still."""
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -10,7 +11,10 @@ from gcsched.domain.actor import Actor
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, DedupRule
 from gcsched.domain.due import DailyPlan
+from gcsched.domain.event import Event
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.request import MeetRequest, RequestContext
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import Suppression
@@ -53,6 +57,56 @@ DOC_ONLY = RequestContext(
     reserved_names={"username", "empid"},
     daily_plan=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
 )
+
+
+SENDER = Person(email="no-reply@example.net", name="Meetings")
+WITH_INVITATIONS = dataclasses.replace(
+    DOC_ONLY,
+    templates={"doc": (), "invitation": ()},
+    organizers=OrganizerRule(sender=SENDER, domains=frozenset({"example.com"})),
+)
+
+
+def an_event(**others: Any) -> Event:
+    """Build the event of a review in Berlin, half a year after NOW."""
+    ordinary: dict[str, Any] = {
+        "start": "2027-01-05T09:00",
+        "time_zone": "Europe/Berlin",
+        "duration": timedelta(minutes=30),
+    }
+    return Event(**{**ordinary, **others})
+
+
+def a_revision(**others: Any) -> MeetingRevision:
+    """Build the first revision of that review."""
+    ordinary: dict[str, Any] = {
+        "meeting_id": "meeting-1",
+        "uid": "meeting-1@example.net",
+        "number": 1,
+        "sequence": 0,
+        "stamp": NOW,
+        "start": datetime(2027, 1, 5, 8, tzinfo=UTC),
+        "end": datetime(2027, 1, 5, 8, 30, tzinfo=UTC),
+        "start_wall": datetime.fromisoformat("2027-01-05T09:00"),
+        "end_wall": datetime.fromisoformat("2027-01-05T09:30"),
+        "zone": "Europe/Berlin",
+        "zone_version": "2026a",
+        "summary": "Review",
+        "organizer": SENDER,
+    }
+    return MeetingRevision(**{**ordinary, **others})
+
+
+def an_invitation(**others: Any) -> Job:
+    """Build the job that invites to it, due at NOW."""
+    ordinary: dict[str, Any] = {
+        "message": "Review",
+        "template": "invitation",
+        "invitation": a_revision(),
+        "has_own_expire_time": True,
+        "expire_time": a_revision().start,
+    }
+    return a_job(**{**ordinary, **others})
 
 
 def a_job_factory(**others: Any) -> JobFactory:

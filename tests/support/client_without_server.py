@@ -41,6 +41,7 @@ COMMANDS: Sequence[tuple[str, int]] = (
     ("template list", 0),
     ("audit", 0),
     ("template preview doc --to ada@example.org", 0),
+    ("template send-test doc --to ada@example.org", 2),
     ("completion bash", 0),
 )
 """Each command of `gcsched` that the client alone can run, and its exit code."""

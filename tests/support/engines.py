@@ -48,6 +48,7 @@ class FakeStore:
     due: list[Job] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
     defects: dict[str, Exception] = field(default_factory=dict)
 
     def _record_call(self, what: str) -> None:
@@ -79,6 +80,13 @@ class FakeStore:
         return {
             a: s for a, s in self.suppressions.items() if a in addresses and now < s.expire_time
         }
+
+    # Meetings
+
+    async def restore(self, jobs: Sequence[Job]) -> None:
+        self._record_call("restore")
+        assert all(job.invitation is not None for job in jobs)
+        self.restored += [job.id for job in jobs]
 
     # Claims
 
@@ -248,6 +256,7 @@ async def an_engine(
         yield Engine(
             claims=store,
             suppressions=store,
+            meetings=store,
             leases=leases,
             workers=workers,
             gate=gate or relays,

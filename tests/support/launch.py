@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gcsched.cli.main import main
+from gcsched.process.zone_data import use_packaged_zones
 
 ARGUMENTS = ["serve"]
 COMMAND = ("-m", "gcsched", *ARGUMENTS)
@@ -99,4 +100,5 @@ def _serve(environment: dict[str, str], log_file: str, before: Callable[[], None
     os.environ.update(environment)
     if before is not None:
         before()
+    use_packaged_zones()
     sys.exit(main(ARGUMENTS))

@@ -11,13 +11,14 @@ Use = Callable[[Mongo], Awaitable[object]]
 
 
 async def profile_commands(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
-    """Run *use*, and return the server's profile of all its commands on jobs and addresses."""
+    """Run *use*, and return the server's profile of all its commands on these collections."""
     raw.command("profile", 0)
     raw["system.profile"].drop()
     raw.command("profile", 2)
     await use(mongo)
     raw.command("profile", 0)
-    collections = [f"{raw.name}.jobs", f"{raw.name}.suppressions"]
+    names = ("jobs", "suppressions", "meetings", "meeting_revisions")
+    collections = [f"{raw.name}.{name}" for name in names]
     query = {"ns": {"$in": collections}, "op": {"$ne": "insert"}}
     return list(raw["system.profile"].find(query))
 

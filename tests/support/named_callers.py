@@ -1,15 +1,18 @@
 """Calls of named clients, for services without access control."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.domain.access import Client, Scope
 from gcsched.domain.actor import Actor
 from gcsched.rpc.call import Context
 from gcsched.rpc.caller import CALLER
 from gcsched.rpc.servicer import Handlers, SchedulerServicer
+from gcsched.wiring import resources
 from tests.support.handlers import HANDLER_NAMES
 
 NAME = "test-client"
@@ -51,7 +54,10 @@ class NamedCallers:
 
 
 def name_callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make services take the client of each call from its metadata."""
+    """Make services take the client of each call from its metadata.
+
+    They make the indexes of clients' jobs, as with access control.
+    """
     create = SchedulerServicer.__init__
 
     def create_with_callers(self: SchedulerServicer, handlers: Handlers, *others: Any) -> None:
@@ -59,6 +65,11 @@ def name_callers(monkeypatch: pytest.MonkeyPatch) -> None:
         create(self, Handlers(**named), *others)
 
     monkeypatch.setattr(SchedulerServicer, "__init__", create_with_callers)
+    monkeypatch.setattr(resources, "open_mongo", open_with_client_indexes)
+
+
+def open_with_client_indexes(uri: str, **others: Any) -> AbstractAsyncContextManager[Mongo]:
+    return open_mongo(uri, **{**others, "has_clients": True})
 
 
 def an_actor_of(name: str) -> Actor:

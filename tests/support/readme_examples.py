@@ -1,4 +1,4 @@
-"""The examples of the README, and of the page for users of the Celery version."""
+"""The examples of the README, of the page for Celery users, and of that for Python callers."""
 
 import re
 from pathlib import Path
@@ -15,5 +15,13 @@ def blocks(language: str) -> list[str]:
     return [block for page in (README, MIGRATING) for block in pattern.findall(page)]
 
 
+def blocks_of_section(title: str) -> list[str]:
+    """Return the Python examples in a section of docs/clients.md."""
+    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
 PYTHON = [block for block in blocks("python") if "gcsched" in block]
-CLIENT_EXAMPLES = PYTHON
+CLIENTS_PAGE = blocks_of_section("Python")
+CLIENT_EXAMPLES = [*PYTHON, *CLIENTS_PAGE]

@@ -2,9 +2,16 @@
 
 import pytest
 
-from gcsched.wiring.access import make_access_reporter, warn_if_insecure
+from gcsched.domain.senders import Senders
+from gcsched.wiring.access import (
+    make_access_reporter,
+    warn_if_insecure,
+    warn_of_unknown_senders,
+)
 from gcsched.wiring.tls import Tls
+from tests.support.clients import client_toml
 from tests.support.log_events import Events
+from tests.support.registry import registry_of
 from tests.support.settings import load_settings
 
 
@@ -29,3 +36,18 @@ def test_a_service_on_loopback_warns_of_nothing(allowed: str, events: Events) ->
 
     assert events == []
     assert not make_access_reporter(settings, None, Tls())().is_insecure
+
+
+def test_senders_of_a_client_that_the_service_does_not_have_are_logged(events: Events) -> None:
+    registry = registry_of(
+        client_toml("hr", ["schedule"], lines=['limits = {senders = ["p@example.org", "x@y.org"]}'])
+    )
+    senders = Senders(default="no-reply@example.org", others=("p@example.org",))
+
+    warn_of_unknown_senders(senders, registry)
+
+    [warning] = events
+    assert (warning["log_level"], warning["client"], warning["senders"]) == (
+        *("warning", "hr"),
+        ["x@y.org"],
+    )

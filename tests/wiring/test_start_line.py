@@ -1,6 +1,7 @@
 """The first line of a service's log, for an operator who asks what it was started with."""
 
 import pytest
+import tzdata
 
 from gcsched import app
 from gcsched.adapters.mongo.uri import format_mongo_location
@@ -53,5 +54,6 @@ async def test_the_first_line_names_addresses_stores_and_relays(
     assert facts["http"] == f"127.0.0.1:{resources.http_port}"
     assert facts["relays"] == ["127.0.0.1:2525 (none)", "second.example.org:587 (starttls)"]
     assert (facts["daily_at"], facts["timezone"]) == ("09:30", "Europe/Berlin")
-    assert facts["templates"] == ["doc"]
+    assert facts["zone_version"] == tzdata.IANA_VERSION
+    assert facts["templates"] == ["doc", "invitation"]
     assert "s3cret" not in str(facts)

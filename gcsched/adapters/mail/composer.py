@@ -1,6 +1,8 @@
 """Compose the mail of a job: render the template, encode the headers, set the addresses."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from gcsched.adapters.mail.header_encoding import (
@@ -10,37 +12,59 @@ from gcsched.adapters.mail.header_encoding import (
     encode_unstructured,
     format_message_id,
 )
-from gcsched.adapters.mail.mime import Bodies, Headers, Skeleton, derive_boundary, encode_body
+from gcsched.adapters.mail.invitation_mime import InvitationSkeleton
+from gcsched.adapters.mail.meeting_texts import MeetingTexts
+from gcsched.adapters.mail.mime import (
+    Bodies,
+    Headers,
+    Skeleton,
+    derive_boundary,
+    encode_base64,
+    encode_body,
+)
+from gcsched.adapters.mail.prerendering import list_meeting_texts
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
+from gcsched.domain.calendar_file import Method, write_request
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail, MailPreview
+from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.senders import DEFAULT, Sender
+
+
+class Origin(NamedTuple):
+    """One sender: its envelope address, what previews show, and the skeletons of its mails."""
+
+    address: str
+    skeleton: Skeleton
+    invitation_skeleton: InvitationSkeleton
+    shown: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
-    """Composes mails from one sender; the same job always gives the same octets.
+    """Composes mails; the same job always gives the same octets.
 
-    Only the date is missing: it is inserted when a mail leaves.
+    Only the date is missing: it is inserted when a mail leaves. *sender_email* and *sender_name*
+    are the default sender; each of *more_senders* has skeletons of its own. Invitations have a
+    calendar part, and the file invite.ics unless *has_invite_file* is False.
 
-    Raises ValueError for a value that a header cannot hold, TemplateProblem for a template that is
-    missing or fails.
+    Raises ValueError for a value that a header cannot hold and for a sender that is missing,
+    TemplateProblem for a template that is missing or fails.
     """
 
     templates: TemplateSet
     sender_email: str
     sender_name: str
     timezone: ZoneInfo
-    sender: str = field(init=False)
-    skeleton: Skeleton = field(init=False)
+    more_senders: Sequence[Sender] = ()
+    has_invite_file: bool = True
+    origins: Mapping[str, Origin] = field(init=False)
 
     def __post_init__(self) -> None:
-        sender = encode_domain(self.sender_email)
-        if not sender.isascii():  # else every mail would need a relay that offers SMTPUTF8
-            raise ValueError("the sender's address must be ASCII before the @")
-        skeleton = Skeleton.for_sender(encode_mailbox("From", self.sender_name.strip(), sender))
-        object.__setattr__(self, "sender", sender)
-        object.__setattr__(self, "skeleton", skeleton)
+        senders = (Sender(DEFAULT, self.sender_email, self.sender_name), *self.more_senders)
+        origins = {each.key: build_origin(each, has_file=self.has_invite_file) for each in senders}
+        object.__setattr__(self, "origins", origins)
 
     def compose(self, job: Job) -> Mail:
         """Return the mail of *job*; most bodies are filled in rather than rendered."""
@@ -49,8 +73,15 @@ class Composer:
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
-        size = len(self.build_mail(job, encode_bodies(job, rendered)).content)
-        return MailPreview(subject=job.message, text=rendered.text, html=rendered.html, size=size)
+        invitation = job.invitation
+        return MailPreview(
+            subject=job.message,
+            text=rendered.text,
+            html=rendered.html,
+            size=len(self.build_mail(job, encode_bodies(job, rendered)).content),
+            sender=self.origins[job.sender].shown,
+            calendar="" if invitation is None else self.write_calendar(job, invitation).decode(),
+        )
 
     def render(self, job: Job) -> RenderedParts:
         return self.templates.render(job.template, self.build_variables(job), job.variables)
@@ -67,6 +98,8 @@ class Composer:
             "message": job.message,
             "job_id": job.id,
         }
+        if job.invitation is not None:
+            values |= list_meeting_texts(MeetingTexts.describe(job.invitation))
         prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
         if prerendered is None:
             return None
@@ -84,18 +117,33 @@ class Composer:
 
     def _assemble(self, job: Job, bodies: Bodies, recipient: str, reply_to: str) -> Mail:
         headers = build_headers(job, recipient, reply_to)
+        origin = self.origins.get(job.sender)
+        if origin is None:  # no other sender may stand in for it
+            raise make_sender_error(job)
+        skeleton = origin.skeleton if job.invitation is None else origin.invitation_skeleton
         return Mail(
-            sender=self.sender,
+            sender=origin.address,
             recipient=recipient,
-            content=self.skeleton.fill(headers, bodies),
+            content=self._fill_skeleton(origin, job, headers, bodies),
             smtputf8=not (recipient + reply_to).isascii(),
-            date_offset=self.skeleton.date_offset(headers),
+            date_offset=skeleton.date_offset(headers),
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
 
+    def _fill_skeleton(self, origin: Origin, job: Job, headers: Headers, bodies: Bodies) -> bytes:
+        """Return the content of the mail, with a calendar part if it invites to a meeting."""
+        if job.invitation is None:
+            return origin.skeleton.fill(headers, bodies)
+        calendar = encode_base64(self.write_calendar(job, job.invitation))
+        return origin.invitation_skeleton.fill_invitation(headers, bodies, calendar)
+
+    def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
+        """Return the calendar file that invites the recipient of *job*."""
+        return write_request(invitation, Person(job.email, clean_display_name(job.name)))
+
     def build_variables(self, job: Job) -> Variables:
-        return Variables(
+        variables = Variables(
             username=job.name,
             empid=job.empid,
             email=job.email,
@@ -103,6 +151,28 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
+        if job.invitation is not None:
+            variables["meeting"] = MeetingTexts.describe(job.invitation)
+        return variables
+
+
+def build_origin(sender: Sender, *, has_file: bool) -> Origin:
+    address = encode_domain(sender.address)
+    if not address.isascii():  # else every mail would need a relay that offers SMTPUTF8
+        raise ValueError("the sender's address must be ASCII before the @")
+    name = sender.name.strip()
+    mailbox = encode_mailbox("From", name, address)
+    return Origin(
+        address,
+        Skeleton.for_sender(mailbox),
+        InvitationSkeleton.for_invitations(mailbox, Method.REQUEST, has_file=has_file),
+        str(Sender(sender.key, address, name)),
+    )
+
+
+def make_sender_error(job: Job) -> ValueError:
+    problem = f"the sender {job.sender} is not a sender of this service"
+    return ValueError(f"{problem}: add it to GCSCHED_SENDERS, then retry the job")
 
 
 def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:

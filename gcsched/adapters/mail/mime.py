@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 MAX_LINE_OCTETS = 998  # RFC 5322 section 2.1.1, without CRLF
 BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
-PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+)")
+PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+?)(?=gcsched-slot-|[^a-z])")
 BOUNDARY_PREFIX = "=_"
 REPLY_TO = b"\r\nReply-To: "
 DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # replaced when the mail leaves
@@ -64,8 +64,13 @@ class Skeleton:
     @classmethod
     def for_sender(cls, sender: bytes) -> Self:
         """Build the skeleton for mails from *sender*, the encoded value of the From header."""
+        return cls.split(build_prototype(), sender)
+
+    @classmethod
+    def split(cls, prototype: EmailMessage, sender: bytes) -> Self:
+        """Split *prototype*, which begins as `add_headers` makes it, at its slots."""
         # fill() inserts this header together with its value: a mail without one has no such line.
-        octets = build_prototype().as_bytes().replace(REPLY_TO, b"", 1)
+        octets = prototype.as_bytes().replace(REPLY_TO, b"", 1)
         before, _, after, *rest = PLACEHOLDER.split(octets)
         pieces = (before + sender + after, *rest)
         to_subject_and_date = pieces[0], pieces[2], pieces[4].partition(DATE_PLACEHOLDER)[0]
@@ -95,18 +100,30 @@ class Skeleton:
 def build_prototype() -> EmailMessage:
     """Build a message where each varying value is a slot, in the order that fill() uses."""
     message = EmailMessage(policy=SMTP)
+    # RFC 3834: prevents out-of-office replies
+    add_headers(message, **{"Auto-Submitted": "auto-generated"})
+    add_alternatives(message)
+    message["MIME-Version"] = "1.0"
+    return message
+
+
+def add_headers(message: EmailMessage, **more: str) -> None:
+    """Add the headers that every mail has, and *more*."""
     message["From"] = placeholder("from")
     message["To"] = placeholder("to")
     message["Subject"] = placeholder("subject")
     message["Date"] = DATE_PLACEHOLDER.decode()
     message["Message-ID"] = placeholder("id")
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents out-of-office replies
+    for name, value in more.items():
+        message[name] = value
     message["Reply-To"] = placeholder("replyto")
+
+
+def add_alternatives(message: EmailMessage) -> None:
+    """Make *message* an alternative of the text and the HTML."""
     message.make_alternative(boundary=placeholder("boundary"))
     for subtype, name in (("plain", "text"), ("html", "html")):
         message.attach(build_prototype_part(subtype, name))
-    message["MIME-Version"] = "1.0"
-    return message
 
 
 def build_prototype_part(subtype: str, name: str) -> EmailMessage:

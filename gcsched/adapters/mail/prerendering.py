@@ -4,7 +4,7 @@ Rendering costs more than everything else in a mail together. A template qualifi
 tree proves that the callers' values are only put in and tested for being empty: then one rendering
 with a marker for each value, split at the markers, gives the constants of all mails that share the
 values' emptiness (and the due time, where the template uses it). Every other template, and every
-value that is not plain ASCII, is rendered as before; both ways give the same octets.
+value with control characters, is rendered as before; both ways give the same octets.
 """
 
 import re
@@ -12,120 +12,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Self, cast
+from typing import Any, Self, cast
 from zoneinfo import ZoneInfo
 
-from jinja2 import nodes
 from markupsafe import escape
 
+from gcsched.adapters.mail.meeting_texts import HTML_LINE_BREAK, MeetingTexts
 from gcsched.adapters.mail.mime import (
     BOUNDARY_PREFIX,
     MAX_LINE_OCTETS,
     PLAIN,
     Bodies,
     Body,
+    encode_base64,
     normalize_newlines,
 )
 from gcsched.adapters.mail.template_analysis import TEMPLATE_ERRORS
+from gcsched.adapters.mail.template_structure import (
+    DESCRIPTION,
+    INVITATION_NAMES,
+    MEETING_NAMES,
+    MEETING_TEXTS,
+    NAMES,
+)
 from gcsched.adapters.mail.template_variables import Variables
-
-NAMES = ("username", "empid", "email", "message", "job_id")
-"""The variables that differ from mail to mail; `due` is shared by all mails of a second."""
+from gcsched.domain.request import MEETING
 
 # Characters for private use: no escaping changes them, and only templates in ASCII qualify.
-MARKER = re.compile("\ue000([0-9])\ue001")
-ESCAPED_IN_HTML = re.compile("[&<>\"']")
+MARKER = re.compile("\ue000([0-9]+)\ue001")
+SEPARATOR = "\x00"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CACHED = 64  # renderings of one template, some 10 KB each
-
-
-def qualifies(trees: Mapping[str, nodes.Template]) -> bool:
-    """Return whether each of *trees*, all that one template is made of, only puts values in."""
-    return all(_is_structure(tree) for tree in trees.values())
-
-
-def uses_due(trees: Mapping[str, nodes.Template]) -> bool:
-    """Return whether what is rendered may depend on the due time."""
-    return any(name.name == "due" for tree in trees.values() for name in tree.find_all(nodes.Name))
-
-
-def _is_structure(node: nodes.Node) -> bool:
-    match node:
-        case nodes.Output():
-            return all(_is_output(each) for each in node.nodes)
-        case nodes.If():
-            parts = [*node.body, *node.elif_, *node.else_]
-            return _is_test(node.test) and all(map(_is_structure, parts))
-        case nodes.Template() | nodes.Block():
-            return all(map(_is_structure, node.body))
-        case nodes.Extends() | nodes.Include():
-            return _names_one_file(node)
-    return False
-
-
-def _names_one_file(node: nodes.Extends | nodes.Include) -> bool:
-    is_required = isinstance(node, nodes.Extends) or not node.ignore_missing
-    return is_required and isinstance(node.template, nodes.Const)  # not a list to choose from
-
-
-def _is_output(node: nodes.Node) -> bool:
-    """Return whether an expression puts values in as they are, or depends on none of them."""
-    match node:
-        case nodes.TemplateData():
-            return node.data.isascii()  # other text needs an encoding, which depends on the whole
-        case nodes.Const():
-            return str(node.value).isascii()
-        case nodes.Name():
-            return node.name in NAMES or _is_from_due(node)
-        case nodes.Concat():
-            return all(map(_is_output, node.nodes))
-        case nodes.CondExpr():
-            parts = [node.expr1, *([node.expr2] if node.expr2 is not None else [])]
-            return _is_test(node.test) and all(map(_is_output, parts))
-    return _is_from_due(node)
-
-
-def _is_test(node: nodes.Node) -> bool:
-    """Return whether a condition asks only which values are empty, or depends on none."""
-    match node:
-        case nodes.Name():
-            return node.name in NAMES or _is_from_due(node)
-        case nodes.Not():
-            return _is_test(node.node)
-        case nodes.And() | nodes.Or():
-            return _is_test(node.left) and _is_test(node.right)
-    return _is_from_due(node)
-
-
-def _is_from_due(node: nodes.Node) -> bool:
-    """Return whether an expression depends on nothing but the due time.
-
-    Calls are allowed on what comes from `due` alone: a method of a caller's text, as in
-    ``message.format(…)``, would run that text as a format string.
-    """
-    match node:
-        case nodes.Const():
-            return True
-        case nodes.Name():
-            return node.name == "due" and node.ctx == "load"
-        case nodes.Call():
-            return isinstance(node.node, nodes.Getattr) and _children_are_from_due(node)
-        case (
-            nodes.Getattr()
-            | nodes.Getitem()
-            | nodes.Filter()
-            | nodes.Compare()
-            | nodes.Operand()
-            | nodes.BinExpr()
-            | nodes.Concat()
-            | nodes.Not()
-        ):
-            return _children_are_from_due(node)
-    return False
-
-
-def _children_are_from_due(node: nodes.Node) -> bool:
-    return all(map(_is_from_due, node.iter_child_nodes()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +50,15 @@ class PrerenderedPart:
     """One part of a mail without its values: a constant, a value's name, a constant, ...
 
     The constants have CRLF line ends. *slack* is how many octets the values may have together so
-    that no line becomes longer than RFC 5322 allows. *has_dot_line* says whether a line of the
+    that surely no line becomes longer than RFC 5322 allows; *lines* are those with values: the
+    length of each without them, and their names. *has_dot_line* says whether a line of the
     constants begins with a dot, *line_starts* which values may begin a line.
     """
 
     constants: tuple[str, ...]
     names: tuple[str, ...]
     slack: int
+    lines: tuple[tuple[int, tuple[str, ...]], ...]
     has_dot_line: bool
     line_starts: frozenset[str]
 
@@ -148,7 +67,7 @@ class PrerenderedPart:
         """Split *rendered* at its markers; None where its own text may need an encoding."""
         lines = normalize_newlines(rendered)
         pieces = MARKER.split(lines.removesuffix("\n").replace("\n", "\r\n"))
-        constants, names = pieces[::2], [NAMES[int(number)] for number in pieces[1::2]]
+        constants, names = pieces[::2], find_names(rendered)
         text = "".join(constants)
         if text.encode().translate(None, PLAIN + b"\r") or BOUNDARY_PREFIX in text:
             return None
@@ -156,22 +75,44 @@ class PrerenderedPart:
         before = [f"\r\n{constants[0]}", *constants[1:]]
         return cls(
             constants=tuple(constants),
-            names=tuple(names),
+            names=names,
             slack=MAX_LINE_OCTETS - max(map(len, MARKER.sub("", lines).split("\n"))),
+            lines=tuple(
+                (len(MARKER.sub("", line)), find_names(line))
+                for line in lines.split("\n")
+                if MARKER.search(line)
+            ),
             has_dot_line=any("\r\n." in constant for constant in before),
             line_starts=frozenset(
                 name for at, name in enumerate(names) if before[at].endswith("\r\n")
             ),
         )
 
-    def fill(self, values: Mapping[str, str]) -> bytes | None:
-        """Return the octets with *values* put in; None where a line could be too long."""
+    def fill(self, values: Mapping[str, str]) -> Body | None:
+        """Return the body with *values* put in, encoded as `encode_body` does.
+
+        None where a line could be too long.
+        """
         filled = [values[name] for name in self.names]
-        if sum(map(len, filled)) > self.slack:
-            return None
         pieces = [""] * (2 * len(filled) + 1)
         pieces[::2], pieces[1::2] = self.constants, filled
-        return "".join(pieces).encode()
+        text = "".join(pieces)
+        if not text.isascii():
+            return Body(b"base64", encode_base64(f"{text}\r\n".encode()))
+        if sum(map(len, filled)) > self.slack and not self._has_short_lines(values):
+            return None
+        return Body(b"7bit", text.encode())
+
+    def _has_short_lines(self, values: Mapping[str, str]) -> bool:
+        """Return whether no line becomes too long; a value of several lines may end each line."""
+        longest = {
+            name: len(value) if name != DESCRIPTION else max(map(len, value.split("\n")))
+            for name, value in values.items()
+        }
+        return self.slack >= 0 and all(
+            length + sum(longest[name] for name in names) <= MAX_LINE_OCTETS
+            for length, names in self.lines
+        )
 
     def may_have_dot_line(self, values: Mapping[str, str]) -> bool:
         return self.has_dot_line or any(values[name][0] == "." for name in self.line_starts)
@@ -187,19 +128,51 @@ class PrerenderedMail:
     def fill(self, values: Mapping[str, str], boundary: bytes) -> Bodies | None:
         """Return the bodies with *values* put in.
 
-        None where a body may need an encoding, which depends on the whole of it: then the mail is
-        rendered and encoded as one.
+        None for values that may need more care: then the mail is rendered and encoded as one.
         """
         joined, escaped = "".join(values.values()), values
-        if not joined.isascii() or not joined.isprintable() or BOUNDARY_PREFIX in joined:
+        has_lines = not joined.isprintable()
+        if BOUNDARY_PREFIX in joined:
             return None
-        if ESCAPED_IN_HTML.search(joined):
-            escaped = {name: str(escape(value)) for name, value in values.items()}
+        if has_lines and not are_printable_lines(joined, values.get(DESCRIPTION, "")):
+            return None
+        if "<" in joined or "&" in joined or ">" in joined or "'" in joined or '"' in joined:
+            escaped = escape_all(values)
+        if has_lines:
+            escaped = with_line_end(escaped, f"{HTML_LINE_BREAK}\r\n")
+            values = with_line_end(values, "\r\n")
         text, html = self.text.fill(values), self.html.fill(escaped)
         if text is None or html is None:
             return None
-        has_dots = self.text.may_have_dot_line(values) or self.html.may_have_dot_line(escaped)
-        return Bodies(boundary, Body(b"7bit", text), Body(b"7bit", html), is_canonical=not has_dots)
+        has_dots = (
+            (has_lines and "\n." in joined)
+            or self.text.may_have_dot_line(values)
+            or self.html.may_have_dot_line(escaped)
+        )
+        return Bodies(boundary, text, html, is_canonical=not has_dots)
+
+
+def find_names(rendered: str) -> tuple[str, ...]:
+    """Return the names of the values that *rendered* has markers for, in their order."""
+    return tuple(INVITATION_NAMES[int(number)] for number in MARKER.findall(rendered))
+
+
+def are_printable_lines(joined: str, description: str) -> bool:
+    """Return whether *joined*, all values, is printable but for the lines of *description*."""
+    return joined.replace("\n", "").replace("\t", "").isprintable() and all(
+        joined.count(each) == description.count(each) for each in "\n\t"
+    )
+
+
+def escape_all(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Return *values*, which are printable, as HTML: escaped at once, which takes a sixth."""
+    escaped = str(escape(SEPARATOR.join(values.values()))).split(SEPARATOR)
+    return dict(zip(values, escaped, strict=True))
+
+
+def with_line_end(values: Mapping[str, str], line_end: str) -> Mapping[str, str]:
+    """Return *values* with the line ends of one part; only a description has any."""
+    return {**values, DESCRIPTION: values[DESCRIPTION].replace("\n", line_end)}
 
 
 class Prerenderer:
@@ -219,24 +192,43 @@ class Prerenderer:
     ) -> PrerenderedMail | None:
         """Return the rendering for mails with *values* that are due at *due*, shown in *zone*.
 
-        None where the template fails for them, or its own text needs an encoding.
+        *values* are those of NAMES, or of INVITATION_NAMES, in that order. None where the template
+        fails for them, or its own text needs an encoding.
         """
-        present = tuple([bool(values[name]) for name in NAMES])
+        present = tuple(map(bool, values.values()))
         return self._kept(present, due if self._uses_due else EPOCH, zone)
 
     def _prerender(
         self, present: tuple[bool, ...], due: datetime, zone: ZoneInfo
     ) -> PrerenderedMail | None:
-        marked = {
-            name: f"\ue000{number}\ue001" if is_present else ""
-            for number, (name, is_present) in enumerate(zip(NAMES, present, strict=True))
-        }
-        variables = cast("Variables", {**marked, "due": due.astimezone(zone)})
+        marked = [
+            f"\ue000{number}\ue001" if is_present else ""
+            for number, is_present in enumerate(present)
+        ]
+        variables: dict[str, Any] = dict(zip(NAMES, marked, strict=False))
+        variables["due"] = due.astimezone(zone)
+        if len(marked) > len(NAMES):
+            variables[MEETING] = mark_meeting(marked[len(NAMES) :])
         try:
-            html, text = self._render(variables)
+            html, text = self._render(cast("Variables", variables))
         except TEMPLATE_ERRORS:
             return None  # rendering it with the values says what is wrong
         parts = PrerenderedPart.split(html), PrerenderedPart.split(text)
         if parts[0] is None or parts[1] is None:
             return None
         return PrerenderedMail(parts[0], parts[1])
+
+
+def list_meeting_texts(meeting: MeetingTexts) -> dict[str, str]:
+    """Return the texts of *meeting* by the names that INVITATION_NAMES has for them."""
+    texts = (
+        *(meeting.summary, meeting.when, meeting.start, meeting.end, meeting.zone),
+        *(meeting.location, meeting.url, meeting.description, meeting.organizer),
+    )
+    return dict(zip(MEETING_NAMES, texts, strict=True))
+
+
+def mark_meeting(marked: list[str]) -> MeetingTexts:
+    """Return a meeting with a marker for each text; no template that qualifies uses its times."""
+    texts = dict(zip(MEETING_TEXTS, marked, strict=True))
+    return MeetingTexts(**texts, start_time=EPOCH, end_time=EPOCH)

@@ -155,6 +155,11 @@ def find_undeclared(
                 yield file, node
 
 
+def has_name(trees: Mapping[str, nodes.Template], name: str) -> bool:
+    """Return whether what is rendered may depend on the variable *name*."""
+    return any(each.name == name for tree in trees.values() for each in tree.find_all(nodes.Name))
+
+
 def collect_reachable(name: str, trees: dict[str, nodes.Template]) -> dict[str, nodes.Template]:
     """Return the trees of *name* and of all files that it refers to, directly or through others."""
     reached, waiting = dict[str, nodes.Template](), [name]

@@ -11,9 +11,11 @@ from gcsched.adapters.mail.template_analysis import (
     TEMPLATE_ERRORS,
     Finding,
     ParseResult,
+    collect_reachable,
     find_included,
     find_required_variables,
     find_unknown_variables,
+    has_name,
     is_blank,
     is_partial,
     make_finding,
@@ -26,12 +28,13 @@ from gcsched.adapters.mail.template_files import (
 )
 from gcsched.adapters.mail.template_folder import make_environment
 from gcsched.adapters.mail.template_variables import (
-    FULL_SAMPLE,
-    MINIMAL_SAMPLE,
+    INVITATION_SAMPLES,
+    INVITATION_VARIABLES,
     SAMPLE_VALUE,
+    SAMPLES,
     STANDARD_VARIABLES,
 )
-from gcsched.domain.request import DEFAULT_TEMPLATE
+from gcsched.domain.request import DEFAULT_TEMPLATE, INVITATION_TEMPLATE, MEETING
 
 MAX_IGNORED_SHOWN = 20
 GMAIL_CLIP_OCTETS = 102 * 1024
@@ -74,7 +77,7 @@ def validate_folder(folder: Path) -> FolderValidation:
     problems = list(files.problems)
     warnings = truncate_findings(list(find_ignored_files(folder, files, [html, text])), folder)
     for part in (html, text):
-        problems += [*part.parsed.findings, *check_default_template(part.parsed)]
+        problems += [*part.parsed.findings, *check_default_templates(part.parsed)]
     problems += find_empty_pages(html)
     warnings += find_empty_texts(text, html)
     rendered = [found for part in (html, text) for found in find_render_failures(part, folder)]
@@ -113,12 +116,12 @@ def truncate_findings(findings: list[Finding], folder: Path) -> list[Finding]:
     ]
 
 
-def check_default_template(parsed: ParseResult) -> Iterator[Finding]:
-    """Report the variables of the default template: callers that name no template give no value."""
-    for suffix in (".html", ".txt"):
-        yield from find_unknown_variables(
-            f"{DEFAULT_TEMPLATE}{suffix}", parsed.trees, STANDARD_VARIABLES
-        )
+def check_default_templates(parsed: ParseResult) -> Iterator[Finding]:
+    """Report the variables of these templates: callers that name no template give no value."""
+    known = {DEFAULT_TEMPLATE: STANDARD_VARIABLES, INVITATION_TEMPLATE: INVITATION_VARIABLES}
+    for name, variables in known.items():
+        for suffix in (".html", ".txt"):
+            yield from find_unknown_variables(f"{name}{suffix}", parsed.trees, variables)
 
 
 def find_blank(part: PartTemplates) -> Iterator[str]:
@@ -144,24 +147,29 @@ def find_render_failures(part: PartTemplates, folder: Path) -> Iterator[Finding]
     """
     for name in part.sendable_names():
         try:
-            for variables in (FULL_SAMPLE, MINIMAL_SAMPLE):
-                template = part.environment.get_template(name)
-                template.render({**sample_variables(part, name), **variables})
+            for variables in make_samples(part, name):
+                part.environment.get_template(name).render(variables)
         except TEMPLATE_ERRORS as error:
             yield make_finding(error, name, folder)
 
 
-def sample_variables(part: PartTemplates, name: str) -> Mapping[str, str]:
-    return dict.fromkeys(
-        find_required_variables(name, part.parsed.trees, STANDARD_VARIABLES), SAMPLE_VALUE
-    )
+def make_samples(part: PartTemplates, name: str) -> Iterator[Mapping[str, object]]:
+    """Yield the variables of each sample mail, first those with all values.
+
+    One that shows a meeting where there is one is rendered with a meeting and without.
+    """
+    trees = part.parsed.trees
+    required = find_required_variables(name, trees, STANDARD_VARIABLES)
+    own = dict.fromkeys(required - {MEETING}, SAMPLE_VALUE)
+    if MEETING not in required:
+        yield from ({**own, **sample} for sample in SAMPLES)
+    if has_name(collect_reachable(name, trees), MEETING):
+        yield from ({**own, **sample} for sample in INVITATION_SAMPLES)
 
 
 def find_html_warnings(html: PartTemplates, name: str) -> Iterator[Finding]:
     """Report blank and very long HTML of a template that renders."""
-    page = html.environment.get_template(name).render(
-        {**sample_variables(html, name), **FULL_SAMPLE}
-    )
+    page = html.environment.get_template(name).render(next(make_samples(html, name)))
     if not page.strip():
         yield Finding(name, None, "is blank for a sample recipient who has a name and an id")
     if (size := len(page.encode(errors="replace"))) > GMAIL_CLIP_OCTETS:

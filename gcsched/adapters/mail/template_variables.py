@@ -1,16 +1,22 @@
 """The standard variables of every template, and sample values to validate templates with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from jinja2.defaults import DEFAULT_NAMESPACE
+from msgspec.structs import replace
 
+from gcsched.adapters.mail.meeting_texts import MeetingTexts, Paragraph
 from gcsched.adapters.mail.template_analysis import Names
+from gcsched.domain.request import MEETING
 
 
 class Variables(TypedDict):
-    """The variables that every template has; *due* is in the time zone of the service."""
+    """The variables that every template has; *due* is in the time zone of the service.
+
+    Only a mail that invites to a meeting has *meeting*.
+    """
 
     username: str
     empid: str
@@ -18,10 +24,12 @@ class Variables(TypedDict):
     message: str
     due: datetime
     job_id: str
+    meeting: NotRequired[MeetingTexts]
 
 
-STANDARD_VARIABLES: Names = frozenset(Variables.__annotations__)
-RESERVED_NAMES = STANDARD_VARIABLES | DEFAULT_NAMESPACE.keys()
+STANDARD_VARIABLES: Names = Variables.__required_keys__
+INVITATION_VARIABLES: Names = STANDARD_VARIABLES | {MEETING}
+RESERVED_NAMES = INVITATION_VARIABLES | DEFAULT_NAMESPACE.keys()
 NO_VARIABLES: Mapping[str, str] = {}
 FULL_SAMPLE = Variables(
     username="Zoë O'Neil <&>",
@@ -33,3 +41,24 @@ FULL_SAMPLE = Variables(
 )
 SAMPLE_VALUE = "Example"
 MINIMAL_SAMPLE: Variables = {**FULL_SAMPLE, "username": "", "empid": ""}
+
+START, END = datetime(2027, 1, 5, 9, tzinfo=UTC), datetime(2027, 1, 5, 9, 30, tzinfo=UTC)
+FULL_MEETING = MeetingTexts(
+    summary=FULL_SAMPLE["message"],
+    when="Tuesday, 5 January 2027, 09:00-09:30 (UTC)",
+    start="Tuesday, 5 January 2027, 09:00",
+    end="Tuesday, 5 January 2027, 09:30",
+    zone="UTC",
+    location="Room 4.2 <second floor>",
+    url="https://meet.example.org/j/42?a=1&b=2",
+    description=Paragraph("What was released?\nWhat is next?"),
+    organizer="Zoë O'Neil <zoe@example.org>",
+    start_time=START,
+    end_time=END,
+)
+MINIMAL_MEETING = replace(FULL_MEETING, location="", url="", description=Paragraph())
+SAMPLES: Sequence[Variables] = (FULL_SAMPLE, MINIMAL_SAMPLE)
+INVITATION_SAMPLES: Sequence[Variables] = (
+    {**FULL_SAMPLE, "meeting": FULL_MEETING},
+    {**MINIMAL_SAMPLE, "meeting": MINIMAL_MEETING},
+)

@@ -10,15 +10,18 @@ from typing import Any, NamedTuple, Protocol, Self
 import jinja2
 from jinja2 import nodes
 
-from gcsched.adapters.mail.prerendering import Prerenderer, qualifies, uses_due
+from gcsched.adapters.mail.prerendering import Prerenderer
 from gcsched.adapters.mail.template_analysis import (
     TEMPLATE_ERRORS,
     Finding,
     Names,
     collect_reachable,
     find_required_variables,
+    has_name,
     make_finding,
 )
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_structure import qualifies
 from gcsched.adapters.mail.template_validation import (
     FolderValidation,
     PartTemplates,
@@ -26,6 +29,7 @@ from gcsched.adapters.mail.template_validation import (
 )
 from gcsched.adapters.mail.template_variables import NO_VARIABLES, STANDARD_VARIABLES, Variables
 from gcsched.domain.mail import TemplateInfo
+from gcsched.domain.request import INVITATION_TEMPLATE
 from gcsched.errors import TemplateProblem
 
 
@@ -89,26 +93,14 @@ class Templates:
 
     @classmethod
     def from_validation(cls, validation: FolderValidation) -> Self:
-        """Build the templates of a folder that was validated and has no problems."""
-        html, text = validation.html, validation.text
-        required = {
-            name: find_required_variables(name, part.parsed.trees, STANDARD_VARIABLES)
-            for part in (html, text)
-            for name in part.names
-        }
-        by_name = {
-            Path(name).stem: with_prerenderer(
-                Template(
-                    html=load_template(html.environment, name),
-                    text=load_text_part(text, name),
-                    required_variables=required[name]
-                    | required.get(f"{Path(name).stem}.txt", frozenset()),
-                ),
-                collect_reachable(name, html.parsed.trees),
-                collect_reachable(f"{Path(name).stem}.txt", text.parsed.trees),
-            )
-            for name in html.sendable_names()
-        }
+        """Build the templates of a folder that was validated and has no problems.
+
+        A folder without a template for invitations gets the built-in one: most of them were made
+        for mails without a meeting.
+        """
+        by_name = compile_templates(validation)
+        if INVITATION_TEMPLATE not in by_name:
+            by_name[INVITATION_TEMPLATE] = load_builtin_invitation()
         return cls(folder=validation.folder, by_name=by_name, warnings=tuple(validation.warnings))
 
     @property
@@ -146,6 +138,33 @@ class Templates:
             raise TemplateProblem(*make_finding(error, f"{name}.html", self.folder)) from error
 
 
+def compile_templates(validation: FolderValidation) -> dict[str, Template]:
+    html, text = validation.html, validation.text
+    required = {
+        name: find_required_variables(name, part.parsed.trees, STANDARD_VARIABLES)
+        for part in (html, text)
+        for name in part.names
+    }
+    return {
+        Path(name).stem: with_prerenderer(
+            Template(
+                html=load_template(html.environment, name),
+                text=load_text_part(text, name),
+                required_variables=required[name]
+                | required.get(f"{Path(name).stem}.txt", frozenset()),
+            ),
+            collect_reachable(name, html.parsed.trees),
+            collect_reachable(f"{Path(name).stem}.txt", text.parsed.trees),
+        )
+        for name in html.sendable_names()
+    }
+
+
+@cache
+def load_builtin_invitation() -> Template:
+    return compile_templates(validate_folder(default_folder()))[INVITATION_TEMPLATE]
+
+
 def with_prerenderer(
     template: Template, html: Mapping[str, nodes.Template], text: Mapping[str, nodes.Template]
 ) -> Template:
@@ -157,7 +176,7 @@ def with_prerenderer(
         return template
     made = Prerenderer(
         lambda variables: template.render(variables, NO_VARIABLES),
-        uses_due=uses_due(html) or uses_due(text),
+        uses_due=has_name(html, "due") or has_name(text, "due"),
     )
     return replace(template, prerenderer=made)
 

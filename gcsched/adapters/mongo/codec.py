@@ -20,7 +20,9 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     decode_times,
 )
+from gcsched.adapters.mongo.meeting_document import decode_invitation, encode_revision
 from gcsched.adapters.mongo.steps import decode_steps, encode_step
+from gcsched.adapters.mongo.template_field import INVITATION_TEMPLATE_FIELD, decode_template
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
@@ -34,6 +36,7 @@ OPTIONAL_FIELDS = {
     "not_after_asked": "has_own_expire_time",
     "date": "date",
     "client": "client",
+    "sender": "sender",
 }
 """Stored fields that are absent when they have no value, each with its name in a Job."""
 
@@ -52,11 +55,11 @@ QUARANTINED = "UNREADABLE"
 """The stored state of a quarantined job; the field `aside` keeps its previous state."""
 
 TIME_FIELDS = ("created", "due_at", "due", "since")
-TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
+TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "reason")
 MAX_REASON_LENGTH = 200
 OPTIONAL_TEXT_FIELDS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
-    *("request_id", "own_request_id", "fingerprint", "priority", "client"),
+    *("request_id", "own_request_id", "fingerprint", "priority", "client", "sender"),
 )
 
 Document = Mapping[str, Any]
@@ -84,7 +87,9 @@ def encode(job: Job) -> dict[str, Any]:
         "not_after": job.expire_time,
         "since": job.state_time,
         "message_id": job.message_id,
-        "template": job.template,
+        # A version that does not know senders cannot read an array: it sets the job aside, rather
+        # than to send it from another address, and a sweep of this version releases it (ADR 0045).
+        "template": [job.template] if job.sender else job.template,
         "attempt": job.attempt,
         "takebacks": job.lease_expirations,
         "version": job.version,
@@ -99,6 +104,12 @@ def encode(job: Job) -> dict[str, Any]:
         document["own_request_id" if job.client else "request_id"] = job.request_id
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
+    if job.invitation is not None:
+        document["invitation"] = encode_revision(job.invitation)
+        # Under another name, so that a version that knows no invitations cannot read the job: it
+        # would send a plain mail (ADR 0049).
+        del document["template"]
+        document[INVITATION_TEMPLATE_FIELD] = job.template
     if job.steps:
         document["steps"] = [encode_step(step) for step in job.steps]
     return document
@@ -114,6 +125,7 @@ def decode(document: Mapping[str, Any]) -> Job:
     check_optional_texts(document, OPTIONAL_TEXT_FIELDS)
     check_address(document, "email")
     check_address(document, "reply_to")
+    check_address(document, "sender")
     state = decode_member(document, "state", STATES)
     return Job(
         id=document["_id"],
@@ -139,6 +151,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
+        invitation=decode_invitation(document),
         client=document.get("client") or "",
         steps=decode_steps(document),
         **decode_optional_fields(document),
@@ -149,9 +162,10 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Job for the optional fields of a request."""
     priority = document.get("priority")
     return {
-        "template": document["template"],
+        "template": decode_template(document),
         "variables": decode_text_map(document, "variables"),
         "labels": decode_text_map(document, "labels"),
+        "sender": document.get("sender") or "",
         "reply_to": document.get("reply_to") or "",
         "request_id": document.get("own_request_id") or document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",

@@ -24,15 +24,6 @@ from pymongo.errors import (
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, describe_mongo_error
-from gcsched.adapters.mongo.documents import (
-    DOCUMENTS,
-    AuditDocument,
-    RecipientDocument,
-    RunDocument,
-    SuppressionDocument,
-    UsageDocument,
-    list_indexes,
-)
 from gcsched.adapters.mongo.driver_errors import (
     ENCODING_ERRORS,
     LOGIN_REFUSED,
@@ -44,6 +35,17 @@ from gcsched.adapters.mongo.driver_errors import (
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
 from gcsched.adapters.mongo.index_names import RETIRED_INDEXES
 from gcsched.adapters.mongo.job_document import JobDocument
+from gcsched.adapters.mongo.other_documents import (
+    DOCUMENTS,
+    AuditDocument,
+    MeetingDocument,
+    MeetingRevisionDocument,
+    RecipientDocument,
+    RunDocument,
+    SuppressionDocument,
+    UsageDocument,
+    list_indexes,
+)
 from gcsched.adapters.mongo.topology import (
     STANDALONE,
     STANDALONE_RISK,
@@ -96,6 +98,8 @@ class Mongo:
     runs: Collection
     usage: Collection
     audit: Collection
+    meetings: Collection
+    meeting_revisions: Collection
     uri: str = field(repr=False)
     allow_standalone: bool = False
     has_clients: bool = True  # access is controlled, so that jobs have clients
@@ -213,6 +217,8 @@ async def open_mongo(
             runs=database[RunDocument.Settings.name],
             usage=database[UsageDocument.Settings.name],
             audit=database[AuditDocument.Settings.name],
+            meetings=database[MeetingDocument.Settings.name],
+            meeting_revisions=database[MeetingRevisionDocument.Settings.name],
             uri=uri,
             allow_standalone=allow_standalone,
             has_clients=has_clients,

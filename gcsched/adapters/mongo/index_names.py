@@ -20,6 +20,7 @@ BY_FOLDED = "folded_id"
 BY_ERASED = "email_folded"
 BY_WHO = "who_id"
 BY_SUBJECT = "subjects_id"
+BY_ATTENDEE = "attendees_empid_id"
 
 # An index cannot change its keys, so `empid_id` and `email_id` replaced these. `state_due_id`
 # replaced `state_due` as well, and no statement names `lease` any more, but processes of a previous

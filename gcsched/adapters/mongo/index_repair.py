@@ -1,4 +1,4 @@
-"""The check and the repair of the indexes in `documents`, as MongoDB has them now (ADR 0019)."""
+"""Checks and repairs the indexes that MongoDB has now: all of `INDEXES` must exist (ADR 0019)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import INDEXES, list_indexes
 from gcsched.adapters.mongo.driver_errors import Problem, classify_error
+from gcsched.adapters.mongo.other_documents import INDEXES, list_indexes
 from gcsched.usecases.ports import IndexFault, IndexProblem
 
 NO_COLLECTION = 26

@@ -1,6 +1,6 @@
 """The collection `jobs`, with the reason for every field and index. Private to this package.
 
-`documents` has the other collections, and what is true for all of them.
+`other_documents` has the other collections, and what is true for all of them.
 """
 
 from datetime import datetime
@@ -57,10 +57,17 @@ class JobDocument(NamedDocument):
     # keeps its key, so that a retry can take it again. `dedup_until` ends an employee's window.
     dedup_key: str | None = None
     released_key: str | None = None
-    template: str = "doc"  # the name of its template
+    # The name of its template: in an array beside a `sender`, absent in an invitation.
+    template: str | list[str] | None = None
+    # The first revision of the meeting that the mail invites to, and the name of its template.
+    # Processes of an earlier version cannot read a job without `template`: they quarantine it
+    # instead of sending a mail without the meeting (ADR 0049).
+    invitation: dict[str, Any] | None = None
+    invitation_template: str | None = None
     variables: dict[str, str] | None = None  # values for the template
     labels: dict[str, str] | None = None  # for the caller, returned as they were given
     reply_to: str | None = None  # the Reply-To header
+    sender: str | None = None  # the key of its sender; absent for the default one (ADR 0045)
     # The caller's id of the request, unique while the key is held: `request_id` of a caller without
     # a name, `own_request_id` of a named client, which is unique for that client only.
     request_id: str | None = None

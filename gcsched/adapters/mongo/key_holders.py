@@ -22,7 +22,7 @@ from gcsched.domain.dedup import KeyHolder, client_key, find_anonymous_key
 from gcsched.domain.job import Job, State
 
 HOLDER_FIELDS = ("state", "due", "dedup_key", "dedup_until", "fingerprint")
-REQUEST_FIELDS = ("client", "request_id", "own_request_id")
+REQUEST_FIELDS = ("client", "request_id", "own_request_id", "invitation.meeting")
 PROJECTION = dict.fromkeys((*HOLDER_FIELDS, *REQUEST_FIELDS), 1)
 HELD = {"$exists": True}
 DISTINCT_TIMEOUT_MS = 2_000
@@ -148,6 +148,12 @@ def read_texts(document: Mapping[str, Any], name: str) -> list[str]:
     ]
 
 
+def read_meeting_id(document: Mapping[str, Any]) -> str:
+    """Return the meeting of a job, "" if it has none."""
+    invitation = document.get("invitation")
+    return read_text(invitation, "meeting") if isinstance(invitation, dict) else ""
+
+
 def decode_holder(document: Mapping[str, Any]) -> KeyHolder:
     """Return the holder, even if its document is damaged: it still keeps a second mail out."""
     state, due = document.get("state"), document.get("due")
@@ -160,4 +166,5 @@ def decode_holder(document: Mapping[str, Any]) -> KeyHolder:
         request_id=read_text(document, "own_request_id") or read_text(document, "request_id"),
         fingerprint=read_text(document, "fingerprint"),
         dedup_until=until if isinstance(until, datetime) else None,
+        meeting_id=read_meeting_id(document),
     )

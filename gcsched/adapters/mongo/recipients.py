@@ -1,26 +1,31 @@
 """Personal data of an employee: user details and the texts of jobs, to be read and erased."""
 
 import asyncio
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.folded_queries import FOLDED
-from gcsched.adapters.mongo.index_names import BY_EMPID, BY_ID
+from gcsched.adapters.mongo.index_names import BY_ATTENDEE, BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
 from gcsched.domain.masking import PersonalWords
+from gcsched.domain.meeting import Person
 from gcsched.domain.recipient import (
     EMPTIED_FIELDS,
+    ERASED_MEETING_TEXTS,
     REMOVED_FIELDS,
     JobTexts,
+    MeetingTexts,
     Recipient,
     redact_reason,
     redact_text,
@@ -31,12 +36,20 @@ FINISHED = {"$in": [state.value for state in FINAL_STATES]}
 NOT_FINISHED = {"$nin": [state.value for state in FINAL_STATES]}
 TEXT_FIELDS = ("email", "name", "message", "empid", "reply_to")
 YIELD_EVERY = 25
+MAX_REVISIONS = 10_000
 NOT_ERASED = {"email": {"$ne": ""}}
 # A process of the previous version erases a job without its steps, which it does not know.
 HAS_STEP_REASON = {f"{STEPS}.reason": {"$gt": ""}}
+# Nor does it know the meeting.
+HAS_MEETING_TEXTS = {
+    "invitation.summary": {"$exists": True, "$ne": ERASED_MEETING_TEXTS["summary"]}
+}
 ERASURE_PROJECTION = dict.fromkeys(
-    ("state", "version", "reason", "attempts", "variables", STEPS, *TEXT_FIELDS), 1
+    ("state", "version", "reason", "attempts", "variables", "invitation", STEPS, *TEXT_FIELDS), 1
 )
+
+
+MEETING_PROJECTION = {"revision": 1, "attendees.job_id": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +77,7 @@ class MongoPersonalData:
             "empid": empid,
             "_id": {"$gt": after},
             "state": FINISHED,
-            "$or": [NOT_ERASED, HAS_STEP_REASON],
+            "$or": [NOT_ERASED, HAS_STEP_REASON, HAS_MEETING_TEXTS],
         }
         with store_errors("erasing jobs"):
             # A majority read: a node without its majority must not report that nothing is left.
@@ -77,6 +90,54 @@ class MongoPersonalData:
             erased = result.modified_count
         last = found[-1]["_id"] if len(found) == most else None
         return ErasedBatch(jobs=erased, skipped=len(found) - erased, last=last)
+
+    async def erase_meetings(self, empid: str, *, after: str, most: int) -> str | None:
+        """Erase the employee in *most* meetings that follow *after*; return where to go on.
+
+        Meetings whose mail is not finished stay as they are, and None means that no more follow.
+        Their jobs may be deleted long before them.
+        """
+        invited = {"attendees": {"$elemMatch": {"empid": empid, "email": {"$ne": ""}}}}
+        query = {"attendees.empid": empid, "_id": {"$gt": after}, **invited}
+        with store_errors("erasing meetings"):
+            meetings = self.mongo.meetings.find(query, MEETING_PROJECTION, hint=BY_ATTENDEE)
+            found = await meetings.sort("_id", 1).limit(most).to_list(most)
+            waiting = await self._find_unfinished(
+                [each.get("job_id") for document in found for each in document["attendees"]]
+            )
+            over = [
+                document
+                for document in found
+                if not any(each.get("job_id") in waiting for each in document["attendees"])
+            ]
+        if over:
+            with write_errors("erasing meetings"):
+                await self._erase_meetings(empid, over)
+        return found[-1]["_id"] if len(found) == most else None
+
+    async def _erase_meetings(self, empid: str, documents: Sequence[Document]) -> None:
+        """Erase the revisions first: a meeting that is erased is not found again."""
+        ids = [document["_id"] for document in documents]
+        revisions = [
+            f"{document['_id']}:{number}"
+            for document in documents
+            for number in range(1, min(read_count(document, "revision"), MAX_REVISIONS) + 1)
+        ]
+        await self.mongo.meeting_revisions.update_many(
+            {"_id": {"$in": revisions}}, {"$set": ERASED_MEETING_TEXTS}, hint=BY_ID
+        )
+        erased = {"attendees.$[one].email": "", "attendees.$[one].name": ""}
+        await self.mongo.meetings.update_many(
+            {"_id": {"$in": ids}},
+            {"$set": erased, "$inc": {"version": 1}},
+            array_filters=[{"one.empid": empid}],
+            hint=BY_ID,
+        )
+
+    async def _find_unfinished(self, ids: Sequence[str]) -> Ids[str]:
+        query = {"_id": {"$in": list(ids)}, "state": NOT_FINISHED}
+        found = self.mongo.jobs.find(query, {"_id": 1}, hint=BY_ID)
+        return {each["_id"] async for each in found}
 
     async def delete_recipient(self, empid: str) -> bool:
         """Delete the user details; return whether there were any."""
@@ -111,6 +172,12 @@ def build_erasure(document: Document, now: datetime) -> UpdateOne:
     fields: Document = {"version": read_count(document, "version") + 1}
     if document.get("email") != "":
         fields |= erase_texts(document, now)
+    invitation = document.get("invitation")
+    removed = dict.fromkeys(REMOVED_FIELDS, "")
+    if isinstance(invitation, dict):
+        fields |= {f"invitation.{name}": text for name, text in ERASED_MEETING_TEXTS.items()}
+    elif invitation is not None:
+        removed["invitation"] = ""
     if STEPS in document:
         fields[STEPS] = erase_reasons(document)
     # `$eq`, because a stored value may look like an operator. Null also matches a missing field.
@@ -119,9 +186,7 @@ def build_erasure(document: Document, now: datetime) -> UpdateOne:
         "state": {"$eq": document["state"]},
         "version": {"$eq": document.get("version")},
     }
-    return UpdateOne(
-        seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED_FIELDS, "")}, hint=BY_ID
-    )
+    return UpdateOne(seen, {"$set": fields, "$unset": removed}, hint=BY_ID)
 
 
 def erase_texts(document: Document, now: datetime) -> Document:
@@ -142,9 +207,22 @@ def decode_texts(document: Document) -> JobTexts:
     """Return the texts to mask; a field that is not a text was never in a mail."""
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
+    texts: dict[str, Any] = {name: read_text(document, name) for name in TEXT_FIELDS}
     return JobTexts(
-        **{name: read_text(document, name) for name in TEXT_FIELDS},
+        **texts,
         variables={name: str(value) for name, value in pairs},
+        invitation=decode_meeting_texts(document.get("invitation")),
+    )
+
+
+def decode_meeting_texts(invitation: object) -> MeetingTexts | None:
+    if not isinstance(invitation, dict):
+        return None
+    return MeetingTexts(
+        **{name: read_text(invitation, name) for name in ("location", "url", "description")},
+        organizer=Person(
+            email=read_text(invitation, "organizer"), name=read_text(invitation, "organizer_name")
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments
+from gcsched.cli import arguments, event_arguments
 from gcsched.cli.commands import template
 from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
@@ -32,6 +32,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add("--reply-to", default="", type=text, metavar="ADDRESS", help="where replies go")
     add(
+        "--sender",
+        default="",
+        type=text,
+        metavar="ADDRESS",
+        help="the address it comes from, one of GCSCHED_SENDERS of the service",
+    )
+    add(
         "--label",
         action="append",
         default=[],
@@ -40,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a label of your own, kept with the job; may be repeated",
     )
     add("--urgent", action="store_true", help="take the next free session")
+    event_arguments.add_arguments(parser)
 
 
 def read_optional_fields(chosen: Namespace) -> "OptionalFields":
@@ -49,6 +57,8 @@ def read_optional_fields(chosen: Namespace) -> "OptionalFields":
         "variables": dict(chosen.var),
         "not_after": chosen.not_after,
         "reply_to": chosen.reply_to,
+        "sender": chosen.sender,
         "labels": dict(chosen.label),
         "urgent": chosen.urgent,
+        "event": event_arguments.read_event(chosen),
     }

@@ -1,12 +1,11 @@
 """`gcsched schedule`: schedule one invitation, as any caller of the service does."""
 
-import json
 from argparse import ArgumentParser, Namespace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
-from gcsched.cli import fields, output, times
+from gcsched.cli import event_arguments, fields, output, times
 from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
 from gcsched.cli.commands import optional_fields, schedule_view, template
@@ -15,7 +14,7 @@ from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import NotDone, WrongUsage
 
 if TYPE_CHECKING:
-    from gcsched.client import Client, ScheduledJob
+    from gcsched.client import Client
     from gcsched.pb import task_pb2
 
 NOTES = """\
@@ -34,12 +33,11 @@ OPTION_NAMES = {
     "variables": "--var",
     "not_after": "--not-after",
     "reply_to": "--reply-to",
+    "sender": "--sender",
     "labels": "--label",
+    **event_arguments.OPTION_NAMES,
 }
 """Field of MeetRequest → its option."""
-
-DUE_SOON = timedelta(seconds=5)
-"""A mail that is due this soon leaves before the operator can type another command."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -56,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def schedule_mail(service: "Client", chosen: Namespace) -> int:
     from gcsched.client import CallFailed
-    from gcsched.client.client import parse_reply
+    from gcsched.client.calls.scheduling import parse_reply
 
     now = datetime.now(UTC)
     at = parse_at(chosen.at, now)
@@ -78,9 +76,7 @@ def schedule_mail(service: "Client", chosen: Namespace) -> int:
     # A suppression or a pause can only block a job that waits.
     is_waiting = job.state in schedule_view.WAITING
     found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
-    output.print_lines(
-        as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now)
-    )
+    schedule_view.print_result(chosen, job, due, found, now=now)
     return DONE
 
 
@@ -92,7 +88,7 @@ def parse_at(at: str, now: datetime) -> int:
 
 
 def send_request(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
-    from gcsched.client.client import build_request
+    from gcsched.client.calls.scheduling import build_request
 
     more = optional_fields.read_optional_fields(chosen)
     request = build_request(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
@@ -107,28 +103,6 @@ def print_validation(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
     result = fields.tabulate_fields(reply, without=["success", "preview"])
     output.print_message(chosen, reply, lambda: [result, *template.format_preview(reply.preview)])
     return DONE if reply.success else REFUSED
-
-
-def as_json(job: "ScheduledJob", due: str | None, found: DeliveryBlockers) -> str:
-    optional = {"outcome": job.outcome, "state": job.state}  # empty: the service is older
-    result = {name: value for name, value in optional.items() if value}
-    blockers = {"suppression": found.suppression, "pause": found.pause}
-    messages = {name: output.as_dict(each) for name, each in blockers.items() if each is not None}
-    return json.dumps({"job_id": job.job_id, "due_time": due, **result, **messages})
-
-
-def as_sentence(
-    job: "ScheduledJob", due: str | None, found: DeliveryBlockers, now: datetime
-) -> str:
-    sentence = schedule_view.describe_result(job, due)
-    if found.suppression is not None:
-        is_due = job.due_time is not None and job.due_time <= now + DUE_SOON
-        sentence += schedule_view.describe_suppression(
-            found.suppression, job.job_id, ends_now=is_due and found.pause is None
-        )
-    if found.pause is not None:
-        sentence += schedule_view.describe_pause(found.pause)
-    return sentence
 
 
 COMMAND = Command(

@@ -1,18 +1,23 @@
-"""The result of scheduling an invitation, in words: the reply and what blocks the mail. Pure."""
+"""The result of scheduling an invitation, in words: the reply and what blocks the mail."""
 
+import json
+from argparse import Namespace
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gcsched.cli import fields
+from gcsched.cli import fields, output
 from gcsched.domain.caller_text import quote, replace_unprintable
 
 if TYPE_CHECKING:
+    from gcsched.cli.delivery_blockers import DeliveryBlockers
     from gcsched.client import ScheduledJob
     from gcsched.pb import task_pb2
 
 WAITING = {"", "QUEUED", "SCHEDULED", "RETRYING"}
 """States from which a mail may still be sent; empty: the service is older than the field."""
+DUE_SOON = timedelta(seconds=5)
+"""A mail that is due this soon leaves before the operator can type another command."""
 STATE_DESCRIPTIONS: Mapping[str, str] = {
     "SENT": "already SENT: no second mail is sent",
     "SENDING": "SENDING: the mail is on its way to the relay",
@@ -30,7 +35,8 @@ STATE_DESCRIPTIONS: Mapping[str, str] = {
 def describe_result(job: "ScheduledJob", due: str | None) -> str:
     """Describe what happened and what will; *due* is in UTC, None: with the next daily run."""
     done = "accepted before" if job.outcome == "REPLAYED" else "accepted"
-    return f"{done}: job {job.job_id}, {describe_state(job, due)}"
+    meeting = f", meeting {job.meeting_id}" if job.meeting_id else ""
+    return f"{done}: job {job.job_id}{meeting}, {describe_state(job, due)}"
 
 
 def describe_state(job: "ScheduledJob", due: str | None) -> str:
@@ -71,3 +77,41 @@ def format_utc(moment: datetime) -> str:
 
 def format_local(due: str) -> str:
     return datetime.fromisoformat(due).astimezone().isoformat()
+
+
+def print_result(
+    chosen: Namespace,
+    job: "ScheduledJob",
+    due: str | None,
+    found: "DeliveryBlockers",
+    *,
+    now: datetime,
+) -> None:
+    output.print_lines(
+        as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now)
+    )
+
+
+def as_json(job: "ScheduledJob", due: str | None, found: "DeliveryBlockers") -> str:
+    names = ("outcome", "state", "meeting_id", "time_note")
+    optional = {name: getattr(job, name) for name in names}  # empty: the service is older
+    result = {name: value for name, value in optional.items() if value}
+    blockers = {"suppression": found.suppression, "pause": found.pause}
+    messages = {name: output.as_dict(each) for name, each in blockers.items() if each is not None}
+    return json.dumps({"job_id": job.job_id, "due_time": due, **result, **messages})
+
+
+def as_sentence(
+    job: "ScheduledJob", due: str | None, found: "DeliveryBlockers", now: datetime
+) -> str:
+    sentence = describe_result(job, due)
+    if job.time_note:
+        sentence += f"; note that {replace_unprintable(job.time_note)}"
+    if found.suppression is not None:
+        is_due = job.due_time is not None and job.due_time <= now + DUE_SOON
+        sentence += describe_suppression(
+            found.suppression, job.job_id, ends_now=is_due and found.pause is None
+        )
+    if found.pause is not None:
+        sentence += describe_pause(found.pause)
+    return sentence

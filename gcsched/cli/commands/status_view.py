@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
 from gcsched.cli.blocks import Block, Table
-from gcsched.domain.caller_text import quote
+from gcsched.domain.caller_text import quote, replace_unprintable
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2
@@ -23,9 +23,11 @@ def format_report(status: "task_pb2.StatusReport") -> list[Block]:
 
 def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     return [
-        ("version", f"{status.version}, Python {status.python}"),
+        ("version", format_versions(status)),
         ("started", fields.format_field(status, "start_time")),
         ("sending", format_sending(status)),
+        *format_recipients(status.sending),
+        *format_senders(status.sending),
         *[(each.name, format_store(each)) for each in status.stores],
         ("oldest due", format_oldest_due(status)),
         ("lateness", format_lateness(status.lateness)),
@@ -35,12 +37,39 @@ def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     ]
 
 
+def format_recipients(sending: "task_pb2.StatusReport.Sending") -> list[tuple[str, str]]:
+    """Return a row for each setting by which mails do not go to all recipients."""
+    rows = []
+    if sending.redirect_to:
+        to = replace_unprintable(sending.redirect_to)
+        rows.append(("redirect", f"ALL MAILS GO TO {to} (GCSCHED_REDIRECT_TO)"))
+    if sending.allowed_recipients:
+        allowed = replace_unprintable(", ".join(sending.allowed_recipients))
+        rows.append(("recipients", f"ONLY {allowed} (GCSCHED_ALLOWED_RECIPIENTS)"))
+    return rows
+
+
+def format_versions(status: "task_pb2.StatusReport") -> str:
+    versions = f"{status.version}, Python {status.python}"
+    if not status.zone_version:  # the service is older than the field
+        return versions
+    return f"{versions}, time zones {status.zone_version}"
+
+
+def format_senders(sending: "task_pb2.StatusReport.Sending") -> list[tuple[str, str]]:
+    """Return a row with the senders if requests can choose among several."""
+    if len(sending.senders) <= 1:
+        return []
+    return [("senders", replace_unprintable(", ".join(sending.senders)))]
+
+
 def format_access(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     """Return a row that says who may call; none if the service is older than the field."""
     if not status.HasField("access"):
         return []
     access = status.access
-    who = f"{access.clients} clients" if access.is_controlled else "anyone who reaches the port"
+    clients = "1 client" if access.clients == 1 else f"{access.clients} clients"
+    who = clients if access.is_controlled else "anyone who reaches the port"
     wire = "encrypted" if access.is_encrypted else "not encrypted"
     risk = "; INSECURE: reachable from other machines" if access.is_insecure else ""
     rows = [("access", f"{who}, {wire}{risk}")]

@@ -1,13 +1,15 @@
-"""`gcsched template`: list, preview and check templates."""
+"""`gcsched template`: list, preview, check and try templates."""
 
 from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, output_file
 from gcsched.cli.blocks import Block
-from gcsched.cli.call import with_client, with_client_arguments
+from gcsched.cli.call import is_no_answer, with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
-from gcsched.cli.commands import template_folder
+from gcsched.cli.commands import schedule_view, template_folder
+from gcsched.cli.delivery_blockers import DeliveryBlockers, find_blockers
 from gcsched.cli.exit_codes import DONE
 from gcsched.domain.caller_text import replace_unprintable
 
@@ -25,8 +27,9 @@ OPTION_NAMES = {
     "empid": "--empid",
     "name": "--username",
     "message": "--message",
+    "request_id": "--request-id",
 }
-"""Field of PreviewTemplateRequest → its argument."""
+"""Field of PreviewTemplateRequest or SendTestMailRequest → its argument."""
 
 
 def list_templates(service: "Client", chosen: Namespace) -> int:
@@ -41,14 +44,8 @@ def list_templates(service: "Client", chosen: Namespace) -> int:
 
 
 def add_preview_arguments(parser: ArgumentParser) -> None:
+    add_mail_arguments(parser, is_to_required=False)
     add = parser.add_argument
-    text = arguments.parse_text
-    add("name", type=text, metavar="NAME", help="a name from `template list`")
-    add_variables(parser)
-    add("--to", default="", type=text, metavar="ADDRESS", help="the recipient's address")
-    add("--empid", default="", type=text, metavar="ID", help="the recipient's employee id")
-    add("--username", default="", type=text, metavar="NAME", help="the recipient's name")
-    add("--message", default="", type=text, metavar="TEXT", help="the subject")
     add(
         "--folder",
         type=arguments.parse_path,
@@ -64,6 +61,23 @@ def add_preview_arguments(parser: ArgumentParser) -> None:
     )
     forms.add_argument("--text", action="store_true", help="print only the text part")
     add("--force", action="store_true", help="let --html overwrite a file")
+
+
+def add_mail_arguments(parser: ArgumentParser, *, is_to_required: bool) -> None:
+    add, text = parser.add_argument, arguments.parse_text
+    add("name", type=text, metavar="NAME", help="a name from `template list`")
+    add_variables(parser)
+    add(
+        "--to",
+        default="",
+        required=is_to_required,
+        type=text,
+        metavar="ADDRESS",
+        help="the recipient's address",
+    )
+    add("--empid", default="", type=text, metavar="ID", help="the recipient's employee id")
+    add("--username", default="", type=text, metavar="NAME", help="the recipient's name")
+    add("--message", default="", type=text, metavar="TEXT", help="the subject")
 
 
 def add_variables(parser: ArgumentParser) -> None:
@@ -130,9 +144,64 @@ def format_preview(preview: "task_pb2.Preview") -> list[Block]:
     return [*blocks, preview.text]
 
 
+def add_test_arguments(parser: ArgumentParser) -> None:
+    add_mail_arguments(parser, is_to_required=True)
+    parser.add_argument(
+        "--sender",
+        default="",
+        type=arguments.parse_text,
+        metavar="ADDRESS",
+        help="the address it comes from, one of GCSCHED_SENDERS of the service",
+    )
+    parser.add_argument(
+        "--request-id",
+        default="",
+        type=arguments.parse_text,
+        metavar="ID",
+        help="the same id is the same mail; unset: a new one",
+    )
+
+
+def send_test(service: "Client", chosen: Namespace) -> int:
+    """Have the service send a mail of the template now."""
+    from gcsched.client import CallFailed
+    from gcsched.client.calls.scheduling import parse_reply
+
+    request = build_test_request(chosen)
+    try:
+        job = parse_reply(service.call("SendTestMail", request))
+    except CallFailed as error:
+        if is_no_answer(error):  # the service may have accepted the job
+            again = f"--request-id {request.request_id}"
+            error.add_note(f"To repeat the command without a second mail, use {again}.")
+        raise
+    due = None if job.due_time is None else schedule_view.format_utc(job.due_time)
+    is_waiting = job.state in schedule_view.WAITING
+    found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
+    schedule_view.print_result(chosen, job, due, found, now=datetime.now(UTC))
+    return DONE
+
+
+def build_test_request(chosen: Namespace) -> "task_pb2.SendTestMailRequest":
+    from uuid import uuid4
+
+    from gcsched.pb import task_pb2
+
+    return task_pb2.SendTestMailRequest(
+        template=chosen.name,
+        variables=dict(chosen.var),
+        empid=chosen.empid,
+        email=chosen.to,
+        name=chosen.username,
+        message=chosen.message,
+        sender=chosen.sender,
+        request_id=chosen.request_id or str(uuid4()),
+    )
+
+
 COMMANDS = CommandGroup(
     name="template",
-    help="List, preview and check templates.",
+    help="List, preview, check and try templates.",
     commands=(
         Command(
             name="list",
@@ -147,5 +216,11 @@ COMMANDS = CommandGroup(
             arguments=with_client_arguments(add_preview_arguments),
         ),
         template_folder.CHECK,
+        Command(
+            name="send-test",
+            help="Send a mail of a template now, to an address that may get test mails.",
+            run=with_client(send_test, OPTION_NAMES),
+            arguments=with_client_arguments(add_test_arguments),
+        ),
     ),
 )

@@ -98,6 +98,7 @@ def preview(
 
     with require_extra(SERVER, command="gcsched template preview --folder"):
         from gcsched.adapters.mail.templates import Templates, load_inscriptis
+        from gcsched.domain.access import ANYONE
         from gcsched.rpc import messages
         from gcsched.rpc.methods.templates import sample_from
         from gcsched.wiring.template_preview import build_template_preview
@@ -110,7 +111,7 @@ def preview(
         template_preview = build_template_preview(
             Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC)
         )
-        return messages.preview_message(template_preview.preview(sample_from(request)))
+        found = messages.preview_message(template_preview.preview(sample_from(request), ANYONE))
     except TemplateProblem as problem:
         first, *others = str(problem).splitlines()
         raise WrongUsage(first, advice=others) from problem
@@ -119,6 +120,8 @@ def preview(
             f"  {options.get(each.field, each.field)}: {each.problem}" for each in error.violations
         ]
         raise WrongUsage("refused:", advice=violations) from error
+    found.ClearField("sender")  # only a service has one
+    return found
 
 
 def read_time_zone() -> ZoneInfo:

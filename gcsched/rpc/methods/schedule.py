@@ -154,4 +154,5 @@ def abbreviate(answer: Answer) -> Answer:
 def shorten_preview(preview: task_pb2.Preview) -> None:
     preview.ClearField("text")
     preview.ClearField("html")
+    preview.ClearField("calendar")
     preview.subject = preview.subject[:BRIEF_SUBJECT_LENGTH]

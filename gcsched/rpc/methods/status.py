@@ -11,6 +11,7 @@ from gcsched.usecases.monitoring.status import (
     AccessReport,
     ReadStatus,
     RelayReport,
+    SendingReport,
     StatusReport,
 )
 from gcsched.usecases.monitoring.store_health import StoreReport
@@ -48,6 +49,8 @@ def report_message(report: StatusReport) -> task_pb2.StatusReport:
         stores=[store_message(each) for each in report.stores],
         report_time=report.report_time,
         access=access_message(report.access),
+        sending=sending_message(report.sending),
+        zone_version=service.zones,
     )
 
 
@@ -90,6 +93,14 @@ def access_message(access: AccessReport) -> task_pb2.StatusReport.Access:
         is_insecure=access.is_insecure,
         clients=access.clients,
         problem=access.problem or "",
+    )
+
+
+def sending_message(sending: SendingReport) -> task_pb2.StatusReport.Sending:
+    return task_pb2.StatusReport.Sending(
+        redirect_to=sending.redirect_to,
+        allowed_recipients=sending.allowed_recipients,
+        senders=sending.senders,
     )
 
 

@@ -1,6 +1,7 @@
 """Reads the clients again when their file changes; a broken file changes nothing."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -22,12 +23,20 @@ def create_problem_log() -> ProblemLog:
     return ProblemLog(event="clients file unusable", end_event="clients file usable again")
 
 
+def ignore_clients(_: ClientRegistry) -> None:
+    """Do nothing: the *on_clients* of a reload that no one watches."""
+
+
 @dataclass(kw_only=True, eq=False)
 class ClientReload:
-    """Keeps *access* up to date with *source*; the last good clients stay while it is broken."""
+    """Keeps *access* up to date with *source*; the last good clients stay while it is broken.
+
+    *on_clients* is called with each new version of the clients.
+    """
 
     source: ClientSource
     access: AccessControl
+    on_clients: Callable[[ClientRegistry], None] = ignore_clients
     log: ProblemLog = field(default_factory=create_problem_log)
     problem: str | None = field(default=None, init=False)
     """What is wrong with the file, in one line; None if nothing is."""
@@ -57,6 +66,7 @@ class ClientReload:
         self.log.record_success()
         if registry is not self.access.registry:
             self.access.use(registry)
+            self.on_clients(registry)
             tokens, clients = len(registry.tokens), len(registry.clients)
             structlog.get_logger().info("clients file read", clients=clients, tokens=tokens)
 

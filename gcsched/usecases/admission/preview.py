@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.client_limits import is_counted, without_recipient_limits
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
+from gcsched.domain.event import Event
 from gcsched.domain.job import Job
 from gcsched.domain.mail import MailPreview
-from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+from gcsched.domain.request import DEFAULT_TEMPLATE, MEETING, MeetRequest, RequestContext
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import (
     GcschedError,
@@ -25,6 +26,7 @@ from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import Admissions, Clock, Drafter, Suppressions
 
+SAMPLE_DAYS_AHEAD = timedelta(days=7)
 SAMPLE_FIELDS = {"emailID": "email", "empName": "name"}
 
 
@@ -50,7 +52,7 @@ class DryRun:
     share: LoopShare = field(default_factory=LoopShare)
 
     async def run(
-        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client
     ) -> list[DryRunResult | GcschedError]:
         """Return for each of *raws* of *client* its result or its error.
 
@@ -129,7 +131,7 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRecipient:
-    """The recipient of a previewed mail; every field has an example value."""
+    """The recipient of a previewed mail or a test mail; every field has an example value."""
 
     template: str = DEFAULT_TEMPLATE
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -137,6 +139,7 @@ class SampleRecipient:
     email: str = "zoe@example.org"
     name: str = "Zoë O'Neil"
     message: str = "Release review & retrospective"
+    sender: str = ""  # of a test mail: the default one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +150,7 @@ class PreviewTemplate:
     drafter: Drafter
     now: Clock
 
-    def preview(self, sample: SampleRecipient, client: Client = ANYONE) -> MailPreview:
+    def preview(self, sample: SampleRecipient, client: Client) -> MailPreview:
         """Return the mail of *sample*, as if it were due now. Raises InvalidRequest.
 
         Only the templates of *client* are limited: nothing is sent to the sample recipient.
@@ -161,15 +164,36 @@ class PreviewTemplate:
             timestamp=int(now.timestamp()),
             template=sample.template,
             variables=sample.variables,
+            event=find_sample_event(sample.template, now, self.job_factory.context),
         )
         try:
             job = self.job_factory.create(raw, now=now, client=without_recipient_limits(client))
         except InvalidRequest as error:
-            named = [
-                Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations
-            ]
-            raise InvalidRequest(named) from error
+            raise with_sample_fields(error) from error
         return draft_mail(self.drafter, job)
+
+
+def find_sample_event(template: str, now: datetime, context: RequestContext) -> Event | None:
+    """Return an event for a mail of *template* if that shows a meeting: at nine, in a week."""
+    if MEETING not in context.templates.get(template, ()):
+        return None
+    zone = context.daily_plan.zone
+    day = (now.astimezone(zone) + SAMPLE_DAYS_AHEAD).date()
+    return Event(
+        start=f"{day.isoformat()}T09:00",
+        time_zone=zone.key,
+        duration=timedelta(minutes=30),
+        location="Room 4.2, second floor",
+        url="https://meet.example.org/j/42",
+        description="What was released?\nWhat is next?",
+    )
+
+
+def with_sample_fields(error: InvalidRequest) -> InvalidRequest:
+    """Return *error* with the field names of a request for a sample recipient."""
+    return InvalidRequest(
+        [Violation(SAMPLE_FIELDS.get(v.field, v.field), v.problem) for v in error.violations]
+    )
 
 
 def draft_mail(drafter: Drafter, job: Job) -> MailPreview:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from gcsched.domain.access import ANYONE, Client
+from gcsched.domain.access import Client
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
@@ -22,6 +22,7 @@ from gcsched.errors import (
     StoreUnavailable,
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.meeting_writer import MeetingWriter
 from gcsched.usecases.admission.quotas import GroupReservation, Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.batching import GroupCommit
@@ -55,26 +56,32 @@ class SubmissionResult(Struct, frozen=True):
 class AdmissionWriter:
     """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller.
 
-    *quotas* reserves room for the jobs of clients that have limits.
+    *quotas* reserves room for the jobs of clients that have limits. *meetings* stores the meetings
+    of the jobs that invite to one.
     """
 
     admissions: Admissions
     wake_ups: WakeUps
     recipients: RecipientWriter
+    meetings: MeetingWriter
     check_admission: AdmissionCheck = admit_always
     quotas: Quotas | None = None
 
     async def write(self, group: Sequence[Submission]) -> list[SubmissionResult]:
         """Return the results of *group*, in order."""
         reserved = self.quotas.open(group) if self.quotas else None
+        answers: Sequence[AdmissionResult | GcschedError]
         if reserved is None:
             answers = await self._admit(group)
         else:
             answers = await self._admit_reserved(group, reserved)
-        return [
-            SubmissionResult(answer, self._follow_up(submission) if is_new_job(answer) else None)
+        # Before the meetings, whose failure takes back no job.
+        wake_ups = [
+            self._follow_up(submission) if is_new_job(answer) else None
             for submission, answer in zip(group, answers, strict=True)
         ]
+        answers = await self.meetings.write(group, answers)
+        return [*map(SubmissionResult, answers, wake_ups)]
 
     async def _admit_reserved(
         self, group: Sequence[Submission], reserved: GroupReservation
@@ -170,7 +177,7 @@ class Submit:
     bulk_share: LoopShare = field(default_factory=LoopShare)
 
     async def submit(
-        self, raw: MeetRequest, *, within: timedelta, client: Client = ANYONE
+        self, raw: MeetRequest, *, within: timedelta, client: Client
     ) -> AdmissionResult:
         """Accept *raw* of *client* within the time of its caller.
 
@@ -205,7 +212,7 @@ class Submit:
         return answer
 
     async def submit_all(
-        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client = ANYONE
+        self, raws: Sequence[MeetRequest], *, within: timedelta, client: Client
     ) -> list[AdmissionResult | GcschedError]:
         """Accept each of *raws* of *client*; return for each its result or its own error.
 

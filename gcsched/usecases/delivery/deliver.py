@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import round_up_to_second
@@ -15,12 +16,14 @@ from gcsched.domain.mail_date import choose_date
 from gcsched.domain.masking import mask
 from gcsched.domain.outcome import (
     MAX_TEXT_LENGTH,
+    append_note,
     apply_attempt,
     apply_interruption,
     end_before_attempt,
     make_attempt,
 )
 from gcsched.domain.permit import Permit
+from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Broken, Kind, Withheld
 from gcsched.domain.suppression import Suppression
@@ -116,7 +119,11 @@ def make_permit(claimed: ClaimedJob, until: float | None) -> Permit | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver:
-    """Makes one attempt for a claimed job and returns what it came to."""
+    """Makes one attempt for a claimed job and returns what it came to.
+
+    *allowed* are the only addresses that may get mails; None: all may. *note* is added to the text
+    of each attempt in which a relay was asked; "" adds none.
+    """
 
     composer: MailComposer
     transport: Transport
@@ -124,11 +131,13 @@ class Deliver:
     policy: RetryPolicy
     now: Clock
     chance: Callable[[], float]
+    allowed: RecipientList | None = None
+    note: str = ""
 
     async def deliver(self, claimed: ClaimedJob) -> Conclusion:
         """Deliver once. If it is cancelled, ``conclude_interrupted`` returns its conclusion."""
         started = self.now()
-        ended = end_before_attempt(claimed.job, suppression=claimed.suppression, now=started)
+        ended = self._end_before_attempt(claimed, started)
         if ended is not None:
             return Conclusion(claim=claimed.token, job=ended)
         try:
@@ -154,12 +163,14 @@ class Deliver:
                     end_time=self.now(),
                     date=claimed.date,
                 )
+                if self.note:
+                    attempt = replace(attempt, text=append_note(attempt.text, self.note))
                 return self._conclude(claimed, attempt)
 
     def _conclude_withheld(self, claimed: ClaimedJob, wait: timedelta | None) -> Conclusion:
         if wait is None:
             return self.give_back(claimed)
-        return self.postpone(claimed, round_up_to_second(self.now() + wait))
+        return self.postpone_by(claimed, wait)
 
     async def _begin(self, claimed: ClaimedJob) -> Permit | None:
         if self.now() > claimed.job.expire_time:  # a relay may take minutes to get here
@@ -175,9 +186,17 @@ class Deliver:
 
     def postpone(self, claimed: ClaimedJob, due: datetime) -> Conclusion:
         """Undo the claim until *due*, or end the job if it must not be sent at all."""
-        job, now = claimed.job, self.now()
-        ended = end_before_attempt(job, suppression=claimed.suppression, now=now)
-        return Conclusion(claim=claimed.token, job=ended or job.postponed(due, now))
+        now = self.now()
+        job = self._end_before_attempt(claimed, now) or claimed.job.postponed(due, now)
+        return Conclusion(claim=claimed.token, job=job)
+
+    def postpone_by(self, claimed: ClaimedJob, wait: timedelta) -> Conclusion:
+        return self.postpone(claimed, round_up_to_second(self.now() + wait))
+
+    def _end_before_attempt(self, claimed: ClaimedJob, now: datetime) -> Job | None:
+        return end_before_attempt(
+            claimed.job, suppression=claimed.suppression, now=now, allowed=self.allowed
+        )
 
     def conclude_interrupted(self, claimed: ClaimedJob) -> Conclusion:
         """Return the conclusion of a delivery that was cancelled."""

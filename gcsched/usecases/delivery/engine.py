@@ -1,7 +1,7 @@
 """The delivery engine: claims due jobs while there is room, and hands them to the worker pool."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from gcsched.usecases.ports import (
     Claims,
     Clock,
     Gate,
+    MissingMeetings,
     NullObserver,
     Observer,
     Suppressions,
@@ -30,6 +31,7 @@ POLL_INTERVAL_SECONDS = 0.01
 URGENT_INTERVAL_SECONDS = 0.1  # how late an urgent job is claimed while there is no room
 MAX_IDLE_CLAIMS = 50  # claims in a row that took nothing, 10 ms apart
 AFTER_FAILURE_SECONDS = 0.5
+AFTER_MISSING_MEETING = timedelta(seconds=10)
 MAX_CLAIM = timedelta(seconds=15)  # a claim that takes longer than an election has failed
 
 
@@ -45,6 +47,7 @@ class Engine:
 
     claims: Claims
     suppressions: Suppressions
+    meetings: MissingMeetings
     leases: Leases
     workers: WorkerPool
     gate: Gate
@@ -57,6 +60,13 @@ class Engine:
     _problem_log: ProblemLog = field(
         default_factory=partial(
             ProblemLog, event="claim failed, retrying", end_event="claims resumed"
+        ),
+        init=False,
+    )
+
+    _meeting_log: ProblemLog = field(
+        default_factory=partial(
+            ProblemLog, event="meetings not stored, retrying", end_event="meetings stored again"
         ),
         init=False,
     )
@@ -170,15 +180,40 @@ class Engine:
         return batch
 
     async def _hand_over(self, batch: ClaimedBatch) -> int:
-        """Pass *batch* to the worker pool, after one read of the suppressions of its addresses."""
+        """Pass *batch* to the worker pool, after one read of the suppressions of its addresses.
+
+        Jobs whose meetings cannot be stored wait, so that no mail tells of an unknown meeting.
+        """
         claimed_jobs = [ClaimedJob(job=job, token=batch.token) for job in batch.jobs]
         try:
             addresses = {job.email for job in batch.jobs}
             suppressed = await self.suppressions.find_active(addresses, now=self.now())
+            postponed = await self._find_without_meeting(batch)
         except BaseException:
-            for claimed in claimed_jobs:  # without the suppressions nothing may be sent
+            for claimed in claimed_jobs:  # without these nothing may be sent
                 self.workers.give_back(claimed)
             raise
         for claimed in claimed_jobs:
             claimed.suppression = suppressed.get(claimed.job.email)
-        return sum(self.workers.put(claimed) for claimed in claimed_jobs)
+        for claimed in claimed_jobs:
+            if claimed.job.id in postponed:
+                self.workers.postpone(claimed, AFTER_MISSING_MEETING)
+        return sum(
+            self.workers.put(claimed) for claimed in claimed_jobs if claimed.job.id not in postponed
+        )
+
+    async def _find_without_meeting(self, batch: ClaimedBatch) -> Collection[str]:
+        """Store the missing meetings of *batch*; return the ids of its invitations if that fails.
+
+        A process may have died between a job and its meeting.
+        """
+        invitations = [job for job in batch.jobs if job.invitation is not None]
+        if not invitations:
+            return ()
+        try:
+            await self.meetings.restore(invitations)
+        except StoreUnavailable as error:
+            self._meeting_log.record_failure(error.for_log)
+            return {job.id for job in invitations}
+        self._meeting_log.record_success()
+        return ()

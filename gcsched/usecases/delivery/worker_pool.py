@@ -65,6 +65,10 @@ class WorkerPool:
         """Undo the claim of a job whose delivery has not begun."""
         self._recorder.record(self._deliver.give_back(claimed))
 
+    def postpone(self, claimed: ClaimedJob, by: timedelta) -> None:
+        """Undo the claim of a job whose delivery has not begun; it is due again after *by*."""
+        self._recorder.record(self._deliver.postpone_by(claimed, by))
+
     async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
         """Work until *stop*; then let deliveries whose body has begun finish within *grace*.
 

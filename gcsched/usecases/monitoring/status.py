@@ -32,10 +32,11 @@ class RelayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
-    """The versions that run, and when the process started."""
+    """The versions that run, and when the process started; *zones* is that of the time zones."""
 
     version: str
     python: str
+    zones: str
     start_time: datetime
 
 
@@ -48,6 +49,18 @@ class AccessReport:
     is_insecure: bool = False
     clients: int = 0
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingReport:
+    """To whom this process sends mails: all to *redirect_to*, only to *allowed_recipients*.
+
+    Empty: to their recipients, and to all. *senders* are as mails show them, the default one first.
+    """
+
+    redirect_to: str = ""
+    allowed_recipients: Sequence[str] = ()
+    senders: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +80,7 @@ class StatusReport:
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
     access: AccessReport = AccessReport()
+    sending: SendingReport = SendingReport()
 
 
 def no_pause() -> None:
@@ -102,6 +116,7 @@ class ReadStatus:
     relay_health: Callable[[str], HealthReport] = unknown_health
     stores: Sequence[StoreHealth] = ()
     access: Callable[[], AccessReport] = AccessReport
+    sending: SendingReport = SendingReport()
 
     async def read_with_fresh_counts(self) -> StatusReport:
         """Return the report with new counts, if counting is cheap and done in time."""
@@ -125,6 +140,7 @@ class ReadStatus:
             problems=self.problems(),
             stores=[each.report() for each in self.stores],
             access=self.access(),
+            sending=self.sending,
         )
 
 

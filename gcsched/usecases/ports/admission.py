@@ -1,4 +1,4 @@
-"""Ports of admission: the stores of jobs and user details, and the drafting of mails."""
+"""Ports of admission: the stores of jobs, meetings and user details; the drafting of mails."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -31,6 +31,18 @@ class Recipients(Protocol):
 
     async def save(self, jobs: Sequence[Job]) -> None:
         """Store the user details of *jobs*."""
+
+
+class NewMeetings(Protocol):
+    """The store of meetings, as admission writes it."""
+
+    async def record(
+        self, jobs: Sequence[Job], replayed: Sequence[tuple[str, str]], *, within: timedelta
+    ) -> None:
+        """Store the meetings of *jobs*, and those of earlier jobs that are missing.
+
+        *replayed* are pairs of such a job's id and its meeting's id. What is stored stays as it is.
+        """
 
 
 class Drafter(Protocol):

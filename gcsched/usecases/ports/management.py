@@ -132,5 +132,11 @@ class PersonalData(Protocol):
     async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         """Erase at most *most* finished jobs that follow *after*, unless they changed meanwhile."""
 
+    async def erase_meetings(self, empid: str, *, after: str, most: int) -> str | None:
+        """Erase the employee in at most *most* meetings that follow *after*; return the last one.
+
+        Those whose mail is not finished stay. None: this was the last batch.
+        """
+
     async def delete_recipient(self, empid: str) -> bool:
         """Delete the user details; return whether there were any."""

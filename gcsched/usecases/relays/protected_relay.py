@@ -12,16 +12,10 @@ from gcsched.domain.circuit_breaker import (
     Breaker,
     BreakerPolicy,
     is_relay_failure,
-    may_be_caused_by_mail,
 )
 from gcsched.domain.mail import Mail
 from gcsched.domain.permit import Permit
-from gcsched.domain.refusal_runs import (
-    ProbedDomains,
-    RefusedRecipients,
-    is_accepted,
-    is_permanent_or_doubted,
-)
+from gcsched.domain.refusal_runs import is_accepted, is_permanent_or_doubted
 from gcsched.domain.relay_health import CheckResult, is_login_refused
 from gcsched.domain.silence_limit import SilenceLimit
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
@@ -34,12 +28,11 @@ from gcsched.usecases.relays.problem_reporter import (
 )
 from gcsched.usecases.relays.rate_limiter import RateLimiter
 from gcsched.usecases.relays.refusal_tracker import LastAcceptance, RefusalTracker
+from gcsched.usecases.relays.refused_mails import RefusedMails
 from gcsched.usecases.relays.silence_detector import InFlightMail, SilenceDetector
 from gcsched.usecases.relays.withheld import OTHER_DOMAIN_FIRST, RATE_LIMITED, RELAY_WENT_DOWN
 
 HasOther = Callable[[], bool]
-
-NONE_REFUSED = RefusedRecipients()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,7 +44,8 @@ class ProtectedRelay:
 
     *password_variable* and *while_down* are for the operator who reads the event: where the
     password comes from, and what happens meanwhile. *clock* is monotonic. All relays of a process
-    share *last_acceptance*. *on_observation* gets what each mail and each check has shown.
+    share *last_acceptance*. *on_observation* gets what each mail and each check has shown. With
+    *has_several_senders* the refusal of one stops no mails of the others.
     """
 
     mailer: Mailer
@@ -64,13 +58,13 @@ class ProtectedRelay:
     silence_limit: SilenceLimit = field(default_factory=SilenceLimit)
     last_acceptance: LastAcceptance = field(default_factory=LastAcceptance)
     on_observation: OnObservation = ignore_observation
+    has_several_senders: bool = False
     _breaker: Breaker = field(init=False)
     _silence_detector: SilenceDetector = field(init=False)
     _is_probing: bool = field(default=False, init=False)
     _refusal_tracker: RefusalTracker = field(init=False)
     _problem_reporter: RelayProblemReporter = field(init=False)
-    _probed_domains: ProbedDomains = field(default_factory=ProbedDomains, init=False)
-    _refused_recipients: RefusedRecipients = field(default=NONE_REFUSED, init=False)
+    _refused_mails: RefusedMails = field(init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
@@ -79,6 +73,9 @@ class ProtectedRelay:
         )
         self._refusal_tracker = RefusalTracker(
             last_acceptance=self.last_acceptance, clock=self.clock
+        )
+        self._refused_mails = RefusedMails(
+            relay=self.name, clock=self.clock, has_several_senders=self.has_several_senders
         )
         self._problem_reporter = RelayProblemReporter(
             relay=self.name,
@@ -134,7 +131,7 @@ class ProtectedRelay:
             return RATE_LIMITED
         if self.is_down:
             overdue = self._breaker.overdue_seconds(self.clock())
-            if self._probed_domains.should_wait(mail.recipient, overdue_seconds=overdue):
+            if self._refused_mails.should_wait(mail, overdue_seconds=overdue):
                 return OTHER_DOMAIN_FIRST
             return await self._probe(mail, begin, has_other)
         return await self._converse(mail, begin, has_other)
@@ -203,7 +200,7 @@ class ProtectedRelay:
         if is_accepted(transmission):
             self.rate_limiter.record_acceptance()
             self._refusal_tracker.record_acceptance()
-            self._refused_recipients = NONE_REFUSED
+            self._refused_mails.forget()
             self._close()
             self._problem_reporter.report_mail_success()
             return transmission
@@ -251,7 +248,7 @@ class ProtectedRelay:
 
     def _record_failure(self, mail: Mail, failure: Answered | Broken) -> None:
         before = self._breaker
-        if before.is_open or self._counts_as_failure(mail, failure):
+        if before.is_open or self._refused_mails.count(mail, failure):
             self._breaker = before.failed(self.clock(), chance=self.chance())
         self._report_failure(mail, failure, before)
 
@@ -260,22 +257,15 @@ class ProtectedRelay:
         if status.is_new:
             # Each of them would open a session in its turn, and fail as this one did.
             self.mailer.conclude_waiting(RELAY_WENT_DOWN)
-        if status.is_down and may_be_caused_by_mail(failure):
-            self._probed_domains = self._probed_domains.refused(mail.recipient)
+        if status.is_down:
+            self._refused_mails.record_probe(mail, failure)
         self._problem_reporter.report_mail_failure(failure, mail.personal_texts, status)
-
-    def _counts_as_failure(self, mail: Mail, failure: Answered | Broken) -> bool:
-        if not may_be_caused_by_mail(failure):
-            return True
-        before, now = self._refused_recipients, self.clock()
-        self._refused_recipients = before.refused(mail.recipient, now)
-        return before.counts_as_failure(mail.recipient, now)
 
     def _record_answer(self) -> None:
         """Record that the relay has refused a mail for a reason of that mail, or got no body."""
         if self.is_down:
-            self._refused_recipients = NONE_REFUSED
-        if self._refused_recipients:
+            self._refused_mails.forget()
+        if self._refused_mails:
             # It refused mails for a reason on our side and has accepted none since then.
             self._problem_reporter.report_answer()
             return
@@ -286,7 +276,7 @@ class ProtectedRelay:
         before = self._breaker
         self._breaker = before.succeeded()
         if before.is_open:
-            self._probed_domains = ProbedDomains()
+            self._refused_mails.forget_probes()
             self._problem_reporter.report_recovery(before.probes)
 
     def _breaker_status(self, before: Breaker) -> BreakerStatus:

@@ -10,7 +10,7 @@ import pytest
 
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
-from tests.adapters.mail.test_templates import sample_variables
+from tests.support.template_folders import sample_variables
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 VALUES = {

@@ -58,7 +58,7 @@ def test_a_file_that_is_not_used_is_reported_with_the_reason(
     (folder / name).write_text("x")
 
     assert warnings(folder) == {name: f"ignored: {reason}"}
-    assert set(Templates.load(folder).by_name) == {"doc"}
+    assert set(Templates.load(folder).by_name) == {"doc", "invitation"}
 
 
 def test_many_ignored_files_are_named_in_part_and_counted(folder: Path) -> None:

@@ -2,45 +2,15 @@
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gcsched.adapters.mail.template_folder import default_folder
-from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 from tests.support.command import run_python
-
-
-def a_folder(path: Path, **files: str) -> Path:
-    """Write *files* (``doc_html`` becomes doc.html) and a plain doc.html unless one is given."""
-    named = {"doc_html": "<p>{{ username }}</p>", **files}
-    for name, source in named.items():
-        stem, _, suffix = name.rpartition("_")
-        (path / f"{stem}.{suffix}").write_text(source, "utf-8")
-    return path
-
-
-def sample_variables(
-    *,
-    username: str = "Zoë",
-    empid: str = "E-17",
-    email: str = "zoe@example.org",
-    message: str = "Review",
-    job_id: str = "j1",
-) -> Variables:
-    due = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
-    return Variables(
-        username=username, empid=empid, email=email, message=message, due=due, job_id=job_id
-    )
-
-
-def load_problem(folder: Path) -> str:
-    with pytest.raises(TemplateProblem) as caught:
-        Templates.load(folder)
-    return str(caught.value)
+from tests.support.template_folders import a_folder, load_problem, sample_variables
 
 
 def test_the_default_templates_show_name_and_message_in_both_parts_and_no_time() -> None:
@@ -149,7 +119,7 @@ def test_templates_may_extend_include_and_import_within_their_folder(tmp_path: P
 def test_a_partial_is_not_a_template_to_send(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path, _base_html="{{ 1 // 0 }}"))
 
-    assert set(templates.by_name) == {"doc"}
+    assert set(templates.by_name) == {"doc", "invitation"}
 
 
 @pytest.mark.parametrize(
@@ -271,74 +241,6 @@ def test_a_file_changed_after_loading_changes_no_mail(tmp_path: Path) -> None:
     a_folder(tmp_path, doc_html="new")
 
     assert templates.render("doc", sample_variables()).html == "old"
-
-
-def list_required_variables(folder: Path) -> dict[str, tuple[str, ...]]:
-    return {each.name: each.required_variables for each in Templates.load(folder).list_info()}
-
-
-@pytest.mark.parametrize(
-    ("source", "required"),
-    [
-        ("{{ username }}{{ due.year }}", ()),
-        ("{{ room }}{{ link }}{{ room }}", ("link", "room")),
-        ("{% if room %}{{ room }}{% endif %}", ("room",)),
-        ("{{ room | default('?') }}{{ link | d('') | upper }}", ()),
-        ("{{ room | default('?') }}{{ room }}", ("room",)),
-        ("{% if room is defined %}in {{ room }}{% endif %}", ()),
-        ("{% if room is undefined %}?{% else %}{{ room }}{% endif %}", ()),
-        ("{% for each in rooms.split(',') %}{{ each }}{{ loop.index }}{% endfor %}", ("rooms",)),
-        ("{% set room = 4 %}{{ room }}{{ range(3) | list }}", ()),
-        ("{% include '_part.html' %}", ("city",)),
-        ("{% extends '_base.html' %}{% block main %}{{ room }}{% endblock %}", ("city", "room")),
-        ("{% macro bold(what) %}<b>{{ what }}</b>{% endmacro %}{{ bold(room) }}", ("room",)),
-    ],
-)
-def test_the_variables_of_a_template_are_read_from_it(
-    tmp_path: Path, source: str, required: tuple[str, ...]
-) -> None:
-    parts = {"_part_html": "{{ city }}", "_base_html": "{{ city }}{% block main %}{% endblock %}"}
-
-    assert list_required_variables(a_folder(tmp_path, note_html=source, **parts)) == {
-        "doc": (),
-        "note": required,
-    }
-
-
-def test_a_template_requires_the_variables_of_both_parts(tmp_path: Path) -> None:
-    folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ link }}", other_html="-")
-    infos = {each.name: each for each in Templates.load(folder).list_info()}
-
-    assert infos["note"].required_variables == ("link", "room")
-    assert [infos[name].has_text for name in ("note", "other", "doc")] == [True, False, False]
-
-
-def test_a_variable_that_is_optional_in_one_place_only_is_found_at_load(tmp_path: Path) -> None:
-    source = "{% if room is defined %}!{% endif %}\n{{ room }}"
-
-    problem = load_problem(a_folder(tmp_path, note_html=source))
-
-    assert problem == "template note.html, line 2: 'room' is undefined"
-
-
-def test_data_fills_a_template_and_is_never_run_as_one(tmp_path: Path) -> None:
-    folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ room }}")
-    sent = "<b>{{ 7 * 7 }}</b>{% include 'doc.html' %}"
-
-    rendered = Templates.load(folder).render("note", sample_variables(), {"room": sent})
-
-    assert rendered.text == sent
-    assert rendered.html == sent.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
-
-
-def test_data_cannot_override_the_standard_variables(tmp_path: Path) -> None:
-    folder = a_folder(tmp_path, note_html="{{ username }}")
-
-    rendered = Templates.load(folder).render(
-        "note", sample_variables(), {"username": "Eve", "self": ""}
-    )
-
-    assert rendered.html == "Zoë"
 
 
 @pytest.mark.parametrize(

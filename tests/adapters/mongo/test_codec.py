@@ -14,6 +14,7 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.domain.access import ANYONE
 from gcsched.errors import InvalidRequest
 from tests.support.builders import (
     NOW,
@@ -49,7 +50,7 @@ def test_accepted_jobs_can_be_decoded(
     # Each field alone: a refused one must not hide the others.
     for fields in (*({name: value} for name, value in good.items()), *others):
         with suppress(InvalidRequest):
-            job = factory.create(a_request(**fields), now=NOW)
+            job = factory.create(a_request(**fields), now=NOW, client=ANYONE)
             assert decode(encode(job)) == job
 
 
@@ -94,7 +95,39 @@ def test_times_that_are_read_without_a_time_zone_are_utc() -> None:
     assert decode(read) == job
 
 
-@pytest.mark.parametrize("name", ["email", "reply_to"])
+@pytest.mark.parametrize("name", ["email", "reply_to", "sender"])
 def test_an_address_with_lost_octets_is_reported_by_its_field(name: str) -> None:
     with pytest.raises(TypeError, match=f"its field {name} holds octets that are not UTF-8"):
         decode(encode(a_job()) | {name: "a\uffff@example.org"})
+
+
+def test_a_job_without_a_sender_is_stored_as_before() -> None:
+    document = encode(a_job(template="party"))
+
+    assert (document["template"], "sender" in document) == ("party", False)
+
+
+def test_a_job_with_a_sender_cannot_be_read_by_a_version_that_knows_none() -> None:
+    """It would send the job from another address. That version takes a text for a template."""
+    job = a_job(sender="payroll@example.org", template="party")
+
+    document = encode(job)
+
+    assert decode(document) == job
+    assert document["sender"] == "payroll@example.org"
+    assert document["template"] == ["party"]
+    by_hand = {**document, "template": "party"}
+    assert decode(by_hand) == job
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"template": ["doc"]},
+        *({"sender": "p@example.org", "template": each} for each in ([], ["doc", "b"], [1], 1)),
+        {"sender": "p@example.org", "template": ["x" * 70_000]},
+    ],
+)
+def test_another_array_is_not_a_template(fields: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="its field template is"):
+        decode(encode(a_job()) | fields)

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.documents import INDEXES
 from gcsched.adapters.mongo.index_repair import MongoIndexes, find_index_problem
+from gcsched.adapters.mongo.other_documents import INDEXES
 from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.usecases.ports import IndexFault, IndexProblem

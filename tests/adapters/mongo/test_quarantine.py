@@ -9,11 +9,13 @@ from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.errors import StoreRefused
+from tests.support.builders import a_job
 from tests.support.corrupt_jobs import PAST, a_due_row, an_orphan_row, without_fields
 from tests.support.poisons import VALUES, forbid_changes
 from tests.support.rows import Row
@@ -206,3 +208,18 @@ async def test_a_damaged_record_of_the_last_sweep_does_not_prevent_the_next(
         second = await runs.begin_sweep(within=timedelta(seconds=5), now=now)
 
         assert (kind, first, second) == (kind, True, False)
+
+
+async def test_a_job_that_a_version_without_senders_set_aside_is_released(
+    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    """That version cannot read the template, so its claim quarantines the job."""
+    job = a_job(due_time=PAST, sender="payroll@example.org")
+    jobs.insert_one({**encode(job), "state": "UNREADABLE", "aside": "SCHEDULED"})
+
+    await recovery.check_unreadable(10)
+    batch = await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+
+    assert [(each.id, each.sender, each.template) for each in batch.jobs] == [
+        (job.id, "payroll@example.org", "doc")
+    ]

@@ -150,8 +150,8 @@ class Post:
             self.open_session()
         elif conversation.is_free and self.waiting:
             self.peer.conversation.start(self.make_sender().transaction)
-        elif wanted := [each for each in self.under_way if each.awaits_permit]:
-            (sender,) = wanted
+        elif expected := [each for each in self.under_way if each.awaits_permit]:
+            (sender,) = expected
             if next(self.loses_permit, False):
                 conversation.transmit(None)
             else:

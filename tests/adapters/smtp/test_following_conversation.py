@@ -276,7 +276,7 @@ def test_a_mail_that_has_its_turn_is_not_withdrawn_any_more() -> None:
     assert second.result is None
 
 
-def test_a_mail_that_is_given_up_while_it_follows_is_never_told_of() -> None:
+def test_a_mail_that_is_given_up_while_it_follows_is_never_mentioned() -> None:
     peer, first, second = make_both()
 
     peer.conversation.give_up_following()

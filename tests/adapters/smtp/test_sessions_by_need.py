@@ -48,7 +48,7 @@ async def test_a_session_more_than_the_relay_takes_fails_no_mail() -> None:
 
         assert await deliver_many(pool, 250) == [KEPT] * 250
 
-        assert 1 <= rule.refused <= 4  # some more may be on their way when one is refused
+        assert 1 <= rule.refused <= 8  # of 16: some more may be on their way when one is refused
         assert pool.limit == 16
 
 

@@ -193,7 +193,7 @@ async def test_each_distinct_problem_is_logged(files: PairFiles) -> None:
     assert len(errors) == 2
 
 
-async def test_the_end_of_a_certificate_is_told_once_a_day(
+async def test_the_end_of_a_certificate_is_reported_once_a_day(
     tmp_path: Path, authority: trustme.CA
 ) -> None:
     end = (NOW + 20 * DAY).replace(microsecond=0)

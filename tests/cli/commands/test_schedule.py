@@ -117,7 +117,7 @@ async def test_every_optional_field_reaches_the_request() -> None:
     options = (
         *("--request-id=a-uuid", "--template=reminder", "--var", "room=4.2", "--var=host=Ada"),
         *("--not-after=2023-01-01T01:00:00Z", "--reply-to=hr@example.org", "--urgent"),
-        *("--label=team=hr", "--at=1672531200"),
+        *("--label=team=hr", "--at=1672531200", "--sender=payroll@example.org"),
     )
     async with fake_scheduler(ScheduleMeet=ACCEPTED) as service:
         done = await run_command(*SCHEDULE, *options, "--target", service.target)
@@ -136,6 +136,7 @@ async def test_every_optional_field_reaches_the_request() -> None:
             reply_to="hr@example.org",
             labels={"team": "hr"},
             priority=task_pb2.URGENT,
+            sender="payroll@example.org",
         )
     ]
 

@@ -52,8 +52,15 @@ BUSY = task_pb2.StatusReport(
         task_pb2.StatusReport.Store(name="redis", problem="no answer for 7 s", state_time=STARTED),
     ],
     report_time=STARTED + timedelta(seconds=43),
+    sending=task_pb2.StatusReport.Sending(senders=["no-reply@example.org", "Pay <p@example.org>"]),
+    zone_version="2026f",
 )
-QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED)
+QUIET = task_pb2.StatusReport(
+    version="1.2.3",
+    python="3.11.9",
+    start_time=STARTED,
+    sending=task_pb2.StatusReport.Sending(senders=["no-reply@example.org"]),
+)
 
 
 async def test_the_report_has_everything() -> None:
@@ -62,9 +69,10 @@ async def test_the_report_has_everything() -> None:
 
     assert done.code == 0
     assert done.out.splitlines() == [
-        "version     1.2.3, Python 3.11.9",
+        "version     1.2.3, Python 3.11.9, time zones 2026f",
         f"started     {STARTED_TEXT}",
         f'sending     PAUSED by "ada@desk" since {STARTED_TEXT}: "the relay moves"',
+        "senders     no-reply@example.org, Pay <p@example.org>",
         f"mongodb     ok, since {STARTED_TEXT}",
         f"redis       no answer for 7 s, since {STARTED_TEXT}",
         "oldest due  3.20 s late",
@@ -83,10 +91,25 @@ async def test_the_report_has_everything() -> None:
     ]
 
 
+async def test_recipients_that_get_no_mails_are_obvious() -> None:
+    sending = task_pb2.StatusReport.Sending(
+        redirect_to="qa@example.org\x1b", allowed_recipients=["example.org", "ada@example.com"]
+    )
+    async with fake_scheduler(GetStatus=task_pb2.StatusReport(sending=sending)) as service:
+        done = await run_command("status", "--target", service.target)
+
+    assert done.out.splitlines()[2:5] == [
+        "sending     yes",
+        "redirect    ALL MAILS GO TO qa@example.org? (GCSCHED_REDIRECT_TO)",
+        "recipients  ONLY example.org, ada@example.com (GCSCHED_ALLOWED_RECIPIENTS)",
+    ]
+
+
 async def test_absent_values_are_described() -> None:
     async with fake_scheduler(GetStatus=QUIET) as service:
         done = await run_command("status", "--target", service.target)
 
+    assert done.out.splitlines()[0] == "version     1.2.3, Python 3.11.9"
     assert done.out.splitlines()[2:] == [
         "sending     yes",
         "oldest due  unknown",
@@ -127,7 +150,7 @@ def test_counts_are_shown_with_their_age() -> None:
         ),
         (
             task_pb2.StatusReport.Access(is_controlled=True, clients=1, problem="line 2: wrong"),
-            ["1 clients, not encrypted", "line 2: wrong"],
+            ["1 client, not encrypted", "line 2: wrong"],
         ),
     ],
 )

@@ -2,15 +2,17 @@ import asyncio
 import errno
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
+import grpc
 import pytest
 
 from gcsched.cli import output_file
 from gcsched.cli.output_file import FileNotWritten
 from gcsched.pb import task_pb2
 from tests.support.command import CommandResult, run_command, run_gcsched
-from tests.support.fake_scheduler import fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 
 PREVIEW = task_pb2.Preview(
     subject="Interview", text="Hello Ada,\n\nroom 4.2\x1b[2J", html="<p>Hello</p>", size_bytes=2048
@@ -189,3 +191,50 @@ async def test_a_variable_without_a_value_is_wrong_usage() -> None:
 
     assert done.code == 2
     assert "invalid pair 'room': expected name=value" in done.err
+
+
+DUE = datetime(2030, 1, 5, 9, tzinfo=UTC)
+
+
+async def test_a_test_mail_is_sent_once_with_an_id_of_its_own() -> None:
+    reply = task_pb2.MeetResponse(
+        success=True, job_id="7", outcome="CREATED", state="SCHEDULED", due_time=DUE
+    )
+    command = ("template", "send-test", "reminder", "--to=ada@example.org", "--var", "room=4.2")
+    more = ("--empid=E1", "--username=Ada", "--message=Interview")
+    async with fake_scheduler(SendTestMail=reply) as service:
+        first = await run_command(*command, *more, "--target", service.target)
+        second = await run_command(*command, "--json", "--target", service.target)
+        third = await run_command(*command, "--request-id=R1", "--target", service.target)
+
+    sent = [each for each in service.requests if isinstance(each, task_pb2.SendTestMailRequest)]
+    ids = [each.request_id for each in sent]
+    assert first.out == f"accepted: job 7, due {DUE.astimezone().isoformat()}\n"
+    assert json.loads(second.out)["job_id"] == "7"
+    assert third.code == 0
+    assert len({*ids, ""}) == 4
+    assert ids[2] == "R1"
+    assert sent[0] == task_pb2.SendTestMailRequest(
+        template="reminder",
+        variables={"room": "4.2"},
+        email="ada@example.org",
+        empid="E1",
+        name="Ada",
+        message="Interview",
+        request_id=ids[0],
+    )
+
+
+async def test_a_test_mail_names_its_recipient_and_a_lost_answer_its_request_id() -> None:
+    missing = await run_command("template", "send-test", "doc")
+    lost = ErrorAnswer(code=grpc.StatusCode.UNAVAILABLE, message="away")
+    async with fake_scheduler(SendTestMail=lost) as service:
+        done = await run_command(
+            *("template", "send-test", "doc", "--to=ada@example.org", "--request-id=R1"),
+            *("--target", service.target, "--timeout=1"),
+        )
+
+    assert missing.code == 2
+    assert "--to" in missing.err
+    assert done.code != 0
+    assert "use --request-id R1" in done.err

@@ -27,6 +27,7 @@ async def test_a_valid_folder_is_listed_with_the_required_variables(folder: Path
     assert [line.split() for line in done.out.splitlines()] == [
         ["NAME", "HAS_TEXT", "REQUIRED_VARIABLES"],
         ["doc", "no", "-"],
+        ["invitation", "yes", "meeting"],
         ["note", "yes", "room"],
     ]
 
@@ -64,7 +65,7 @@ async def test_a_check_can_be_printed_as_json(folder: Path) -> None:
 
     assert (good.code, bad.code, good.err, bad.err) == (0, 2, "", "")
     found, wrong = json.loads(good.out), json.loads(bad.out)
-    assert [each["name"] for each in found["templates"]] == ["doc", "note"]
+    assert [each["name"] for each in found["templates"]] == ["doc", "invitation", "note"]
     assert found["problems"] == wrong["templates"] == []
     assert [each["file"] for each in found["warnings"]] == ["old.htm"]
     assert [(each["file"], each["line"]) for each in wrong["problems"]] == [("doc.html", 2)]
@@ -141,7 +142,7 @@ async def test_an_unknown_time_zone_is_reported(
             ["note"],
             ["refused:", "  --var: must have a value for 'room': the template needs it"],
         ),
-        (["lost"], ["refused:", "  NAME: must be one of doc, note"]),
+        (["lost"], ["refused:", "  NAME: must be one of doc, invitation, note"]),
         (["doc", "--to", "nobody"], ["refused:", "  --to: "]),
     ],
 )

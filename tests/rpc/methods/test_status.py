@@ -15,6 +15,7 @@ from gcsched.usecases.monitoring.lateness import LatenessQuantiles
 from gcsched.usecases.monitoring.status import (
     AccessReport,
     RelayReport,
+    SendingReport,
     ServiceInfo,
     StatusReport,
 )
@@ -22,7 +23,7 @@ from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOON, NOW
 
-SERVICE = ServiceInfo(version="1.2.3", python="3.11.9", start_time=NOW)
+SERVICE = ServiceInfo(version="1.2.3", python="3.11.9", zones="2026f", start_time=NOW)
 NONE_SENT = LatenessQuantiles(mails=0, p50=timedelta(0), p99=timedelta(0))
 NOON_STAMP = Timestamp(seconds=NOON)
 
@@ -61,6 +62,11 @@ def test_all_known_values_are_reported() -> None:
             is_insecure=True,
             clients=3,
             problem="TLS of gRPC: x",
+        ),
+        sending=SendingReport(
+            redirect_to="qa@example.org",
+            allowed_recipients=("example.org", "ada@example.com"),
+            senders=["no-reply@example.org", "Pay <pay@example.org>"],
         ),
     )
 
@@ -105,6 +111,12 @@ def test_all_known_values_are_reported() -> None:
             clients=3,
             problem="TLS of gRPC: x",
         ),
+        sending=message.Sending(
+            redirect_to="qa@example.org",
+            allowed_recipients=["example.org", "ada@example.com"],
+            senders=["no-reply@example.org", "Pay <pay@example.org>"],
+        ),
+        zone_version="2026f",
     )
 
 

@@ -31,6 +31,7 @@ async def test_all_templates_are_listed_with_what_each_needs(
         (each.name, list(each.required_variables), each.has_text) for each in reply.templates
     ] == [
         ("doc", [], False),
+        ("invitation", ["meeting"], True),
         ("room", ["count", "room"], True),
     ]
 

@@ -21,7 +21,7 @@ ACCEPTED = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
 
 @dataclass
 class ScriptedMailer:
-    """A mailer with one outcome for all mails, except for the domains in *outcomes_by_domain*.
+    """A mailer with one outcome for all mails, but for some recipient domains and senders.
 
     It records the *recipients*, and hangs until *may_answer* is set.
     """
@@ -29,6 +29,7 @@ class ScriptedMailer:
     name: str = "first:25"
     outcome: Transmission = ACCEPTED
     outcomes_by_domain: dict[str, Answered] = field(default_factory=dict)
+    outcomes_by_sender: dict[str, Answered] = field(default_factory=dict)
     recipients: list[str] = field(default_factory=list)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,7 +51,8 @@ class ScriptedMailer:
         self.recipients.append(mail.recipient)
         await asyncio.sleep(0)  # other tasks run in between, as with a real connection
         await self.may_answer.wait()
-        return self.outcomes_by_domain.get(mail.recipient.partition("@")[2], self.outcome)
+        outcome = self.outcomes_by_sender.get(mail.sender, self.outcome)
+        return self.outcomes_by_domain.get(mail.recipient.partition("@")[2], outcome)
 
 
 def a_rate_limiter(
@@ -66,7 +68,10 @@ def a_rate_limiter(
 
 
 def make_relays(
-    clock: FakeMonotonicClock, *mailers: ScriptedMailer, healths: Sequence[RelayHealth] = ()
+    clock: FakeMonotonicClock,
+    *mailers: ScriptedMailer,
+    healths: Sequence[RelayHealth] = (),
+    has_several_senders: bool = False,
 ) -> FailoverTransport:
     accepted = LastAcceptance()
     listeners = {each.relay: each.record for each in healths}
@@ -80,6 +85,7 @@ def make_relays(
             chance=lambda: 1.0,
             last_acceptance=accepted,
             on_observation=listeners.get(mailer.name, ignore_observation),
+            has_several_senders=has_several_senders,
         )
         for mailer in mailers
     ]

@@ -50,6 +50,18 @@ def reload(file: FakeFile) -> ClientReload:
     return ClientReload(source=file, access=access)
 
 
+async def test_each_new_version_of_the_clients_is_passed_on_once(file: FakeFile) -> None:
+    seen = list[ClientRegistry]()
+    access = AccessControl(registry=ONE, now=lambda: NOW)
+    reload = ClientReload(source=file, access=access, on_clients=seen.append)
+
+    for content in (ONE, TWO, TWO, "broken", TWO, ONE):
+        file.content = content
+        await reload.reload()
+
+    assert seen == [TWO, ONE]
+
+
 async def test_a_changed_file_is_taken_and_logged_once(
     file: FakeFile, reload: ClientReload, events: Events
 ) -> None:

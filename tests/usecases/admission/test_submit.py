@@ -20,12 +20,15 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.adapters.redis.arq_client import open_arq
+from gcsched.domain.access import ANYONE
 from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, Dedup, DedupRule
 from gcsched.errors import InvalidRequest, Overloaded, RequestIdReused, StoreUnavailable
-from gcsched.usecases.admission.job_factory import Submission
+from gcsched.usecases.admission.job_factory import JobFactory, Submission
+from gcsched.usecases.admission.meeting_writer import MeetingWriter
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
 from gcsched.usecases.batching import GroupCommit
@@ -57,7 +60,12 @@ MAX_REPLY_SECONDS = 0.05 + 0.15  # for the wake-up, and for the write on a busy 
 
 @asynccontextmanager
 async def run_submit(
-    mongo: Mongo, redis_url: str, *, now: Clock, nudges: list[None] | None = None
+    mongo: Mongo,
+    redis_url: str,
+    *,
+    now: Clock,
+    nudges: list[None] | None = None,
+    factory: JobFactory | None = None,
 ) -> AsyncIterator[Submit]:
     """Run admission as the service does."""
     received = [] if nudges is None else nudges
@@ -68,7 +76,10 @@ async def run_submit(
         store=MongoRecipients(mongo=mongo), interval=timedelta(milliseconds=20)
     )
     write = AdmissionWriter(
-        admissions=MongoAdmissions(mongo=mongo), wake_ups=wake_ups, recipients=recipients
+        admissions=MongoAdmissions(mongo=mongo),
+        wake_ups=wake_ups,
+        recipients=recipients,
+        meetings=MeetingWriter(store=MongoMeetings(mongo=mongo, retention=timedelta(days=30))),
     )
     group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:
@@ -77,7 +88,7 @@ async def run_submit(
             in_background(recipients.run),
             in_background(group.run),
         ):
-            yield Submit(job_factory=a_job_factory(), group=group, now=now)
+            yield Submit(job_factory=factory or a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -103,7 +114,7 @@ def read_wake_ups(redis_url: str) -> set[str]:
 async def test_the_job_of_an_answer_is_stored(submit: Submit, jobs: Collection[Row]) -> None:
     request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
 
-    answer = await submit.submit(request, within=LONG)
+    answer = await submit.submit(request, within=LONG, client=ANYONE)
 
     [row] = jobs.find()
     assert answer == an_admitted(a_job(id=row["_id"], due_time=NOW + timedelta(hours=1)))
@@ -117,10 +128,10 @@ async def test_the_job_of_an_answer_is_stored(submit: Submit, jobs: Collection[R
 async def test_the_same_request_again_is_the_same_job(
     submit: Submit, jobs: Collection[Row], clock: FixedClock
 ) -> None:
-    first = await submit.submit(a_request(), within=LONG)
+    first = await submit.submit(a_request(), within=LONG, client=ANYONE)
     clock.advance(SECOND)
 
-    again = await submit.submit(a_request(name="Ada King"), within=LONG)
+    again = await submit.submit(a_request(name="Ada King"), within=LONG, client=ANYONE)
 
     assert again == an_admitted(a_job(id=first.job_id), is_new=False)
     assert jobs.count_documents({}) == 1
@@ -133,7 +144,10 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
         open_mongo(mongo_uri) as another,
         run_submit(another, redis_url, now=clock) as other,
     ):
-        calls = [(submit, other)[n % 2].submit(a_request(), within=LONG) for n in range(200)]
+        calls = [
+            (submit, other)[n % 2].submit(a_request(), within=LONG, client=ANYONE)
+            for n in range(200)
+        ]
         answers = await asyncio.gather(*calls)
 
     [row] = jobs.find()
@@ -143,7 +157,7 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
 
 async def test_an_invalid_request_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        await submit.submit(a_request(empid="", email="nobody"), within=LONG)
+        await submit.submit(a_request(empid="", email="nobody"), within=LONG, client=ANYONE)
 
     assert [violation.field for violation in raised.value.violations] == ["empid", "emailID"]
     assert jobs.count_documents({}) == 0
@@ -157,7 +171,7 @@ async def test_a_past_time_means_now(
     redis_url: str,
     timestamp: int,
 ) -> None:
-    await submit.submit(a_request(timestamp=timestamp), within=LONG)
+    await submit.submit(a_request(timestamp=timestamp), within=LONG, client=ANYONE)
 
     [row] = jobs.find()
     assert (row["state"], row["due"], row["due_at"]) == ("SCHEDULED", NOW, NOW)
@@ -181,8 +195,8 @@ async def test_a_request_without_a_time_joins_the_next_daily_run(
 ) -> None:
     clock.now = now
 
-    first = await submit.submit(a_request(timestamp=0), within=LONG)
-    again = await submit.submit(a_request(timestamp=0), within=LONG)
+    first = await submit.submit(a_request(timestamp=0), within=LONG, client=ANYONE)
+    again = await submit.submit(a_request(timestamp=0), within=LONG, client=ANYONE)
 
     [row] = jobs.find()
     ten = datetime.combine(day, time_of_day(10), tzinfo=ZoneInfo("Europe/Berlin"))
@@ -194,7 +208,7 @@ async def test_a_request_without_a_time_joins_the_next_daily_run(
 async def test_a_job_for_the_daily_run_schedules_no_wake_up(
     submit: Submit, nudges: list[None], redis_url: str
 ) -> None:
-    await submit.submit(a_request(timestamp=0), within=LONG)
+    await submit.submit(a_request(timestamp=0), within=LONG, client=ANYONE)
 
     assert (nudges, read_wake_ups(redis_url)) == ([], set())
 
@@ -202,10 +216,10 @@ async def test_a_job_for_the_daily_run_schedules_no_wake_up(
 async def test_the_same_daily_request_tomorrow_is_a_new_job(
     submit: Submit, jobs: Collection[Row], clock: FixedClock
 ) -> None:
-    await submit.submit(a_request(timestamp=0), within=LONG)
+    await submit.submit(a_request(timestamp=0), within=LONG, client=ANYONE)
     clock.advance(timedelta(days=1))
 
-    answer = await submit.submit(a_request(timestamp=0), within=LONG)
+    answer = await submit.submit(a_request(timestamp=0), within=LONG, client=ANYONE)
 
     assert is_new(answer)
     assert jobs.count_documents({"state": "QUEUED"}) == 2
@@ -217,7 +231,7 @@ async def test_the_same_daily_request_tomorrow_is_a_new_job(
 async def test_only_jobs_due_within_a_minute_schedule_a_wake_up(
     submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, is_scheduled: bool
 ) -> None:
-    await submit.submit(a_request(timestamp=NOON + ahead), within=LONG)
+    await submit.submit(a_request(timestamp=NOON + ahead), within=LONG, client=ANYONE)
 
     if is_scheduled:  # a reply waits only 50 ms for Redis
         await until(lambda: read_wake_ups(redis_url))
@@ -226,7 +240,7 @@ async def test_only_jobs_due_within_a_minute_schedule_a_wake_up(
 
 
 async def test_user_details_are_written_after_the_reply(submit: Submit, raw: Database[Row]) -> None:
-    await submit.submit(a_request(), within=LONG)
+    await submit.submit(a_request(), within=LONG, client=ANYONE)
 
     await until(lambda: raw["recipients"].count_documents({}))
 
@@ -238,7 +252,9 @@ async def test_a_caller_that_hangs_up_loses_only_its_answer(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
     calls = [
-        asyncio.create_task(submit.submit(a_request(empid=f"E{number}"), within=LONG))
+        asyncio.create_task(
+            submit.submit(a_request(empid=f"E{number}"), within=LONG, client=ANYONE)
+        )
         for number in range(20)
     ]
     await asyncio.sleep(0)
@@ -266,14 +282,14 @@ async def test_a_redis_that_is_away_delays_a_reply_by_50_ms_at_most_and_fails_no
 ) -> None:
     async with own_valkey(tmp_path) as server:
         async with run_submit(mongo, server.uri, now=clock) as submit:
-            await submit.submit(a_request(empid="first"), within=LONG)
+            await submit.submit(a_request(empid="first"), within=LONG, client=ANYONE)
             disable_server(server, how)
 
             took = []
             for number in range(10):
                 begun = time.monotonic()
                 request = a_request(empid=f"E{number}", timestamp=NOON + number)
-                await submit.submit(request, within=SECOND)
+                await submit.submit(request, within=SECOND, client=ANYONE)
                 took.append(time.monotonic() - begun)
 
         server.resume()
@@ -290,17 +306,17 @@ async def test_a_silent_store_fails_calls_in_time_and_repeating_them_makes_one_j
         run_submit(mongo, redis_url, now=clock) as submit,
     ):
         await mongo.prepare()
-        await submit.submit(a_request(empid="before"), within=LONG)
+        await submit.submit(a_request(empid="before"), within=LONG, client=ANYONE)
         server.freeze()
 
         took = []
         for _ in range(3):
             begun = time.monotonic()
             with pytest.raises(StoreUnavailable):
-                await submit.submit(a_request(), within=SOON)
+                await submit.submit(a_request(), within=SOON, client=ANYONE)
             took.append(time.monotonic() - begun)
         server.resume()
-        answers = [await submit.submit(a_request(), within=LONG) for _ in range(2)]
+        answers = [await submit.submit(a_request(), within=LONG, client=ANYONE) for _ in range(2)]
 
         with MongoClient[Row](server.uri) as client:
             rows = list(client["gcsched"]["jobs"].find({"empid": "E1"}))
@@ -319,7 +335,7 @@ async def test_an_unreachable_store_fails_a_call_within_the_callers_time(
     ):
         begun = time.monotonic()
         with pytest.raises(StoreUnavailable):
-            await submit.submit(a_request(), within=SOON)
+            await submit.submit(a_request(), within=SOON, client=ANYONE)
 
         assert time.monotonic() - begun < SOON.total_seconds() + 0.2
 
@@ -336,8 +352,13 @@ async def test_a_store_that_comes_back_within_the_callers_time_does_not_fail_the
         await mongo.prepare()
         server.kill()
 
-        long_call = asyncio.create_task(submit.submit(a_request(), within=15 * SECOND))
-        others = [submit.submit(a_request(empid="other"), within=within) for within in other_limits]
+        long_call = asyncio.create_task(
+            submit.submit(a_request(), within=15 * SECOND, client=ANYONE)
+        )
+        others = [
+            submit.submit(a_request(empid="other"), within=within, client=ANYONE)
+            for within in other_limits
+        ]
         reported = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 
@@ -367,7 +388,9 @@ async def test_each_of_many_requests_is_answered_and_counted(
         a_request(request_id="R"),
     ]
 
-    answers = await replace(submit, observer=counting).submit_all(requests, within=LONG)
+    answers = await replace(submit, observer=counting).submit_all(
+        requests, within=LONG, client=ANYONE
+    )
 
     accepted = AdmissionResult
     kinds = [accepted, InvalidRequest, RequestIdReused, accepted, accepted]
@@ -398,9 +421,9 @@ async def test_a_request_without_a_turn_in_time_is_overloaded_not_unavailable(
     submit = replace(submit, share=UsedUpShare(), bulk_share=UsedUpShare(), observer=counting)
 
     with pytest.raises(Overloaded, match="1 requests are waiting"):
-        await submit.submit(a_request(), within=SOON)
+        await submit.submit(a_request(), within=SOON, client=ANYONE)
     with pytest.raises(Overloaded, match="1 requests are waiting"):
-        await submit.submit_all([a_request(), a_request(empid="E2")], within=SOON)
+        await submit.submit_all([a_request(), a_request(empid="E2")], within=SOON, client=ANYONE)
 
     assert jobs.count_documents({}) == 0
     assert counting.outcomes == {"overloaded": 3}
@@ -413,8 +436,8 @@ async def test_a_request_within_the_window_of_its_employee_is_refused_not_an_err
     rule = DedupRule(by=Dedup.EMPLOYEE, window=timedelta(hours=24))
     submit = replace(submit, job_factory=a_job_factory(dedup=rule), observer=counting)
 
-    first = await submit.submit(a_request(), within=LONG)
-    second = await submit.submit(a_request(message="Lunch"), within=LONG)
+    first = await submit.submit(a_request(), within=LONG, client=ANYONE)
+    second = await submit.submit(a_request(message="Lunch"), within=LONG, client=ANYONE)
 
     [row] = jobs.find()
     assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
@@ -428,16 +451,18 @@ async def test_a_repeated_request_is_the_same_job_after_its_not_after_too(
 ) -> None:
     due = int(NOW.timestamp())
     request = a_request(timestamp=due, not_after=due + 2, request_id=request_id)
-    first = await submit.submit(request, within=10 * SECOND)
+    first = await submit.submit(request, within=10 * SECOND, client=ANYONE)
     clock.advance(3 * SECOND)
 
-    again = await submit.submit(request, within=10 * SECOND)
+    again = await submit.submit(request, within=10 * SECOND, client=ANYONE)
 
     assert first.is_accepted
     assert again == structs.replace(first, outcome=AdmissionOutcome.REPLAYED)
     with pytest.raises(InvalidRequest) as raised:
         await submit.submit(
-            structs.replace(request, message="another", request_id=""), within=10 * SECOND
+            structs.replace(request, message="another", request_id=""),
+            within=10 * SECOND,
+            client=ANYONE,
         )
     assert [each.field for each in raised.value.violations] == ["not_after"]
     assert jobs.count_documents({}) == 1
@@ -449,10 +474,10 @@ async def test_a_repeated_daily_request_is_the_same_job_after_its_not_after_too(
     run = a_job_factory().context.daily_plan
     at = run.run_time(run.next_run_day(NOW))
     request = a_request(timestamp=0, not_after=int(at.timestamp()) + 60)
-    first = await submit.submit(request, within=10 * SECOND)
+    first = await submit.submit(request, within=10 * SECOND, client=ANYONE)
     clock.now = at + timedelta(hours=1)
 
-    again = await submit.submit(request, within=10 * SECOND)
+    again = await submit.submit(request, within=10 * SECOND, client=ANYONE)
 
     assert first.is_accepted
     assert again == structs.replace(first, outcome=AdmissionOutcome.REPLAYED)

@@ -15,6 +15,7 @@ from gcsched.domain.job import LEASE, Job, State
 from gcsched.domain.mail import Mail
 from gcsched.domain.outcome import apply_attempt, make_attempt
 from gcsched.domain.permit import Permit
+from gcsched.domain.recipient_list import RecipientList
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage, Withheld
 from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
@@ -311,6 +312,34 @@ def a_group() -> GroupCommit[ClaimedJob, Permit | None]:
 
 def refuse_to_draw() -> float:
     raise AssertionError("the outcome of an accepted mail is not a matter of chance")
+
+
+async def test_a_job_whose_address_is_not_allowed_is_neither_composed_nor_sent() -> None:
+    group = a_group()
+    unused = Failing(AssertionError("no mail and no conversation"))
+    deliver = dataclasses.replace(
+        a_deliver(group, FixedClock(), composer=unused, transport=unused),
+        allowed=RecipientList.parse("example.com"),
+    )
+    claimed = ClaimedJob(job=a_claimed_job(), token="t")
+
+    ended = (await deliver.deliver(claimed)).job
+    postponed = deliver.postpone(claimed, NOW + SECOND).job
+
+    assert ended.state is postponed.state is State.FAILED
+    assert "GCSCHED_ALLOWED_RECIPIENTS" in ended.reason
+    assert (ended.attempt, ended.attempts) == (0, ())
+
+
+async def test_a_note_is_added_to_the_text_of_an_attempt() -> None:
+    group = a_group()
+    deliver = dataclasses.replace(a_deliver(group, FixedClock()), note="redirected")
+
+    async with in_background(group.run):
+        sent = (await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))).job
+
+    assert sent.state is State.SENT
+    assert sent.attempts[-1].text == "250 at BODY:  (redirected)"
 
 
 LOST = an_attempt(kind=Kind.UNCERTAIN, code=None)

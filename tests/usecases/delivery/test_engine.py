@@ -1,8 +1,10 @@
 """From a claim to its deliveries: suppressed addresses, full domains, and failures."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
@@ -11,6 +13,7 @@ from tests.support.builders import (
     a_batch,
     a_claimed_job,
     a_conclusion,
+    a_revision,
     a_suppression,
 )
 from tests.support.engines import (
@@ -150,3 +153,40 @@ async def test_jobs_of_a_claim_without_an_answer_are_released_before_the_next(
 
     assert store.released == store.tokens[:1]
     assert store.calls[:2] == ["release", "claim"]
+
+
+def invitations_for(*addresses: str) -> list[Job]:
+    return [replace(each, invitation=a_revision()) for each in jobs_for(*addresses)]
+
+
+async def test_the_meetings_of_a_batch_are_stored_before_its_mails_leave(store: FakeStore) -> None:
+    store.due = [*jobs_for("ada@example.org"), *invitations_for("eve@example.org")]
+    store.due[1] = replace(store.due[1], id="job-2")
+
+    async with an_engine(store, FakeMailer()) as engine:
+        await engine.claim_due()
+        await until(lambda: len(store.concluded) == 2)
+
+    assert store.restored == ["job-2"]
+    assert [each for each in store.calls if each != "conclude"][:3] == [
+        *("claim", "find_active", "restore")
+    ]
+
+
+async def test_an_invitation_whose_meeting_cannot_be_stored_waits_and_others_leave(
+    store: FakeStore,
+) -> None:
+    mailer = FakeMailer()
+    store.due = [*jobs_for("ada@example.org"), *invitations_for("eve@example.org")]
+    store.due[1] = replace(store.due[1], id="job-2")
+    store.failures["restore"] = 1
+
+    async with an_engine(store, mailer) as engine:
+        await engine.claim_due()
+        await until(lambda: len(store.concluded) == 2)
+        assert engine.leases.job_count == 0
+
+    invitation = store.concluded["job-2"]
+    assert (invitation.state, invitation.attempts) == (State.SCHEDULED, ())
+    assert invitation.due_time == NOW + timedelta(seconds=10)
+    assert mailer.recipients == ["ada@example.org"]

@@ -28,6 +28,8 @@ class FakePersonalData:
         self.batches: list[int] = []
         self._unfinished = unfinished
         self.is_away = False
+        self.meetings: list[str] = []
+        self.erased_meetings: list[str] = []
 
     async def find_recipient(self, empid: str) -> Recipient | None:
         return self.recipients.get(empid)
@@ -46,6 +48,12 @@ class FakePersonalData:
         last = batch[-1] if len(batch) == most else None
         return ErasedBatch(jobs=len(erased), skipped=len(batch) - len(erased), last=last)
 
+    async def erase_meetings(self, _: str, *, after: str, most: int) -> str | None:
+        assert most == MAX_BATCH_SIZE
+        left = [each for each in self.meetings if each > after][:most]
+        self.erased_meetings += left
+        return left[-1] if len(left) == most else None
+
     async def delete_recipient(self, empid: str) -> bool:
         return self.recipients.pop(empid, None) is not None
 
@@ -60,6 +68,15 @@ async def test_user_details_are_found_by_employee() -> None:
     assert await know.get("E1") == ADA
     with pytest.raises(UnknownRecipient):
         await know.get("E2")
+
+
+async def test_all_meetings_are_erased_in_batches() -> None:
+    data = FakePersonalData(finished=0)
+    data.meetings = [f"{number:06d}" for number in range(2 * MAX_BATCH_SIZE)]
+
+    await a_use_case(data).forget("E1")
+
+    assert data.erased_meetings == data.meetings
 
 
 async def test_all_finished_jobs_are_erased_in_batches() -> None:

@@ -17,7 +17,7 @@ from tests.support.builders import NOW, FixedClock
 from tests.support.job_counts import COUNTS, FakeJobCounter
 from tests.support.relay.sessions import FakeSessions
 
-ABOUT = ServiceInfo(version="1.2.3", python="3.11.9", start_time=NOW)
+ABOUT = ServiceInfo(version="1.2.3", python="3.11.9", zones="2026f", start_time=NOW)
 
 
 @dataclass(frozen=True)

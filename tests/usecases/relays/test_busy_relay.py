@@ -85,7 +85,7 @@ async def test_the_mail_of_a_probe_without_a_session_goes_to_another_relay(event
         took_probe = await pair.send_timed()
 
         assert SILENT_BODIES / 2 <= took < SOON
-        assert 2 * MIN_SILENCE <= took_probe < SOON
+        assert 2 * MIN_SILENCE <= took_probe < 2 * SOON  # two waits; the reply would take longer
         assert len(pair.second.ledger) == 5
         assert not any(each.done() for each in stuck)  # a mail is not sent twice
         assert len(pair.first.bodies) == SESSIONS

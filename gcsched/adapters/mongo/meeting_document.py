@@ -1,0 +1,96 @@
+"""The codec between revisions of meetings and their documents, within a job and on their own."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gcsched.adapters.mongo.field_checks import (
+    check_address,
+    check_texts,
+    decode_count,
+    decode_times,
+    make_field_error,
+)
+from gcsched.domain.meeting import MeetingRevision, Person
+
+TIMES = ("stamp", "start", "end")
+WALL_TIMES = ("start_wall", "end_wall")
+TEXTS = (
+    *("meeting", "uid", "zone", "zone_version", "summary", "location", "url", "description"),
+    *("organizer", "organizer_name", "sent_by", *WALL_TIMES),
+)
+
+Document = Mapping[str, Any]
+
+
+def encode_revision(revision: MeetingRevision) -> dict[str, Any]:
+    """Return the document of *revision*; wall times are texts, because BSON dates are instants."""
+    return {
+        "meeting": revision.meeting_id,
+        "uid": revision.uid,
+        "number": revision.number,
+        "sequence": revision.sequence,
+        "stamp": revision.stamp,
+        "start": revision.start,
+        "end": revision.end,
+        "start_wall": revision.start_wall.isoformat(timespec="minutes"),
+        "end_wall": revision.end_wall.isoformat(timespec="minutes"),
+        "zone": revision.zone,
+        "zone_version": revision.zone_version,
+        "summary": revision.summary,
+        "location": revision.location,
+        "url": revision.url,
+        "description": revision.description,
+        "organizer": revision.organizer.email,
+        "organizer_name": revision.organizer.name,
+        "sent_by": revision.sent_by,
+    }
+
+
+def decode_invitation(job: Document) -> MeetingRevision | None:
+    """Return the revision in the document of a *job*; None for a mail without a meeting.
+
+    Raises one of the codec's errors if it is damaged: then the mail must not leave without it.
+    """
+    stored = job.get("invitation")
+    if stored is None:
+        return None
+    if not isinstance(stored, dict):
+        raise make_field_error("invitation", stored)
+    return decode_revision(stored)
+
+
+def decode_revision(document: Document) -> MeetingRevision:
+    stamp, start, end = decode_times(document, TIMES)
+    check_texts(document, TEXTS)
+    check_address(document, "organizer")
+    check_address(document, "sent_by")
+    return MeetingRevision(
+        meeting_id=document["meeting"],
+        uid=document["uid"],
+        number=decode_count(document, "number"),
+        sequence=decode_count(document, "sequence"),
+        stamp=stamp.replace(microsecond=0),
+        start=start.replace(microsecond=0),
+        end=end.replace(microsecond=0),
+        start_wall=decode_wall_time(document, "start_wall"),
+        end_wall=decode_wall_time(document, "end_wall"),
+        zone=document["zone"],
+        zone_version=document["zone_version"],
+        summary=document["summary"],
+        location=document["location"],
+        url=document["url"],
+        description=document["description"],
+        organizer=Person(email=document["organizer"], name=document["organizer_name"]),
+        sent_by=document["sent_by"],
+    )
+
+
+def decode_wall_time(document: Document, name: str) -> datetime:
+    try:
+        wall = datetime.fromisoformat(document[name])
+    except ValueError as error:
+        raise make_field_error(name, document[name]) from error
+    if wall.tzinfo is not None:
+        raise make_field_error(name, document[name])
+    return wall

@@ -1,0 +1,144 @@
+"""Meetings and their revisions, derived from the jobs that invite to them.
+
+The job is stored first, in one write, and holds the whole first revision. What is stored here
+follows from it, so after a crash anywhere it is made again, and a meeting that exists stays as it
+is. The revision is written before the meeting that points to it.
+"""
+
+from collections.abc import Collection as Ids
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pymongo
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
+
+from gcsched.adapters.mongo.codec import decode_each
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
+from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY
+from gcsched.adapters.mongo.index_names import BY_ID
+from gcsched.adapters.mongo.meeting_document import encode_revision
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.job import Job
+from gcsched.domain.meeting import MeetingRevision
+
+SCHEDULED = "SCHEDULED"
+UPSERT_TRIES = 3
+RESTORE_TIMEOUT_SECONDS = 5.0
+
+Invitation = tuple[Job, MeetingRevision]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoMeetings:
+    """The ports `NewMeetings` and `MissingMeetings` on MongoDB."""
+
+    mongo: Mongo
+    retention: timedelta
+
+    async def record(
+        self, jobs: Sequence[Job], replayed: Sequence[tuple[str, str]], *, within: timedelta
+    ) -> None:
+        """Store the meetings of *jobs*, and those of the *replayed* ones that are missing.
+
+        *replayed* are pairs of a job id and its meeting id.
+        """
+        with store_errors("looking for meetings"), pymongo.timeout(within.total_seconds()):
+            missing = await self._find_missing({meeting_id for _, meeting_id in replayed})
+            ids = [job_id for job_id, meeting_id in replayed if meeting_id in missing]
+            earlier = await self._read_jobs(ids) if ids else []
+        with write_errors("storing meetings"), pymongo.timeout(within.total_seconds()):
+            await self._store([*select_invitations([*jobs, *earlier])])
+
+    async def restore(self, jobs: Sequence[Job]) -> None:
+        """Store the meetings of *jobs* that are missing."""
+        invitations = [*select_invitations(jobs)]
+        ids = {revision.meeting_id for _, revision in invitations}
+        with store_errors("looking for meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
+            missing = await self._find_missing(ids)
+        if missing:
+            with write_errors("storing meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
+                await self._store([each for each in invitations if each[1].meeting_id in missing])
+
+    async def _find_missing(self, ids: Ids[str]) -> Ids[str]:
+        """Return those of *ids* that no majority has as meetings."""
+        if not ids:
+            return ()
+        meetings = self.mongo.meetings.with_options(read_concern=ReadConcern("majority"))
+        found = meetings.find({"_id": {"$in": list(ids)}}, {"_id": 1}, hint=BY_ID)
+        return set(ids) - {each["_id"] async for each in found}
+
+    async def _read_jobs(self, ids: Sequence[str]) -> list[Job]:
+        """Return the jobs with *ids*; one that cannot be read is restored once it is repaired."""
+        found = self.mongo.jobs.find({"_id": {"$in": list(ids)}}, hint=BY_ID)
+        return [job for _, job in decode_each(await found.to_list(None))[0]]
+
+    async def _store(self, invitations: Sequence[Invitation]) -> None:
+        if invitations:
+            kept = [(each, each[1].end + self.retention) for each in invitations]
+            revisions = [encode_first_revision(each[1]) | {"delete_after": t} for each, t in kept]
+            meetings = [encode_meeting(*each) | {"delete_after": t} for each, t in kept]
+            await insert_missing(self.mongo.meeting_revisions, revisions)
+            await insert_missing(self.mongo.meetings, meetings)
+
+
+def select_invitations(jobs: Iterable[Job]) -> Iterable[Invitation]:
+    """Yield the *jobs* that invite to a meeting, each with its revision."""
+    for job in jobs:
+        if job.invitation is not None:
+            yield job, job.invitation
+
+
+async def insert_missing(collection: Collection, documents: Sequence[Document]) -> None:
+    """Insert those of *documents* whose id is free, and wait for a majority of the others.
+
+    Two processes may insert one at the same moment: the slower one tries again, and finds it.
+    """
+    writes = [
+        UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True, hint=BY_ID)
+        for each in documents
+    ]
+    for tries_left in reversed(range(UPSERT_TRIES)):
+        try:
+            await collection.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if not tries_left or not is_only_taken(error):
+                raise
+        else:
+            return
+
+
+def is_only_taken(error: BulkWriteError) -> bool:
+    details: dict[str, Any] = dict(error.details or {})
+    errors = details.get("writeErrors") or []
+    is_taken = all(each["code"] == DUPLICATE_KEY for each in errors)
+    return is_taken and not details.get("writeConcernErrors")
+
+
+def encode_first_revision(revision: MeetingRevision) -> Document:
+    return {"_id": f"{revision.meeting_id}:{revision.number}", **encode_revision(revision)}
+
+
+def encode_meeting(job: Job, revision: MeetingRevision) -> Document:
+    """Return the document of the meeting that *job* invites to."""
+    document: Document = {
+        "_id": revision.meeting_id,
+        "uid": revision.uid,
+        "state": SCHEDULED,
+        "version": 0,
+        "revision": revision.number,
+        "sequence": revision.sequence,
+        "start": revision.start,
+        "end": revision.end,
+        "start_wall": revision.start_wall.isoformat(timespec="minutes"),
+        "zone": revision.zone,
+        "organizer": revision.organizer.email,
+        "attendees": [{"empid": job.empid, "email": job.email, "name": job.name, "job_id": job.id}],
+        "created": job.create_time,
+    }
+    if job.client:
+        document["client"] = job.client
+    return document

@@ -1,0 +1,1 @@
+"""The calls of both clients: the method, its request, and how its reply is read."""

@@ -1,0 +1,84 @@
+"""The service's rules for the requests of the other methods, which a fake does not answer itself.
+
+Imported at the first such call: the rules lie beside the handlers of the service. The token of a
+page is not checked, because tests make up their own.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from gcsched.domain.address import parse_new_address, parse_stored_address
+from gcsched.domain.checks import Checked, accept_value, require_valid
+from gcsched.domain.commands import Retry, parse_cancel, parse_reschedule
+from gcsched.domain.due import KEEP_TRYING
+from gcsched.domain.page_token import parse_page_size
+from gcsched.domain.pause import parse_optional_by, parse_pause
+from gcsched.domain.suppression import expire_time_violations
+from gcsched.domain.validation import empid_violations, job_id_violations, reason_violations
+from gcsched.rpc.call import check_size
+from gcsched.rpc.methods.audit import list_from
+from gcsched.rpc.methods.jobs import (
+    bulk_change_from,
+    check_job_command,
+    page_from,
+    resolve_command_from,
+)
+from gcsched.rpc.requests import filter_from, parse_timestamp
+from gcsched.testing.admission import FakeAdmission
+
+RETRY = Retry(keep_trying=KEEP_TRYING, window=timedelta(hours=24))
+
+
+Rule: TypeAlias = Callable[[Any, FakeAdmission], Checked[Any]]
+
+
+def reschedule_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
+    command = parse_reschedule(
+        request.timestamp,
+        plan=admission.context.daily_plan,
+        keep_trying=KEEP_TRYING,
+        now=admission.now(),
+    )
+    yield from check_job_command(request, command)
+
+
+def suppression_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
+    rules = admission.context.address_rules
+    yield from parse_new_address(request.email, field="email", rules=rules)
+    yield from reason_violations(request.reason.strip(), at_least=1)
+    if request.HasField("expire_time"):
+        expire_time = yield from parse_timestamp(request.expire_time, "expire_time")
+        if expire_time is not None:
+            yield from expire_time_violations(expire_time, now=admission.now())
+
+
+RULES: Mapping[str, Rule] = {
+    "GetJob": lambda request, _: job_id_violations(request.job_id),
+    "ListJobs": lambda request, _: page_from(request),
+    "CountJobs": lambda request, _: filter_from(request.filter),
+    "CancelJob": lambda request, _: check_job_command(request, parse_cancel(request.reason)),
+    "RescheduleJob": reschedule_from,
+    "RetryJob": lambda request, _: check_job_command(request, accept_value(RETRY)),
+    "ResolveJob": lambda request, _: check_job_command(request, resolve_command_from(request)),
+    "CancelJobs": lambda request, _: bulk_change_from(request, parse_cancel(request.reason)),
+    "RetryJobs": lambda request, _: bulk_change_from(request, accept_value(RETRY)),
+    "PauseSending": lambda request, admission: parse_pause(
+        request.by, request.reason, start_time=admission.now()
+    ),
+    "ResumeSending": lambda request, _: parse_optional_by(request.by),
+    "ListSuppressions": lambda request, _: parse_page_size(request.page_size),
+    "GetSuppression": lambda request, _: parse_stored_address(request.email, field="email"),
+    "AddSuppression": suppression_from,
+    "RemoveSuppression": lambda request, _: parse_stored_address(request.email, field="email"),
+    "GetRecipient": lambda request, _: empid_violations(request.empid),
+    "ForgetRecipient": lambda request, _: empid_violations(request.empid),
+    "ListAudit": lambda request, _: list_from(request),
+}
+
+
+def check_request(method: str, request: Any, admission: FakeAdmission) -> None:
+    """Raise InvalidRequest or RequestTooLarge if the service would refuse *request*."""
+    check_size(request)
+    if method in RULES:
+        require_valid(RULES[method](request, admission))

@@ -1,0 +1,43 @@
+"""All programs that read a calendar file for the tests, and what each finds in one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ical.exceptions import CalendarParseError
+from vobject.base import VObjectError
+
+from tests.support.calendars.libical import read_by_libical
+from tests.support.calendars.node_readers import read_by_node
+from tests.support.calendars.python_readers import PYTHON_READERS, Reader
+from tests.support.calendars.reading import Reading, normalise
+
+REFUSALS = (ValueError, LookupError, AttributeError, CalendarParseError, VObjectError)
+
+Readings = Mapping[str, Mapping[str, Reading]]
+"""By program, and by the name of the file."""
+
+
+def read_with(reader: Reader, file: bytes) -> Reading:
+    try:
+        return normalise(reader(file))
+    except REFUSALS as error:
+        return {"error": repr(error)}
+
+
+def read_in_python(files: Mapping[str, bytes]) -> Readings:
+    return {program: read_files(reader, files) for program, reader in PYTHON_READERS.items()}
+
+
+def read_in_node(files: Mapping[str, bytes], cache: Path) -> Readings:
+    return {
+        program: {name: normalise(reading) for name, reading in readings.items()}
+        for program, readings in read_by_node(files, cache).items()
+    }
+
+
+def read_in_libical(files: Mapping[str, bytes]) -> Readings:
+    return {"libical": read_files(read_by_libical, files)}
+
+
+def read_files(reader: Reader, files: Mapping[str, bytes]) -> Mapping[str, Reading]:
+    return {name: read_with(reader, file) for name, file in files.items()}

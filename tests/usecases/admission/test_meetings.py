@@ -1,0 +1,173 @@
+"""Requests with an event, from the call to the stored meeting."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.domain.access import ANYONE, Client, Scope
+from gcsched.domain.dedup import AdmissionResult
+from gcsched.domain.request import MeetRequest
+from gcsched.errors import InvalidRequest, RequestIdReused, StoreUnavailable
+from gcsched.usecases.admission.submit import Submit
+from tests.support.builders import (
+    NOON,
+    WITH_INVITATIONS,
+    FixedClock,
+    a_job_factory,
+    a_request,
+    an_event,
+)
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
+from tests.usecases.admission.test_submit import LONG, run_submit
+
+FACTORY = a_job_factory(context=WITH_INVITATIONS)
+HR = Client(name="hr", scopes=frozenset(Scope))
+
+
+@pytest.fixture
+async def submit(mongo: Mongo, redis_url: str, clock: FixedClock) -> AsyncIterator[Submit]:
+    async with run_submit(mongo, redis_url, now=clock, factory=FACTORY) as submit:
+        yield submit
+
+
+@pytest.fixture
+def raw(raw: Database[Row], mongo: Mongo) -> Database[Row]:
+    assert raw.name == mongo.database.name
+    return raw
+
+
+def an_event_request(number: int = 0, **others: Any) -> MeetRequest:
+    ordinary = {"event": an_event(), "template": "invitation", "message": f"Review {number}"}
+    return a_request(**{**ordinary, **others})
+
+
+def ids(raw: Database[Row], collection: str) -> list[str]:
+    return sorted(row["_id"] for row in raw[collection].find())
+
+
+async def test_the_meeting_of_an_answer_is_stored(submit: Submit, raw: Database[Row]) -> None:
+    answer = await submit.submit(an_event_request(), within=LONG, client=ANYONE)
+
+    [job] = raw["jobs"].find()
+    assert answer.meeting_id == job["invitation"]["meeting"]
+    assert ids(raw, "meetings") == [answer.meeting_id]
+    assert ids(raw, "meeting_revisions") == [f"{answer.meeting_id}:1"]
+    assert job["not_after"] == datetime(2027, 1, 5, 8, tzinfo=UTC)
+
+
+async def test_a_repeated_call_has_the_same_meeting_and_sentence(
+    submit: Submit, raw: Database[Row], clock: FixedClock
+) -> None:
+    request = an_event_request(event=an_event(start="2027-03-28T02:30"))
+    first = await submit.submit(request, within=LONG, client=ANYONE)
+    clock.advance(SECOND)
+    again = await submit.submit(request, within=LONG, client=ANYONE)
+    clock.advance(timedelta(days=365))
+    late = await submit.submit(request, within=LONG, client=ANYONE)
+
+    assert again.outcome == late.outcome == "REPLAYED"
+    assert first.meeting_id == again.meeting_id == late.meeting_id
+    assert first.time_note == again.time_note == late.time_note
+    assert "does not exist in Europe/Berlin" in first.time_note
+    assert len(ids(raw, "meetings")) == 1
+
+
+async def test_other_callers_and_request_ids_have_their_own_meetings(submit: Submit) -> None:
+    request = an_event_request()
+    by_id = an_event_request(request_id="R")
+    calls = [(request, ANYONE), (request, HR), (by_id, ANYONE)]
+    answers = [await submit.submit(each, within=LONG, client=c) for each, c in calls]
+    again = [await submit.submit(each, within=LONG, client=c) for each, c in calls]
+
+    # A client finds the job that was scheduled while access was not controlled.
+    assert [each.outcome for each in answers] == ["CREATED", "REPLAYED", "CREATED"]
+    assert [each.meeting_id for each in again] == [each.meeting_id for each in answers]
+    other = an_event_request(request_id="R", event=an_event(location="Room 5"))
+    with pytest.raises(RequestIdReused):
+        await submit.submit(other, within=LONG, client=ANYONE)
+
+
+async def test_a_client_has_its_own_meeting(submit: Submit, raw: Database[Row]) -> None:
+    first = await submit.submit(an_event_request(), within=LONG, client=HR)
+    again = await submit.submit(an_event_request(), within=LONG, client=HR)
+
+    assert first.meeting_id == again.meeting_id
+    [meeting] = raw["meetings"].find()
+    assert meeting["client"] == "hr"
+
+
+async def test_a_batch_has_the_meetings_of_its_events(submit: Submit, raw: Database[Row]) -> None:
+    requests = [
+        an_event_request(1),
+        a_request(),
+        an_event_request(2, event=an_event(url="nowhere")),
+        an_event_request(3),
+        an_event_request(1),
+    ]
+
+    answers = await submit.submit_all(requests, within=LONG, client=ANYONE)
+
+    one, plain, invalid, three, again = answers
+    assert isinstance(invalid, InvalidRequest)
+    for each in (one, plain, three, again):
+        assert isinstance(each, AdmissionResult)
+    stored = [getattr(each, "meeting_id", "") for each in answers]
+    assert stored[0] == stored[4]
+    assert ids(raw, "meetings") == sorted({stored[0], stored[3]})
+    assert (stored[1], len(set(stored) - {""})) == ("", 2)
+
+
+async def test_200_identical_calls_are_one_meeting(submit: Submit, raw: Database[Row]) -> None:
+    calls = [submit.submit(an_event_request(), within=LONG, client=ANYONE) for _ in range(200)]
+
+    answers = await asyncio.gather(*calls)
+
+    assert [*{each.meeting_id for each in answers}] == ids(raw, "meetings")
+
+
+async def test_a_call_whose_meeting_is_not_stored_fails_and_a_repetition_stores_it(
+    submit: Submit, raw: Database[Row]
+) -> None:
+    raw.command("collMod", "meetings", validator={"never": True})
+    try:
+        plain = submit.submit(a_request(), within=LONG, client=ANYONE)
+        invited = submit.submit(an_event_request(), within=LONG, client=ANYONE)
+        answers = await asyncio.gather(plain, invited, return_exceptions=True)
+    finally:
+        raw.command("collMod", "meetings", validator={})
+
+    assert isinstance(answers[0], AdmissionResult)
+    assert isinstance(answers[1], StoreUnavailable)
+    assert raw["jobs"].count_documents({}) == 2
+    again = await submit.submit(an_event_request(), within=LONG, client=ANYONE)
+    assert again.outcome == "REPLAYED"
+    assert ids(raw, "meetings") == [again.meeting_id]
+
+
+async def test_a_process_that_dies_after_the_job_has_promised_nothing(
+    submit: Submit, mongo: Mongo, raw: Database[Row], clock: FixedClock
+) -> None:
+    """All that it stored is the job; the call is repeated at another process."""
+    job = FACTORY.create(an_event_request(), now=clock(), client=ANYONE)
+    await MongoAdmissions(mongo=mongo).admit([job], within=LONG)
+
+    again = await submit.submit(an_event_request(), within=LONG, client=ANYONE)
+
+    assert job.invitation is not None
+    assert (again.job_id, again.meeting_id) == (job.id, job.invitation.meeting_id)
+    assert ids(raw, "meetings") == [job.invitation.meeting_id]
+
+
+async def test_a_request_without_an_event_makes_no_meeting(
+    submit: Submit, raw: Database[Row]
+) -> None:
+    answer = await submit.submit(a_request(timestamp=NOON), within=LONG, client=ANYONE)
+
+    assert (answer.meeting_id, ids(raw, "meetings")) == ("", [])
