@@ -12,7 +12,7 @@ from gcsched.client.argument_values import ScheduleTime
 from gcsched.client.asynchronous.client import AsyncClient
 from gcsched.client.blocking.client import Client
 from gcsched.client.calls.jobs import BulkFilter, JobFilter
-from gcsched.client.calls.records import PreviewFields, TestMailFields
+from gcsched.client.calls.records import PreviewFields, SampleMailFields
 from gcsched.client.calls.scheduling import MailOptions, MailRequest, OptionalFields
 from gcsched.client.calls.service import AuditFilter
 from gcsched.client.connection import (
@@ -128,6 +128,7 @@ __all__ = [
     "Relay",
     "RelayState",
     "ResourceExhausted",
+    "SampleMailFields",
     "ScheduleTime",
     "ScheduledJob",
     "Sending",
@@ -137,7 +138,6 @@ __all__ = [
     "Store",
     "Suppression",
     "Template",
-    "TestMailFields",
     "Tls",
     "Unauthenticated",
     "Unavailable",

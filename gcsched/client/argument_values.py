@@ -16,6 +16,7 @@ ScheduleTime = datetime | int | Daily
 TIMES = "an aware datetime, whole Unix seconds"
 
 MAX_SECONDS = 2**63 - 1  # an int64 on the wire
+MAX_TIMEOUT_SECONDS = 365 * 86_400  # gRPC counts nanoseconds, and overflows at 292 years
 
 
 def check_text(name: str, given: object) -> str:
@@ -65,8 +66,8 @@ def check_timeout(given: object) -> float:
     """Return *given* seconds. Raises TypeError, ValueError."""
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise TypeError(f"timeout is {given!r}; give seconds, such as 2.5")
-    if not 0 < given < math.inf:
-        raise ValueError(f"timeout is {given!r}; give seconds above 0")
+    if not 0 < given <= MAX_TIMEOUT_SECONDS:
+        raise ValueError(f"timeout is {given!r}; give seconds above 0, at most a year")
     return float(given)
 
 

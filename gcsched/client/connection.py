@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypedDict, Unpack
 
 import grpc
+from google.protobuf.message import Message
 
 from gcsched import environment as variables
 from gcsched.client.argument_values import check_text, check_timeout
@@ -89,11 +90,20 @@ class Connection:
         self._closing.set()
         return ended
 
-    def _method(self, name: str) -> Any:
+    def _method(self, name: str, request: object) -> Any:
+        """Return the method *name*, which takes *request*. Raises AttributeError, TypeError.
+
+        gRPC's asyncio client would send an empty request in place of one that it cannot write.
+        """
         if name not in METHODS:
             raise AttributeError(
                 f"the contract has no method {name!r}{suggest_name(name, METHODS)}"
             )
+        expected = METHODS[name].input_type.name
+        # By name: programs may have messages of stubs of their own.
+        given = request.DESCRIPTOR.name if isinstance(request, Message) else repr(request)
+        if given != expected:
+            raise TypeError(f"{name} takes a {expected}, not {given}")
         return getattr(self._opened.stub(), name)
 
     def _seconds(self, timeout: float | None) -> float:

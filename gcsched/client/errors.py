@@ -50,7 +50,7 @@ class InvalidArgument(CallFailed):
 
 
 class Unavailable(CallFailed):
-    """The service accepted nothing in up to five attempts: call again later, with the same `at`."""
+    """No answer in five attempts; nothing is promised: call again later, with the same `at`."""
 
     default_code = "UNAVAILABLE"
 

@@ -67,6 +67,8 @@ def wall_time(name: str, given: object) -> str:
         return check_text(name, given)
     if given.tzinfo is not None:
         raise ValueError(f"{name} has a tzinfo; give {WALL_TIMES}, and its zone as time_zone")
+    if given.fold:
+        raise ValueError(f"{name} has fold=1; a wall time that comes twice means its first instant")
     return given.isoformat()
 
 

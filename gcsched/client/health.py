@@ -1,5 +1,7 @@
 """What both clients do to watch the health of a service: one stream, opened again when it ends."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -28,7 +30,7 @@ TRANSIENT = {
     grpc.StatusCode.UNAVAILABLE,
 }
 """The errors after which the stream is opened again."""
-FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 1.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS, SHORT_SECONDS = 0.2, 1.0, 1.0
 
 
 def open_stream(channel: Any) -> Any:
@@ -44,27 +46,31 @@ def open_stream(channel: Any) -> Any:
 class HealthChanges:
     """Turns replies and lost streams into changes of health, and says how long to wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._last: Health | None = None
-        self._was_received = False
+        self._received_at: float | None = None  # the first reply of this stream
         self.wait_seconds = 0.0
 
     def receive(self, reply: health_pb2.HealthCheckResponse) -> list[Health]:
         """Return the health in *reply*, if it is another one."""
-        self._was_received = True
+        if self._received_at is None:
+            self._received_at = self._clock()
         is_serving = reply.status == health_pb2.HealthCheckResponse.SERVING
         return self._change(Health.SERVING if is_serving else Health.NOT_SERVING)
 
     def lose(self) -> list[Health]:
         """Return UNREACHABLE if the stream ended before a reply.
 
-        A stream that ends later, as at a restart, is opened again at once first.
+        A stream that ends later, as at a restart, is opened again at once; but not one that was
+        short, for the service may end it again and again, to keep to its number of watches.
         """
-        if self._was_received:
-            self._was_received, self.wait_seconds = False, 0.0
+        received_at, self._received_at = self._received_at, None
+        if received_at is not None and self._clock() - received_at >= SHORT_SECONDS:
+            self.wait_seconds = 0.0
             return []
         self.wait_seconds = min(MAX_WAIT_SECONDS, 2 * self.wait_seconds or FIRST_WAIT_SECONDS)
-        return self._change(Health.UNREACHABLE)
+        return [] if received_at is not None else self._change(Health.UNREACHABLE)
 
     def _change(self, health: Health) -> list[Health]:
         is_same, self._last = self._last is health, health

@@ -103,6 +103,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             try:
                 if receiver is not self._health_receiver and (refusal := self._find_refusal()):
                     await self._limit_delay.wait()
+                    start = time.perf_counter()  # the wait does not count
                     await abort(context, refusal)
                 response = await receiver.answer(unary, context)
                 code = code_of(context)

@@ -7,7 +7,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from gcsched.client.errors import CLASS_BY_CODE, CallFailed
+from gcsched.client.errors import CLASS_BY_CODE, CallFailed, ClientClosed, RefusedDuplicate
 from gcsched.client.suggestions import suggest_name
 from gcsched.errors import GcschedError
 from gcsched.rpc.status import (
@@ -87,6 +87,13 @@ def check_failure(failure: Failure) -> None:
                 f"{failure!r} is neither a reason nor a code{suggest_name(failure, known)};"
                 f" use one of {', '.join(known)}"
             )
+    elif isinstance(failure, RefusedDuplicate):
+        raise TypeError(
+            "RefusedDuplicate is an answer: use fake.answer('ScheduleMeet',"
+            " task_pb2.MeetResponse(outcome='REFUSED_DUPLICATE'))"
+        )
+    elif isinstance(failure, ClientClosed):
+        raise TypeError("ClientClosed comes from the client itself: close it")
     elif not isinstance(failure, CallFailed) and type(failure) not in STATUS:
         raise TypeError(
             f"{failure!r} cannot fail a call: use a reason such as 'STORE_UNAVAILABLE', a code such"

@@ -65,6 +65,7 @@ def test_arguments_win(tmp_path: Path) -> None:
     ("timeout", "problem"),
     [
         (0, "timeout is 0; give seconds above 0"),
+        (9e9, "timeout is 9000000000.0; give seconds above 0, at most a year"),
         (float("nan"), "timeout is nan; give seconds above 0"),
         (float("inf"), "timeout is inf; give seconds above 0"),
         ("3", "timeout is '3'; give seconds, such as 2.5"),

@@ -18,6 +18,7 @@ REVIEW: dict[str, Any] = {
     "duration": timedelta(minutes=30),
     "time_zone": "Europe/Berlin",
 }
+TWICE = datetime.fromisoformat("2030-10-27T02:30").replace(fold=1)
 
 
 def build(**event: Any) -> task_pb2.MeetRequest:
@@ -61,6 +62,10 @@ def test_a_service_without_events_refuses_the_template_that_is_named() -> None:
     ("event", "problem"),
     [
         ({"start": datetime(2030, 1, 5, 9, tzinfo=UTC)}, "event.start has a tzinfo; give text"),
+        (
+            {"start": TWICE},
+            "event.start has fold=1",
+        ),
         ({"start": 9}, "event.start is 9; give a str"),
         ({"end": 9}, "event.end is 9; give a str"),
         ({"duration": 30}, "event.duration is 30; give a timedelta"),

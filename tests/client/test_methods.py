@@ -47,3 +47,19 @@ def test_both_clients_take_the_same_arguments() -> None:
         returned = str(each.return_annotation).replace("abc.Iterator", "abc.AsyncIterator")
         assert returned == str(other.return_annotation), name
     assert inspect.signature(Client) == inspect.signature(AsyncClient)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [(None, "None"), ({"dry": True}, "{'dry': True}"), (task_pb2.GetJobRequest(), "GetJobRequest")],
+    ids=["nothing", "a dict", "of another method"],
+)
+async def test_call_sends_only_the_message_of_its_method(
+    run_method: MethodCall, given: Any, named: str
+) -> None:
+    async with fake_scheduler(CancelJob=task_pb2.Job()) as server:
+        with pytest.raises(TypeError) as caught:
+            await run_method(server.target, "call", "CancelJob", given)
+
+        assert str(caught.value) == f"CancelJob takes a CancelJobRequest, not {named}"
+        assert server.requests == []

@@ -10,6 +10,7 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from gcsched.client import AsyncClient, Client, Health, Unimplemented
+from gcsched.client.health import HealthChanges
 from tests.support.ports import free_port
 from tests.support.wait import until
 
@@ -87,3 +88,17 @@ async def test_a_server_without_health_is_an_error() -> None:
         with pytest.raises(Unimplemented):
             await anext(client.watch_health())
     await server.stop(0)
+
+
+def test_a_watch_that_ends_again_and_again_is_opened_ever_later() -> None:
+    now = 0.0
+    changes = HealthChanges(clock=lambda: now)
+    seen, waits = list[Health](), list[float]()
+    for lasted in (0.0, 0.1, 0.1, 0.1, 2.0, 0.1):
+        seen += changes.receive(Status(status=Status.SERVING))
+        now += lasted
+        seen += changes.lose()
+        waits.append(changes.wait_seconds)
+
+    assert seen == ["SERVING"]
+    assert waits == [0.2, 0.4, 0.8, 1.0, 0.0, 0.2]

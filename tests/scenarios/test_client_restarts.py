@@ -1,4 +1,4 @@
-"""Two services restart in turn under 1,000 calls of the asyncio client and 8 threads."""
+"""Two services restart in turn under 300 calls of the asyncio client and 8 threads."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager

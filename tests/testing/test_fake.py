@@ -7,7 +7,9 @@ import pytest
 from gcsched.client import (
     CallFailed,
     Client,
+    ClientClosed,
     InvalidArgument,
+    RefusedDuplicate,
     ResourceExhausted,
     ScheduledJob,
     Unavailable,
@@ -251,6 +253,8 @@ def test_a_token_is_in_the_metadata_of_a_call_and_not_in_its_repr(fake: FakeSche
         ("STORE_UNAVAILBLE", "", "did you mean 'STORE_UNAVAILABLE'"),
         (ValueError("no"), "", r"an error of gcsched\.client"),
         ("STOPPING", "ScheduleMeets", "did you mean 'ScheduleMeet'"),
+        (RefusedDuplicate(), "", r"fake\.answer\('ScheduleMeet'"),
+        (ClientClosed(), "", "close it"),
     ],
 )
 def test_a_mistake_in_the_test_is_found_at_once(

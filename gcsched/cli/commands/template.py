@@ -27,6 +27,7 @@ OPTION_NAMES = {
     "empid": "--empid",
     "name": "--username",
     "message": "--message",
+    "sender": "--sender",
     "request_id": "--request-id",
 }
 """Field of PreviewTemplateRequest or SendTestMailRequest → its argument."""
@@ -164,15 +165,27 @@ def add_test_arguments(parser: ArgumentParser) -> None:
 
 def send_test(service: "Client", chosen: Namespace) -> int:
     """Have the service send a mail of the template now."""
-    from gcsched.client import CallFailed
-    from gcsched.client.calls.scheduling import parse_reply
+    from uuid import uuid4
 
-    request = build_test_request(chosen)
+    from gcsched.client import CallFailed
+    from gcsched.client.calls.records import send_test_mail
+
+    request_id = chosen.request_id or str(uuid4())
+    call = send_test_mail(
+        chosen.to,
+        chosen.name,
+        variables=dict(chosen.var),
+        empid=chosen.empid,
+        name=chosen.username,
+        message=chosen.message,
+        sender=chosen.sender,
+        request_id=request_id,
+    )
     try:
-        job = parse_reply(service.call("SendTestMail", request))
+        job = call.read(service.call(call.method, call.request))
     except CallFailed as error:
         if is_no_answer(error):  # the service may have accepted the job
-            again = f"--request-id {request.request_id}"
+            again = f"--request-id {request_id}"
             error.add_note(f"To repeat the command without a second mail, use {again}.")
         raise
     due = None if job.due_time is None else schedule_view.format_utc(job.due_time)
@@ -180,23 +193,6 @@ def send_test(service: "Client", chosen: Namespace) -> int:
     found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
     schedule_view.print_result(chosen, job, due, found, now=datetime.now(UTC))
     return DONE
-
-
-def build_test_request(chosen: Namespace) -> "task_pb2.SendTestMailRequest":
-    from uuid import uuid4
-
-    from gcsched.pb import task_pb2
-
-    return task_pb2.SendTestMailRequest(
-        template=chosen.name,
-        variables=dict(chosen.var),
-        empid=chosen.empid,
-        email=chosen.to,
-        name=chosen.username,
-        message=chosen.message,
-        sender=chosen.sender,
-        request_id=chosen.request_id or str(uuid4()),
-    )
 
 
 COMMANDS = CommandGroup(

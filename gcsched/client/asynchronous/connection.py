@@ -34,7 +34,7 @@ class AsyncConnection(Connection):
         """Do what Client.call does."""
         seconds = self._seconds(timeout)
         self._check_loop()
-        stub_method = self._method(method)
+        stub_method = self._method(method, request)
         try:
             return await stub_method(request, timeout=seconds, metadata=self._token.metadata())
         except ENDS as error:

@@ -6,7 +6,7 @@ from typing import Unpack
 
 from gcsched.client.asynchronous.connection import AsyncConnection
 from gcsched.client.calls import records as calls
-from gcsched.client.calls.records import PreviewFields, TestMailFields
+from gcsched.client.calls.records import PreviewFields, SampleMailFields
 from gcsched.client.results.jobs import Preview, ScheduledJob
 from gcsched.client.results.records import ForgottenRecipient, Recipient, Suppression, Template
 
@@ -66,7 +66,7 @@ class AsyncRecordMethods(AsyncConnection):
         template: str = "",
         *,
         timeout: float | None = None,
-        **options: Unpack[TestMailFields],
+        **options: Unpack[SampleMailFields],
     ) -> ScheduledJob:
         """Do what Client.send_test_mail does."""
         return await self._run(calls.send_test_mail(email, template, **options), timeout)

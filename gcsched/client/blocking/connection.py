@@ -37,7 +37,7 @@ class BlockingConnection(Connection):
         False
         """
         seconds = self._seconds(timeout)
-        stub_method = self._method(method)
+        stub_method = self._method(method, request)
         try:
             return stub_method(request, timeout=seconds, metadata=self._token.metadata())
         except grpc.RpcError as error:

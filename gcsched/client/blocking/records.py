@@ -6,7 +6,7 @@ from typing import Unpack
 
 from gcsched.client.blocking.connection import BlockingConnection
 from gcsched.client.calls import records as calls
-from gcsched.client.calls.records import PreviewFields, TestMailFields
+from gcsched.client.calls.records import PreviewFields, SampleMailFields
 from gcsched.client.results.jobs import Preview, ScheduledJob
 from gcsched.client.results.records import ForgottenRecipient, Recipient, Suppression, Template
 
@@ -104,11 +104,11 @@ class RecordMethods(BlockingConnection):
         template: str = "",
         *,
         timeout: float | None = None,
-        **options: Unpack[TestMailFields],
+        **options: Unpack[SampleMailFields],
     ) -> ScheduledJob:
         """Send a mail of a template now, to an address that the operator allows for tests.
 
-        What is not given in TestMailFields has an example value. Raises InvalidArgument if
+        What is not given in SampleMailFields has an example value. Raises InvalidArgument if
         GCSCHED_TEST_RECIPIENTS does not have the address, CallFailed.
 
         >>> gcsched.send_test_mail("ada@example.org", "doc").outcome

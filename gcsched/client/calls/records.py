@@ -97,7 +97,7 @@ def preview_template(template: str, **options: Unpack[PreviewFields]) -> Call[Pr
     return Call("PreviewTemplate", request, partial(read_message, Preview))
 
 
-class TestMailFields(SampleFields, total=False):
+class SampleMailFields(SampleFields, total=False):
     """What a test mail is made of; what is not given has an example value."""
 
     sender: str
@@ -105,9 +105,9 @@ class TestMailFields(SampleFields, total=False):
 
 
 def send_test_mail(
-    email: str, template: str, **options: Unpack[TestMailFields]
+    email: str, template: str, **options: Unpack[SampleMailFields]
 ) -> Call[ScheduledJob]:
-    keywords = {"email", "template", "timeout", *TestMailFields.__optional_keys__}
+    keywords = {"email", "template", "timeout", *SampleMailFields.__optional_keys__}
     refuse_unknown(options, keywords, caller="send_test_mail")
     request = task_pb2.SendTestMailRequest(
         template=check_text("template", template),
