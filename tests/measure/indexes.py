@@ -17,7 +17,7 @@ from pathlib import Path
 from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 
-from gcsched.adapters.mongo.other_documents import INDEXES
+from gcsched.adapters.mongo.other_documents import list_indexes
 from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Cluster, a_cluster, time_call
@@ -26,6 +26,7 @@ from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 Base = Database[Row]
+INDEXES = list_indexes(has_clients=False)
 ALL_INDEXES = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
 PER_SECOND = 20
 SETTLE_SECONDS = 1.5
