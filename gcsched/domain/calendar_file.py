@@ -43,6 +43,7 @@ class Method(StrEnum):
     """What a calendar shall do with the file: METHOD in it, and `method` of its MIME part."""
 
     REQUEST = "REQUEST"  #: Put the meeting into the calendar, and ask for an answer.
+    CANCEL = "CANCEL"  #: Take the meeting out of the calendar.
 
 
 class Prepared(NamedTuple):

@@ -173,14 +173,14 @@ def require_before_start(job: Job, moment: datetime, target: State, why: str) ->
     Only for a job that could become *target* otherwise: any other error says more.
     """
     can_change = job.state in RETRYABLE if target is State.RETRYING else job.is_withdrawable
-    if job.invitation is not None and can_change and moment >= job.invitation.start:
-        start = job.invitation.start.strftime("%Y-%m-%dT%H:%MZ")
+    if job.revision is not None and can_change and moment >= job.revision.start:
+        start = job.revision.start.strftime("%Y-%m-%dT%H:%MZ")
         raise job.transition_error(target, why=f"{why}, {start}")
 
 
 def limit_to_start(job: Job, expire_time: datetime) -> datetime:
     """Return *expire_time*, or the start of the meeting that *job* invites to if that is before."""
-    return expire_time if job.invitation is None else min(expire_time, job.invitation.start)
+    return expire_time if job.revision is None else min(expire_time, job.revision.start)
 
 
 def not_in_past(moment: datetime, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
 from gcsched.domain.meeting import MeetingRevision
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.step import Step
 from gcsched.errors import IllegalTransition
 
@@ -132,7 +133,7 @@ class Job(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""  #: A digest of the content, to detect a reused request id.
     dedup_until: datetime | None = None  #: When another job may take its key; None: never.
     has_own_expire_time: bool = False  #: Its caller or its meeting set expire_time: it stays.
-    invitation: MeetingRevision | None = None  #: The meeting that its mail invites to.
+    meeting: MeetingMail | None = None  #: What its mail says about a meeting.
     client: str = ""  #: The client that scheduled it; "" if access was not controlled then.
     priority: Priority = Priority.NORMAL  #: Urgent jobs are claimed before the others.
     attempt: int = 0  #: How many attempts are used up; a relay's own failure uses none.
@@ -160,6 +161,11 @@ class Job(Struct, frozen=True, kw_only=True):
     def has_begun(self) -> bool:
         """Whether its body may be on the way to the relay now."""
         return self.state is State.SENDING and self.begun is not None
+
+    @property
+    def revision(self) -> MeetingRevision | None:
+        """The meeting as its mail shows it."""
+        return None if self.meeting is None else self.meeting.revision
 
     @property
     def is_erased(self) -> bool:

@@ -83,7 +83,7 @@ class PersonalTexts(Protocol):
     @property
     def variables(self) -> Mapping[str, str]: ...
     @property
-    def invitation(self) -> MeetingTexts | None: ...
+    def revision(self) -> MeetingTexts | None: ...
 
 
 def mask(text: str, personal: PersonalTexts | None) -> str:
@@ -118,7 +118,7 @@ class PersonalWords:
     def masked_anywhere(self) -> frozenset[str]:
         """Words that are masked wherever they occur."""
         mail = self.personal
-        organizer = "" if mail.invitation is None else mail.invitation.organizer.name
+        organizer = "" if mail.revision is None else mail.revision.organizer.name
         named = (mail.name, organizer)
         names = (*named, *(INVISIBLE.sub("", name) for name in named), _local_part(mail.email))
         people = {word for text in names for word in _fold_words(text)}
@@ -134,7 +134,7 @@ class PersonalWords:
         mail = self.personal
         values = " ".join(mail.variables.values())[:MAX_VALUES_LENGTH]
         locals_ = (_local_part(mail.email), _local_part(mail.reply_to))
-        meeting = () if mail.invitation is None else list_meeting_texts(mail.invitation)
+        meeting = () if mail.revision is None else list_meeting_texts(mail.revision)
         given = (mail.message, mail.name, values, mail.empid, *locals_, *meeting)
         # A relay may drop invisible characters, and so join the words that they separate.
         return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))

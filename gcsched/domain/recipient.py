@@ -54,7 +54,7 @@ class JobTexts:
     empid: str = ""
     reply_to: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
-    invitation: MeetingTexts | None = None
+    revision: MeetingTexts | None = None
 
 
 def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:

@@ -85,7 +85,7 @@ class FakeStore:
 
     async def restore(self, jobs: Sequence[Job]) -> None:
         self._record_call("restore")
-        assert all(job.invitation is not None for job in jobs)
+        assert all(job.meeting is not None for job in jobs)
         self.restored += [job.id for job in jobs]
 
     # Claims

@@ -73,7 +73,7 @@ class Composer:
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
-        invitation = job.invitation
+        invitation = job.revision
         return MailPreview(
             subject=job.message,
             text=rendered.text,
@@ -98,8 +98,8 @@ class Composer:
             "message": job.message,
             "job_id": job.id,
         }
-        if job.invitation is not None:
-            values |= list_meeting_texts(MeetingTexts.describe(job.invitation))
+        if job.revision is not None:
+            values |= list_meeting_texts(MeetingTexts.describe(job.revision))
         prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
         if prerendered is None:
             return None
@@ -120,7 +120,7 @@ class Composer:
         origin = self.origins.get(job.sender)
         if origin is None:  # no other sender may stand in for it
             raise make_sender_error(job)
-        skeleton = origin.skeleton if job.invitation is None else origin.invitation_skeleton
+        skeleton = origin.skeleton if job.revision is None else origin.invitation_skeleton
         return Mail(
             sender=origin.address,
             recipient=recipient,
@@ -133,9 +133,9 @@ class Composer:
 
     def _fill_skeleton(self, origin: Origin, job: Job, headers: Headers, bodies: Bodies) -> bytes:
         """Return the content of the mail, with a calendar part if it invites to a meeting."""
-        if job.invitation is None:
+        if job.revision is None:
             return origin.skeleton.fill(headers, bodies)
-        calendar = encode_base64(self.write_calendar(job, job.invitation))
+        calendar = encode_base64(self.write_calendar(job, job.revision))
         return origin.invitation_skeleton.fill_invitation(headers, bodies, calendar)
 
     def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
@@ -151,8 +151,8 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
-        if job.invitation is not None:
-            variables["meeting"] = MeetingTexts.describe(job.invitation)
+        if job.revision is not None:
+            variables["meeting"] = MeetingTexts.describe(job.revision)
         return variables
 
 

@@ -88,8 +88,8 @@ class MongoMeetings:
 def select_invitations(jobs: Iterable[Job]) -> Iterable[Invitation]:
     """Yield the *jobs* that invite to a meeting, each with its revision."""
     for job in jobs:
-        if job.invitation is not None:
-            yield job, job.invitation
+        if job.revision is not None:
+            yield job, job.revision
 
 
 async def insert_missing(collection: Collection, documents: Sequence[Document]) -> None:

@@ -211,7 +211,7 @@ def decode_texts(document: Document) -> JobTexts:
     return JobTexts(
         **texts,
         variables={name: str(value) for name, value in pairs},
-        invitation=decode_meeting_texts(document.get("invitation")),
+        revision=decode_meeting_texts(document.get("invitation")),
     )
 
 

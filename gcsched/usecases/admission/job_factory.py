@@ -15,6 +15,7 @@ from gcsched.domain.event import find_start
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.meeting import MeetingRevision
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.organizer import encode_domain
 from gcsched.domain.request import MeetRequest, RequestContext, validate_request
 from gcsched.errors import GcschedError, InvalidRequest
@@ -97,9 +98,9 @@ class JobFactory:
             schedule_time=schedule_time,
             due_time=schedule_time,
             expire_time=self._expire_time(request, schedule_time),
-            invitation=None
+            meeting=None
             if request.occasion is None
-            else self._plan_meeting(request, sender, now),
+            else MeetingMail(revision=self._plan_meeting(request, sender, now)),
             has_own_expire_time=request.not_after > 0 or request.occasion is not None,
             state_time=now,
             message_id=f"{job_id}@{id_domain}",

@@ -207,7 +207,7 @@ class Engine:
 
         A process may have died between a job and its meeting.
         """
-        invitations = [job for job in batch.jobs if job.invitation is not None]
+        invitations = [job for job in batch.jobs if job.meeting is not None]
         if not invitations:
             return ()
         try:

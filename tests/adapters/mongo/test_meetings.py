@@ -17,6 +17,7 @@ from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import NOW, SENDER, a_job, a_revision, an_invitation
 from tests.support.clocks import SECOND
@@ -38,7 +39,7 @@ def invitations(count: int, **others: Any) -> list[Job]:
         an_invitation(
             id=f"job-{number}",
             dedup_key=f"key-{number}",
-            invitation=a_revision(meeting_id=f"meeting-{number}"),
+            meeting=MeetingMail(revision=a_revision(meeting_id=f"meeting-{number}")),
             **others,
         )
         for number in range(count)
@@ -111,7 +112,9 @@ async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
     await meetings.record([second], [], within=WITHIN)
     raw["meetings"].update_one({"_id": "meeting-1"}, {"$set": {"sequence": 3}})
 
-    again = an_invitation(id="job-9", dedup_key="key-0", invitation=a_revision(meeting_id="new"))
+    again = an_invitation(
+        id="job-9", dedup_key="key-0", meeting=MeetingMail(revision=a_revision(meeting_id="new"))
+    )
     [answer] = await admissions.admit([again], within=WITHIN)
     assert isinstance(answer, AdmissionResult)
     replayed = [(answer.job_id, answer.meeting_id), ("job-1", "meeting-1")]
@@ -154,8 +157,12 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
 ) -> None:
     texts = {"location": "Ada's flat", "url": "https://ada.example.org", "description": "Ada"}
     revision = a_revision(summary="Talk with Ada", **texts)
-    other = an_invitation(id="job-2", empid="E2", invitation=a_revision(meeting_id="meeting-2"))
-    sent = an_invitation(state=State.SENT, invitation=revision, message="Talk with Ada")
+    other = an_invitation(
+        id="job-2", empid="E2", meeting=MeetingMail(revision=a_revision(meeting_id="meeting-2"))
+    )
+    sent = an_invitation(
+        state=State.SENT, meeting=MeetingMail(revision=revision), message="Talk with Ada"
+    )
     await meetings.record([sent, other], [], within=WITHIN)
     raw["jobs"].insert_one(encode(sent))
     data = MongoPersonalData(mongo=mongo)
@@ -170,8 +177,8 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
     assert "ada" not in str(about_ada).replace("metadata", "")
     job = decode(raw["jobs"].find_one() or {})
     assert job.invitation is not None
-    assert job.invitation.meeting_id == "meeting-1"
-    assert job.invitation.organizer == SENDER
+    assert job.revision.meeting_id == "meeting-1"
+    assert job.revision.organizer == SENDER
     [kept] = raw["meetings"].find({"_id": "meeting-2"})
     assert kept["attendees"][0]["name"] == "Ada"
 
@@ -248,4 +255,4 @@ async def test_a_job_with_a_damaged_invitation_is_quarantined_until_it_is_repair
     later = await claims.claim("token", 10, now=datetime.now(UTC))
 
     assert (claimed.jobs, quarantined["state"]) == ((), "UNREADABLE")
-    assert [job.invitation for job in later.jobs] == [a_revision()]
+    assert [job.revision for job in later.jobs] == [a_revision()]

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import (
     NOW,
@@ -156,7 +157,9 @@ async def test_jobs_of_a_claim_without_an_answer_are_released_before_the_next(
 
 
 def invitations_for(*addresses: str) -> list[Job]:
-    return [replace(each, invitation=a_revision()) for each in jobs_for(*addresses)]
+    return [
+        replace(each, meeting=MeetingMail(revision=a_revision())) for each in jobs_for(*addresses)
+    ]
 
 
 async def test_the_meetings_of_a_batch_are_stored_before_its_mails_leave(store: FakeStore) -> None:
