@@ -51,9 +51,13 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         sender=job.sender,
     )
     if job.meeting is not None:
-        message.meeting_id = job.meeting.meeting_id
-        message.purpose = task_pb2.Job.Purpose.Value(job.meeting.purpose)
-        message.sequence = job.meeting.revision.sequence
+        message.MergeFrom(
+            task_pb2.Job(
+                meeting_id=job.meeting.meeting_id,
+                purpose=job.meeting.purpose.value,
+                sequence=job.meeting.revision.sequence,
+            )
+        )
     if view == task_pb2.Job.FULL:
         message.message = job.message
         message.variables.update(job.variables)

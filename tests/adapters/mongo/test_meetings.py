@@ -76,7 +76,7 @@ async def test_a_meeting_and_its_first_revision_are_stored(
         "delete_after": kept_until,
     }
     assert (revision["_id"], revision["delete_after"]) == ("meeting-1:1", kept_until)
-    assert decode_revision(revision) == job.invitation
+    assert decode_revision(revision) == job.revision
 
 
 async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Database[Row]) -> None:
@@ -176,7 +176,7 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
     assert "Ada" not in str(about_ada)
     assert "ada" not in str(about_ada).replace("metadata", "")
     job = decode(raw["jobs"].find_one() or {})
-    assert job.invitation is not None
+    assert job.revision is not None
     assert job.revision.meeting_id == "meeting-1"
     assert job.revision.organizer == SENDER
     [kept] = raw["meetings"].find({"_id": "meeting-2"})
