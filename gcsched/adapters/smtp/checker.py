@@ -1,12 +1,15 @@
 """The check of a pool: whether a session with its relay can be used."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from asyncio import FIRST_COMPLETED
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from gcsched.adapters.smtp.relay_settings import PasswordSource
 from gcsched.domain.relay_health import CheckResult, is_login_refused
 from gcsched.domain.smtp_reply import Answered, Broken, Stage
+from gcsched.usecases.loops import cancel_until_done
 
 
 @dataclass(kw_only=True, eq=False)
@@ -16,10 +19,10 @@ class SessionChecker:
     *check_session* returns why no session can be used; None: one can.
     """
 
-    check_session: Callable[[], Awaitable[Answered | Broken | None]]
+    check_session: Callable[[], Coroutine[Any, Any, Answered | Broken | None]]
     password: PasswordSource | None
     seconds: float
-    _timeout: asyncio.Timeout | None = field(default=None, init=False)
+    _given_up: asyncio.Future[None] | None = field(default=None, init=False)
     _refused_password: str | None = field(default=None, init=False, repr=False)
 
     @property
@@ -29,22 +32,26 @@ class SessionChecker:
 
     async def check(self) -> CheckResult | None:
         """Check once; None: it was given up."""
-        self._timeout = limit = asyncio.timeout(self.seconds)
+        self._given_up = given_up = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self.check_session(), name="check of a relay")
         try:
-            async with limit:
-                return self._record(CheckResult(await self.check_session()))
-        except TimeoutError:
-            if self._timeout is None:
-                return None
-            return CheckResult(Broken(Stage.CONNECT, f"no answer within {self.seconds:g} seconds"))
+            await asyncio.wait({task, given_up}, timeout=self.seconds, return_when=FIRST_COMPLETED)
         finally:
-            self._timeout = None
+            self._given_up = None
+            is_answered = task.done()
+            # Again and again: aiosmtplib may swallow the first cancellation (usecases/loops.py),
+            # and would then wait for the relay's greeting for minutes.
+            await cancel_until_done({task})
+        if is_answered:
+            return self._record(CheckResult(task.result()))
+        if given_up.done():
+            return None
+        return CheckResult(Broken(Stage.CONNECT, f"no answer within {self.seconds:g} seconds"))
 
     def give_up(self) -> None:
         """End the check that is under way, if any."""
-        limit, self._timeout = self._timeout, None
-        if limit is not None and not limit.expired():
-            limit.reschedule(asyncio.get_running_loop().time())
+        if self._given_up is not None and not self._given_up.done():
+            self._given_up.set_result(None)
 
     def _record(self, checked: CheckResult) -> CheckResult:
         is_refused = checked.failure is not None and is_login_refused(checked.failure)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from gcsched.adapters.smtp.checker import SessionChecker
 from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.domain.relay_health import CheckResult
@@ -192,3 +193,29 @@ async def test_a_check_that_is_cancelled_leaves_no_connection() -> None:
         assert check.cancelled()
         await until(lambda: not relay.open)
         assert pool.connections == 0
+
+
+async def test_a_cancellation_that_is_swallowed_holds_up_no_mail() -> None:
+    """Up to Python 3.11 a library that waits with asyncio.wait_for may swallow one."""
+    started, cancellations = asyncio.Event(), 0
+
+    async def open_session() -> None:
+        nonlocal cancellations
+        started.set()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancellations += 1
+                if cancellations > 1:
+                    raise
+
+    checker = SessionChecker(check_session=open_session, password=None, seconds=60)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        check = tasks.create_task(checker.check())
+        await started.wait()
+
+        checker.give_up()
+
+        assert await check is NOT_CHECKED
+    assert cancellations == 2
