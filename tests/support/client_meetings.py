@@ -87,7 +87,7 @@ MEETING_CASES = [
             "summary": "Review",
             "start": "2030-01-05T09:00",
             "time_zone": "Europe/Berlin",
-            "attendees": iter([ADA, GUEST]),
+            "attendees": (ADA, GUEST),
             "duration": timedelta(minutes=30),
             "organizer": Person(email="eve@example.com", name="Eve"),
             "sender": "meet@example.org",

@@ -92,8 +92,12 @@ CASES = [
     MethodCase(
         "count_jobs",
         {
-            **{"due_time_from": 0, "empid": "E1", "email": "a", "request_id": "r"},
-            **{"id_prefix": "7", "meeting_id": "M"},
+            "due_time_from": 0,
+            "empid": "E1",
+            "email": "a",
+            "request_id": "r",
+            "id_prefix": "7",
+            "meeting_id": "M",
         },
         "CountJobs",
         task_pb2.CountJobsRequest(
