@@ -43,6 +43,7 @@ COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
                 "empid",
                 "email",
                 "request_id",
+                "meeting_id",
                 "client",
             )
         },

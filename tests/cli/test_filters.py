@@ -16,6 +16,7 @@ OPTIONS = {
     "empid": "--empid=E1",
     "email": "--email=ada@example.org",
     "request_id": "--request-id=R1",
+    "meeting_id": "--meeting-id=M1",
 }
 COMBINED = [names for size in range(len(OPTIONS) + 1) for names in combinations(OPTIONS, size)]
 ANSWERS = {
