@@ -1,4 +1,4 @@
-"""Meetings and their revisions, derived from the jobs that invite to them.
+"""The meetings of requests with an event, derived from the jobs that invite to them (ADR 0049).
 
 The job is stored first, in one write, and holds the whole first revision. What is stored here
 follows from it, so after a crash anywhere it is made again, and a meeting that exists stays as it
@@ -25,7 +25,6 @@ from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import Job
 from gcsched.domain.meeting import MeetingRevision
 
-SCHEDULED = "SCHEDULED"
 UPSERT_TRIES = 3
 RESTORE_TIMEOUT_SECONDS = 5.0
 
@@ -33,8 +32,8 @@ Invitation = tuple[Job, MeetingRevision]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoMeetings:
-    """The ports `NewMeetings` and `MissingMeetings` on MongoDB."""
+class MongoEventMeetings:
+    """The port `NewMeetings` on MongoDB."""
 
     mongo: Mongo
     retention: timedelta
@@ -54,14 +53,9 @@ class MongoMeetings:
             await self._store([*select_invitations([*jobs, *earlier])])
 
     async def restore(self, jobs: Sequence[Job]) -> None:
-        """Store the meetings of *jobs* that are missing."""
-        invitations = [*select_invitations(jobs)]
-        ids = {revision.meeting_id for _, revision in invitations}
-        with store_errors("looking for meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
-            missing = await self._find_missing(ids)
-        if missing:
-            with write_errors("storing meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
-                await self._store([each for each in invitations if each[1].meeting_id in missing])
+        """Store the meetings of *jobs*, which are missing."""
+        with write_errors("storing meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
+            await self._store([*select_invitations(jobs)])
 
     async def _find_missing(self, ids: Ids[str]) -> Ids[str]:
         """Return those of *ids* that no majority has as meetings."""
@@ -80,7 +74,7 @@ class MongoMeetings:
         if invitations:
             kept = [(each, each[1].end + self.retention) for each in invitations]
             revisions = [encode_first_revision(each[1]) | {"delete_after": t} for each, t in kept]
-            meetings = [encode_meeting(*each) | {"delete_after": t} for each, t in kept]
+            meetings = [encode_event_meeting(*each) | {"delete_after": t} for each, t in kept]
             await insert_missing(self.mongo.meeting_revisions, revisions)
             await insert_missing(self.mongo.meetings, meetings)
 
@@ -119,26 +113,36 @@ def is_only_taken(error: BulkWriteError) -> bool:
 
 
 def encode_first_revision(revision: MeetingRevision) -> Document:
-    return {"_id": f"{revision.meeting_id}:{revision.number}", **encode_revision(revision)}
+    return {"_id": name_revision(revision), **encode_revision(revision)}
 
 
-def encode_meeting(job: Job, revision: MeetingRevision) -> Document:
-    """Return the document of the meeting that *job* invites to."""
-    document: Document = {
-        "_id": revision.meeting_id,
-        "uid": revision.uid,
-        "state": SCHEDULED,
-        "version": 0,
-        "revision": revision.number,
-        "sequence": revision.sequence,
-        "start": revision.start,
-        "end": revision.end,
-        "start_wall": revision.start_wall.isoformat(timespec="minutes"),
-        "zone": revision.zone,
-        "organizer": revision.organizer.email,
-        "attendees": [{"empid": job.empid, "email": job.email, "name": job.name, "job_id": job.id}],
-        "created": job.create_time,
-    }
-    if job.client:
-        document["client"] = job.client
+def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
+    """Return the document of the meeting that *job* invites to.
+
+    What the attendee was told is not in it: only the job knows, until its outcome is noted.
+    """
+    meeting = Meeting(
+        revision=revision,
+        attendees=(
+            Attendee(
+                email=job.email,
+                name=job.name,
+                empid=job.empid,
+                job_id=job.id,
+                mail_revision=revision.number,
+                thread=job.message_id,
+            ),
+        ),
+        invite_time=job.schedule_time,
+        texts=find_texts(job),
+        labels=job.labels,
+        sender=job.sender,
+        client=job.client,
+        create_time=job.create_time,
+        update_time=job.create_time,
+        check_time=job.due_time + CHECK_AFTER_DUE,
+    )
+    document = encode_meeting(meeting)
+    for attendee in document["attendees"]:
+        del attendee["told"]
     return document
