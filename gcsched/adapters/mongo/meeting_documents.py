@@ -45,9 +45,10 @@ class MeetingDocument(NamedDocument):
     organizer: str  # an address
     # Each attendee: empid, email, folded (the address without case) and name ("" once forgotten),
     # job_id of the latest invitation, update or cancellation; and where they have a value: role,
-    # removed, invited (how often), the word that the attendee has (told, method, sequence, and in
-    # `heard` the number of its revision), the job as it was last seen (delivery, delivery_reason,
-    # and in `shown` the number of its revision), and thread (the first Message-ID).
+    # removed, removed_revision (that of the cancellation) and removal_reason, invited (how often),
+    # the word that the attendee has (told, method, sequence, and in `heard` the number of its
+    # revision), the job as it was last seen (delivery, delivery_reason, and in `shown` the number
+    # of its revision), and thread (the first Message-ID).
     attendees: list[dict[str, Any]]
     client: str | None = None  # the client that created it; absent if it has no name
     created: datetime
@@ -57,7 +58,8 @@ class MeetingDocument(NamedDocument):
     content_revision: int = 1  # the earliest revision whose content still holds for all
     reminders: list[dict[str, Any]] | None = None  # seconds before the start, and a template
     guests_see: bool | None = None  # guests_see_each_other
-    invite: datetime | None = None  # invite_time
+    invite: datetime | None = None  # invite_time, and the revision that set it, if not the first
+    invite_revision: int | None = None
     texts: dict[str, Any] | None = None  # templates and subjects by purpose, values for templates
     labels: dict[str, str] | None = None  # for the caller, also those of its jobs
     sender: str | None = None  # the key of the sender of its mails; absent for the default one

@@ -24,7 +24,7 @@ from gcsched.domain.meeting_mail import Role
 from gcsched.domain.meetings.meeting import Attendee, Told, Word
 
 TEXT_FIELDS = ("empid", "email", "name", "job_id")
-OPTIONAL_TEXT_FIELDS = ("folded", "thread", "delivery_reason")
+OPTIONAL_TEXT_FIELDS = ("folded", "thread", "delivery_reason", "removal_reason")
 CERTAINTIES = {each.value: each for each in Told}
 METHODS = {each.value: each for each in Method}
 
@@ -43,6 +43,10 @@ def encode_attendee(attendee: Attendee) -> dict[str, Any]:
         document["role"] = attendee.role.value
     if attendee.is_removed:
         document["removed"] = True
+    if attendee.removed_revision:
+        document["removed_revision"] = attendee.removed_revision
+    if attendee.removal_reason:
+        document["removal_reason"] = attendee.removal_reason
     if attendee.invited_count != 1:
         document["invited"] = attendee.invited_count
     return document | encode_word(attendee.word) | encode_delivery(attendee)
@@ -74,7 +78,8 @@ def encode_delivery(attendee: Attendee) -> dict[str, Any]:
 
 
 OPTIONAL_FIELDS = (
-    *("role", "removed", "invited", "told", "method", "sequence", "heard"),
+    *("role", "removed", "removed_revision", "removal_reason", "invited"),
+    *("told", "method", "sequence", "heard"),
     *("delivery", "delivery_reason", "shown", "thread"),
 )
 """The fields that an attendee may lack."""
@@ -91,16 +96,22 @@ def decode_attendee(document: Document) -> Attendee:
         empid=document["empid"],
         role=decode_member(document, "role", ROLES) if "role" in document else Role.REQUIRED,
         is_removed=decode_flag(document, "removed"),
-        invited_count=decode_count(document, "invited") if "invited" in document else 1,
+        removed_revision=decode_count_or(document, "removed_revision", 0),
+        removal_reason=document.get("removal_reason") or "",
+        invited_count=decode_count_or(document, "invited", 1),
         word=decode_word(document),
         job_id=document["job_id"],
         delivery=decode_member(document, "delivery", JOB_STATES)
         if "delivery" in document
         else None,
         delivery_reason=document.get("delivery_reason") or "",
-        mail_revision=decode_count(document, "shown") if "shown" in document else 0,
+        mail_revision=decode_count_or(document, "shown", 0),
         thread=document.get("thread") or "",
     )
+
+
+def decode_count_or(document: Document, name: str, default: int) -> int:
+    return decode_count(document, name) if name in document else default
 
 
 def decode_word(document: Document) -> Word:

@@ -20,11 +20,16 @@ from gcsched.adapters.mongo.codec import decode_each
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY
 from gcsched.adapters.mongo.index_names import BY_ID
-from gcsched.adapters.mongo.meeting_document import encode_revision
+from gcsched.adapters.mongo.meetings.meeting_codec import encode_meeting
+from gcsched.adapters.mongo.meetings.revision_codec import encode_revision_document
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import Job
 from gcsched.domain.meeting import MeetingRevision
+from gcsched.domain.meeting_mail import Purpose
+from gcsched.domain.meetings.meeting import Attendee, MailText, Meeting, MeetingTexts
 
+CHECK_AFTER_DUE = timedelta(seconds=60)  # by then the outcome is noted, or has to be looked for
+OWN_TEMPLATE = "invitation"  # the service's own, which is not stored
 UPSERT_TRIES = 3
 RESTORE_TIMEOUT_SECONDS = 5.0
 
@@ -73,7 +78,7 @@ class MongoEventMeetings:
     async def _store(self, invitations: Sequence[Invitation]) -> None:
         if invitations:
             kept = [(each, each[1].end + self.retention) for each in invitations]
-            revisions = [encode_first_revision(each[1]) | {"delete_after": t} for each, t in kept]
+            revisions = [encode_revision_document(each[1], delete_after=t) for each, t in kept]
             meetings = [encode_event_meeting(*each) | {"delete_after": t} for each, t in kept]
             await insert_missing(self.mongo.meeting_revisions, revisions)
             await insert_missing(self.mongo.meetings, meetings)
@@ -112,10 +117,6 @@ def is_only_taken(error: BulkWriteError) -> bool:
     return is_taken and not details.get("writeConcernErrors")
 
 
-def encode_first_revision(revision: MeetingRevision) -> Document:
-    return {"_id": name_revision(revision), **encode_revision(revision)}
-
-
 def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
     """Return the document of the meeting that *job* invites to.
 
@@ -130,7 +131,6 @@ def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
                 empid=job.empid,
                 job_id=job.id,
                 mail_revision=revision.number,
-                thread=job.message_id,
             ),
         ),
         invite_time=job.schedule_time,
@@ -146,3 +146,10 @@ def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
     for attendee in document["attendees"]:
         del attendee["told"]
     return document
+
+
+def find_texts(job: Job) -> MeetingTexts:
+    """Return the caller's template and variables, as they are in the job."""
+    text = MailText(template="" if job.template == OWN_TEMPLATE else job.template)
+    mails = {} if text == MailText() else {Purpose.INVITATION: text}
+    return MeetingTexts(mails=mails, variables=job.variables)

@@ -6,7 +6,7 @@ what lists are sorted and filtered by. One of the version before has only the fi
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from gcsched.adapters.mongo.field_checks import (
@@ -23,7 +23,11 @@ from gcsched.adapters.mongo.field_checks import (
     make_field_error,
 )
 from gcsched.adapters.mongo.meeting_mail_fields import PURPOSES
-from gcsched.adapters.mongo.meetings.attendee_codec import decode_attendee, encode_attendee
+from gcsched.adapters.mongo.meetings.attendee_codec import (
+    decode_attendee,
+    decode_count_or,
+    encode_attendee,
+)
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.meeting import (
     MAX_STEPS,
@@ -82,6 +86,7 @@ def encode_optional_fields(meeting: Meeting) -> dict[str, Any]:
         "own_request_id": meeting.request_id if meeting.client else "",
         "request_id": "" if meeting.client else meeting.request_id,
         "fingerprint": meeting.fingerprint,
+        "invite_revision": meeting.invite_revision if meeting.invite_revision != 1 else 0,
         "check": meeting.check_time,
         "steps": [encode_step(each) for each in meeting.steps],
     }
@@ -90,7 +95,7 @@ def encode_optional_fields(meeting: Meeting) -> dict[str, Any]:
 
 OPTIONAL_FIELDS = (
     *("reminders", "guests_see", "texts", "labels", "sender", "strict_time", "client"),
-    *("own_request_id", "request_id", "fingerprint", "check", "steps"),
+    *("own_request_id", "request_id", "fingerprint", "invite_revision", "check", "steps"),
 )
 """The fields that a meeting may lack."""
 
@@ -133,12 +138,13 @@ def decode_meeting(document: Document, revision: MeetingRevision) -> Meeting:
         revision=revision,
         state=decode_member(document, "state", STATES),
         version=decode_count(document, "version"),
-        changes=decode_count(document, "changes") if "changes" in document else 0,
-        content_revision=decode_content_revision(document),
+        changes=decode_count_or(document, "changes", 0),
+        content_revision=decode_count_or(document, "content_revision", 1),
         attendees=tuple(map(decode_attendee, decode_list(document, "attendees"))),
         reminders=tuple(map(decode_reminder, decode_optional_documents(document, "reminders"))),
         guests_see_each_other=decode_flag(document, "guests_see"),
         invite_time=decode_optional_time(document, "invite") or created,
+        invite_revision=decode_count_or(document, "invite_revision", 1),
         texts=decode_texts(document),
         labels=decode_text_map(document, "labels"),
         sender=document.get("sender") or "",
@@ -151,11 +157,6 @@ def decode_meeting(document: Document, revision: MeetingRevision) -> Meeting:
         check_time=decode_optional_time(document, "check"),
         steps=decode_steps(document),
     )
-
-
-def decode_content_revision(document: Document) -> int:
-    """Return the earliest revision whose content holds; the version before made only the first."""
-    return decode_count(document, "content_revision") if "content_revision" in document else 1
 
 
 def decode_list(document: Document, name: str) -> list[Document]:
@@ -227,9 +228,3 @@ def decode_step(document: Document) -> MeetingStep:
         revision=decode_count(document, "revision"),
         reason=document["reason"],
     )
-
-
-def decode_start(document: Document) -> datetime:
-    """Return the instant of the start, without the revision."""
-    [start] = decode_times(document, ("start",))
-    return start.replace(microsecond=0)
