@@ -11,7 +11,8 @@ from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.redirection import RedirectingComposer
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.claimed_meetings import MongoClaimedMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.connection import RedisSentMarkerStore
@@ -88,7 +89,7 @@ def build_delivery(
         engine=Engine(
             claims=claims,
             suppressions=MongoSuppressions(mongo=resources.mongo),
-            meetings=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings)),
+            meetings=build_claimed_meetings(settings, resources),
             leases=leases,
             workers=workers,
             gate=relays.transport,
@@ -100,6 +101,13 @@ def build_delivery(
         ),
         lateness=lateness,
     )
+
+
+def build_claimed_meetings(settings: Settings, resources: Resources) -> MongoClaimedMeetings:
+    event_meetings = MongoEventMeetings(
+        mongo=resources.mongo, retention=policies.retention(settings)
+    )
+    return MongoClaimedMeetings(mongo=resources.mongo, event_meetings=event_meetings)
 
 
 def build_queues(settings: Settings, resources: Resources) -> DomainQueues:

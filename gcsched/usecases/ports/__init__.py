@@ -18,7 +18,6 @@ from gcsched.usecases.ports.delivery import (
     Claims,
     Conclusion,
     MailComposer,
-    MissingMeetings,
     Outcomes,
     SentMarkerStore,
     Suppressions,
@@ -35,6 +34,7 @@ from gcsched.usecases.ports.management import (
     PersonalData,
     SuppressionStore,
 )
+from gcsched.usecases.ports.meetings import ClaimedMeetings, MeetingJobs, Meetings, SentWord
 from gcsched.usecases.ports.monitoring import (
     HeartbeatStore,
     JobCounter,
@@ -88,6 +88,7 @@ __all__ = [
     "CallsTogether",
     "Checkable",
     "ClaimedBatch",
+    "ClaimedMeetings",
     "Claims",
     "ClientSource",
     "Clock",
@@ -113,7 +114,8 @@ __all__ = [
     "LimitObserver",
     "MailComposer",
     "Mailer",
-    "MissingMeetings",
+    "MeetingJobs",
+    "Meetings",
     "NewMeetings",
     "NullLimitObserver",
     "NullObserver",
@@ -132,6 +134,7 @@ __all__ = [
     "RunStore",
     "SendResult",
     "SentMarkerStore",
+    "SentWord",
     "SharedCalls",
     "SuppressionStore",
     "Suppressions",
