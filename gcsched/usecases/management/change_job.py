@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -24,6 +24,7 @@ from gcsched.domain.suppression import Suppression
 from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable
 from gcsched.usecases.management.visible_job import find_visible_job
 from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
+from gcsched.usecases.stored_time import truncate_to_millisecond
 from gcsched.usecases.wakeups import WakeUps
 
 MAX_TRIES = 5  # lost races before the caller is asked to try again
@@ -125,8 +126,3 @@ class ChangeJob:
 
     async def _find_suppression(self, job: Job) -> Suppression | None:
         return (await self.suppressions.find_active([job.email], now=self.now())).get(job.email)
-
-
-def truncate_to_millisecond(now: datetime) -> datetime:
-    """Return *now* as it will be read again: MongoDB stores milliseconds."""
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
