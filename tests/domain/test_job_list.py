@@ -41,7 +41,7 @@ BY_STATE = JobFilter(state=State.SENT)
 def read_published_orders() -> dict[tuple[str, ...], list[str]]:
     """Read the table above JobFilter."""
     text = PROTO.read_text(encoding="utf-8")
-    [rows] = re.findall(r"no other filter is possible:\n//\n((?://   .*\n)+)", text)
+    rows = re.findall(r"no other filter is possible:\n//\n((?://   .*\n)+)", text)[0]
     names: dict[str, list[tuple[str, ...]]] = {
         "no field": [()],
         "state": [("state",)],

@@ -14,7 +14,6 @@ from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import AdmissionClosed, BulkNotFinished, IllegalTransition, StoreUnavailable
-from gcsched.usecases.management.change_job import truncate_to_millisecond
 from gcsched.usecases.management.partial_change import PartialChange, make_unchangeable_error
 from gcsched.usecases.ports import (
     AdmissionCheck,
@@ -27,6 +26,7 @@ from gcsched.usecases.ports import (
     admit_always,
     ignore_count,
 )
+from gcsched.usecases.stored_time import truncate_to_millisecond
 from gcsched.usecases.wakeups import WakeUps
 
 BATCH_SIZE = 500  # jobs in one write

@@ -149,8 +149,9 @@ async def find_wasteful_counts(
     assert all(each["keysExamined"] <= 2 for each in others), others
     examined = {name: sum(each[name] for each in done) for name in ("keysExamined", "docsExamined")}
     is_by_index = all(each["planSummary"].startswith("IXSCAN") for each in done)
-    # A client is not in the index of employees, addresses or request ids: the documents have it.
-    is_read = job_filter.client and (job_filter.empid or job_filter.email or job_filter.request_id)
+    # A client is in no index of employees, addresses, request ids or meetings: documents have it.
+    named = (job_filter.empid, job_filter.email, job_filter.request_id, job_filter.meeting_id)
+    is_read = job_filter.client and any(named)
     is_small = max(examined["keysExamined"], examined["docsExamined"]) <= count + len(done)
     is_covered = bool(is_read) or not examined["docsExamined"]
     description = f"count of {job_filter}: {[each['planSummary'] for each in done]}, {examined}"

@@ -399,7 +399,8 @@ async def test_an_id_prefix_and_a_meeting_stand_alone_and_are_short(
 async def test_jobs_are_found_by_their_meeting(stub: Stub, mongo: Mongo, order: str) -> None:
     of_meeting = [an_invitation(id=each, dedup_key=None) for each in ("1", "2", "3")]
     other = MeetingMail(revision=a_revision(meeting_id="meeting-2"))
-    await insert_jobs(mongo, *of_meeting, an_invitation(id="4", meeting=other), a_job(id="5"))
+    others = [an_invitation(id="4", dedup_key=None, meeting=other), a_job(id="5")]
+    await insert_jobs(mongo, *of_meeting, *others)
 
     pages = await read_all_pages(stub, meeting_id="meeting-1", order=order, page_size=2)
     counted = await stub.CountJobs(

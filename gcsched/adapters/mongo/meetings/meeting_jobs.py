@@ -26,11 +26,13 @@ from gcsched.domain.job import Job
 
 WRITTEN_AT_ONCE = 200
 MAX_NAMED = 10
-MEETING_FIELDS = (
+SHOWN = ("meeting", "message", "template", "variables", "labels", "priority", "empid", "name")
+"""What changes in a waiting job when it shows another revision."""
+SHOWN_FIELDS = (
     *(REVISION_FIELD, MAIL_FIELD, INVITATION_TEMPLATE_FIELD, MEETING_TEMPLATE_FIELD),
-    *("message", "name", "variables", "labels", "priority"),
+    *("message", "variables", "labels", "priority", "empid", "name"),
 )
-"""The fields of a waiting job that change when it shows another revision."""
+"""The stored fields of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,13 @@ class MongoMeetingJobs:
 
     def _build_write(self, seen: Job, changed: Job) -> UpdateOne:
         change = build_change(seen, changed, self.retention)
-        if seen.meeting != changed.meeting:
-            add_meeting_to(change, changed)
+        if any(getattr(seen, name) != getattr(changed, name) for name in SHOWN):
+            add_shown_to(change, changed)
         return UpdateOne(filter_unchanged(seen), change, hint=BY_ID)
 
 
-def add_meeting_to(change: dict[str, Any], job: Job) -> None:
+def add_shown_to(change: dict[str, Any], job: Job) -> None:
     """Add to *change* what the mail of *job* shows now."""
     document = encode(job)
-    change["$set"] |= {name: document[name] for name in MEETING_FIELDS if name in document}
-    change["$unset"] |= {name: "" for name in MEETING_FIELDS if name not in document}
+    change["$set"] |= {name: document[name] for name in SHOWN_FIELDS if name in document}
+    change["$unset"] |= {name: "" for name in SHOWN_FIELDS if name not in document}
