@@ -9,6 +9,7 @@ from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
 from gcsched.rpc.interceptor import CallCheck
 from gcsched.rpc.methods.audit import AuditMethods
+from gcsched.rpc.methods.meetings import MeetingMethods
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
@@ -126,5 +127,6 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
         suppressions=management.build_suppression_methods(settings, resources, built.audit),
         recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),
+        meetings=MeetingMethods(),
         audit=AuditMethods(audit=built.audit),
     )

@@ -55,7 +55,8 @@ class BulkChange:
     @property
     def is_by_create_time(self) -> bool:
         """Return whether one list, in order of creation, holds all the jobs."""
-        return bool(self.filter.empid or self.filter.email or self.filter.request_id)
+        named = self.filter
+        return bool(named.empid or named.email or named.request_id or named.meeting_id)
 
     @property
     def may_return_to_waiting(self) -> bool:

@@ -10,6 +10,7 @@ from gcsched.domain.job import Job
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.claims import Objection
 from gcsched.domain.meetings.meeting import Meeting, Word
+from gcsched.domain.meetings.meeting_list import MeetingCursor, MeetingListQuery
 
 
 class SentWord(Struct, frozen=True, kw_only=True):
@@ -91,3 +92,19 @@ class ClaimedMeetings(Protocol):
 
         Stores meetings that are missing because a process died before that.
         """
+
+
+class MeetingPage(Struct, frozen=True, kw_only=True):
+    """Meetings in the order of their list; *next_cursor* starts the next page, None at the end."""
+
+    meetings: tuple[Meeting, ...]
+    next_cursor: MeetingCursor | None
+
+
+class MeetingList(Protocol):
+    """Reads lists of meetings."""
+
+    async def read_page(
+        self, listing: MeetingListQuery, after: MeetingCursor | None, *, most: int
+    ) -> MeetingPage:
+        """Return at most *most* meetings that follow *after*."""
