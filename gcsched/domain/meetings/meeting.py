@@ -11,7 +11,8 @@ from gcsched.domain.job import State as JobState
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meeting_mail import Purpose, Role
 
-MAX_ATTENDEES = 100
+MAX_ATTENDEES = 100  # who are not removed
+MAX_ATTENDEES_KEPT = 300
 MAX_REMINDERS = 5
 MAX_STEPS = 20
 
