@@ -9,7 +9,6 @@ from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
 from gcsched.rpc.interceptor import CallCheck
 from gcsched.rpc.methods.audit import AuditMethods
-from gcsched.rpc.methods.meetings import MeetingMethods
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
@@ -27,8 +26,10 @@ from gcsched.wiring.admission import (
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
 from gcsched.wiring.limits import build_limits
+from gcsched.wiring.meeting_methods import build_meeting_methods
 from gcsched.wiring.monitoring import Monitored, build_monitoring, build_status_methods
 from gcsched.wiring.recipients import build_sending_report
+from gcsched.wiring.reconciler_tmp import build_reconciler
 from gcsched.wiring.recovery import build_recovery
 from gcsched.wiring.relays import build_relays
 from gcsched.wiring.resources import Resources
@@ -127,6 +128,12 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
         suppressions=management.build_suppression_methods(settings, resources, built.audit),
         recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),
-        meetings=MeetingMethods(),
+        meetings=build_meeting_methods(
+            settings,
+            resources,
+            build_reconciler(settings, resources, built.wake_ups, check_admission),
+            submit.job_factory,
+            built.limits.quotas,
+        ),
         audit=AuditMethods(audit=built.audit),
     )
