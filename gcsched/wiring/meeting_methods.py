@@ -1,8 +1,6 @@
 """Builds the methods for meetings."""
 
 from gcsched.adapters.mongo.meetings.meeting_list import MongoMeetingList
-from gcsched.adapters.mongo.meetings.store import MongoMeetings
-from gcsched.config.settings import Settings
 from gcsched.rpc.methods.meetings import MeetingMethods
 from gcsched.usecases.admission.job_factory import JobFactory
 from gcsched.usecases.admission.quotas import Quotas
@@ -10,21 +8,15 @@ from gcsched.usecases.meetings.change import ChangeMeeting
 from gcsched.usecases.meetings.create import CreateMeeting
 from gcsched.usecases.meetings.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.read import ReadMeetings
-from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.meetings.result import MeetingRules
-from gcsched.wiring import policies
+from gcsched.wiring.meetings import Meetings
 from gcsched.wiring.resources import Resources
 
 
 def build_meeting_methods(
-    settings: Settings,
-    resources: Resources,
-    reconciler: Reconciler,
-    factory: JobFactory,
-    quotas: Quotas,
+    resources: Resources, meetings: Meetings, factory: JobFactory, quotas: Quotas
 ) -> MeetingMethods:
-    store = MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings))
-    check_admission = reconciler.check_admission
+    store, reconciler = meetings.store, meetings.reconciler
     rules = MeetingRules(
         context=factory.context, mails=reconciler.rules, zone_version=factory.zone_version
     )
@@ -36,7 +28,7 @@ def build_meeting_methods(
             rules=rules,
             quota=quota,
             now=resources.clock,
-            check_admission=check_admission,
+            check_admission=reconciler.check_admission,
         ),
         change_meeting=ChangeMeeting(
             store=store,
@@ -44,7 +36,7 @@ def build_meeting_methods(
             rules=rules,
             quota=quota,
             now=resources.clock,
-            check_admission=check_admission,
+            check_admission=reconciler.check_admission,
         ),
         read=ReadMeetings(store=store, meeting_list=MongoMeetingList(mongo=resources.mongo)),
     )
