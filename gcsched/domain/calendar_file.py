@@ -79,9 +79,7 @@ def write_file(method: Method, mail: MeetingMail, attendee: Person) -> bytes:
     return write_request(mail.revision, attendee, mail.role)
 
 
-def write_request(
-    revision: MeetingRevision, attendee: Person, role: Role = Role.REQUIRED
-) -> bytes:
+def write_request(revision: MeetingRevision, attendee: Person, role: Role = Role.REQUIRED) -> bytes:
     """Return the file that invites *attendee* to the meeting as *revision* has it.
 
     It names the other guests of *revision* too.

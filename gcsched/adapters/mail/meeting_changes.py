@@ -1,15 +1,11 @@
 """What an update of a meeting changes, as templates show it: texts of one line each."""
 
-from collections.abc import Iterator
-from os.path import commonprefix
-
 from msgspec import Struct
 
-from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting import MeetingRevision
 
 MAX_EXCERPT_LENGTH = 160
 MAX_CONTEXT_LENGTH = 40  # characters before the first difference
-MAX_NAMES = 10
 CUT = "..."
 
 
@@ -38,7 +34,6 @@ def describe_changes(
         ("location", "Where", earlier.location, revision.location),
         ("url", "Link", earlier.url, revision.url),
         ("description", "Description", *find_excerpts(earlier.description, revision.description)),
-        ("guests", "Also invited", "", list_new_guests(earlier.guests, revision.guests)),
     )
     return tuple(
         Change(name=name, label=label, old=old, new=new)
@@ -48,35 +43,23 @@ def describe_changes(
 
 
 def find_excerpts(old: str, new: str) -> tuple[str, str]:
-    """Return both texts in one line each, from shortly before the place where they differ."""
-    old, new = " ".join(old.split()), " ".join(new.split())
-    start = len(commonprefix((old, new)))
-    begin = max(start - MAX_CONTEXT_LENGTH, 0)
-    if begin and (space := old.find(" ", begin, start)) >= 0:
-        begin = space + 1
-    return cut_excerpt(old, begin), cut_excerpt(new, begin)
+    """Return both texts in one line each, from shortly before the place where they differ.
 
-
-def cut_excerpt(text: str, begin: int) -> str:
-    """Return *text* from *begin* on, cut after a word; dots stand for what is left out."""
-    piece = text[begin:]
-    if len(piece) > MAX_EXCERPT_LENGTH:
-        piece = piece[:MAX_EXCERPT_LENGTH]
-        piece = f"{piece.rpartition(' ')[0] or piece}{CUT}"
-    return f"{CUT}{piece}" if begin else piece
-
-
-def list_new_guests(earlier: tuple[Person, ...], guests: tuple[Person, ...]) -> str:
-    """Return the names of those *guests* who were not there *earlier*.
-
-    A list that was hidden earlier has no news in it.
+    They are equal only if the texts differ in nothing but white space.
     """
-    known = {each.email for each in earlier}
-    new = [each.name or each.email for each in guests if each.email not in known]
-    return ", ".join(shorten_list(new)) if earlier else ""
+    old, new = " ".join(old.split()), " ".join(new.split())
+    pairs = enumerate(zip(old, new, strict=False))
+    place = next((at for at, (a, b) in pairs if a != b), min(len(old), len(new)))
+    begin = max(place - MAX_CONTEXT_LENGTH, 0)
+    if begin and (space := old.find(" ", begin, place)) >= 0:
+        begin = space + 1
+    return cut_excerpt(old, begin, place), cut_excerpt(new, begin, place)
 
 
-def shorten_list(names: list[str]) -> Iterator[str]:
-    yield from names[:MAX_NAMES]
-    if (more := len(names) - MAX_NAMES) > 0:
-        yield f"and {more} more"
+def cut_excerpt(text: str, begin: int, place: int) -> str:
+    """Return *text* from *begin* to the end of a word; dots stand for what is left out."""
+    end = begin + MAX_EXCERPT_LENGTH
+    if len(text) > end and (space := text.rfind(" ", place + 1, end)) >= 0:
+        end = space
+    before, after = CUT if begin else "", CUT if len(text) > end else ""
+    return f"{before}{text[begin:end]}{after}"

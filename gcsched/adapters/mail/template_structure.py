@@ -21,7 +21,7 @@ DESCRIPTION = f"{MEETING}.description"
 CHANGE = "change"
 """What a loop over the changes must call each of them."""
 CHANGE_TEXTS = ("name", "label", "old", "new")
-MAX_CHANGES = 6
+MAX_CHANGES = 5
 CHANGE_NAMES = tuple(
     f"{MEETING}.{CHANGES}.{number}.{name}" for number in range(MAX_CHANGES) for name in CHANGE_TEXTS
 )

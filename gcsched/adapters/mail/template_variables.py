@@ -29,8 +29,8 @@ class Variables(TypedDict):
 
 
 STANDARD_VARIABLES: Names = Variables.__required_keys__
-INVITATION_VARIABLES: Names = STANDARD_VARIABLES | {MEETING}
-RESERVED_NAMES = INVITATION_VARIABLES | DEFAULT_NAMESPACE.keys()
+MEETING_VARIABLES: Names = STANDARD_VARIABLES | {MEETING}
+RESERVED_NAMES = MEETING_VARIABLES | DEFAULT_NAMESPACE.keys()
 NO_VARIABLES: Mapping[str, str] = {}
 FULL_SAMPLE = Variables(
     username="Zoë O'Neil <&>",
@@ -67,7 +67,7 @@ MINIMAL_MEETING = replace(
     FULL_MEETING, location="", url="", description=Paragraph(), reason="", changes=()
 )
 SAMPLES: Sequence[Variables] = (FULL_SAMPLE, MINIMAL_SAMPLE)
-INVITATION_SAMPLES: Sequence[Variables] = (
+MEETING_SAMPLES: Sequence[Variables] = (
     {**FULL_SAMPLE, "meeting": FULL_MEETING},
     {**MINIMAL_SAMPLE, "meeting": MINIMAL_MEETING},
     {**FULL_SAMPLE, "meeting": replace(FULL_MEETING, is_removal=True)},

@@ -5,8 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gcsched.domain.ids import new_id
+from gcsched.domain.meeting_mail import Purpose
 
 SETTLE = timedelta(seconds=10)
+TEMPLATES: Mapping[Purpose, str] = {
+    Purpose.INVITATION: "invitation",
+    Purpose.UPDATE: "update",
+    Purpose.CANCELLATION: "cancellation",
+    Purpose.REMINDER: "reminder",
+}
+"""The template of each mail, unless the caller names another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,7 +207,9 @@ class Engine:
 
         A process may have died between a job and its meeting.
         """
-        invitations = [job for job in batch.jobs if job.meeting is not None]
+        invitations = [
+            job for job in batch.jobs if job.meeting is not None and not job.meeting.is_sample
+        ]
         if not invitations:
             return ()
         try:
