@@ -102,7 +102,7 @@ RECIPIENT_FORGOTTEN = "its recipient was forgotten; send a new request"
 BODY_HAS_BEGUN = "its body has begun, so the relay may have it; try again in a minute"
 
 LEASE = timedelta(seconds=30)
-# No body begins later in a lease: it would be under way when the sweep takes the job from its claim.
+# No body begins later: it would be under way when the sweep takes the job from its claim.
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
 
 
