@@ -29,7 +29,7 @@ from gcsched.domain.meetings.effects import Effect
 from gcsched.domain.meetings.keys import etag_of_meeting, fingerprint_draft
 from gcsched.domain.meetings.mails import MailRules
 from gcsched.domain.meetings.meeting import Meeting
-from gcsched.domain.meetings.meeting_list import MeetingFilter
+from gcsched.domain.meetings.meeting_list import MeetingFilter, MeetingOrder
 from gcsched.domain.meetings.requests import Checking, validate_new_meeting
 from gcsched.domain.meetings.wanted_changes import WantedAttendees, WantedChange, WantedUpdate
 from gcsched.domain.request import RequestContext
@@ -116,23 +116,17 @@ class FakeMeetings:
 
     def list_page(self, request: task_pb2.ListMeetingsRequest, _: datetime) -> Message:
         wanted = page_request_from(request)
-        order, after = wanted.listing.order, wanted.after
-        matching = [
-            each.noted
-            for each in self._kept.values()
-            if is_match(each.noted, wanted.listing.filter)
-        ]
-
-        def key(meeting: Meeting) -> tuple[str, ...]:
-            start = meeting.revision.start.isoformat()
-            return (start, meeting.id) if order.is_by_start else (meeting.id,)
-
-        matching.sort(key=key, reverse=order.is_descending)
-        if after is not None:
-            ids = [each.id for each in matching]
-            matching = matching[ids.index(after.id) + 1 :] if after.id in ids else []
-        page, rest = matching[: wanted.limit], matching[wanted.limit :]
-        cursor = wanted.listing.cursor_after(page[-1]) if rest else None
+        found = sort_meetings(
+            [each.noted for each in self._kept.values()],
+            wanted.listing.filter,
+            wanted.listing.order,
+        )
+        if wanted.after is not None:
+            ids = [each.id for each in found]
+            found = found[ids.index(wanted.after.id) + 1 :] if wanted.after.id in ids else []
+        page = found[: wanted.limit]
+        has_more = len(found) > len(page)
+        cursor = wanted.listing.cursor_after(page[-1]) if has_more else None
         return task_pb2.ListMeetingsResponse(
             meetings=[meeting_message(each, is_full=wanted.is_full) for each in page],
             next_page_token=wanted.listing.encode_cursor(cursor),
@@ -205,6 +199,18 @@ def build_reply(
     meeting: Meeting, effects: Sequence[Effect] = (), time_note: str = ""
 ) -> task_pb2.Meeting:
     return meeting_message(meeting, is_full=True, effects=effects, time_note=time_note)
+
+
+def sort_meetings(
+    meetings: Sequence[Meeting], wanted: MeetingFilter, order: MeetingOrder
+) -> list[Meeting]:
+    """Return those of *meetings* that match; they are in the order of their creation."""
+    found = [each for each in meetings if is_match(each, wanted)]
+    if order.is_descending:
+        found.reverse()
+    if order.is_by_start:
+        found.sort(key=lambda each: each.revision.start, reverse=order.is_descending)
+    return found
 
 
 def is_match(meeting: Meeting, wanted: MeetingFilter) -> bool:
