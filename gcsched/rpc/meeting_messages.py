@@ -59,7 +59,8 @@ def meeting_message(
         message.location = revision.location
         message.url = revision.url
         message.description = revision.description
-        message.texts.CopyFrom(texts_message(meeting.texts))
+        if meeting.texts != MeetingTexts():
+            message.texts.CopyFrom(texts_message(meeting.texts))
         message.steps.extend(map(step_message, meeting.steps))
     return message
 

@@ -1,6 +1,6 @@
 """Convert requests about meetings from protobuf to the domain."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -12,13 +12,7 @@ from gcsched.domain.event import Event
 from gcsched.domain.meeting import Person
 from gcsched.domain.meeting_mail import Purpose, Role
 from gcsched.domain.meetings.drafts import AttendeeDraft, MeetingDraft
-from gcsched.domain.meetings.meeting import (
-    MAX_ATTENDEES,
-    MAX_REMINDERS,
-    MailText,
-    MeetingTexts,
-    Reminder,
-)
+from gcsched.domain.meetings.meeting import MailText, MeetingTexts, Reminder
 from gcsched.domain.meetings.meeting_list import (
     MeetingFilter,
     MeetingListQuery,
@@ -37,6 +31,7 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.requests import copy_bounded, duration_from, parse_timestamp
 
 ROLES = {task_pb2.Attendee.Role.Value(each.value): each for each in Role}
+MAX_PATHS = 50
 VIEWS = task_pb2.Meeting.View.values()
 LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 TEXTS_BY_PURPOSE = {
@@ -68,7 +63,7 @@ def draft_from(message: task_pb2.Meeting, *, request_id: str = "") -> MeetingDra
         ),
         attendees=attendees_from(message.attendees),
         guests_see_each_other=message.guests_see_each_other,
-        reminders=tuple(map(reminder_from, islice(message.reminders, MAX_REMINDERS + 1))),
+        reminders=tuple(map(reminder_from, message.reminders)),
         invite_time=invite_time_from(message.invite_at) if message.HasField("invite_at") else None,
         texts=texts_from(message.texts),
         labels=copy_bounded(message.labels, limit=MAX_LABELS),
@@ -78,11 +73,7 @@ def draft_from(message: task_pb2.Meeting, *, request_id: str = "") -> MeetingDra
 
 
 def attendees_from(messages: Iterable[task_pb2.Attendee]) -> tuple[AttendeeDraft, ...]:
-    """Convert attendees, but for those beyond one more than a meeting may have.
-
-    A small message can hold very many, and they are refused anyway.
-    """
-    return tuple(map(attendee_from, islice(messages, MAX_ATTENDEES + 1)))
+    return tuple(map(attendee_from, messages))
 
 
 def attendee_from(message: task_pb2.Attendee) -> AttendeeDraft:
@@ -113,6 +104,15 @@ def invite_time_from(message: Timestamp) -> datetime:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
         return LATEST
+
+
+def mask_from(message: task_pb2.UpdateMeetingRequest) -> Collection[str] | None:
+    """Return the fields to change; None if the mask is unset.
+
+    Of a mask with more fields than there can be only so many are returned: some are unknown.
+    """
+    paths = dict.fromkeys(message.update_mask.paths)
+    return [*islice(paths, MAX_PATHS)] if paths else None
 
 
 def meeting_id_violations(meeting_id: str, field: str = "meeting_id") -> Checked[None]:

@@ -7,7 +7,6 @@ from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.config.settings import Settings
 from gcsched.rpc.interceptor import CallCheck
 from gcsched.rpc.methods.audit import AuditMethods
-from gcsched.rpc.methods.meetings import MeetingMethods
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
@@ -24,6 +23,7 @@ from gcsched.wiring.admission import (
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
 from gcsched.wiring.limits import build_limits
+from gcsched.wiring.meeting_methods import build_meeting_methods
 from gcsched.wiring.meetings import build_meetings
 from gcsched.wiring.monitoring import Monitored, build_monitoring, build_status_methods
 from gcsched.wiring.recipients import build_sending_report
@@ -129,6 +129,8 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
         suppressions=management.build_suppression_methods(settings, resources, built.audit),
         recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),
-        meetings=MeetingMethods(),
+        meetings=build_meeting_methods(
+            resources, built.meetings, submit.job_factory, built.limits.quotas
+        ),
         audit=AuditMethods(audit=built.audit),
     )
