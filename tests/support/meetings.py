@@ -19,6 +19,11 @@ def an_attendee(email: str = ADA, **others: Any) -> task_pb2.Attendee:
     return task_pb2.Attendee(email=email, **others)
 
 
+def a_reminder(**before: float) -> task_pb2.Reminder:
+    """Build a reminder so much *before* the start, as a timedelta counts it."""
+    return task_pb2.Reminder(before=timedelta(**before))
+
+
 def a_meeting(*emails: str, **fields: Any) -> task_pb2.Meeting:
     """Build a review of half an hour in Berlin, to which Ada is invited or *emails* are."""
     ordinary: dict[str, Any] = {

@@ -32,7 +32,7 @@ def may_have_left(job: Job) -> bool:
 
 
 def read_word(job: Job) -> Word:
-    """Return the word that the recipient of *job* has by its mail; told NOTHING if none."""
+    """Return the word that the recipient of *job* has, or may have; told NOTHING if none."""
     if job.meeting is None or job.meeting.purpose not in METHODS or not may_have_left(job):
         return Word()
     return Word(
@@ -69,7 +69,8 @@ def group_by_recipient(jobs: Iterable[Job]) -> Mapping[str, Sequence[Job]]:
 def fold_jobs(meeting: Meeting, jobs: Sequence[Job]) -> Meeting:
     """Return *meeting* with what *jobs* prove about its attendees; itself if that is known.
 
-    The version stays: it is the store's to compare, and the plan's to raise.
+    A body that has begun proves nothing yet: the relay may still refuse it, and no word is ever
+    taken back. The version stays: it is the store's to compare, and the plan's to raise.
     """
     groups = group_by_recipient(jobs)
     attendees = tuple(
@@ -86,8 +87,9 @@ def fold_attendee(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
     mails = [each for each in jobs if each.meeting and each.meeting.purpose in METHODS]
     word, thread = attendee.word, attendee.thread
     for job in mails:
-        word = merge_words(word, read_word(job))
-        thread = thread or (job.message_id if may_have_left(job) else "")
+        if not job.has_begun:
+            word = merge_words(word, read_word(job))
+            thread = thread or (job.message_id if may_have_left(job) else "")
     attendee = replace(attendee, word=word, thread=thread)
     latest = find_latest(mails, attendee.invited_count)
     if latest is None or latest.revision is None:
@@ -99,6 +101,15 @@ def fold_attendee(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
         delivery_reason=latest.reason if latest.state in UNSENT else "",
         mail_revision=latest.revision.number,
     )
+
+
+def assume_arrival(attendee: Attendee, jobs: Iterable[Job]) -> Attendee:
+    """Return *attendee* as if each body that has begun will arrive, to plan what follows it."""
+    word = attendee.word
+    for job in jobs:
+        if job.has_begun:
+            word = merge_words(word, read_word(job))
+    return replace(attendee, word=word)
 
 
 def find_latest(mails: Iterable[Job], invited_count: int) -> Job | None:

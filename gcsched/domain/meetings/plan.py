@@ -18,7 +18,7 @@ from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.check_time import find_check_time
 from gcsched.domain.meetings.claims import explain_cancel, find_standing
 from gcsched.domain.meetings.effects import Effect, find_effects
-from gcsched.domain.meetings.evidence import fold_jobs, group_by_recipient
+from gcsched.domain.meetings.evidence import assume_arrival, fold_jobs, group_by_recipient
 from gcsched.domain.meetings.mails import MailMaker, MailRules
 from gcsched.domain.meetings.meeting import Meeting, Told
 from gcsched.domain.meetings.needs import Needs, Raise, find_goal, find_needs
@@ -26,6 +26,7 @@ from gcsched.domain.meetings.pointing import point
 from gcsched.domain.meetings.reminding import add_reminders
 from gcsched.domain.meetings.revisions import list_guests, revise
 
+OVER = "the meeting is over"
 Changes = tuple[tuple[Job, Job], ...]
 
 
@@ -61,20 +62,34 @@ def plan_mails(
     """
     noted = fold_jobs(meeting, jobs)
     if meeting.is_over(now):
-        return settle(meeting, noted, None)
+        ended = end_all(jobs, now)
+        return MailPlan(changes=ended) if ended else settle(meeting, noted, None)
     known = {**find_shown_revisions(jobs), **revisions, noted.revision.number: noted.revision}
     maker = MailMaker(meeting=noted, revisions=known, now=now, rules=rules)
-    groups = group_by_recipient(jobs)
-    all_needs = list[Needs]()
-    for attendee in noted.attendees:
-        if attendee.email:
-            of_attendee = groups.get(fold_address(attendee.email), ())
-            needs = find_needs(maker, attendee, of_attendee)
-            add_reminders(needs, maker, of_attendee)
-            all_needs.append(needs)
+    all_needs = find_all_needs(maker, jobs)
     effects = tuple(each for needs in all_needs for each in find_effects(needs))
     plan = plan_step(maker, all_needs) or settle(meeting, noted, find_check_time(jobs, noted, now))
     return replace(plan, effects=effects)
+
+
+def find_all_needs(maker: MailMaker, jobs: Sequence[Job]) -> Sequence[Needs]:
+    """Return what has to happen to the mails of each attendee who was not forgotten."""
+    groups, found = group_by_recipient(jobs), list[Needs]()
+    for attendee in maker.meeting.attendees:
+        if attendee.email:
+            of_attendee = groups.get(fold_address(attendee.email), ())
+            needs = find_needs(maker, assume_arrival(attendee, of_attendee), of_attendee)
+            add_reminders(needs, maker, of_attendee)
+            found.append(needs)
+    return found
+
+
+def end_all(jobs: Iterable[Job], now: datetime) -> Changes:
+    """Return the waiting *jobs* of a meeting that is over cancelled: one may expire much later.
+
+    It shows a later time then, and the meeting was moved to an earlier one while no process ran.
+    """
+    return tuple((job, job.cancelled(now, reason=OVER)) for job in jobs if job.is_withdrawable)
 
 
 def plan_step(maker: MailMaker, all_needs: Sequence[Needs]) -> MailPlan | None:
@@ -143,10 +158,9 @@ def raise_sequence(maker: MailMaker, all_needs: Sequence[Needs]) -> Meeting | No
     # Those whom one call removed: others have another reason, and so another SEQUENCE.
     removed = [each.attendee for each in all_needs if each.raises is Raise.REMOVAL]
     first = min(each.removed_revision for each in removed)
+    emails = {each.email for each in removed if each.removed_revision == first}
     attendees = tuple(
-        replace(each, removed_revision=revision.number)
-        if each in removed and each.removed_revision == first
-        else each
+        replace(each, removed_revision=revision.number) if each.email in emails else each
         for each in meeting.attendees
     )
     return replace(meeting, revision=revision, attendees=attendees)
@@ -171,11 +185,13 @@ def find_needed_revisions(meeting: Meeting, jobs: Sequence[Job]) -> Collection[i
     An update says what changed since the latest word, and a cancellation to an attendee who was
     removed shows what the meeting was then.
     """
-    noted = fold_jobs(meeting, jobs)
-    told = (each for each in noted.attendees if each.word.told is not Told.NOTHING)
+    noted, groups = fold_jobs(meeting, jobs), group_by_recipient(jobs)
+    told = (
+        assume_arrival(each, groups.get(fold_address(each.email), ())) for each in noted.attendees
+    )
     behind = {
         each.removed_revision if each.is_removed else each.word.revision
         for each in told
-        if not find_goal(noted, each).is_reached(each)
+        if each.word.told is not Told.NOTHING and not find_goal(noted, each).is_reached(each)
     }
     return behind - find_shown_revisions(jobs).keys() - {noted.revision.number}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from gcsched.domain.calendar_file import Method
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.meeting_mail import Purpose
+from gcsched.domain.meetings.evidence import may_have_left
 from gcsched.domain.meetings.keys import reminder_key
 from gcsched.domain.meetings.mails import MailMaker
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Reminder, Told
@@ -55,7 +56,9 @@ def sort_reminder(needs: Needs, maker: MailMaker, job: Job, reminder: Reminder |
     if job.has_begun:
         if reminder is None or not is_current:
             needs.in_flight.append(job)
-    elif reminder is None:
+    elif reminder is None or (may_have_left(job) and not is_current):
         needs.cancels.append(job)
+    elif may_have_left(job):
+        return  # a resend has the same octets
     elif not is_current or not is_up_to_date(maker, job, needs.attendee, reminder):
         needs.points.append((job, reminder))

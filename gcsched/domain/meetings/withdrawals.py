@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from gcsched.domain.address_folding import fold_address
+from gcsched.domain.calendar_file import Method
 from gcsched.domain.job import Job, State
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.meeting import (
@@ -45,9 +46,11 @@ def fold_withdrawals(meeting: Meeting, groups: Mapping[str, Sequence[Job]]) -> M
 def find_cancelled_invitation(attendee: Attendee, jobs: Sequence[Job]) -> Job | None:
     """Return the invitation of *attendee* that a caller cancelled before it can have left.
 
-    None if the attendee has a word meanwhile, or the invitation was revived by another one.
+    None if the attendee has an invitation, or may have one.
     """
-    if attendee.is_removed or attendee.word.told is not Told.NOTHING:
+    word = attendee.word
+    is_invited = word.told is not Told.NOTHING and word.method is Method.REQUEST
+    if attendee.is_removed or is_invited:
         return None
     mails = [
         each

@@ -79,7 +79,9 @@ async def test_a_meeting_and_its_first_revision_are_stored(
     assert decode_revision(revision) == job.revision
 
 
-async def test_what_is_stored_stays_as_it_is(meetings: MongoEventMeetings, raw: Database[Row]) -> None:
+async def test_what_is_stored_stays_as_it_is(
+    meetings: MongoEventMeetings, raw: Database[Row]
+) -> None:
     await meetings.record([an_invitation()], [], within=WITHIN)
     raw["meetings"].update_one({}, {"$set": {"sequence": 3, "version": 3}})
 
