@@ -13,6 +13,7 @@ from gcsched.cli.failure import WrongUsage
 if TYPE_CHECKING:
     from gcsched.client import Attendee, MeetingTexts
 
+ATTENDEES = ", ".join(f"--{option}" for option in ROLES)
 MEETING_OPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "summary": "--summary",
@@ -25,12 +26,14 @@ MEETING_OPTIONS: Mapping[str, str] = MappingProxyType(
         "description": "--description",
         "organizer.email": "--organizer",
         "organizer.name": "--organizer",
-        "attendees": "--to",
+        "attendees": ATTENDEES,
         "reminders": "--remind",
         "invite_at": "--invite-at",
         "labels": "--label",
         "sender": "--sender",
         "texts.variables": "--var",
+        **{f"texts.{kind}.template": f"--template {kind}" for kind in PURPOSES},
+        **{f"texts.{kind}.subject": f"--subject {kind}" for kind in PURPOSES},
     }
 )
 """Field of Meeting → its option."""
@@ -39,13 +42,15 @@ OPTION_NAMES = {
     **{f"meeting.{name}": option for name, option in MEETING_OPTIONS.items()},
     "meeting_id": "ID",
     "request_id": "--request-id",
-    "attendees": "--to",
+    "attendees": ATTENDEES,
     "emails": "ADDRESS",
     "email": "--attendee",
+    "filter": "filter",
     "filter.start_time_from": "--start-time-from",
     "filter.start_time_before": "--start-time-before",
     "filter.organizer": "--organizer",
     "filter.attendee": "--attendee",
+    "update_mask": "--clear",
 }
 """Field of the requests about meetings → its option."""
 

@@ -128,6 +128,8 @@ def describe_change(meeting: "task_pb2.Meeting", verb: str, *, is_trial: bool) -
 
 
 def format_effects(meeting: "task_pb2.Meeting") -> list[Block]:
-    if not any(each.what or each.in_flight for each in meeting.effects):
+    """Format what happens to mails; attendees to whom nothing happens are left out."""
+    found = [each for each in meeting.effects if each.what or each.in_flight]
+    if not found:
         return ["no mail is made or changed"]
-    return [fields.tabulate_messages(meeting.effects, EFFECT_COLUMNS)]
+    return [fields.tabulate_messages(found, EFFECT_COLUMNS)]

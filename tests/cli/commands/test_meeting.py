@@ -44,7 +44,7 @@ MEETING = task_pb2.Meeting(
     start_time=START,
     organizer=task_pb2.Person(email="eve@example.org", name="Eve"),
     attendees=[task_pb2.Attendee(email="ada@example.org", name="Ada")],
-    effects=[INVITED],
+    effects=[INVITED, task_pb2.Effect(email="eve@example.org", purpose=task_pb2.Job.UPDATE)],
 )
 CREATE = (
     *("meeting", "create", "--summary=Review", "--start=2030-01-05T09:00", "--duration=30m"),
@@ -178,7 +178,10 @@ async def test_a_meeting_needs_an_attendee_a_start_and_a_zone() -> None:
 
 
 async def test_a_refusal_names_the_options() -> None:
-    names = ("meeting.start", "meeting.organizer.email", "meeting.attendees[1].email", "meeting.x")
+    names = (
+        *("meeting.start", "meeting.organizer.email", "meeting.attendees[1].email", "meeting.x"),
+        *("meeting.reminders[0].before", "meeting.texts.update.template"),
+    )
     refusal = InvalidRequest([Violation(each, "is wrong") for each in names])
     async with fake_scheduler(CreateMeeting=refusal) as service:
         done = await run_command(*CREATE, "--target", service.target)
@@ -188,8 +191,10 @@ async def test_a_refusal_names_the_options() -> None:
         "refused:",
         "  --start: is wrong",
         "  --organizer: is wrong",
-        "  meeting.attendees[1].email: is wrong",
+        "  --to, --optional, --informed (meeting.attendees[1].email): is wrong",
         "  meeting.x: is wrong",
+        "  --remind (meeting.reminders[0].before): is wrong",
+        "  --template update: is wrong",
     ]
 
 
@@ -269,7 +274,7 @@ CANCELLED = task_pb2.Meeting(
     ]
 )
 CANCELLED.MergeFrom(MEETING)
-CANCELLED.effects[-1].what = task_pb2.Effect.CANCELS
+CANCELLED.effects[2].what = task_pb2.Effect.CANCELS
 
 
 async def test_a_cancellation_asks_first_and_says_how_many_get_a_mail() -> None:
