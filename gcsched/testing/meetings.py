@@ -115,21 +115,21 @@ class FakeMeetings:
         return build_reply(self._find(request.meeting_id).noted)
 
     def list_page(self, request: task_pb2.ListMeetingsRequest, _: datetime) -> Message:
-        wanted = page_request_from(request)
+        requested = page_request_from(request)
         found = sort_meetings(
             [each.noted for each in self._kept.values()],
-            wanted.listing.filter,
-            wanted.listing.order,
+            requested.listing.filter,
+            requested.listing.order,
         )
-        if wanted.after is not None:
+        if requested.after is not None:
             ids = [each.id for each in found]
-            found = found[ids.index(wanted.after.id) + 1 :] if wanted.after.id in ids else []
-        page = found[: wanted.limit]
+            found = found[ids.index(requested.after.id) + 1 :] if requested.after.id in ids else []
+        page = found[: requested.limit]
         has_more = len(found) > len(page)
-        cursor = wanted.listing.cursor_after(page[-1]) if has_more else None
+        cursor = requested.listing.cursor_after(page[-1]) if has_more else None
         return task_pb2.ListMeetingsResponse(
-            meetings=[meeting_message(each, is_full=wanted.is_full) for each in page],
-            next_page_token=wanted.listing.encode_cursor(cursor),
+            meetings=[meeting_message(each, is_full=requested.is_full) for each in page],
+            next_page_token=requested.listing.encode_cursor(cursor),
         )
 
     def update(self, request: task_pb2.UpdateMeetingRequest, now: datetime) -> Message:
@@ -202,10 +202,10 @@ def build_reply(
 
 
 def sort_meetings(
-    meetings: Sequence[Meeting], wanted: MeetingFilter, order: MeetingOrder
+    meetings: Sequence[Meeting], requested: MeetingFilter, order: MeetingOrder
 ) -> list[Meeting]:
     """Return those of *meetings* that match; they are in the order of their creation."""
-    found = [each for each in meetings if is_match(each, wanted)]
+    found = [each for each in meetings if is_match(each, requested)]
     if order.is_descending:
         found.reverse()
     if order.is_by_start:
@@ -213,14 +213,14 @@ def sort_meetings(
     return found
 
 
-def is_match(meeting: Meeting, wanted: MeetingFilter) -> bool:
+def is_match(meeting: Meeting, requested: MeetingFilter) -> bool:
     """Return whether *meeting* matches the filter, whose addresses are normalised."""
     start, organizer = meeting.revision.start, meeting.revision.organizer.email
     addresses = [fold_address(each.email) for each in meeting.attendees]
     return (
-        (wanted.start_time_from is None or start >= wanted.start_time_from)
-        and (wanted.start_time_before is None or start < wanted.start_time_before)
-        and wanted.organizer in {"", organizer}
-        and (not wanted.attendee or fold_address(wanted.attendee) in addresses)
-        and not wanted.client
+        (requested.start_time_from is None or start >= requested.start_time_from)
+        and (requested.start_time_before is None or start < requested.start_time_before)
+        and requested.organizer in {"", organizer}
+        and (not requested.attendee or fold_address(requested.attendee) in addresses)
+        and not requested.client
     )

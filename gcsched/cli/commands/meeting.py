@@ -132,7 +132,7 @@ COMMANDS = CommandGroup(
         create,
         Command(
             name="show",
-            help="Show a meeting: its attendees, what each was told, and the steps of callers.",
+            help="Show a meeting: its attendees with their mails, and the steps of callers.",
             run=with_client(show_meeting, meeting_values.OPTION_NAMES),
             arguments=with_client_arguments(meeting_arguments.add_id_argument),
         ),

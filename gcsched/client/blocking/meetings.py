@@ -56,7 +56,7 @@ class MeetingMethods(BlockingConnection):
         return self._run(call, timeout)
 
     def get_meeting(self, meeting_id: str, *, timeout: float | None = None) -> Meeting:
-        """Return a meeting, and what each attendee was told. Raises NotFound, CallFailed.
+        """Return a meeting, and what each attendee knows of it. Raises NotFound, CallFailed.
 
         >>> meeting = next(gcsched.list_meetings(attendee="ada@example.org"))
         >>> [

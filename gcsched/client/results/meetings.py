@@ -1,4 +1,4 @@
-"""Meetings: what is planned, who is invited, what each attendee was told. By the contract's names.
+"""Meetings: what is planned, who is invited, what each attendee knows. By the contract's names.
 
 A caller makes Attendee, Reminder and MeetingTexts too; what the service sets in them is not sent.
 """
@@ -14,8 +14,8 @@ from gcsched.client.event import Person
 class Attendee:
     """A person who is invited; the address identifies the attendee within the meeting.
 
-    *role* is one of Role. The service sets the fields after it: *told* is one of Told, *delivery*
-    the State of the latest invitation, update or cancellation.
+    *role* is one of Role. The service sets the fields after it; *delivery* is the State of the
+    latest invitation, update or cancellation.
     """
 
     email: str
