@@ -191,7 +191,7 @@ def is_new_job(answer: AdmissionResult | GcschedError) -> bool:
 
 def answer_created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
-    meeting_id = job.invitation.meeting_id if job.invitation is not None else ""
+    meeting_id = job.meeting.meeting_id if job.meeting is not None else ""
     return answer_new_job(job.state, job_id=job.id, due_time=job.due_time, meeting_id=meeting_id)
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from gcsched.domain.attempt import Attempt, trim_attempts
 from gcsched.domain.mail_date import find_date_to_keep
 from gcsched.domain.meeting import MeetingRevision
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.step import Step
 from gcsched.errors import IllegalTransition
 
@@ -101,8 +102,7 @@ RECIPIENT_FORGOTTEN = "its recipient was forgotten; send a new request"
 BODY_HAS_BEGUN = "its body has begun, so the relay may have it; try again in a minute"
 
 LEASE = timedelta(seconds=30)
-# No body begins in the last seconds of a lease: it would still be under way when the sweep takes
-# the job from its claim.
+# No body begins later: it would be under way when the sweep takes the job from its claim.
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
 
 
@@ -132,7 +132,7 @@ class Job(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""  #: A digest of the content, to detect a reused request id.
     dedup_until: datetime | None = None  #: When another job may take its key; None: never.
     has_own_expire_time: bool = False  #: Its caller or its meeting set expire_time: it stays.
-    invitation: MeetingRevision | None = None  #: The meeting that its mail invites to.
+    meeting: MeetingMail | None = None  #: What its mail says about a meeting.
     client: str = ""  #: The client that scheduled it; "" if access was not controlled then.
     priority: Priority = Priority.NORMAL  #: Urgent jobs are claimed before the others.
     attempt: int = 0  #: How many attempts are used up; a relay's own failure uses none.
@@ -162,6 +162,11 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.state is State.SENDING and self.begun is not None
 
     @property
+    def revision(self) -> MeetingRevision | None:
+        """The meeting as its mail shows it."""
+        return None if self.meeting is None else self.meeting.revision
+
+    @property
     def is_erased(self) -> bool:
         """Whether its recipient was forgotten, so that no address is left."""
         return not self.email
@@ -182,10 +187,8 @@ class Job(Struct, frozen=True, kw_only=True):
 
     def retried(self, attempt: Attempt, *, due_time: datetime, charged: bool) -> "Job":
         """Try again at *due_time*; *charged* says whether this outcome uses up an attempt."""
-        return replace(
-            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged),
-            due_time=due_time,
-        )
+        job = self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged)
+        return replace(job, due_time=due_time)
 
     def held(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
         """Hold it as UNCERTAIN until an operator decides."""
@@ -203,8 +206,7 @@ class Job(Struct, frozen=True, kw_only=True):
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
         """End before it is sent; the relay may have taken an earlier UNCERTAIN attempt.
 
-        A claimed job can be cancelled too: its holder passes the fence before it writes the body,
-        and finds there that it has lost the claim.
+        The holder of a claimed job finds at the fence, before the body, that it has lost the claim.
         """
         if not self.is_withdrawable:
             raise self.transition_error(State.CANCELLED)
@@ -265,7 +267,8 @@ class Job(Struct, frozen=True, kw_only=True):
     def transition_error(self, target: State, *, why: str = "") -> IllegalTransition:
         """Return the error that says why it cannot become *target*."""
         why = why or (BODY_HAS_BEGUN if self.has_begun else REFUSAL_REASONS[self.state])
-        return IllegalTransition(self.id, self.state, target, state_time=self.state_time, why=why)
+        error = IllegalTransition(self.id, self.state, target, state_time=self.state_time, why=why)
+        return error if self.meeting is None else error.with_meeting(self.meeting.meeting_id)
 
     def _require_state(self, states: Collection[State], target: State) -> None:
         if self.state not in states:

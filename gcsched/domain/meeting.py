@@ -36,6 +36,8 @@ class MeetingRevision(Struct, frozen=True, kw_only=True):
     description: str = ""  #: What it is about; may have several lines.
     organizer: Person  #: Who invites. Calendars send their answers there.
     sent_by: str = ""  #: The address that sends for the organizer; "" if that is the organizer.
+    guests: tuple[Person, ...] = ()  #: All attendees, if they may see each other.
+    reason: str = ""  #: Why the meeting was cancelled, or its recipient removed.
 
     def __post_init__(self) -> None:
         for moment in (self.stamp, self.start, self.end):

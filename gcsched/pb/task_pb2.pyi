@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
@@ -198,8 +199,14 @@ class Job(_message.Message):
         __slots__ = ()
         PURPOSE_UNSPECIFIED: _ClassVar[Job.Purpose]
         INVITATION: _ClassVar[Job.Purpose]
+        UPDATE: _ClassVar[Job.Purpose]
+        CANCELLATION: _ClassVar[Job.Purpose]
+        REMINDER: _ClassVar[Job.Purpose]
     PURPOSE_UNSPECIFIED: Job.Purpose
     INVITATION: Job.Purpose
+    UPDATE: Job.Purpose
+    CANCELLATION: Job.Purpose
+    REMINDER: Job.Purpose
     class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         BASIC: _ClassVar[Job.View]
@@ -341,7 +348,7 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class JobFilter(_message.Message):
-    __slots__ = ("state", "due_time_from", "due_time_before", "empid", "email", "request_id", "id_prefix", "client")
+    __slots__ = ("state", "due_time_from", "due_time_before", "empid", "email", "request_id", "id_prefix", "meeting_id", "client")
     STATE_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
@@ -349,6 +356,7 @@ class JobFilter(_message.Message):
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     state: Job.State
     due_time_from: _timestamp_pb2.Timestamp
@@ -357,8 +365,9 @@ class JobFilter(_message.Message):
     email: str
     request_id: str
     id_prefix: str
+    meeting_id: str
     client: str
-    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ..., client: _Optional[str] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ..., meeting_id: _Optional[str] = ..., client: _Optional[str] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("filter", "order", "page_size", "page_token", "view")
@@ -847,3 +856,342 @@ class AuditEntry(_message.Message):
     error: str
     end_time: _timestamp_pb2.Timestamp
     def __init__(self, id: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client: _Optional[str] = ..., via: _Optional[str] = ..., method: _Optional[str] = ..., details: _Optional[str] = ..., outcome: _Optional[_Union[AuditEntry.Outcome, str]] = ..., count: _Optional[int] = ..., error: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Meeting(_message.Message):
+    __slots__ = ("meeting_id", "uid", "etag", "state", "sequence", "summary", "start", "end", "duration", "time_zone", "location", "url", "description", "organizer", "attendees", "guests_see_each_other", "reminders", "invite_at", "strict_time", "texts", "labels", "start_time", "end_time", "time_note", "zone_version", "create_time", "update_time", "reason", "effects", "request_id", "client", "sender", "steps")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Meeting.State]
+        SCHEDULED: _ClassVar[Meeting.State]
+        CANCELLED: _ClassVar[Meeting.State]
+    STATE_UNSPECIFIED: Meeting.State
+    SCHEDULED: Meeting.State
+    CANCELLED: Meeting.State
+    class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BASIC: _ClassVar[Meeting.View]
+        FULL: _ClassVar[Meeting.View]
+    BASIC: Meeting.View
+    FULL: Meeting.View
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZER_FIELD_NUMBER: _ClassVar[int]
+    ATTENDEES_FIELD_NUMBER: _ClassVar[int]
+    GUESTS_SEE_EACH_OTHER_FIELD_NUMBER: _ClassVar[int]
+    REMINDERS_FIELD_NUMBER: _ClassVar[int]
+    INVITE_AT_FIELD_NUMBER: _ClassVar[int]
+    STRICT_TIME_FIELD_NUMBER: _ClassVar[int]
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    TIME_NOTE_FIELD_NUMBER: _ClassVar[int]
+    ZONE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EFFECTS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    meeting_id: str
+    uid: str
+    etag: str
+    state: Meeting.State
+    sequence: int
+    summary: str
+    start: str
+    end: str
+    duration: _duration_pb2.Duration
+    time_zone: str
+    location: str
+    url: str
+    description: str
+    organizer: Person
+    attendees: _containers.RepeatedCompositeFieldContainer[Attendee]
+    guests_see_each_other: bool
+    reminders: _containers.RepeatedCompositeFieldContainer[Reminder]
+    invite_at: _timestamp_pb2.Timestamp
+    strict_time: bool
+    texts: MeetingTexts
+    labels: _containers.ScalarMap[str, str]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    time_note: str
+    zone_version: str
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    reason: str
+    effects: _containers.RepeatedCompositeFieldContainer[Effect]
+    request_id: str
+    client: str
+    sender: str
+    steps: _containers.RepeatedCompositeFieldContainer[MeetingStep]
+    def __init__(self, meeting_id: _Optional[str] = ..., uid: _Optional[str] = ..., etag: _Optional[str] = ..., state: _Optional[_Union[Meeting.State, str]] = ..., sequence: _Optional[int] = ..., summary: _Optional[str] = ..., start: _Optional[str] = ..., end: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_zone: _Optional[str] = ..., location: _Optional[str] = ..., url: _Optional[str] = ..., description: _Optional[str] = ..., organizer: _Optional[_Union[Person, _Mapping]] = ..., attendees: _Optional[_Iterable[_Union[Attendee, _Mapping]]] = ..., guests_see_each_other: bool = ..., reminders: _Optional[_Iterable[_Union[Reminder, _Mapping]]] = ..., invite_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., strict_time: bool = ..., texts: _Optional[_Union[MeetingTexts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_note: _Optional[str] = ..., zone_version: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ..., request_id: _Optional[str] = ..., client: _Optional[str] = ..., sender: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[MeetingStep, _Mapping]]] = ...) -> None: ...
+
+class Attendee(_message.Message):
+    __slots__ = ("email", "name", "empid", "role", "told", "told_sequence", "delivery", "job_id", "delivery_reason", "removed")
+    class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REQUIRED: _ClassVar[Attendee.Role]
+        OPTIONAL: _ClassVar[Attendee.Role]
+        INFORMED: _ClassVar[Attendee.Role]
+    REQUIRED: Attendee.Role
+    OPTIONAL: Attendee.Role
+    INFORMED: Attendee.Role
+    class Told(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        NOTHING: _ClassVar[Attendee.Told]
+        MAYBE: _ClassVar[Attendee.Told]
+        SURE: _ClassVar[Attendee.Told]
+    NOTHING: Attendee.Told
+    MAYBE: Attendee.Told
+    SURE: Attendee.Told
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    TOLD_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_REASON_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    name: str
+    empid: str
+    role: Attendee.Role
+    told: Attendee.Told
+    told_sequence: int
+    delivery: Job.State
+    job_id: str
+    delivery_reason: str
+    removed: bool
+    def __init__(self, email: _Optional[str] = ..., name: _Optional[str] = ..., empid: _Optional[str] = ..., role: _Optional[_Union[Attendee.Role, str]] = ..., told: _Optional[_Union[Attendee.Told, str]] = ..., told_sequence: _Optional[int] = ..., delivery: _Optional[_Union[Job.State, str]] = ..., job_id: _Optional[str] = ..., delivery_reason: _Optional[str] = ..., removed: bool = ...) -> None: ...
+
+class Reminder(_message.Message):
+    __slots__ = ("before", "template")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    before: _duration_pb2.Duration
+    template: str
+    def __init__(self, before: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., template: _Optional[str] = ...) -> None: ...
+
+class MeetingTexts(_message.Message):
+    __slots__ = ("invitation", "update", "cancellation", "reminder", "variables")
+    class Mail(_message.Message):
+        __slots__ = ("template", "subject")
+        TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+        SUBJECT_FIELD_NUMBER: _ClassVar[int]
+        template: str
+        subject: str
+        def __init__(self, template: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
+    class VariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    INVITATION_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
+    CANCELLATION_FIELD_NUMBER: _ClassVar[int]
+    REMINDER_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    invitation: MeetingTexts.Mail
+    update: MeetingTexts.Mail
+    cancellation: MeetingTexts.Mail
+    reminder: MeetingTexts.Mail
+    variables: _containers.ScalarMap[str, str]
+    def __init__(self, invitation: _Optional[_Union[MeetingTexts.Mail, _Mapping]] = ..., update: _Optional[_Union[MeetingTexts.Mail, _Mapping]] = ..., cancellation: _Optional[_Union[MeetingTexts.Mail, _Mapping]] = ..., reminder: _Optional[_Union[MeetingTexts.Mail, _Mapping]] = ..., variables: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Effect(_message.Message):
+    __slots__ = ("email", "purpose", "what", "in_flight", "count")
+    class What(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        NOTHING: _ClassVar[Effect.What]
+        MAKES: _ClassVar[Effect.What]
+        CHANGES: _ClassVar[Effect.What]
+        CANCELS: _ClassVar[Effect.What]
+    NOTHING: Effect.What
+    MAKES: Effect.What
+    CHANGES: Effect.What
+    CANCELS: Effect.What
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    purpose: Job.Purpose
+    what: Effect.What
+    in_flight: int
+    count: int
+    def __init__(self, email: _Optional[str] = ..., purpose: _Optional[_Union[Job.Purpose, str]] = ..., what: _Optional[_Union[Effect.What, str]] = ..., in_flight: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+
+class MeetingStep(_message.Message):
+    __slots__ = ("time", "client", "via", "method", "revision", "reason")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    VIA_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    client: str
+    via: str
+    method: str
+    revision: int
+    reason: str
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client: _Optional[str] = ..., via: _Optional[str] = ..., method: _Optional[str] = ..., revision: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CreateMeetingRequest(_message.Message):
+    __slots__ = ("meeting", "request_id", "validate_only")
+    MEETING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    meeting: Meeting
+    request_id: str
+    validate_only: bool
+    def __init__(self, meeting: _Optional[_Union[Meeting, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class GetMeetingRequest(_message.Message):
+    __slots__ = ("meeting_id", "view")
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    meeting_id: str
+    view: Meeting.View
+    def __init__(self, meeting_id: _Optional[str] = ..., view: _Optional[_Union[Meeting.View, str]] = ...) -> None: ...
+
+class MeetingFilter(_message.Message):
+    __slots__ = ("start_time_from", "start_time_before", "organizer", "attendee", "client")
+    START_TIME_FROM_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZER_FIELD_NUMBER: _ClassVar[int]
+    ATTENDEE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    start_time_from: _timestamp_pb2.Timestamp
+    start_time_before: _timestamp_pb2.Timestamp
+    organizer: str
+    attendee: str
+    client: str
+    def __init__(self, start_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., organizer: _Optional[str] = ..., attendee: _Optional[str] = ..., client: _Optional[str] = ...) -> None: ...
+
+class ListMeetingsRequest(_message.Message):
+    __slots__ = ("filter", "order", "page_size", "page_token", "view")
+    class Order(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ORDER_UNSPECIFIED: _ClassVar[ListMeetingsRequest.Order]
+        CREATE_TIME_DESC: _ClassVar[ListMeetingsRequest.Order]
+        CREATE_TIME_ASC: _ClassVar[ListMeetingsRequest.Order]
+        START_TIME_ASC: _ClassVar[ListMeetingsRequest.Order]
+        START_TIME_DESC: _ClassVar[ListMeetingsRequest.Order]
+    ORDER_UNSPECIFIED: ListMeetingsRequest.Order
+    CREATE_TIME_DESC: ListMeetingsRequest.Order
+    CREATE_TIME_ASC: ListMeetingsRequest.Order
+    START_TIME_ASC: ListMeetingsRequest.Order
+    START_TIME_DESC: ListMeetingsRequest.Order
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    filter: MeetingFilter
+    order: ListMeetingsRequest.Order
+    page_size: int
+    page_token: str
+    view: Meeting.View
+    def __init__(self, filter: _Optional[_Union[MeetingFilter, _Mapping]] = ..., order: _Optional[_Union[ListMeetingsRequest.Order, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., view: _Optional[_Union[Meeting.View, str]] = ...) -> None: ...
+
+class ListMeetingsResponse(_message.Message):
+    __slots__ = ("meetings", "next_page_token")
+    MEETINGS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    meetings: _containers.RepeatedCompositeFieldContainer[Meeting]
+    next_page_token: str
+    def __init__(self, meetings: _Optional[_Iterable[_Union[Meeting, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateMeetingRequest(_message.Message):
+    __slots__ = ("meeting", "update_mask", "validate_only")
+    MEETING_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    meeting: Meeting
+    update_mask: _field_mask_pb2.FieldMask
+    validate_only: bool
+    def __init__(self, meeting: _Optional[_Union[Meeting, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
+
+class CancelMeetingRequest(_message.Message):
+    __slots__ = ("meeting_id", "etag", "reason", "validate_only")
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    meeting_id: str
+    etag: str
+    reason: str
+    validate_only: bool
+    def __init__(self, meeting_id: _Optional[str] = ..., etag: _Optional[str] = ..., reason: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class AddAttendeesRequest(_message.Message):
+    __slots__ = ("meeting_id", "etag", "attendees", "tell_others", "validate_only")
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    ATTENDEES_FIELD_NUMBER: _ClassVar[int]
+    TELL_OTHERS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    meeting_id: str
+    etag: str
+    attendees: _containers.RepeatedCompositeFieldContainer[Attendee]
+    tell_others: bool
+    validate_only: bool
+    def __init__(self, meeting_id: _Optional[str] = ..., etag: _Optional[str] = ..., attendees: _Optional[_Iterable[_Union[Attendee, _Mapping]]] = ..., tell_others: bool = ..., validate_only: bool = ...) -> None: ...
+
+class RemoveAttendeesRequest(_message.Message):
+    __slots__ = ("meeting_id", "etag", "emails", "reason", "validate_only")
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    EMAILS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    meeting_id: str
+    etag: str
+    emails: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    validate_only: bool
+    def __init__(self, meeting_id: _Optional[str] = ..., etag: _Optional[str] = ..., emails: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class GetMeetingCalendarRequest(_message.Message):
+    __slots__ = ("meeting_id", "email")
+    MEETING_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    meeting_id: str
+    email: str
+    def __init__(self, meeting_id: _Optional[str] = ..., email: _Optional[str] = ...) -> None: ...
+
+class CalendarFile(_message.Message):
+    __slots__ = ("name", "content")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    content: bytes
+    def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...

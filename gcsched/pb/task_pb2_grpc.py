@@ -168,6 +168,46 @@ class SchedulerStub(object):
                 request_serializer=gcsched_dot_pb_dot_task__pb2.SendTestMailRequest.SerializeToString,
                 response_deserializer=gcsched_dot_pb_dot_task__pb2.MeetResponse.FromString,
                 _registered_method=True)
+        self.CreateMeeting = channel.unary_unary(
+                '/scheduler.Scheduler/CreateMeeting',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.CreateMeetingRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+                _registered_method=True)
+        self.GetMeeting = channel.unary_unary(
+                '/scheduler.Scheduler/GetMeeting',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.GetMeetingRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+                _registered_method=True)
+        self.ListMeetings = channel.unary_unary(
+                '/scheduler.Scheduler/ListMeetings',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ListMeetingsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ListMeetingsResponse.FromString,
+                _registered_method=True)
+        self.UpdateMeeting = channel.unary_unary(
+                '/scheduler.Scheduler/UpdateMeeting',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.UpdateMeetingRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+                _registered_method=True)
+        self.CancelMeeting = channel.unary_unary(
+                '/scheduler.Scheduler/CancelMeeting',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.CancelMeetingRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+                _registered_method=True)
+        self.AddAttendees = channel.unary_unary(
+                '/scheduler.Scheduler/AddAttendees',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.AddAttendeesRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+                _registered_method=True)
+        self.RemoveAttendees = channel.unary_unary(
+                '/scheduler.Scheduler/RemoveAttendees',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.RemoveAttendeesRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+                _registered_method=True)
+        self.GetMeetingCalendar = channel.unary_unary(
+                '/scheduler.Scheduler/GetMeetingCalendar',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.GetMeetingCalendarRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.CalendarFile.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/scheduler.Scheduler/ListAudit',
                 request_serializer=gcsched_dot_pb_dot_task__pb2.ListAuditRequest.SerializeToString,
@@ -399,6 +439,76 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateMeeting(self, request, context):
+        """Creates a meeting and invites its attendees: each gets a mail of its own, with a calendar part.
+        OK means that the meeting is stored on a majority of MongoDB's members and that its mails will be
+        made. Without a request_id, each call creates another meeting.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMeeting(self, request, context):
+        """Returns a meeting. NOT_FOUND (reason MEETING_NOT_FOUND): it never existed, its retention time is
+        over, or it is another client's and the caller lacks the scope `read`. The methods that change a
+        meeting give the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMeetings(self, request, context):
+        """Lists meetings page by page. MeetingFilter names the filters and orders that are possible; any
+        other combination is INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateMeeting(self, request, context):
+        """Changes a meeting (AIP-134). Attendees who have, or may have, an invitation get an update;
+        those whose invitation still waits get a better one, and no second mail. After an OK of a new
+        time, no reminder of the old time begins; `effects` counts those that had begun.
+        The same content again is OK and mails nothing. FAILED_PRECONDITION: the meeting is cancelled
+        (reason MEETING_CANCELLED) or over (reason MEETING_OVER).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelMeeting(self, request, context):
+        """Cancels a meeting. Attendees who have, or may have, an invitation get a cancellation; mails and
+        reminders that wait are cancelled. Cancelling a CANCELLED meeting is OK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddAttendees(self, request, context):
+        """Adds attendees and invites them. The others get no mail unless `tell_others` is set. Adding an
+        attendee again is OK and mails nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveAttendees(self, request, context):
+        """Removes attendees. One who has, or may have, an invitation gets a cancellation; the others get
+        no mail. Removing a removed attendee again is OK. NOT_FOUND (reason ATTENDEE_NOT_FOUND): an
+        address is not among the attendees; nothing is changed then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMeetingCalendar(self, request, context):
+        """Returns the calendar file of a meeting (RFC 5545): for an attendee, the file that the latest mail
+        to that attendee has or would have; without one, a file without attendees to offer on a page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
         daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
@@ -530,6 +640,46 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.SendTestMail,
                     request_deserializer=gcsched_dot_pb_dot_task__pb2.SendTestMailRequest.FromString,
                     response_serializer=gcsched_dot_pb_dot_task__pb2.MeetResponse.SerializeToString,
+            ),
+            'CreateMeeting': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateMeeting,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.CreateMeetingRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Meeting.SerializeToString,
+            ),
+            'GetMeeting': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMeeting,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.GetMeetingRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Meeting.SerializeToString,
+            ),
+            'ListMeetings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMeetings,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ListMeetingsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ListMeetingsResponse.SerializeToString,
+            ),
+            'UpdateMeeting': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMeeting,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.UpdateMeetingRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Meeting.SerializeToString,
+            ),
+            'CancelMeeting': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelMeeting,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.CancelMeetingRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Meeting.SerializeToString,
+            ),
+            'AddAttendees': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddAttendees,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.AddAttendeesRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Meeting.SerializeToString,
+            ),
+            'RemoveAttendees': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveAttendees,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.RemoveAttendeesRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Meeting.SerializeToString,
+            ),
+            'GetMeetingCalendar': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMeetingCalendar,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.GetMeetingCalendarRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.CalendarFile.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -1199,6 +1349,222 @@ class Scheduler(object):
             '/scheduler.Scheduler/SendTestMail',
             gcsched_dot_pb_dot_task__pb2.SendTestMailRequest.SerializeToString,
             gcsched_dot_pb_dot_task__pb2.MeetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateMeeting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/CreateMeeting',
+            gcsched_dot_pb_dot_task__pb2.CreateMeetingRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMeeting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/GetMeeting',
+            gcsched_dot_pb_dot_task__pb2.GetMeetingRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMeetings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ListMeetings',
+            gcsched_dot_pb_dot_task__pb2.ListMeetingsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ListMeetingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMeeting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/UpdateMeeting',
+            gcsched_dot_pb_dot_task__pb2.UpdateMeetingRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelMeeting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/CancelMeeting',
+            gcsched_dot_pb_dot_task__pb2.CancelMeetingRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddAttendees(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/AddAttendees',
+            gcsched_dot_pb_dot_task__pb2.AddAttendeesRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveAttendees(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/RemoveAttendees',
+            gcsched_dot_pb_dot_task__pb2.RemoveAttendeesRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Meeting.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMeetingCalendar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/GetMeetingCalendar',
+            gcsched_dot_pb_dot_task__pb2.GetMeetingCalendarRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.CalendarFile.FromString,
             options,
             channel_credentials,
             insecure,

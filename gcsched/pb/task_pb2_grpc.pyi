@@ -155,6 +155,44 @@ class SchedulerStub:
     GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
     URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
     """
+    CreateMeeting: _grpc.UnaryUnaryMultiCallable[_task_pb2.CreateMeetingRequest, _task_pb2.Meeting]
+    """Creates a meeting and invites its attendees: each gets a mail of its own, with a calendar part.
+    OK means that the meeting is stored on a majority of MongoDB's members and that its mails will be
+    made. Without a request_id, each call creates another meeting.
+    """
+    GetMeeting: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetMeetingRequest, _task_pb2.Meeting]
+    """Returns a meeting. NOT_FOUND (reason MEETING_NOT_FOUND): it never existed, its retention time is
+    over, or it is another client's and the caller lacks the scope `read`. The methods that change a
+    meeting give the same answer.
+    """
+    ListMeetings: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListMeetingsRequest, _task_pb2.ListMeetingsResponse]
+    """Lists meetings page by page. MeetingFilter names the filters and orders that are possible; any
+    other combination is INVALID_ARGUMENT.
+    """
+    UpdateMeeting: _grpc.UnaryUnaryMultiCallable[_task_pb2.UpdateMeetingRequest, _task_pb2.Meeting]
+    """Changes a meeting (AIP-134). Attendees who have, or may have, an invitation get an update;
+    those whose invitation still waits get a better one, and no second mail. After an OK of a new
+    time, no reminder of the old time begins; `effects` counts those that had begun.
+    The same content again is OK and mails nothing. FAILED_PRECONDITION: the meeting is cancelled
+    (reason MEETING_CANCELLED) or over (reason MEETING_OVER).
+    """
+    CancelMeeting: _grpc.UnaryUnaryMultiCallable[_task_pb2.CancelMeetingRequest, _task_pb2.Meeting]
+    """Cancels a meeting. Attendees who have, or may have, an invitation get a cancellation; mails and
+    reminders that wait are cancelled. Cancelling a CANCELLED meeting is OK.
+    """
+    AddAttendees: _grpc.UnaryUnaryMultiCallable[_task_pb2.AddAttendeesRequest, _task_pb2.Meeting]
+    """Adds attendees and invites them. The others get no mail unless `tell_others` is set. Adding an
+    attendee again is OK and mails nothing.
+    """
+    RemoveAttendees: _grpc.UnaryUnaryMultiCallable[_task_pb2.RemoveAttendeesRequest, _task_pb2.Meeting]
+    """Removes attendees. One who has, or may have, an invitation gets a cancellation; the others get
+    no mail. Removing a removed attendee again is OK. NOT_FOUND (reason ATTENDEE_NOT_FOUND): an
+    address is not among the attendees; nothing is changed then.
+    """
+    GetMeetingCalendar: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetMeetingCalendarRequest, _task_pb2.CalendarFile]
+    """Returns the calendar file of a meeting (RFC 5545): for an attendee, the file that the latest mail
+    to that attendee has or would have; without one, a file without attendees to offer on a page.
+    """
     ListAudit: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]
     """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
     daily runs, pauses, suppressions, erasures. Entries are kept for 400 days. The steps on one job
@@ -283,6 +321,44 @@ class SchedulerAsyncStub(SchedulerStub):
     """Sends a mail of a template now, to an address that the operator lists in
     GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
     URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
+    """
+    CreateMeeting: _aio.UnaryUnaryMultiCallable[_task_pb2.CreateMeetingRequest, _task_pb2.Meeting]  # type: ignore[assignment]
+    """Creates a meeting and invites its attendees: each gets a mail of its own, with a calendar part.
+    OK means that the meeting is stored on a majority of MongoDB's members and that its mails will be
+    made. Without a request_id, each call creates another meeting.
+    """
+    GetMeeting: _aio.UnaryUnaryMultiCallable[_task_pb2.GetMeetingRequest, _task_pb2.Meeting]  # type: ignore[assignment]
+    """Returns a meeting. NOT_FOUND (reason MEETING_NOT_FOUND): it never existed, its retention time is
+    over, or it is another client's and the caller lacks the scope `read`. The methods that change a
+    meeting give the same answer.
+    """
+    ListMeetings: _aio.UnaryUnaryMultiCallable[_task_pb2.ListMeetingsRequest, _task_pb2.ListMeetingsResponse]  # type: ignore[assignment]
+    """Lists meetings page by page. MeetingFilter names the filters and orders that are possible; any
+    other combination is INVALID_ARGUMENT.
+    """
+    UpdateMeeting: _aio.UnaryUnaryMultiCallable[_task_pb2.UpdateMeetingRequest, _task_pb2.Meeting]  # type: ignore[assignment]
+    """Changes a meeting (AIP-134). Attendees who have, or may have, an invitation get an update;
+    those whose invitation still waits get a better one, and no second mail. After an OK of a new
+    time, no reminder of the old time begins; `effects` counts those that had begun.
+    The same content again is OK and mails nothing. FAILED_PRECONDITION: the meeting is cancelled
+    (reason MEETING_CANCELLED) or over (reason MEETING_OVER).
+    """
+    CancelMeeting: _aio.UnaryUnaryMultiCallable[_task_pb2.CancelMeetingRequest, _task_pb2.Meeting]  # type: ignore[assignment]
+    """Cancels a meeting. Attendees who have, or may have, an invitation get a cancellation; mails and
+    reminders that wait are cancelled. Cancelling a CANCELLED meeting is OK.
+    """
+    AddAttendees: _aio.UnaryUnaryMultiCallable[_task_pb2.AddAttendeesRequest, _task_pb2.Meeting]  # type: ignore[assignment]
+    """Adds attendees and invites them. The others get no mail unless `tell_others` is set. Adding an
+    attendee again is OK and mails nothing.
+    """
+    RemoveAttendees: _aio.UnaryUnaryMultiCallable[_task_pb2.RemoveAttendeesRequest, _task_pb2.Meeting]  # type: ignore[assignment]
+    """Removes attendees. One who has, or may have, an invitation gets a cancellation; the others get
+    no mail. Removing a removed attendee again is OK. NOT_FOUND (reason ATTENDEE_NOT_FOUND): an
+    address is not among the attendees; nothing is changed then.
+    """
+    GetMeetingCalendar: _aio.UnaryUnaryMultiCallable[_task_pb2.GetMeetingCalendarRequest, _task_pb2.CalendarFile]  # type: ignore[assignment]
+    """Returns the calendar file of a meeting (RFC 5545): for an attendee, the file that the latest mail
+    to that attendee has or would have; without one, a file without attendees to offer on a page.
     """
     ListAudit: _aio.UnaryUnaryMultiCallable[_task_pb2.ListAuditRequest, _task_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Lists what callers did to many jobs or to the whole service, the latest first: bulk changes,
@@ -553,6 +629,92 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         """Sends a mail of a template now, to an address that the operator lists in
         GCSCHED_TEST_RECIPIENTS; any other is INVALID_ARGUMENT. It is an ordinary job with the priority
         URGENT: the rules of ScheduleMeet apply to it, and so do the limits of the client.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateMeeting(
+        self,
+        request: _task_pb2.CreateMeetingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Meeting, _abc.Awaitable[_task_pb2.Meeting]]:
+        """Creates a meeting and invites its attendees: each gets a mail of its own, with a calendar part.
+        OK means that the meeting is stored on a majority of MongoDB's members and that its mails will be
+        made. Without a request_id, each call creates another meeting.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMeeting(
+        self,
+        request: _task_pb2.GetMeetingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Meeting, _abc.Awaitable[_task_pb2.Meeting]]:
+        """Returns a meeting. NOT_FOUND (reason MEETING_NOT_FOUND): it never existed, its retention time is
+        over, or it is another client's and the caller lacks the scope `read`. The methods that change a
+        meeting give the same answer.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMeetings(
+        self,
+        request: _task_pb2.ListMeetingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.ListMeetingsResponse, _abc.Awaitable[_task_pb2.ListMeetingsResponse]]:
+        """Lists meetings page by page. MeetingFilter names the filters and orders that are possible; any
+        other combination is INVALID_ARGUMENT.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateMeeting(
+        self,
+        request: _task_pb2.UpdateMeetingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Meeting, _abc.Awaitable[_task_pb2.Meeting]]:
+        """Changes a meeting (AIP-134). Attendees who have, or may have, an invitation get an update;
+        those whose invitation still waits get a better one, and no second mail. After an OK of a new
+        time, no reminder of the old time begins; `effects` counts those that had begun.
+        The same content again is OK and mails nothing. FAILED_PRECONDITION: the meeting is cancelled
+        (reason MEETING_CANCELLED) or over (reason MEETING_OVER).
+        """
+
+    @_abc_1.abstractmethod
+    def CancelMeeting(
+        self,
+        request: _task_pb2.CancelMeetingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Meeting, _abc.Awaitable[_task_pb2.Meeting]]:
+        """Cancels a meeting. Attendees who have, or may have, an invitation get a cancellation; mails and
+        reminders that wait are cancelled. Cancelling a CANCELLED meeting is OK.
+        """
+
+    @_abc_1.abstractmethod
+    def AddAttendees(
+        self,
+        request: _task_pb2.AddAttendeesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Meeting, _abc.Awaitable[_task_pb2.Meeting]]:
+        """Adds attendees and invites them. The others get no mail unless `tell_others` is set. Adding an
+        attendee again is OK and mails nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveAttendees(
+        self,
+        request: _task_pb2.RemoveAttendeesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Meeting, _abc.Awaitable[_task_pb2.Meeting]]:
+        """Removes attendees. One who has, or may have, an invitation gets a cancellation; the others get
+        no mail. Removing a removed attendee again is OK. NOT_FOUND (reason ATTENDEE_NOT_FOUND): an
+        address is not among the attendees; nothing is changed then.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMeetingCalendar(
+        self,
+        request: _task_pb2.GetMeetingCalendarRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.CalendarFile, _abc.Awaitable[_task_pb2.CalendarFile]]:
+        """Returns the calendar file of a meeting (RFC 5545): for an attendee, the file that the latest mail
+        to that attendee has or would have; without one, a file without attendees to offer on a page.
         """
 
     @_abc_1.abstractmethod

@@ -50,10 +50,14 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         client=job.client,
         sender=job.sender,
     )
-    if job.invitation is not None:
-        message.meeting_id = job.invitation.meeting_id
-        message.purpose = task_pb2.Job.INVITATION
-        message.sequence = job.invitation.sequence
+    if job.meeting is not None:
+        message.MergeFrom(
+            task_pb2.Job(
+                meeting_id=job.meeting.meeting_id,
+                purpose=job.meeting.purpose.value,
+                sequence=job.meeting.revision.sequence,
+            )
+        )
     if view == task_pb2.Job.FULL:
         message.message = job.message
         message.variables.update(job.variables)

@@ -101,7 +101,7 @@ def record_request(raw: MeetRequest, job: Job) -> ScheduledRequest:
         urgent=job.priority is Priority.URGENT,
         event=None if raw.event is None else record_event(raw.event),
         job_id=job.id,
-        meeting_id="" if job.invitation is None else job.invitation.meeting_id,
+        meeting_id="" if job.meeting is None else job.meeting.meeting_id,
     )
 
 

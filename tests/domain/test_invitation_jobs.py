@@ -41,7 +41,7 @@ def create(event: dict[str, Any] | None = None, **request: Any) -> Job:
 def test_a_request_with_an_event_makes_the_first_revision_of_a_meeting() -> None:
     job = create({"location": "Room 5"})
 
-    revision = job.invitation
+    revision = job.revision
     assert revision is not None
     assert (revision.number, revision.sequence) == (1, 0)
     assert revision.stamp == NOW  # the second of the call
@@ -56,7 +56,7 @@ def test_a_request_with_an_event_makes_the_first_revision_of_a_meeting() -> None
 
 def test_the_sender_sends_for_another_organizer() -> None:
     ada = Person(email="ada@bücher.example.com", name="Ada")
-    revision = create({"organizer": ada}).invitation
+    revision = create({"organizer": ada}).revision
 
     assert revision is not None
     assert (revision.organizer, revision.sent_by) == (ada, SENDER.email)
@@ -181,7 +181,7 @@ def test_an_invitation_is_retried_until_its_start(state: State) -> None:
 
 
 def test_a_job_without_a_meeting_has_no_such_limits() -> None:
-    plain = an_invitation(invitation=None)
+    plain = an_invitation(meeting=None)
 
     assert reschedule(plain, START + DAY).due_time == START + DAY
     assert retry(replace(plain, state=State.FAILED), START + DAY).state is State.RETRYING

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gcsched.domain.masking import MAX_LENGTH, mask, mask_traceback
 from gcsched.domain.meeting import Person
+from gcsched.domain.meeting_mail import MeetingMail
 from tests.support.builders import a_job, a_revision, an_invitation
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
@@ -198,6 +199,6 @@ def test_the_texts_of_a_meeting_are_masked() -> None:
     )
 
     reply = "550 Ballsaal geheimnis KENNWORT Abfindung Hermann grete busy"
-    masked = mask(reply, an_invitation(invitation=revision))
+    masked = mask(reply, an_invitation(meeting=MeetingMail(revision=revision)))
 
     assert masked == "550 (hidden) busy"

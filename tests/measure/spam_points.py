@@ -56,7 +56,7 @@ def list_jobs() -> Iterator[tuple[str, Job]]:
         ),
     )
     yield "invitation by the template doc", an_invitation_job(job={**everyday, "template": "doc"})
-    yield "doc", an_invitation_job(job={**everyday, "template": "doc", "invitation": None})
+    yield "doc", an_invitation_job(job={**everyday, "template": "doc", "meeting": None})
 
 
 def list_mails(now: datetime) -> Iterator[tuple[str, bytes]]:

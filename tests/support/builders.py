@@ -14,6 +14,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.event import Event
 from gcsched.domain.job import Job, State
 from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.request import MeetRequest, RequestContext
 from gcsched.domain.smtp_reply import Kind
@@ -102,7 +103,7 @@ def an_invitation(**others: Any) -> Job:
     ordinary: dict[str, Any] = {
         "message": "Review",
         "template": "invitation",
-        "invitation": a_revision(),
+        "meeting": MeetingMail(revision=a_revision()),
         "has_own_expire_time": True,
         "expire_time": a_revision().start,
     }

@@ -12,6 +12,7 @@ from gcsched.adapters.mail.composer import Composer, encode_bodies
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting_mail import MeetingMail
 from tests.support.builders import a_job
 
 INTERVIEW = MeetingRevision(
@@ -45,7 +46,7 @@ def an_invitation_job(*, job: dict[str, Any] | None = None, **meeting: Any) -> J
         "message": revision.summary,
         "message_id": "019b90a6e2c37d5b8a9b0c1d2e3f4a5b@example.org",
         "template": "invitation",
-        "invitation": revision,
+        "meeting": MeetingMail(revision=revision),
     }
     return a_job(**{**ordinary, **(job or {})})
 

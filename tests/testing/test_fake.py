@@ -214,7 +214,7 @@ def test_templates_are_those_of_the_test(fake: FakeScheduler, client: Client) ->
 
     assert {each.name: list(each.required_variables) for each in listed.templates} == {
         "doc": [],
-        "invitation": ["meeting"],
+        **{name: ["meeting"] for name in ("invitation", "update", "cancellation", "reminder")},
         "offer": ["link"],
     }
     with pytest.raises(InvalidArgument, match="must have a value for 'link'"):

@@ -51,7 +51,7 @@ def test_a_request_with_an_event_may_name_any_template(
 
     job = preview.job_factory.create(request, now=NOW, client=ANYONE)
 
-    assert job.invitation is not None
+    assert job.meeting is not None
     assert "BEGIN:VEVENT" in preview.drafter.draft(job).calendar
 
 

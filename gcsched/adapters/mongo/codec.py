@@ -20,9 +20,9 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     decode_times,
 )
-from gcsched.adapters.mongo.meeting_document import decode_invitation, encode_revision
+from gcsched.adapters.mongo.meeting_mail_fields import decode_meeting_mail, encode_meeting_mail
 from gcsched.adapters.mongo.steps import decode_steps, encode_step
-from gcsched.adapters.mongo.template_field import INVITATION_TEMPLATE_FIELD, decode_template
+from gcsched.adapters.mongo.template_field import decode_template
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
@@ -104,12 +104,11 @@ def encode(job: Job) -> dict[str, Any]:
         document["own_request_id" if job.client else "request_id"] = job.request_id
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
-    if job.invitation is not None:
-        document["invitation"] = encode_revision(job.invitation)
-        # Under another name, so that a version that knows no invitations cannot read the job: it
-        # would send a plain mail (ADR 0049).
+    if job.meeting is not None:
+        # Under another name, so that a version that cannot send the mail cannot read the job
+        # (ADR 0049).
         del document["template"]
-        document[INVITATION_TEMPLATE_FIELD] = job.template
+        document |= encode_meeting_mail(job.meeting, template=job.template)
     if job.steps:
         document["steps"] = [encode_step(step) for step in job.steps]
     return document
@@ -151,7 +150,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         date=decode_optional_time(document, "date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, decode_documents(document, "attempts"))),
-        invitation=decode_invitation(document),
+        meeting=decode_meeting_mail(document),
         client=document.get("client") or "",
         steps=decode_steps(document),
         **decode_optional_fields(document),

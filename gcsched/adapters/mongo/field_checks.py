@@ -125,6 +125,11 @@ def decode_documents(document: Document, name: str) -> list[Document]:
     return cast("list[Document]", value)
 
 
+def decode_optional_documents(document: Document, name: str) -> list[Document]:
+    """Return a list of documents; an absent field is an empty list."""
+    return [] if document.get(name) is None else decode_documents(document, name)
+
+
 def decode_optional_count(document: Document, name: str) -> int | None:
     return None if document[name] is None else decode_count(document, name)
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from gcsched.adapters.mongo.field_checks import (
     check_address,
+    check_optional_texts,
     check_texts,
     decode_count,
+    decode_optional_documents,
     decode_times,
     make_field_error,
 )
@@ -25,7 +27,7 @@ Document = Mapping[str, Any]
 
 def encode_revision(revision: MeetingRevision) -> dict[str, Any]:
     """Return the document of *revision*; wall times are texts, because BSON dates are instants."""
-    return {
+    document: dict[str, Any] = {
         "meeting": revision.meeting_id,
         "uid": revision.uid,
         "number": revision.number,
@@ -45,24 +47,17 @@ def encode_revision(revision: MeetingRevision) -> dict[str, Any]:
         "organizer_name": revision.organizer.name,
         "sent_by": revision.sent_by,
     }
-
-
-def decode_invitation(job: Document) -> MeetingRevision | None:
-    """Return the revision in the document of a *job*; None for a mail without a meeting.
-
-    Raises one of the codec's errors if it is damaged: then the mail must not leave without it.
-    """
-    stored = job.get("invitation")
-    if stored is None:
-        return None
-    if not isinstance(stored, dict):
-        raise make_field_error("invitation", stored)
-    return decode_revision(stored)
+    if revision.guests:
+        document["guests"] = [{"email": each.email, "name": each.name} for each in revision.guests]
+    if revision.reason:
+        document["reason"] = revision.reason
+    return document
 
 
 def decode_revision(document: Document) -> MeetingRevision:
     stamp, start, end = decode_times(document, TIMES)
     check_texts(document, TEXTS)
+    check_optional_texts(document, ("reason",))
     check_address(document, "organizer")
     check_address(document, "sent_by")
     return MeetingRevision(
@@ -83,7 +78,15 @@ def decode_revision(document: Document) -> MeetingRevision:
         description=document["description"],
         organizer=Person(email=document["organizer"], name=document["organizer_name"]),
         sent_by=document["sent_by"],
+        guests=tuple(map(decode_guest, decode_optional_documents(document, "guests"))),
+        reason=document.get("reason") or "",
     )
+
+
+def decode_guest(document: Document) -> Person:
+    check_texts(document, ("email", "name"))
+    check_address(document, "email")
+    return Person(email=document["email"], name=document["name"])
 
 
 def decode_wall_time(document: Document, name: str) -> datetime:

@@ -131,7 +131,7 @@ def test_an_invitation_has_the_headers_of_a_mail_but_auto_submitted(composer: Co
     plain = parse_mail(
         composer.compose(
             an_invitation_job(
-                job={"invitation": None, "template": "doc", "reply_to": "team@example.org"}
+                job={"meeting": None, "template": "doc", "reply_to": "team@example.org"}
             )
         ).content
     )
@@ -241,8 +241,7 @@ def test_a_preview_shows_the_calendar_and_the_size_of_the_mail(composer: Compose
     assert preview.size == len(mail.content)
     assert preview.calendar.encode() == read_calendar(mail.content)
     assert (
-        composer.draft(an_invitation_job(job={"invitation": None, "template": "doc"})).calendar
-        == ""
+        composer.draft(an_invitation_job(job={"meeting": None, "template": "doc"})).calendar == ""
     )
 
 

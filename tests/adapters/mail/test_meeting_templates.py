@@ -93,7 +93,7 @@ def test_other_uses_of_a_meeting_are_rendered_for_each_mail(tmp_path: Path, sour
 def test_a_template_that_tests_for_a_meeting_is_for_all_mails(tmp_path: Path) -> None:
     source = "{% if meeting is defined %}{{ meeting.location }}{% else %}no meeting{% endif %}"
     folder = a_folder(tmp_path, own_html=source, own_txt=source)
-    without = an_invitation_job(job={"template": "own", "invitation": None})
+    without = an_invitation_job(job={"template": "own", "meeting": None})
 
     assert Templates.load(folder).variables_by_template["own"] == frozenset()
     assert compose_parts(folder, an_invitation_job(job={"template": "own"}))[0] == (

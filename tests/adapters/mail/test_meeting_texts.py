@@ -16,7 +16,7 @@ def a_meeting(zone: str, start: str, end: str) -> MeetingRevision:
     walls = [each.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for each in instants]
     meeting = an_invitation_job(
         start=instants[0], end=instants[1], start_wall=walls[0], end_wall=walls[1], zone=zone
-    ).invitation
+    ).revision
     assert meeting is not None
     return meeting
 
@@ -80,7 +80,7 @@ def test_days_and_months_are_those_of_the_calendar() -> None:
 def test_an_organizer_without_a_name_is_an_address() -> None:
     named = MeetingTexts.describe(INTERVIEW).organizer
     job = an_invitation_job(organizer=Person("meet@example.org"))
-    assert job.invitation is not None
+    assert job.revision is not None
 
     assert named == "People Team <people@example.org>"
-    assert MeetingTexts.describe(job.invitation).organizer == "meet@example.org"
+    assert MeetingTexts.describe(job.revision).organizer == "meet@example.org"

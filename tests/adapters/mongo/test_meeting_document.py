@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode, encode
 from gcsched.domain.meeting import Person
+from gcsched.domain.meeting_mail import MeetingMail
 from tests.support.builders import a_job, a_revision, an_invitation
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -29,7 +30,7 @@ def test_a_stored_invitation_is_read_back(one: str, other: str, more: str, most:
         description=more,
         organizer=Person(email="ada@example.com", name=most),
     )
-    job = an_invitation(invitation=revision)
+    job = an_invitation(meeting=MeetingMail(revision=revision))
 
     assert decode(store(encode(job))) == job
 

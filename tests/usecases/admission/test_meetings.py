@@ -160,9 +160,9 @@ async def test_a_process_that_dies_after_the_job_has_promised_nothing(
 
     again = await submit.submit(an_event_request(), within=LONG, client=ANYONE)
 
-    assert job.invitation is not None
-    assert (again.job_id, again.meeting_id) == (job.id, job.invitation.meeting_id)
-    assert ids(raw, "meetings") == [job.invitation.meeting_id]
+    assert job.meeting is not None
+    assert (again.job_id, again.meeting_id) == (job.id, job.meeting.meeting_id)
+    assert ids(raw, "meetings") == [job.meeting.meeting_id]
 
 
 async def test_a_request_without_an_event_makes_no_meeting(

@@ -12,11 +12,12 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.meeting_document import decode_revision
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import NOW, SENDER, a_job, a_revision, an_invitation
 from tests.support.clocks import SECOND
@@ -29,8 +30,8 @@ WITHIN = 5 * SECOND
 
 
 @pytest.fixture
-def meetings(mongo: Mongo) -> MongoMeetings:
-    return MongoMeetings(mongo=mongo, retention=RETENTION)
+def meetings(mongo: Mongo) -> MongoEventMeetings:
+    return MongoEventMeetings(mongo=mongo, retention=RETENTION)
 
 
 def invitations(count: int, **others: Any) -> list[Job]:
@@ -38,7 +39,7 @@ def invitations(count: int, **others: Any) -> list[Job]:
         an_invitation(
             id=f"job-{number}",
             dedup_key=f"key-{number}",
-            invitation=a_revision(meeting_id=f"meeting-{number}"),
+            meeting=MeetingMail(revision=a_revision(meeting_id=f"meeting-{number}")),
             **others,
         )
         for number in range(count)
@@ -46,7 +47,7 @@ def invitations(count: int, **others: Any) -> list[Job]:
 
 
 async def test_a_meeting_and_its_first_revision_are_stored(
-    meetings: MongoMeetings, raw: Database[Row]
+    meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     job = an_invitation(client="hr")
 
@@ -75,10 +76,12 @@ async def test_a_meeting_and_its_first_revision_are_stored(
         "delete_after": kept_until,
     }
     assert (revision["_id"], revision["delete_after"]) == ("meeting-1:1", kept_until)
-    assert decode_revision(revision) == job.invitation
+    assert decode_revision(revision) == job.revision
 
 
-async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Database[Row]) -> None:
+async def test_what_is_stored_stays_as_it_is(
+    meetings: MongoEventMeetings, raw: Database[Row]
+) -> None:
     await meetings.record([an_invitation()], [], within=WITHIN)
     raw["meetings"].update_one({}, {"$set": {"sequence": 3, "version": 3}})
 
@@ -90,9 +93,9 @@ async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Datab
 
 
 async def test_many_processes_store_one_meeting(
-    meetings: MongoMeetings, another_mongo: Mongo, raw: Database[Row]
+    meetings: MongoEventMeetings, another_mongo: Mongo, raw: Database[Row]
 ) -> None:
-    others = MongoMeetings(mongo=another_mongo, retention=RETENTION)
+    others = MongoEventMeetings(mongo=another_mongo, retention=RETENTION)
     jobs = invitations(5)
 
     await asyncio.gather(
@@ -103,7 +106,7 @@ async def test_many_processes_store_one_meeting(
 
 
 async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     first, second = invitations(2)
     admissions = MongoAdmissions(mongo=mongo)
@@ -111,7 +114,9 @@ async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
     await meetings.record([second], [], within=WITHIN)
     raw["meetings"].update_one({"_id": "meeting-1"}, {"$set": {"sequence": 3}})
 
-    again = an_invitation(id="job-9", dedup_key="key-0", invitation=a_revision(meeting_id="new"))
+    again = an_invitation(
+        id="job-9", dedup_key="key-0", meeting=MeetingMail(revision=a_revision(meeting_id="new"))
+    )
     [answer] = await admissions.admit([again], within=WITHIN)
     assert isinstance(answer, AdmissionResult)
     replayed = [(answer.job_id, answer.meeting_id), ("job-1", "meeting-1")]
@@ -124,7 +129,7 @@ async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
 
 
 async def test_a_claim_stores_missing_meetings_after_one_read(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     jobs = invitations(20)
     await meetings.record(jobs[:10], [], within=WITHIN)
@@ -137,7 +142,7 @@ async def test_a_claim_stores_missing_meetings_after_one_read(
     assert raw["meetings"].count_documents({}) == 20
 
 
-async def test_a_refusal_is_an_error(meetings: MongoMeetings, raw: Database[Row]) -> None:
+async def test_a_refusal_is_an_error(meetings: MongoEventMeetings, raw: Database[Row]) -> None:
     raw.command("collMod", "meetings", validator={"never": True})
     try:
         with pytest.raises(StoreUnavailable):
@@ -150,12 +155,16 @@ async def test_a_refusal_is_an_error(meetings: MongoMeetings, raw: Database[Row]
 
 
 async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     texts = {"location": "Ada's flat", "url": "https://ada.example.org", "description": "Ada"}
     revision = a_revision(summary="Talk with Ada", **texts)
-    other = an_invitation(id="job-2", empid="E2", invitation=a_revision(meeting_id="meeting-2"))
-    sent = an_invitation(state=State.SENT, invitation=revision, message="Talk with Ada")
+    other = an_invitation(
+        id="job-2", empid="E2", meeting=MeetingMail(revision=a_revision(meeting_id="meeting-2"))
+    )
+    sent = an_invitation(
+        state=State.SENT, meeting=MeetingMail(revision=revision), message="Talk with Ada"
+    )
     await meetings.record([sent, other], [], within=WITHIN)
     raw["jobs"].insert_one(encode(sent))
     data = MongoPersonalData(mongo=mongo)
@@ -169,15 +178,15 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
     assert "Ada" not in str(about_ada)
     assert "ada" not in str(about_ada).replace("metadata", "")
     job = decode(raw["jobs"].find_one() or {})
-    assert job.invitation is not None
-    assert job.invitation.meeting_id == "meeting-1"
-    assert job.invitation.organizer == SENDER
+    assert job.revision is not None
+    assert job.revision.meeting_id == "meeting-1"
+    assert job.revision.organizer == SENDER
     [kept] = raw["meetings"].find({"_id": "meeting-2"})
     assert kept["attendees"][0]["name"] == "Ada"
 
 
 async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     jobs = invitations(3)
     await meetings.record(jobs, [], within=WITHIN)
@@ -195,7 +204,7 @@ async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(
 
 
 async def test_an_erased_job_makes_no_personal_meeting(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     """Its process died before the meeting was stored, and its call is repeated after erasure."""
     raw["jobs"].insert_one(encode(an_invitation(state=State.SENT)))
@@ -248,4 +257,4 @@ async def test_a_job_with_a_damaged_invitation_is_quarantined_until_it_is_repair
     later = await claims.claim("token", 10, now=datetime.now(UTC))
 
     assert (claimed.jobs, quarantined["state"]) == ((), "UNREADABLE")
-    assert [job.invitation for job in later.jobs] == [a_revision()]
+    assert [job.revision for job in later.jobs] == [a_revision()]
