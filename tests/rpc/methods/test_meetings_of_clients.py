@@ -5,7 +5,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
 from tests.support.handler_server import read_error_status
@@ -22,20 +21,21 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> None:
     name_callers(monkeypatch)
 
 
-def requests_for(meeting_id: str) -> dict[str, Message]:
+def requests_for(meeting_id: str) -> dict[str, Any]:
     """Return a request of each method for one meeting."""
-    named = {"meeting_id": meeting_id}
     return {
-        "GetMeeting": task_pb2.GetMeetingRequest(**named),
-        "GetMeetingCalendar": task_pb2.GetMeetingCalendarRequest(**named),
+        "GetMeeting": task_pb2.GetMeetingRequest(meeting_id=meeting_id),
+        "GetMeetingCalendar": task_pb2.GetMeetingCalendarRequest(meeting_id=meeting_id),
         "UpdateMeeting": task_pb2.UpdateMeetingRequest(
-            meeting=task_pb2.Meeting(**named, summary="Planning", etag="")
+            meeting=task_pb2.Meeting(meeting_id=meeting_id, summary="Planning")
         ),
-        "AddAttendees": task_pb2.AddAttendeesRequest(**named, attendees=[an_attendee(BOB)]),
+        "AddAttendees": task_pb2.AddAttendeesRequest(
+            meeting_id=meeting_id, attendees=[an_attendee(BOB)]
+        ),
         "RemoveAttendees": task_pb2.RemoveAttendeesRequest(
-            **named, emails=[BOB], reason="Not needed"
+            meeting_id=meeting_id, emails=[BOB], reason="Not needed"
         ),
-        "CancelMeeting": task_pb2.CancelMeetingRequest(**named, reason="No need"),
+        "CancelMeeting": task_pb2.CancelMeetingRequest(meeting_id=meeting_id, reason="No need"),
     }
 
 
