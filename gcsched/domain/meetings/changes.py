@@ -82,9 +82,8 @@ def update_meeting(meeting: Meeting, values: MeetingValues, act: Act) -> Meeting
     is_new_word = not has_same_content(wanted, latest) or (
         values.guests_see_each_other != meeting.guests_see_each_other
     )
-    is_told = is_any_told(meeting.attendees)
     if is_new_word or invite_time != meeting.invite_time:
-        raises = is_new_word and is_told
+        raises = is_new_word and is_corrected(meeting)
         settings["revision"] = revise(meeting, act.now, raises_sequence=raises, **content)
     if is_new_word:
         settings["content_revision"] = latest.number + 1
@@ -98,14 +97,19 @@ def cancel_meeting(meeting: Meeting, act: Act) -> Meeting:
     if not meeting.is_scheduled:
         return meeting
     require_changeable(meeting, act.now)
-    is_told = is_any_told(meeting.attendees)
-    revision = revise(meeting, act.now, raises_sequence=is_told, reason=act.reason)
+    raises = is_corrected(meeting)
+    revision = revise(meeting, act.now, raises_sequence=raises, reason=act.reason)
     changes = {
         "state": MeetingState.CANCELLED,
         "revision": revision,
         "content_revision": revision.number,
     }
     return record(meeting, act, changes)
+
+
+def is_corrected(meeting: Meeting) -> bool:
+    """Return whether a change corrects what an attendee has, may have, or may have had."""
+    return meeting.revision.sequence > 0 or is_any_told(meeting.attendees)
 
 
 def find_content(values: MeetingValues) -> dict[str, Any]:
@@ -153,7 +157,7 @@ def add_attendees(
         return meeting
     merged = merge_attendees(meeting.attendees, added)
     guests = list_guests(merged, are_visible=meeting.guests_see_each_other)
-    told_others = tell_others and is_any_told(meeting.attendees)
+    told_others = tell_others and is_corrected(meeting)
     latest = meeting.revision
     raises = told_others or any(needs_higher(each, latest.sequence) for each in added.values())
     changes: dict[str, Any] = {"attendees": merged}
@@ -210,6 +214,7 @@ def remove_attendees(meeting: Meeting, emails: Sequence[str], act: Act) -> Meeti
     }
     merged = merge_attendees(meeting.attendees, removed)
     guests = list_guests(merged, are_visible=meeting.guests_see_each_other)
-    raises = is_any_told(leaving.values())
+    # Cancellations of an earlier removal may have the present SEQUENCE, if that is not the first.
+    raises = is_any_told(leaving.values()) or meeting.revision.sequence > 0
     revision = revise(meeting, act.now, raises_sequence=raises, guests=guests)
     return record(meeting, act, {"attendees": merged, "revision": revision})

@@ -46,7 +46,7 @@ def make_act(method: str, now: datetime, reason: str = "") -> Act:
     return Act(actor=Actor(client=ANYONE, via="grpc", method=method), now=now, reason=reason)
 
 
-def make_times(start: datetime) -> dict[str, datetime]:
+def make_times(start: datetime) -> dict[str, Any]:
     end = start + LENGTH
     walls = {"start_wall": start.replace(tzinfo=None), "end_wall": end.replace(tzinfo=None)}
     return {"start": start, "end": end, **walls}
