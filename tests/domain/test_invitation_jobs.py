@@ -119,6 +119,26 @@ def test_a_daily_call_that_is_repeated_after_the_start_finds_its_job() -> None:
     assert late.job.dedup_key == first.job.dedup_key
 
 
+@pytest.mark.parametrize("later", [DAY, 7 * DAY])
+def test_a_daily_call_that_is_repeated_after_the_next_run_is_the_same_meeting(
+    later: timedelta,
+) -> None:
+    first, again = submission(NOW, timestamp=0), submission(NOW + later, timestamp=0)
+
+    assert isinstance(first, Submission)
+    assert isinstance(again, Submission)
+    assert first.job.due_time < NOW + later < START
+    assert again.job.dedup_key == first.job.dedup_key
+
+
+def test_a_daily_call_and_one_for_a_second_are_two_meetings() -> None:
+    daily, second = submission(NOW, timestamp=0), submission(NOW, timestamp=1)
+
+    assert isinstance(daily, Submission)
+    assert isinstance(second, Submission)
+    assert daily.job.dedup_key != second.job.dedup_key
+
+
 def test_a_call_that_was_never_valid_finds_no_job() -> None:
     late = submission(START + DAY, email="nobody")
 
