@@ -87,9 +87,11 @@ def fingerprint(request: MeetRequest) -> str:
         *(request.reply_to, sorted(request.labels.items()), request.priority),
         *sender,
     )
-    if request.event is not None:
-        return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
-    return digest(b"content v1", json.dumps(content))
+    if request.event is None:
+        return digest(b"content v1", json.dumps(content))
+    if request.has_sample_event:  # whose day follows the clock: no caller asked for it
+        return digest(b"sample event content v1", json.dumps(content))
+    return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
 
 
 def digest(version: bytes, *parts: str) -> str:

@@ -20,6 +20,9 @@ from gcsched.usecases.admission.preview import (
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.ports import Clock
 
+AT_ONCE = 1
+"""A time that is past. Unlike the present second it is the same whenever a call is repeated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendTestMail:
@@ -44,16 +47,18 @@ class SendTestMail:
         """Accept the mail of *sample*. Raises InvalidRequest, and what `Submit.submit` raises."""
         require_valid(address_violations(sample.email, self.test_recipients))
         now, context = self.now(), self.submit.job_factory.context
+        event = find_sample_event(sample.template, now, context)
         raw = MeetRequest(
             empid=sample.empid,
             email=sample.email,
             message=sample.message,
             name=sample.name,
-            timestamp=int(now.timestamp()),
+            timestamp=AT_ONCE if request_id else int(now.timestamp()),
             template=sample.template,
             variables=sample.variables,
             sender=sample.sender,
-            event=find_sample_event(sample.template, now, context),
+            event=event,
+            has_sample_event=event is not None,
             request_id=request_id,
             priority=Priority.URGENT,
         )
