@@ -50,7 +50,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
 
     ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
     stands for a number that is not in the contract. ``sender`` is the one that the caller names,
-    ``occasion`` is what a valid ``event`` means, and with ``has_sample_event`` the service chose it.
+    ``occasion`` is what a valid ``event`` means; with ``has_sample_event`` the service chose it.
     """
 
     empid: str
