@@ -18,7 +18,7 @@ from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
-from gcsched.domain.masking import PersonalWords
+from gcsched.domain.masking import MAX_VALUES_LENGTH, PersonalWords
 from gcsched.domain.meeting import Person
 from gcsched.domain.recipient import (
     EMPTIED_FIELDS,
@@ -207,7 +207,7 @@ def decode_texts(document: Document) -> JobTexts:
     """Return the texts to mask; a field that is not a text was never in a mail."""
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
-    texts: dict[str, Any] = {name: read_text(document, name) for name in TEXT_FIELDS}
+    texts: dict[str, Any] = {name: read_whole_text(document, name) for name in TEXT_FIELDS}
     return JobTexts(
         **texts,
         variables={name: str(value) for name, value in pairs},
@@ -219,11 +219,21 @@ def decode_meeting_texts(invitation: object) -> MeetingTexts | None:
     if not isinstance(invitation, dict):
         return None
     return MeetingTexts(
-        **{name: read_text(invitation, name) for name in ("location", "url", "description")},
+        **{name: read_whole_text(invitation, name) for name in ("location", "url", "description")},
         organizer=Person(
-            email=read_text(invitation, "organizer"), name=read_text(invitation, "organizer_name")
+            email=read_whole_text(invitation, "organizer"),
+            name=read_whole_text(invitation, "organizer_name"),
         ),
     )
+
+
+def read_whole_text(document: Document, name: str) -> str:
+    """Return the text in field *name*, as long as masking takes one; "" if it has none.
+
+    Unlike `read_text`, which cuts what a message has to carry: a relay may repeat the end of it.
+    """
+    value = document.get(name)
+    return value[:MAX_VALUES_LENGTH] if isinstance(value, str) else ""
 
 
 def erase_attempt(attempt: Document, words: PersonalWords) -> Document:
