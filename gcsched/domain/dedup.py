@@ -89,7 +89,7 @@ def fingerprint(request: MeetRequest) -> str:
     )
     if request.event is None:
         return digest(b"content v1", json.dumps(content))
-    if request.has_sample_event:  # whose day follows the clock: no caller asked for it
+    if request.is_sample:  # whose day follows the clock: no caller asked for it
         return digest(b"sample event content v1", json.dumps(content))
     return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
 

@@ -36,7 +36,16 @@ class MeetingMail(Struct, frozen=True, kw_only=True):
     references: str = ""  #: Message-ID of the first mail to the recipient; "" in that mail itself.
     earlier: MeetingRevision | None = None  #: What the recipient was told before an UPDATE.
     is_removal: bool = False  #: A CANCELLATION for the recipient alone: the meeting takes place.
+    invited_count: int = 1  #: How often the recipient had been added when this mail was made.
 
     @property
     def meeting_id(self) -> str:
         return self.revision.meeting_id
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is about an example, in a preview or a test mail: no such meeting is stored.
+
+        Its mail is sent as any other; nothing can change or cancel it but `CancelJob`.
+        """
+        return not self.revision.meeting_id

@@ -30,6 +30,15 @@ from gcsched.errors.of_calls import (
     UnreadableJob,
     Violation,
 )
+from gcsched.errors.of_meetings import (
+    JobSuperseded,
+    MeetingCancelled,
+    MeetingContended,
+    MeetingOver,
+    UnknownAttendee,
+    UnknownMeeting,
+    UnreadableMeeting,
+)
 from gcsched.errors.of_process import (
     BackgroundTaskEnded,
     CannotListen,
@@ -54,8 +63,12 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "JobContended",
+    "JobSuperseded",
     "MalformedMail",
     "MalformedMessage",
+    "MeetingCancelled",
+    "MeetingContended",
+    "MeetingOver",
     "MemoryFull",
     "MessageTimeout",
     "Overloaded",
@@ -69,9 +82,12 @@ __all__ = [
     "StoreUnavailable",
     "TemplateProblem",
     "Unauthenticated",
+    "UnknownAttendee",
     "UnknownJob",
+    "UnknownMeeting",
     "UnknownRecipient",
     "UnknownSuppression",
     "UnreadableJob",
+    "UnreadableMeeting",
     "Violation",
 ]

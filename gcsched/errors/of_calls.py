@@ -67,7 +67,7 @@ class ClientLimit(GcschedError):
 
 
 class RequestTooLarge(GcschedError):
-    """The request has more than 64 KiB. Shorten its texts."""
+    """The request is too large: over 64 KiB, or 320 KiB with a meeting. Shorten its texts."""
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(
@@ -115,12 +115,12 @@ class UnknownRecipient(GcschedError):
 class RequestIdReused(GcschedError):
     """The request id was used before, for other content. Use a new id for each request."""
 
-    def __init__(self, request_id: str, job_id: str) -> None:
+    def __init__(self, request_id: str, holder: str, *, kind: str = "job") -> None:
         super().__init__(
-            f"request_id {request_id!r} belongs to job {job_id}, which has other content;"
+            f"request_id {request_id!r} belongs to {kind} {holder}, which has other content;"
             " use a new id for each request"
         )
-        self.metadata = {"job_id": job_id}
+        self.metadata = {f"{kind}_id": holder}
 
 
 class StoreUnavailable(GcschedError):
@@ -227,6 +227,11 @@ class IllegalTransition(GcschedError):
         )
         self.metadata = {"job_id": job_id, "state": state, "state_time": state_time.isoformat()}
 
+    def with_meeting(self, meeting_id: str) -> "IllegalTransition":
+        """Return the error with the meeting of the job in its metadata."""
+        self.metadata = {**self.metadata, "meeting_id": meeting_id}
+        return self
+
 
 class DuplicateJob(GcschedError):
     """The job cannot be retried: another job for the same request exists meanwhile."""
@@ -240,11 +245,11 @@ class DuplicateJob(GcschedError):
 
 
 class EtagMismatch(GcschedError):
-    """The job has changed since the caller read it. Read it again."""
+    """The job or meeting has changed since the caller read it. Read it again."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"job {job_id} has changed since it was read; read it again")
-        self.metadata = {"job_id": job_id}
+    def __init__(self, id_: str, *, kind: str = "job") -> None:
+        super().__init__(f"{kind} {id_} has changed since it was read; read it again")
+        self.metadata = {f"{kind}_id": id_}
 
 
 class JobContended(GcschedError):

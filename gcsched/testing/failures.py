@@ -23,6 +23,7 @@ from gcsched.testing.failure_samples import SAMPLES
 
 Reason: TypeAlias = Literal[
     "ADMISSION_CLOSED",
+    "ATTENDEE_NOT_FOUND",
     "CLIENT_LIMIT",
     "CONTENDED",
     "DEADLINE_OVER",
@@ -32,8 +33,14 @@ Reason: TypeAlias = Literal[
     "INTERNAL",
     "INVALID_REQUEST",
     "JOB_NOT_FOUND",
+    "JOB_SUPERSEDED",
     "JOB_UNREADABLE",
     "MALFORMED_MESSAGE",
+    "MEETING_CANCELLED",
+    "MEETING_CONTENDED",
+    "MEETING_NOT_FOUND",
+    "MEETING_OVER",
+    "MEETING_UNREADABLE",
     "MEMORY_FULL",
     "MESSAGE_LATE",
     "NOT_FINISHED",

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gcsched.domain.calendar_file import Method, fold, prepare_request, write_request
+from gcsched.domain.calendar_file import Method, prepare_request, write_request
+from gcsched.domain.calendar_lines import fold
 from gcsched.domain.meeting import MeetingRevision, Person
 from tests.support.calendars.events import ADA, ADDRESSES, LINKS, PIECES, REVISION
 from tests.support.calendars.exchange import problems_of

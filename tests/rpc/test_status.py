@@ -37,6 +37,13 @@ EXAMPLES: list[GcschedError] = [
     errors.DuplicateJob("job-1", "job-2"),
     errors.EtagMismatch("job-1"),
     errors.JobContended("job-1", 5),
+    errors.JobSuperseded("job-1", "meeting-1", why="it is superseded by revision 2"),
+    errors.UnknownMeeting("meeting-1"),
+    errors.UnreadableMeeting("meeting-1"),
+    errors.UnknownAttendee("meeting-1", ["emails[1]"]),
+    errors.MeetingOver("meeting-1", NOW),
+    errors.MeetingCancelled("meeting-1"),
+    errors.MeetingContended("meeting-1", 5),
     errors.BulkNotFinished(500),
     errors.DeadlineOver(),
     errors.InternalError(),
@@ -94,6 +101,12 @@ def test_metadata_says_which_job() -> None:
     status_of(UnknownJob("job-1")).details[0].Unpack(info)
 
     assert dict(info.metadata) == {"job_id": "job-1"}
+
+
+def test_metadata_says_whether_it_was_a_job_or_a_meeting() -> None:
+    assert errors.EtagMismatch("1").metadata == {"job_id": "1"}
+    assert errors.EtagMismatch("2", kind="meeting").metadata == {"meeting_id": "2"}
+    assert errors.RequestIdReused("R", "3", kind="meeting").metadata == {"meeting_id": "3"}
 
 
 def test_all_violations_are_in_the_details() -> None:

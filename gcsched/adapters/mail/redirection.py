@@ -15,10 +15,11 @@ from gcsched.adapters.mail.header_encoding import (
 )
 from gcsched.adapters.mail.mime import Bodies
 from gcsched.adapters.mail.templates import RenderedParts
-from gcsched.domain.calendar_file import write_request
+from gcsched.domain.calendar_file import Method, write_file
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
-from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting import Person
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.senders import DEFAULT, Sender
 
 ORIGINAL_TO = "X-Original-To"
@@ -40,8 +41,8 @@ class RedirectingComposer(Composer):
     mail is rendered by itself: the band differs in every mail.
 
     An answer from there, given by a person or by the mailbox itself, must reach no real person
-    (docs/adr/0050): X-Original-Reply-To has what Reply-To had, and the calendar part invites
-    *redirect_to*, with the sender of the mail as its organizer.
+    (docs/adr/0050): X-Original-Reply-To has what Reply-To had, and the calendar part is for
+    *redirect_to* alone, with the sender of the mail as its organizer.
     """
 
     redirect_to: str
@@ -57,12 +58,12 @@ class RedirectingComposer(Composer):
             text=f"{TITLE} {describe_recipient(job)}\n{WHY}\n\n{rendered.text}",
         )
 
-    def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
+    def write_calendar(self, job: Job, mail: MeetingMail, method: Method) -> bytes:
         senders = (Sender(DEFAULT, self.sender_email, self.sender_name), *self.more_senders)
         [sender] = [each for each in senders if each.key == job.sender]
         organizer = Person(sender.address, sender.name.strip())
-        staged = structs.replace(invitation, organizer=organizer, sent_by="")
-        return write_request(staged, Person(self.redirect_to))
+        staged = structs.replace(mail.revision, organizer=organizer, sent_by="", guests=())
+        return write_file(method, structs.replace(mail, revision=staged), Person(self.redirect_to))
 
     def build_mail(self, job: Job, bodies: Bodies) -> Mail:
         redirected = structs.replace(job, email=self.redirect_to, reply_to="")

@@ -9,6 +9,7 @@ from typing import Any
 
 from gcsched.adapters.mongo.field_checks import (
     check_texts,
+    decode_count,
     decode_flag,
     decode_member,
     make_field_error,
@@ -43,6 +44,8 @@ def encode_meeting_mail(mail: MeetingMail, *, template: str) -> dict[str, Any]:
         details["earlier"] = encode_revision(mail.earlier)
     if mail.is_removal:
         details["is_removal"] = True
+    if mail.invited_count > 1:
+        details["invited_count"] = mail.invited_count
     return fields | {MAIL_FIELD: details, MEETING_TEMPLATE_FIELD: template}
 
 
@@ -65,6 +68,7 @@ def decode_meeting_mail(job: Document) -> MeetingMail | None:
         references=details["references"],
         earlier=decode_optional_revision(details, "earlier"),
         is_removal=decode_flag(details, "is_removal"),
+        invited_count=decode_count(details, "invited_count") if "invited_count" in details else 1,
     )
 
 

@@ -25,6 +25,7 @@ from gcsched.domain.recipient import (
     ERASED_MEETING_TEXTS,
     REMOVED_FIELDS,
     JobTexts,
+    MeetingMailTexts,
     MeetingTexts,
     Recipient,
     redact_reason,
@@ -45,7 +46,11 @@ HAS_MEETING_TEXTS = {
     "invitation.summary": {"$exists": True, "$ne": ERASED_MEETING_TEXTS["summary"]}
 }
 ERASURE_PROJECTION = dict.fromkeys(
-    ("state", "version", "reason", "attempts", "variables", "invitation", STEPS, *TEXT_FIELDS), 1
+    (
+        *("state", "version", "reason", "attempts", "variables", "invitation", "meeting_mail"),
+        *(STEPS, *TEXT_FIELDS),
+    ),
+    1,
 )
 
 
@@ -211,19 +216,36 @@ def decode_texts(document: Document) -> JobTexts:
     return JobTexts(
         **texts,
         variables={name: str(value) for name, value in pairs},
-        revision=decode_meeting_texts(document.get("invitation")),
+        meeting=decode_mail_texts(document),
     )
 
 
-def decode_meeting_texts(invitation: object) -> MeetingTexts | None:
+def decode_mail_texts(document: Document) -> MeetingMailTexts | None:
+    invitation, mail = document.get("invitation"), document.get("meeting_mail")
     if not isinstance(invitation, dict):
         return None
+    earlier = mail.get("earlier") if isinstance(mail, dict) else None
+    return MeetingMailTexts(
+        revision=decode_meeting_texts(invitation),
+        earlier=decode_meeting_texts(earlier) if isinstance(earlier, dict) else None,
+    )
+
+
+def decode_meeting_texts(revision: Document) -> MeetingTexts:
+    guests = revision.get("guests")
+    organizer = read_whole_text(revision, "organizer"), read_whole_text(revision, "organizer_name")
     return MeetingTexts(
-        **{name: read_whole_text(invitation, name) for name in ("location", "url", "description")},
-        organizer=Person(
-            email=read_whole_text(invitation, "organizer"),
-            name=read_whole_text(invitation, "organizer_name"),
+        summary=read_whole_text(revision, "summary"),
+        location=read_whole_text(revision, "location"),
+        url=read_whole_text(revision, "url"),
+        description=read_whole_text(revision, "description"),
+        organizer=Person(*organizer),
+        guests=tuple(
+            Person(read_whole_text(each, "email"), read_whole_text(each, "name"))
+            for each in (guests if is_list(guests) else ())
+            if isinstance(each, dict)
         ),
+        reason=read_whole_text(revision, "reason"),
     )
 
 

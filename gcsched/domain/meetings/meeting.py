@@ -11,7 +11,8 @@ from gcsched.domain.job import State as JobState
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meeting_mail import Purpose, Role
 
-MAX_ATTENDEES = 100
+MAX_ATTENDEES = 100  # who are not removed
+MAX_ATTENDEES_KEPT = 300
 MAX_REMINDERS = 5
 MAX_STEPS = 20
 
@@ -51,13 +52,15 @@ class Attendee(Struct, frozen=True, kw_only=True):
     empid: str = ""  #: The employee's id at the caller; "" for none.
     role: Role = Role.REQUIRED
     is_removed: bool = False  #: Removed, and kept here because of what the attendee was told.
+    removed_revision: int = 0  #: What a cancellation to the removed attendee shows; 0 for none.
+    removal_reason: str = ""  #: Why the attendee was removed, as the caller said.
     invited_count: int = 1  #: How often the attendee was added: part of the keys of its mails.
     word: Word = Word()
     job_id: str = ""  #: The latest invitation, update or cancellation; "" if none was made.
     delivery: JobState | None = None  #: The state in which that job was last seen.
     delivery_reason: str = ""  #: Its reason, if it ended without being sent.
     mail_revision: int = 0  #: The revision that job shows.
-    thread: str = ""  #: Message-ID of the first mail to the attendee; "" before it was made.
+    thread: str = ""  #: Message-ID of the first mail that the attendee has or may have; "" before.
 
 
 class Reminder(Struct, frozen=True, kw_only=True):
@@ -107,6 +110,7 @@ class Meeting(Struct, frozen=True, kw_only=True):
     reminders: tuple[Reminder, ...] = ()
     guests_see_each_other: bool = False
     invite_time: datetime  #: When the invitations go; not before create_time.
+    invite_revision: int = 1  #: The revision that set `invite_time`.
     texts: MeetingTexts = MeetingTexts()
     labels: Mapping[str, str] = field(default_factory=dict)
     sender: str = ""  #: The key of the sender of its mails; "" for the default one.

@@ -47,7 +47,6 @@ class SendTestMail:
         """Accept the mail of *sample*. Raises InvalidRequest, and what `Submit.submit` raises."""
         require_valid(address_violations(sample.email, self.test_recipients))
         now, context = self.now(), self.submit.job_factory.context
-        event = find_sample_event(sample.template, now, context)
         raw = MeetRequest(
             empid=sample.empid,
             email=sample.email,
@@ -57,8 +56,8 @@ class SendTestMail:
             template=sample.template,
             variables=sample.variables,
             sender=sample.sender,
-            event=event,
-            has_sample_event=event is not None,
+            event=find_sample_event(sample.template, now, context),
+            is_sample=True,
             request_id=request_id,
             priority=Priority.URGENT,
         )

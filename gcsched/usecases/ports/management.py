@@ -55,6 +55,38 @@ class JobChanges(Protocol):
         """
 
 
+class JobMeetings(Protocol):
+    """The meetings that jobs are about, as changes of these jobs by callers concern them."""
+
+    async def find_supersession(self, job: Job) -> str:
+        """Return why *job* must not be retried, because its meeting has changed; "" if it may."""
+
+    async def find_objections(self, jobs: Sequence[Job]) -> Mapping[str, str]:
+        """Return job id → why it is not wanted any more, for those of *jobs* that are not."""
+
+    async def reconcile(self, job: Job, *, within: timedelta) -> None:
+        """Have the meeting of *job*, which was cancelled, take it in. Raises StoreUnavailable."""
+
+    def notice(self, jobs: Collection[Job]) -> None:
+        """Have the meetings of *jobs*, which were changed, looked at soon."""
+
+
+class NoMeetings:
+    """The JobMeetings of a service that keeps none."""
+
+    async def find_supersession(self, job: Job) -> str:
+        del job
+        return ""
+
+    async def find_objections(self, jobs: Sequence[Job]) -> Mapping[str, str]:
+        del jobs
+        return {}
+
+    async def reconcile(self, job: Job, *, within: timedelta) -> None: ...
+
+    def notice(self, jobs: Collection[Job]) -> None: ...
+
+
 JobUpdate = tuple[Job, Job]
 """A job as it was read, and as it is to become."""
 

@@ -12,7 +12,7 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.meeting_document import decode_revision
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.dedup import AdmissionResult
@@ -30,8 +30,8 @@ WITHIN = 5 * SECOND
 
 
 @pytest.fixture
-def meetings(mongo: Mongo) -> MongoMeetings:
-    return MongoMeetings(mongo=mongo, retention=RETENTION)
+def meetings(mongo: Mongo) -> MongoEventMeetings:
+    return MongoEventMeetings(mongo=mongo, retention=RETENTION)
 
 
 def invitations(count: int, **others: Any) -> list[Job]:
@@ -47,7 +47,7 @@ def invitations(count: int, **others: Any) -> list[Job]:
 
 
 async def test_a_meeting_and_its_first_revision_are_stored(
-    meetings: MongoMeetings, raw: Database[Row]
+    meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     job = an_invitation(client="hr")
 
@@ -79,7 +79,9 @@ async def test_a_meeting_and_its_first_revision_are_stored(
     assert decode_revision(revision) == job.revision
 
 
-async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Database[Row]) -> None:
+async def test_what_is_stored_stays_as_it_is(
+    meetings: MongoEventMeetings, raw: Database[Row]
+) -> None:
     await meetings.record([an_invitation()], [], within=WITHIN)
     raw["meetings"].update_one({}, {"$set": {"sequence": 3, "version": 3}})
 
@@ -91,9 +93,9 @@ async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Datab
 
 
 async def test_many_processes_store_one_meeting(
-    meetings: MongoMeetings, another_mongo: Mongo, raw: Database[Row]
+    meetings: MongoEventMeetings, another_mongo: Mongo, raw: Database[Row]
 ) -> None:
-    others = MongoMeetings(mongo=another_mongo, retention=RETENTION)
+    others = MongoEventMeetings(mongo=another_mongo, retention=RETENTION)
     jobs = invitations(5)
 
     await asyncio.gather(
@@ -104,7 +106,7 @@ async def test_many_processes_store_one_meeting(
 
 
 async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     first, second = invitations(2)
     admissions = MongoAdmissions(mongo=mongo)
@@ -127,7 +129,7 @@ async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
 
 
 async def test_a_claim_stores_missing_meetings_after_one_read(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     jobs = invitations(20)
     await meetings.record(jobs[:10], [], within=WITHIN)
@@ -140,7 +142,7 @@ async def test_a_claim_stores_missing_meetings_after_one_read(
     assert raw["meetings"].count_documents({}) == 20
 
 
-async def test_a_refusal_is_an_error(meetings: MongoMeetings, raw: Database[Row]) -> None:
+async def test_a_refusal_is_an_error(meetings: MongoEventMeetings, raw: Database[Row]) -> None:
     raw.command("collMod", "meetings", validator={"never": True})
     try:
         with pytest.raises(StoreUnavailable):
@@ -153,7 +155,7 @@ async def test_a_refusal_is_an_error(meetings: MongoMeetings, raw: Database[Row]
 
 
 async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     texts = {"location": "Ada's flat", "url": "https://ada.example.org", "description": "Ada"}
     revision = a_revision(summary="Talk with Ada", **texts)
@@ -184,7 +186,7 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
 
 
 async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     jobs = invitations(3)
     await meetings.record(jobs, [], within=WITHIN)
@@ -202,7 +204,7 @@ async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(
 
 
 async def test_an_erased_job_makes_no_personal_meeting(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     """Its process died before the meeting was stored, and its call is repeated after erasure."""
     raw["jobs"].insert_one(encode(an_invitation(state=State.SENT)))
