@@ -25,6 +25,7 @@ from gcsched.usecases.ports.delivery import (
 from gcsched.usecases.ports.management import (
     BulkJobChanges,
     ErasedBatch,
+    ErasedMeetings,
     InFlightJobs,
     JobChanges,
     JobList,
@@ -98,6 +99,7 @@ __all__ = [
     "DayGrant",
     "Drafter",
     "ErasedBatch",
+    "ErasedMeetings",
     "FoldedAddresses",
     "FoldedPage",
     "Gate",
