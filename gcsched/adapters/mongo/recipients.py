@@ -15,7 +15,7 @@ from gcsched.adapters.mongo.folded_queries import FOLDED
 from gcsched.adapters.mongo.index_names import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.meeting_mail_fields import MAIL_FIELD, REVISION_FIELD
-from gcsched.adapters.mongo.meetings.erasure import MeetingErasure
+from gcsched.adapters.mongo.meetings.erasure import MeetingErasure, erase_lost_revisions
 from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
@@ -86,6 +86,8 @@ class MongoPersonalData:
             found = await read_majority(partial(find_first, query, most), self.mongo.jobs)
             if not found:
                 return ErasedBatch(jobs=0, skipped=0, last=None)
+            # Before the jobs, which are not found again, and name them.
+            await erase_lost_revisions(self.mongo, found)
             writes = await build_erasures(found, now)
             with write_errors("erasing jobs"):
                 result = await self.mongo.jobs.bulk_write(writes, ordered=False)
