@@ -9,7 +9,7 @@ from pymongo.database import Database
 from gcsched.pb import task_pb2
 from tests.support.handler_server import read_error_status
 from tests.support.log_events import Events
-from tests.support.meetings import (
+from tests.support.meeting_service import (
     ADA,
     BOB,
     EVE,
