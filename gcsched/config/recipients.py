@@ -55,7 +55,8 @@ class RecipientSettings(ListenSettings):
     )
     redirect_to: Annotated[str, AfterValidator(parse_redirect_address)] = setting(
         "For staging: the address that every mail goes to instead of its recipient, whom "
-        "`X-Original-To` and a band above the mail name. Unset: mails go to their recipients.",
+        "`X-Original-To` and a band above the mail name; not that of a sender. Unset: mails go to "
+        "their recipients.",
         "give one address, e.g. staging@example.org",
         default="",
     )

@@ -7,7 +7,7 @@ from pydantic import ValidationInfo
 from gcsched.config.fields import parse_mail_address, variable_name
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
 from gcsched.domain.checks import require_valid
-from gcsched.domain.invalid_setting import InvalidSetting
+from gcsched.domain.invalid_setting import ContradictorySettings, InvalidSetting
 from gcsched.domain.senders import Sender, parse_sender_key
 
 MAX_NAME_LENGTH = 256
@@ -46,6 +46,23 @@ def parse_senders(text: str, info: ValidationInfo) -> tuple[Sender, ...]:
         found.append(sender)
         at = mailbox.end()
     return tuple(found)
+
+
+def refuse_redirection_to_sender(senders: tuple[Sender, ...], info: ValidationInfo) -> object:
+    """Return *senders*. Raises ContradictorySettings if all mails are redirected to a sender."""
+    redirect_to, default = info.data.get("redirect_to"), info.data.get("sender_email")
+    if not redirect_to:
+        return senders
+    variables = {each.key: "senders" for each in senders}
+    if default:
+        variables[read_sender_key(default)] = "sender_email"
+    if variable := variables.get(read_sender_key(redirect_to)):
+        raise ContradictorySettings(
+            f"{variable_name('redirect_to')} is {redirect_to}, which is in"
+            f" {variable_name(variable)} too, and calendars show no buttons for an invitation of"
+            " one's own: redirect to another mailbox, e.g. staging@example.org"
+        )
+    return senders
 
 
 def build_sender(name: str, written: str, info: ValidationInfo) -> Sender:

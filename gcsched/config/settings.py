@@ -29,7 +29,11 @@ from gcsched.config.fields import PREFIX, setting, variable_name
 from gcsched.config.messages import describe_error
 from gcsched.config.recipients import RecipientSettings
 from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
-from gcsched.config.senders import EXAMPLE_SENDERS, parse_senders
+from gcsched.config.senders import (
+    EXAMPLE_SENDERS,
+    parse_senders,
+    refuse_redirection_to_sender,
+)
 from gcsched.config.service_links import find_service_links
 from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.domain.senders import Sender
@@ -61,7 +65,12 @@ class Settings(RecipientSettings):
         default="",
         max_length=256,
     )
-    senders: Annotated[tuple[Sender, ...], NoDecode, BeforeValidator(parse_senders)] = setting(
+    senders: Annotated[
+        tuple[Sender, ...],
+        NoDecode,
+        BeforeValidator(parse_senders),
+        AfterValidator(refuse_redirection_to_sender),
+    ] = setting(
         "Further senders that a request may choose by `sender`, as mailboxes separated by commas: "
         f"`{EXAMPLE_SENDERS}`. Unset: none.",
         f"give mailboxes separated by commas, e.g. {EXAMPLE_SENDERS}",

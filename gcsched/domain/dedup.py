@@ -25,16 +25,19 @@ class Dedup(StrEnum):
 def dedup_key(request: MeetRequest, *, daily: date | None) -> str:
     """Derive the key from employee, address, text, and the requested second or daily run.
 
-    A sender that the request names is part of it too, unless that is the default one.
+    A sender that the request names is part of it too, unless that is the default one. With an event
+    all daily runs are one: the meeting is the same, whichever run brings its mail.
 
     Never change what goes in here: with another key a repeated call becomes a second mail.
     """
-    when = str(request.timestamp) if daily is None else f"daily:{daily.isoformat()}"
     sender = (request.sender,) if request.sender else ()
-    content = request.empid, request.email, request.message, when, *sender
-    if request.event is None:
-        return digest(b"v1", *content)
-    return digest(b"event v1", *content, *event_texts(request.event))
+    content = request.empid, request.email, request.message
+    second = str(request.timestamp)
+    if request.event is not None:
+        when = second if daily is None else "daily"
+        return digest(b"event v1", *content, when, *sender, *event_texts(request.event))
+    when = second if daily is None else f"daily:{daily.isoformat()}"
+    return digest(b"v1", *content, when, *sender)
 
 
 def event_texts(event: Event) -> tuple[str, ...]:
@@ -84,9 +87,11 @@ def fingerprint(request: MeetRequest) -> str:
         *(request.reply_to, sorted(request.labels.items()), request.priority),
         *sender,
     )
-    if request.event is not None:
-        return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
-    return digest(b"content v1", json.dumps(content))
+    if request.event is None:
+        return digest(b"content v1", json.dumps(content))
+    if request.is_sample:  # whose day follows the clock: no caller asked for it
+        return digest(b"sample event content v1", json.dumps(content))
+    return digest(b"event content v1", json.dumps(content), *event_texts(request.event))
 
 
 def digest(version: bytes, *parts: str) -> str:

@@ -136,6 +136,32 @@ def test_recipients_are_normalised_and_none_are_restricted_by_default() -> None:
     assert found.allowed_recipients.entries == ("a@x.org", "y.org")
 
 
+@pytest.mark.parametrize(
+    ("redirect_to", "variable"),
+    [
+        ("No-Reply@example.org", "GCSCHED_SENDER_EMAIL"),
+        ("pay@bücher.example", "GCSCHED_SENDERS"),
+        ("NEWS@example.net", "GCSCHED_SENDERS"),
+    ],
+)
+def test_mails_are_not_redirected_to_a_sender(redirect_to: str, variable: str) -> None:
+    """A calendar takes itself for the organizer there, and asks nothing."""
+    senders = "Pay <pay@xn--bcher-kva.example>, news@example.net"
+
+    (sentence,) = settings_problems(REDIRECT_TO=redirect_to, SENDERS=senders)
+
+    assert sentence.startswith("GCSCHED_REDIRECT_TO is ")
+    assert f"which is in {variable} too" in sentence
+    assert sentence.endswith("redirect to another mailbox, e.g. staging@example.org")
+
+
+def test_mails_may_be_redirected_beside_the_senders() -> None:
+    found = load_settings(REDIRECT_TO="qa@example.org", SENDERS="news@example.net")
+
+    assert found.redirect_to == "qa@example.org"
+    assert [each.address for each in found.senders] == ["news@example.net"]
+
+
 def test_a_value_is_repeated_on_one_line_and_shortened() -> None:
     (sentence,) = settings_problems(TIMEZONE=f"Mars\n\x1b[2J{'x' * 1000}")
 

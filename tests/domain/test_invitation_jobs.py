@@ -119,6 +119,68 @@ def test_a_daily_call_that_is_repeated_after_the_start_finds_its_job() -> None:
     assert late.job.dedup_key == first.job.dedup_key
 
 
+LAST_RUN = datetime(2026, 7, 2, 8, tzinfo=UTC)  # 10:00 in Berlin, five hours before the start
+BEFORE_THE_START = an_event(start="2026-07-02T15:00")
+DAILY_LIMITS: list[dict[str, Any]] = [
+    {"event": BEFORE_THE_START},
+    {"event": BEFORE_THE_START, "request_id": "R"},
+    {"event": None, "template": "doc", "not_after": int((LAST_RUN + 5 * HOUR).timestamp())},
+]
+
+
+@pytest.mark.parametrize("request_of", DAILY_LIMITS, ids=["event", "request id", "not_after"])
+@pytest.mark.parametrize("now", [LAST_RUN, LAST_RUN + HOUR, LAST_RUN + 2 * DAY], ids=str)
+def test_a_daily_call_that_is_repeated_after_its_last_run_finds_its_job(
+    request_of: dict[str, Any], now: datetime
+) -> None:
+    first = submission(NOW, timestamp=0, **request_of)
+    again = submission(LAST_RUN - SECOND, timestamp=0, **request_of)
+    late = submission(now, timestamp=0, **request_of)
+
+    assert isinstance(first, Submission)
+    assert isinstance(again, Submission)
+    assert isinstance(late, Submission)
+    assert (first.is_late, again.is_late, late.is_late) == (False, False, True)
+    assert first.job.due_time == LAST_RUN
+    assert first.job.dedup_key == again.job.dedup_key == late.job.dedup_key
+    assert first.job.fingerprint == late.job.fingerprint
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"event": an_event(start="0001-01-01T00:00")},
+        {"event": an_event(start="9999-12-31T23:59")},
+        {"not_after": 253_402_300_799},
+        {"not_after": 1},
+        {"not_after": 2**62},
+    ],
+    ids=str,
+)
+def test_a_daily_call_with_an_impossible_limit_is_refused(limit: dict[str, Any]) -> None:
+    assert isinstance(submission(NOW, timestamp=0, **limit), InvalidRequest)
+
+
+@pytest.mark.parametrize("later", [DAY, 7 * DAY])
+def test_a_daily_call_that_is_repeated_after_the_next_run_is_the_same_meeting(
+    later: timedelta,
+) -> None:
+    first, again = submission(NOW, timestamp=0), submission(NOW + later, timestamp=0)
+
+    assert isinstance(first, Submission)
+    assert isinstance(again, Submission)
+    assert first.job.due_time < NOW + later < START
+    assert again.job.dedup_key == first.job.dedup_key
+
+
+def test_a_daily_call_and_one_for_a_second_are_two_meetings() -> None:
+    daily, second = submission(NOW, timestamp=0), submission(NOW, timestamp=1)
+
+    assert isinstance(daily, Submission)
+    assert isinstance(second, Submission)
+    assert daily.job.dedup_key != second.job.dedup_key
+
+
 def test_a_call_that_was_never_valid_finds_no_job() -> None:
     late = submission(START + DAY, email="nobody")
 

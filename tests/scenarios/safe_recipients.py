@@ -205,10 +205,10 @@ def make_figures(
 ) -> Figures:
     outside = sorted(each for each in envelope if not may_get_mail(state.restriction, each))
     problems = [*state.problems, *(f"RCPT TO:<{each}>" for each in outside), *relay.violations]
-    recipients = {str(job["_id"]): job["email"] for job in jobs}
+    jobs_by_id = {str(job["_id"]): job for job in jobs}
     is_redirected = "redirect_to" in RESTRICTIONS[state.restriction]
     for mail in relay.ledger if is_redirected else ():
-        problems += find_header_problems(mail, recipients)
+        problems += find_header_problems(mail, jobs_by_id)
     if is_redirected and suppressed != [SUPPRESSED]:
         problems.append(f"suppressed: {suppressed}")
     problems += [problem for job in jobs if (problem := find_job_problem(state.restriction, job))]
@@ -229,13 +229,27 @@ def make_figures(
     }
 
 
-def find_header_problems(mail: KeptMail, recipients: dict[str, str]) -> list[str]:
-    """Compare To and X-Original-To with the recipient of the job that Message-ID names."""
+def find_header_problems(mail: KeptMail, jobs: dict[str, dict[str, Any]]) -> list[str]:
+    """Compare the headers about people with the job that Message-ID names."""
     to = [address for _, address in getaddresses([mail.header("To")])]
     job_id = mail.header("Message-ID").strip("<>").partition("@")[0]
-    shown = str(make_header(decode_header(mail.header("X-Original-To"))))
-    right = shown == as_envelope(recipients[job_id]) and to == [mail.recipient]
-    return [] if right else [f"headers of {job_id}: To {to}, X-Original-To {shown}"]
+    shown = decode(mail.header("X-Original-To"))
+    replies = decode(mail.header("X-Original-Reply-To"))
+    reply_to = jobs[job_id].get("reply_to") or ""
+    is_right = (
+        shown == as_envelope(jobs[job_id]["email"])
+        and to == [mail.recipient]
+        and not mail.header("Reply-To")
+        and replies == (as_envelope(reply_to) if reply_to else "")
+    )
+    if is_right:
+        return []
+    answers = f"X-Original-Reply-To {replies}, Reply-To {mail.header('Reply-To')}"
+    return [f"headers of {job_id}: To {to}, X-Original-To {shown}, {answers}"]
+
+
+def decode(header: str) -> str:
+    return str(make_header(decode_header(header)))
 
 
 def find_job_problem(restriction: str, job: dict[str, Any]) -> str:

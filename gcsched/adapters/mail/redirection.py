@@ -20,8 +20,10 @@ from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.domain.meeting import Person
 from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.senders import DEFAULT, Sender
 
 ORIGINAL_TO = "X-Original-To"
+ORIGINAL_REPLY_TO = "X-Original-Reply-To"
 TITLE = "Redirected mail. Its recipient is:"
 WHY = "GCSCHED_REDIRECT_TO sends it here instead: the recipient did not get it."
 BAND_STYLE = (
@@ -38,9 +40,9 @@ class RedirectingComposer(Composer):
     recipient's name; X-Original-To and a band above the mail have the recipient's address. Each
     mail is rendered by itself: the band differs in every mail.
 
-    The calendar part is for *redirect_to* alone, and the sender is its organizer: an answer from
-    there, given by a person or by the mailbox itself, is neither one of the recipient nor mailed to
-    an organizer or a guest who may be a real person (docs/adr/0050).
+    An answer from there, given by a person or by the mailbox itself, must reach no real person
+    (docs/adr/0050): X-Original-Reply-To has what Reply-To had, and the calendar part is for
+    *redirect_to* alone, with the sender of the mail as its organizer.
     """
 
     redirect_to: str
@@ -56,34 +58,38 @@ class RedirectingComposer(Composer):
             text=f"{TITLE} {describe_recipient(job)}\n{WHY}\n\n{rendered.text}",
         )
 
-    def write_calendar(self, _: Job, mail: MeetingMail, method: Method) -> bytes:
-        organizer = Person(self.sender_email, self.sender_name.strip())
+    def write_calendar(self, job: Job, mail: MeetingMail, method: Method) -> bytes:
+        senders = (Sender(DEFAULT, self.sender_email, self.sender_name), *self.more_senders)
+        [sender] = [each for each in senders if each.key == job.sender]
+        organizer = Person(sender.address, sender.name.strip())
         staged = structs.replace(mail.revision, organizer=organizer, sent_by="", guests=())
         return write_file(method, structs.replace(mail, revision=staged), Person(self.redirect_to))
 
     def build_mail(self, job: Job, bodies: Bodies) -> Mail:
-        redirected = structs.replace(job, email=self.redirect_to)
-        mail = add_original(Composer.build_mail(self, redirected, bodies), job)
-        if mail.ascii_fallback is None:
-            return mail
-        return replace(mail, ascii_fallback=add_original(mail.ascii_fallback, job))
+        redirected = structs.replace(job, email=self.redirect_to, reply_to="")
+        return add_originals(Composer.build_mail(self, redirected, bodies), job)
 
 
-def add_original(mail: Mail, job: Job) -> Mail:
-    """Return *mail* with the recipient of *job* above its other headers."""
-    header = f"{ORIGINAL_TO}: ".encode() + encode_original(job.email) + b"\r\n"
-    offset = None if mail.date_offset is None else mail.date_offset + len(header)
+def add_originals(mail: Mail, job: Job) -> Mail:
+    """Return *mail* with the recipient and the reply address of *job* above its other headers."""
+    originals = {ORIGINAL_TO: job.email, ORIGINAL_REPLY_TO: job.reply_to}
+    headers = b"".join(
+        f"{name}: ".encode() + encode_original(name, address) + b"\r\n"
+        for name, address in originals.items()
+        if address
+    )
+    offset = None if mail.date_offset is None else mail.date_offset + len(headers)
     # A relay may repeat words of the job: they are masked as in a mail to its recipient.
-    return replace(mail, content=header + mail.content, date_offset=offset, personal_texts=job)
+    return replace(mail, content=headers + mail.content, date_offset=offset, personal_texts=job)
 
 
-def encode_original(address: str) -> bytes:
-    """Encode *address* in ASCII as the envelope would have had it.
+def encode_original(name: str, address: str) -> bytes:
+    """Encode *address* for the header *name*, in ASCII, as the envelope would have had it.
 
     Its domain has A-labels. If its local part is not ASCII, the whole address is written as encoded
     words (RFC 2047), as is one that a line cannot show as it is. Decoded, they are the address.
     """
-    return encode_unstructured(ORIGINAL_TO, encode_domain(address))
+    return encode_unstructured(name, encode_domain(address))
 
 
 def describe_recipient(job: Job) -> str:

@@ -48,19 +48,31 @@ class MongoAdmissions:
         left = list(jobs)
         for _ in range(MAX_LOOKUPS):
             # The driver shares this limit between the statements of a round (maxTimeMS, sockets).
-            with write_errors("storing the job"), pymongo.timeout(within.total_seconds()):
-                held = await self.anonymous_keys.find_holders(self.mongo, left)
-                answers |= answer_held(left, held)
-                unanswered = await self._insert([job for job in left if job.id not in held])
-                if unanswered:
-                    answers |= await self._resolve_duplicates(unanswered)
-            unanswered += [job for job in left if job.id in held]
+            with pymongo.timeout(within.total_seconds()):
+                found, unanswered = await self._admit_round(left)
+            answers |= found
             left = [job for job in unanswered if job.id not in answers]
             if not left:
                 return [answers.get(job.id) or answer_created(job) for job in jobs]
             # A holder is not majority-committed yet, or has just released the key.
             await asyncio.sleep(LOOKUP_INTERVAL_SECONDS)
         raise StoreUnavailable("looking up the job that holds the key")
+
+    async def _admit_round(
+        self, jobs: Sequence[Job]
+    ) -> tuple[dict[str, AdmissionAnswer], list[Job]]:
+        """Return job id → answer as far as known, and the jobs that are not stored."""
+        with store_errors("storing the job"):
+            held = await self.anonymous_keys.find_holders(self.mongo, jobs)
+        answers = answer_held(jobs, held)
+        not_stored = [job for job in jobs if job.id in held]
+        if new := [job for job in jobs if job.id not in held]:
+            with write_errors("storing the job"):
+                taken = await self._insert(new)
+                if taken:
+                    answers |= await self._resolve_duplicates(taken)
+            not_stored += taken
+        return answers, not_stored
 
     async def dry_run(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Return what `admit` would; store nothing."""
@@ -76,8 +88,6 @@ class MongoAdmissions:
 
     async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
         """Insert *jobs*; return those whose key is taken."""
-        if not jobs:
-            return []
         try:
             # Unordered, so that one taken key does not stop the jobs after it.
             await self.mongo.jobs.insert_many([encode(job) for job in jobs], ordered=False)

@@ -97,17 +97,18 @@ class MongoJobChanges:
         seen, or their key has just become free. Raises PartialChange if some documents cannot be
         changed, after all others were.
         """
-        with write_errors("changing jobs"):
+        with store_errors("changing jobs"):
             if barring := await self._find_barring(pairs):
                 pairs = [pair for pair in pairs if pair[0].id not in barring]
-            if not pairs:
-                return 0, 0
-            writes = [
-                UpdateOne(
-                    filter_unchanged(seen), build_change(seen, changed, self.retention), hint=BY_ID
-                )
-                for seen, changed in pairs
-            ]
+        if not pairs:
+            return 0, 0
+        writes = [
+            UpdateOne(
+                filter_unchanged(seen), build_change(seen, changed, self.retention), hint=BY_ID
+            )
+            for seen, changed in pairs
+        ]
+        with write_errors("changing jobs"):
             try:
                 result = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:

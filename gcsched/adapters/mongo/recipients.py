@@ -15,11 +15,11 @@ from gcsched.adapters.mongo.folded_queries import FOLDED
 from gcsched.adapters.mongo.index_names import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.meeting_mail_fields import MAIL_FIELD, REVISION_FIELD
-from gcsched.adapters.mongo.meetings.erasure import MeetingErasure
+from gcsched.adapters.mongo.meetings.erasure import MeetingErasure, erase_lost_revisions
 from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
-from gcsched.domain.masking import PersonalWords
+from gcsched.domain.masking import MAX_VALUES_LENGTH, PersonalWords
 from gcsched.domain.meeting import Person
 from gcsched.domain.recipient import (
     EMPTIED_FIELDS,
@@ -86,6 +86,8 @@ class MongoPersonalData:
             found = await read_majority(partial(find_first, query, most), self.mongo.jobs)
             if not found:
                 return ErasedBatch(jobs=0, skipped=0, last=None)
+            # Before the jobs, which are not found again, and name them.
+            await erase_lost_revisions(self.mongo, found)
             writes = await build_erasures(found, now)
             with write_errors("erasing jobs"):
                 result = await self.mongo.jobs.bulk_write(writes, ordered=False)
@@ -182,7 +184,7 @@ def decode_texts(document: Document) -> JobTexts:
     """Return the texts to mask; a field that is not a text was never in a mail."""
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
-    texts: dict[str, Any] = {name: read_text(document, name) for name in TEXT_FIELDS}
+    texts: dict[str, Any] = {name: read_whole_text(document, name) for name in TEXT_FIELDS}
     return JobTexts(
         **texts,
         variables={name: str(value) for name, value in pairs},
@@ -203,20 +205,29 @@ def decode_mail_texts(document: Document) -> MeetingMailTexts | None:
 
 def decode_meeting_texts(revision: Document) -> MeetingTexts:
     guests = revision.get("guests")
-    organizer = read_text(revision, "organizer"), read_text(revision, "organizer_name")
+    organizer = read_whole_text(revision, "organizer"), read_whole_text(revision, "organizer_name")
     return MeetingTexts(
-        summary=read_text(revision, "summary"),
-        location=read_text(revision, "location"),
-        url=read_text(revision, "url"),
-        description=read_text(revision, "description"),
+        summary=read_whole_text(revision, "summary"),
+        location=read_whole_text(revision, "location"),
+        url=read_whole_text(revision, "url"),
+        description=read_whole_text(revision, "description"),
         organizer=Person(*organizer),
         guests=tuple(
-            Person(read_text(each, "email"), read_text(each, "name"))
+            Person(read_whole_text(each, "email"), read_whole_text(each, "name"))
             for each in (guests if is_list(guests) else ())
             if isinstance(each, dict)
         ),
-        reason=read_text(revision, "reason"),
+        reason=read_whole_text(revision, "reason"),
     )
+
+
+def read_whole_text(document: Document, name: str) -> str:
+    """Return the text in field *name*, as long as masking takes one; "" if it has none.
+
+    Unlike `read_text`, which cuts what a message has to carry: a relay may repeat the end of it.
+    """
+    value = document.get(name)
+    return value[:MAX_VALUES_LENGTH] if isinstance(value, str) else ""
 
 
 def erase_attempt(attempt: Document, words: PersonalWords) -> Document:

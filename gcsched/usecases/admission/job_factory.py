@@ -147,12 +147,12 @@ class JobFactory:
 
         The job has the dedup key that the call in time had, so it finds the job of that call.
         """
-        call_time = find_last_call_time(raw)
-        if call_time is None or call_time > now:
+        call_time, daily = find_last_mail_time(raw), self.context.daily_plan
+        next_time = self.context.schedule_time(raw, now=now) if raw.is_daily else now
+        if call_time is None or next_time <= call_time:
             return None
-        if raw.timestamp == 0:
+        if raw.is_daily:
             # The last daily run before it: a job for that run was accepted before the run started.
-            daily = self.context.daily_plan
             call_time = daily.run_time(daily.last_run_day(call_time)) - timedelta(seconds=1)
         try:
             return self._validate(raw, call_time, client), call_time
@@ -203,8 +203,8 @@ class JobFactory:
         )
 
 
-def find_last_call_time(raw: MeetRequest) -> datetime | None:
-    """Return when *raw* could come at the latest; None if that has no limit, or an invalid one."""
+def find_last_mail_time(raw: MeetRequest) -> datetime | None:
+    """Return the last time at which the mail of *raw* may be due; None: no or no valid limit."""
     times = list[datetime]()
     if raw.not_after > 0:
         try:

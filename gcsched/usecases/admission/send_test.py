@@ -20,6 +20,9 @@ from gcsched.usecases.admission.preview import (
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.ports import Clock
 
+AT_ONCE = 1
+"""A time that is past. Unlike the present second it is the same whenever a call is repeated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendTestMail:
@@ -49,7 +52,7 @@ class SendTestMail:
             email=sample.email,
             message=sample.message,
             name=sample.name,
-            timestamp=int(now.timestamp()),
+            timestamp=AT_ONCE if request_id else int(now.timestamp()),
             template=sample.template,
             variables=sample.variables,
             sender=sample.sender,

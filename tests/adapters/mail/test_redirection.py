@@ -24,6 +24,7 @@ from gcsched.adapters.mail.templates import Templates
 from gcsched.domain.mail import Mail
 from gcsched.domain.masking import mask
 from gcsched.domain.meeting import Person
+from gcsched.domain.senders import Sender
 from tests.support.builders import a_job
 from tests.support.invitations import INTERVIEW, an_invitation_job, read_calendar, unfold
 
@@ -43,6 +44,9 @@ NAMES = st.one_of(
 )
 
 
+PAYROLL = Sender("payroll@example.com", "payroll@example.com", " Payroll ")
+
+
 def a_composer(templates: Templates = TEMPLATES) -> RedirectingComposer:
     return RedirectingComposer(
         templates=templates,
@@ -50,6 +54,7 @@ def a_composer(templates: Templates = TEMPLATES) -> RedirectingComposer:
         sender_name="Scheduler",
         timezone=ZoneInfo("UTC"),
         redirect_to=STAGING,
+        more_senders=[PAYROLL],
     )
 
 
@@ -63,12 +68,12 @@ def read_part(message: EmailMessage, kind: str) -> str:
     return str(body.get_content())
 
 
-def decode_original(mail: Mail) -> str:
+def decode_original(mail: Mail, header: str = "X-Original-To") -> str:
     """Decode the header as any mail client does: unfold it, then decode the encoded words."""
     [line] = [
         line
         for line in mail.content.replace(b"\r\n ", b" ").split(b"\r\n")
-        if line.startswith(b"X-Original-To: ")
+        if line.startswith(f"{header}: ".encode())
     ]
     return str(make_header(decode_header(line.decode("ascii").partition(": ")[2])))
 
@@ -117,10 +122,11 @@ def test_all_else_is_as_in_a_mail_to_the_recipient() -> None:
     assert redirected.sender == ordinary.sender
     assert composer.compose(job) == redirected  # a resend is the same mail
     headers = dict(parse_mail(redirected).items())
+    expected = dict(parse_mail(ordinary).items())
     assert headers.pop("X-Original-To") == "ada@example.org"
-    assert headers | {"To": '"Ada" <ada@example.org>'} == dict(parse_mail(ordinary).items()) | {
-        "To": '"Ada" <ada@example.org>'
-    }
+    assert headers.pop("X-Original-Reply-To") == expected.pop("Reply-To") == "hr@example.org"
+    same_to = {"To": '"Ada" <ada@example.org>'}
+    assert headers | same_to == expected | same_to
     assert read_part(parse_mail(redirected), "plain").endswith(
         read_part(parse_mail(ordinary), "plain")
     )
@@ -138,15 +144,27 @@ def test_the_date_is_inserted_in_its_place(email: str) -> None:
     assert str(parse_mail(replace(mail, content=content))["Date"]) == date.decode()
 
 
-def test_only_a_reply_address_can_need_smtputf8_and_it_may_be_left_out() -> None:
-    mail = a_composer().compose(a_job(email="zoë@example.org", reply_to="chloé@example.org"))
+@settings(deadline=None, max_examples=30)
+@example("chloé@bücher.example", "zoë@example.org")
+@given(ADDRESSES, ADDRESSES)
+def test_an_answer_reaches_no_caller_and_the_reply_address_stays_visible(
+    reply_to: str, email: str
+) -> None:
+    mail = a_composer().compose(a_job(email=email, reply_to=reply_to))
 
-    assert mail.smtputf8
-    assert mail.ascii_fallback is not None
-    for each in (mail, mail.ascii_fallback):
-        assert each.recipient == STAGING
-        assert decode_original(each) == "zoë@example.org"
-    assert b"Reply-To" not in mail.ascii_fallback.content
+    assert parse_mail(mail)["Reply-To"] is None
+    assert decode_original(mail, "X-Original-Reply-To") == encode_domain(reply_to)
+    assert decode_original(mail) == encode_domain(email)
+    # No header holds an address of the job that could need a relay with SMTPUTF8.
+    assert not mail.smtputf8
+    assert mail.ascii_fallback is None
+    assert mail.content.partition(b"\r\n\r\n")[0].isascii()
+
+
+def test_a_mail_without_a_reply_address_has_none_of_both_headers() -> None:
+    message = parse_mail(a_composer().compose(a_job()))
+
+    assert message["Reply-To"] is message["X-Original-Reply-To"] is None
 
 
 def test_words_of_the_recipient_are_masked_in_a_reply_of_the_relay() -> None:
@@ -214,7 +232,7 @@ def test_the_band_is_the_first_content_of_the_body(html: str, before: str) -> No
 
 def test_an_address_that_no_envelope_can_have_is_refused_as_without_redirection() -> None:
     with pytest.raises(ValueError, match="not one plain"):
-        encode_original("ada@example.org, eve@evil.test")
+        encode_original("X-Original-To", "ada@example.org, eve@evil.test")
 
 
 def test_the_calendar_of_a_redirected_invitation_names_nobody_but_the_staging_address() -> None:
@@ -234,4 +252,22 @@ def test_the_calendar_of_a_redirected_invitation_names_nobody_but_the_staging_ad
     assert not any("Ada" in line or "Grace" in line or "CN=" in line for line in people[1:])
     assert f"UID:{INTERVIEW.uid}" in lines
     assert "Grace Hopper" in read_part(parse_mail(mail), "plain")
+    assert a_composer().draft(job).calendar.encode() == read_calendar(mail.content)
+
+
+@pytest.mark.parametrize("reply_to", ["", "boss@example.com"])
+def test_an_invitation_of_another_sender_has_that_one_as_its_organizer(reply_to: str) -> None:
+    job = an_invitation_job(
+        job={"sender": "payroll@example.com", "reply_to": reply_to},
+        organizer=Person("payroll@example.com", "Payroll"),
+    )
+
+    mail = a_composer().compose(job)
+
+    assert mail.sender == parse_mail(mail)["From"].addresses[0].addr_spec == PAYROLL.address
+    [organizer] = [
+        line for line in unfold(read_calendar(mail.content)) if line.startswith("ORGANIZER")
+    ]
+    assert organizer == 'ORGANIZER;CN="Payroll":mailto:payroll@example.com'
+    assert parse_mail(mail)["Reply-To"] is None
     assert a_composer().draft(job).calendar.encode() == read_calendar(mail.content)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
@@ -207,6 +208,60 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
     assert job.revision.organizer == SENDER
     [kept] = raw["meetings"].find({"_id": "meeting-2"})
     assert kept["attendees"][0]["name"] == "Ada"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_revision_whose_meeting_was_never_stored_is_erased_with_the_job_that_names_it(
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row], number: int
+) -> None:
+    """Its process died between both writes, and the invitation was cancelled before a claim."""
+    texts = {"location": "Ada's flat", "url": "https://ada.example.org", "description": "Ada"}
+    lost = MeetingMail(revision=a_revision(summary="Talk with Ada", number=number, **texts))
+    jobs = [
+        an_invitation(state=State.CANCELLED, dedup_key=None, meeting=lost),
+        *invitations(3, state=State.SENT),  # meeting-0 to meeting-2
+    ]
+    jobs[2] = replace(
+        jobs[2],
+        id="job-10",
+        empid="E2",
+        meeting=MeetingMail(revision=a_revision(meeting_id="meeting-10")),
+    )
+    await meetings.record(jobs, [], within=WITHIN)
+    raw["meetings"].delete_many({"_id": {"$in": ["meeting-1", "meeting-10"]}})
+    raw["jobs"].insert_many(map(encode, jobs))
+
+    await MongoPersonalData(mongo=mongo).erase_jobs("E1", after="", most=10, now=NOW)
+
+    summaries = {row["_id"]: row["summary"] for row in raw["meeting_revisions"].find()}
+    # Other meetings may be ahead, and then their other attendees need the texts.
+    assert summaries == {
+        f"meeting-1:{number}": "(erased)",
+        **{f"meeting-{each}:1": "Review" for each in (0, 2, 10)},
+    }
+    [erased] = raw["meeting_revisions"].find({"summary": "(erased)"})
+    assert "ada" not in str(erased).lower()
+
+
+async def test_an_interrupted_erasure_erases_the_revision_when_it_is_repeated(
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
+) -> None:
+    job = an_invitation(state=State.CANCELLED, dedup_key=None)
+    await meetings.record([job], [], within=WITHIN)
+    raw["meetings"].delete_many({})
+    raw["jobs"].insert_one(encode(job))
+    data = MongoPersonalData(mongo=mongo)
+
+    raw.command("collMod", "meeting_revisions", validator={"summary": {"$ne": "(erased)"}})
+    try:
+        with pytest.raises(StoreUnavailable):
+            await data.erase_jobs("E1", after="", most=10, now=NOW)
+    finally:
+        raw.command("collMod", "meeting_revisions", validator={})
+    again = await data.erase_jobs("E1", after="", most=10, now=NOW)
+
+    assert again.jobs == 1
+    assert [row["summary"] for row in raw["meeting_revisions"].find()] == ["(erased)"]
 
 
 async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(

@@ -15,7 +15,7 @@ from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import ErasedBatch
-from tests.support.builders import NOW, a_job, an_attempt
+from tests.support.builders import NOW, a_job, an_attempt, an_invitation
 from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
@@ -94,6 +94,25 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_reason_without_ad
     }
     assert "ada" not in str(row).lower()
     assert decode(row).is_erased
+
+
+@pytest.mark.parametrize("place", ["invitation.description", "variables.text"])
+async def test_a_word_is_erased_from_a_reason_wherever_it_is_in_a_long_text(
+    personal_data: MongoPersonalData, jobs: Collection[Row], place: str
+) -> None:
+    """The longest description has 8,000 characters, and the word is its last one."""
+    refusal = "554 at BODY: the word Zanzibarproject is not allowed"
+    attempt = an_attempt(kind=Kind.CONTENT, code=554, text=refusal)
+    job = an_invitation(
+        state=State.FAILED, dedup_key=None, attempt=1, attempts=(attempt,), reason=refusal
+    )
+    jobs.insert_one(encode(job))
+    text = ("lorem ipsum " * 700)[: 8_000 - len(" Zanzibarproject")] + " Zanzibarproject"
+    jobs.update_one({}, {"$set": {place: text}})
+
+    await personal_data.erase_jobs("E1", after="", most=10, now=NOW)
+
+    assert "Zanzibar" not in str(jobs.find_one())
 
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))

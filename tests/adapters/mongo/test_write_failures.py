@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.write_checks import probe_write
 from gcsched.adapters.mongo.write_failures import (
     QUIET_SECONDS,
@@ -21,7 +22,7 @@ from gcsched.adapters.mongo.write_failures import (
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.errors import StoreUnavailable
 from tests.chaos.replica_set import PARAMETERS, a_replica_set
-from tests.support.builders import a_job
+from tests.support.builders import a_job, an_invitation
 from tests.support.clocks import FakeMonotonicClock
 from tests.support.stores import OwnServer, own_mongod
 
@@ -167,6 +168,29 @@ async def test_a_refusal_of_one_statement_is_not_a_problem_with_all_writes(tmp_p
             assert not await can_write(mongo)
 
         assert mongo.write_failures.problem is None
+
+
+async def test_all_statements_for_the_meetings_of_a_group_share_one_time_limit(
+    tmp_path: Path,
+) -> None:
+    """Each of the two reads and the first write takes 0.45 s; the limit is 1 s for all."""
+    async with own_mongod(tmp_path, WITH_FAIL_POINTS) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        job = an_invitation()
+        await MongoAdmissions(mongo=mongo).admit([job], within=5 * SOON)
+        meetings = MongoEventMeetings(mongo=mongo, retention=timedelta(days=30))
+        replayed = [("job-1", "meeting-1")]
+        slow = {
+            "failCommands": ["find", "update", "bulkWrite"],
+            "blockConnection": True,
+            "blockTimeMS": 450,
+        }
+        async with fail_commands(server, slow):
+            with pytest.raises(StoreUnavailable):
+                await meetings.record([], replayed, within=SOON)
+
+        await meetings.record([], replayed, within=5 * SOON)
+        assert await mongo.meetings.count_documents({}) == 1
 
 
 async def test_a_locked_mongodb_replies_but_is_a_problem(tmp_path: Path) -> None:

@@ -79,6 +79,24 @@ async def test_a_repeated_call_has_the_same_meeting_and_sentence(
     assert len(ids(raw, "meetings")) == 1
 
 
+async def test_a_daily_call_is_answered_between_the_last_run_and_the_start(
+    submit: Submit, clock: FixedClock
+) -> None:
+    """The last run before the start is at 10:00 in Berlin."""
+    request = an_event_request(timestamp=0, event=an_event(start="2026-07-02T15:00"))
+    first = await submit.submit(request, within=LONG, client=ANYONE)
+    clock.now = datetime(2026, 7, 2, 9, tzinfo=UTC)
+
+    again = await submit.submit(request, within=LONG, client=ANYONE)
+
+    assert first.outcome == "QUEUED_FOR_DAILY"
+    assert (again.outcome, again.job_id) == ("REPLAYED", first.job_id)
+    assert again.meeting_id == first.meeting_id
+    another = an_event_request(1, timestamp=0, event=an_event(start="2026-07-02T15:00"))
+    with pytest.raises(InvalidRequest, match="the next daily run"):
+        await submit.submit(another, within=LONG, client=ANYONE)
+
+
 async def test_other_callers_and_request_ids_have_their_own_meetings(submit: Submit) -> None:
     request = an_event_request()
     by_id = an_event_request(request_id="R")

@@ -14,7 +14,8 @@ from pymongo import UpdateMany
 from gcsched.adapters.mongo.codec import read_count, read_time
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.index_names import BY_ATTENDEE, BY_ID, BY_MEETING
-from gcsched.adapters.mongo.meetings.reader import list_attendees
+from gcsched.adapters.mongo.meeting_mail_fields import REVISION_FIELD
+from gcsched.adapters.mongo.meetings.reader import list_attendees, read_committed
 from gcsched.adapters.mongo.meetings.revision_codec import name_revision
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
@@ -28,6 +29,7 @@ MAX_REVISIONS = 10_000
 PROJECTION = dict.fromkeys(
     ("revision", "state", "end", "check", "attendees.empid", "attendees.email"), 1
 ) | {"attendees.removed": 1}
+ERASED_REVISION: Document = {"$set": ERASED_MEETING_TEXTS, "$unset": {"guests": ""}}
 ATTENDEE_TEXTS = ("email", "folded", "name")
 ATTENDEE_REASONS = ("delivery_reason", "removal_reason")
 
@@ -50,9 +52,10 @@ class MeetingErasure:
             waiting = await self._find_waiting([each["_id"] for each in found])
         free = [each for each in found if each["_id"] not in waiting]
         over = [each for each in free if self._is_over(each)]
-        with write_errors("erasing meetings"):
-            for document in over:
-                await self._erase(document)
+        if over:
+            with write_errors("erasing meetings"):
+                for document in over:
+                    await self._erase(document)
         last = found[-1]["_id"] if len(found) == most else None
         return ErasedMeetings(kept=len(free) - len(over), last=last)
 
@@ -101,7 +104,7 @@ class MeetingErasure:
         count = min(read_count(document, "revision"), MAX_REVISIONS)
         names = [name_revision(document["_id"], number) for number in range(1, count + 1)]
         if self._is_past(document):
-            change: Document = {"$set": ERASED_MEETING_TEXTS, "$unset": {"guests": ""}}
+            change: Document = ERASED_REVISION
             query: Document = {"_id": {"$in": names}}
         else:
             change = {"$pull": {"guests": guests}}
@@ -125,3 +128,30 @@ class MeetingErasure:
             ),
         ]
         await self.mongo.meetings.bulk_write(writes[::-1], ordered=True)
+
+
+async def erase_lost_revisions(mongo: Mongo, jobs: Sequence[Document]) -> None:
+    """Erase the revisions of the meetings of *jobs* that are not stored.
+
+    A process may have died between a revision and its meeting, and a meeting may be deleted before
+    its revisions. No meeting leads to them then, and no other attendee needs them.
+    """
+    revisions = [each.get(REVISION_FIELD) for each in jobs]
+    named = {each.get("meeting") for each in revisions if isinstance(each, dict)}
+    ids = {each for each in named if isinstance(each, str) and each}
+    if not ids:
+        return
+    with store_errors("erasing meetings"):
+        meetings = read_committed(mongo.meetings)
+        found = meetings.find({"_id": {"$in": list(ids)}}, {"_id": 1}, hint=BY_ID)
+        lost = ids - {each["_id"] async for each in found}
+    if lost:
+        writes = [UpdateMany(match_revisions(each), ERASED_REVISION, hint=BY_ID) for each in lost]
+        with write_errors("erasing meetings"):
+            await mongo.meeting_revisions.bulk_write(writes, ordered=False)
+
+
+def match_revisions(meeting_id: str) -> Document:
+    """Return the query for all revisions of a meeting: `name_revision` names them."""
+    first, end = name_revision(meeting_id, 0), f"{meeting_id};"  # the character after the colon
+    return {"_id": {"$gt": first, "$lt": end}}

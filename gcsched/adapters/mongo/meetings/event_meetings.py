@@ -50,12 +50,14 @@ class MongoEventMeetings:
 
         *replayed* are pairs of a job id and its meeting id.
         """
-        with store_errors("looking for meetings"), pymongo.timeout(within.total_seconds()):
-            missing = await self._find_missing({meeting_id for _, meeting_id in replayed})
-            ids = [job_id for job_id, meeting_id in replayed if meeting_id in missing]
-            earlier = await self._read_jobs(ids) if ids else []
-        with write_errors("storing meetings"), pymongo.timeout(within.total_seconds()):
-            await self._store([*select_invitations([*jobs, *earlier])])
+        with pymongo.timeout(within.total_seconds()):  # for both statements together
+            with store_errors("looking for meetings"):
+                missing = await self._find_missing({meeting_id for _, meeting_id in replayed})
+                ids = [job_id for job_id, meeting_id in replayed if meeting_id in missing]
+                earlier = await self._read_jobs(ids) if ids else []
+            if invitations := [*select_invitations([*jobs, *earlier])]:
+                with write_errors("storing meetings"):
+                    await self._store(invitations)
 
     async def restore(self, jobs: Sequence[Job]) -> None:
         """Store the meetings of *jobs*, which are missing."""
