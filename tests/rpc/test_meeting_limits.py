@@ -23,7 +23,7 @@ from tests.support.named_callers import CLIENTS, name_callers, name_client
 from tests.support.service_process import Stub
 
 LATER = datetime(2029, 1, 1, tzinfo=UTC)
-BY_HR = {"metadata": name_client("hr")}
+HR = name_client("hr")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 async def create(stub: Stub, *emails: str, **fields: Any) -> task_pb2.Meeting:
     request = a_creation(a_meeting(*emails, invite_at=LATER), **fields)
-    return await stub.CreateMeeting(request, **BY_HR)
+    return await stub.CreateMeeting(request, metadata=HR)
 
 
 def an_addition(meeting_id: str, *emails: str, **fields: Any) -> task_pb2.AddAttendeesRequest:
@@ -72,16 +72,18 @@ async def test_invitations_count_as_jobs_of_the_day_for_all_or_none(stub: Stub, 
 
     again = await create(stub, ADA, BOB, request_id="R")
     both = an_addition(meeting_id, EVE, "zoe@example.org")
-    refused = await read_error_status(stub.AddAttendees(both, **BY_HR))
+    refused = await read_error_status(stub.AddAttendees(both, metadata=HR))
     tried = await read_error_status(
         stub.AddAttendees(
-            an_addition(meeting_id, EVE, "zoe@example.org", validate_only=True), **BY_HR
+            an_addition(meeting_id, EVE, "zoe@example.org", validate_only=True), metadata=HR
         )
     )
-    unchanged = await stub.GetMeeting(task_pb2.GetMeetingRequest(meeting_id=meeting_id), **BY_HR)
+    unchanged = await stub.GetMeeting(
+        task_pb2.GetMeetingRequest(meeting_id=meeting_id), metadata=HR
+    )
     one = an_addition(meeting_id, EVE)
-    added = await stub.AddAttendees(one, **BY_HR)
-    repeated = await stub.AddAttendees(one, **BY_HR)
+    added = await stub.AddAttendees(one, metadata=HR)
+    repeated = await stub.AddAttendees(one, metadata=HR)
     full = await read_error_status(create(stub, ADA))
     dry = await read_error_status(create(stub, ADA, validate_only=True))
 
@@ -96,15 +98,15 @@ async def test_what_follows_from_a_meeting_is_not_counted(stub: Stub, limit: Any
     meeting_id = (await create(stub, ADA)).meeting_id
     moved = task_pb2.Meeting(meeting_id=meeting_id, summary="Planning")
 
-    updated = await stub.UpdateMeeting(task_pb2.UpdateMeetingRequest(meeting=moved), **BY_HR)
+    updated = await stub.UpdateMeeting(task_pb2.UpdateMeetingRequest(meeting=moved), metadata=HR)
     removed = await stub.RemoveAttendees(
-        task_pb2.RemoveAttendeesRequest(meeting_id=meeting_id, emails=[ADA]), **BY_HR
+        task_pb2.RemoveAttendeesRequest(meeting_id=meeting_id, emails=[ADA]), metadata=HR
     )
     invited_again = await read_error_status(
-        stub.AddAttendees(an_addition(meeting_id, ADA), **BY_HR)
+        stub.AddAttendees(an_addition(meeting_id, ADA), metadata=HR)
     )
     cancelled = await stub.CancelMeeting(
-        task_pb2.CancelMeetingRequest(meeting_id=meeting_id), **BY_HR
+        task_pb2.CancelMeetingRequest(meeting_id=meeting_id), metadata=HR
     )
 
     assert updated.summary == "Planning"
@@ -129,12 +131,12 @@ async def test_domains_templates_and_senders_are_limited(stub: Stub, limit: Any)
     meeting = a_meeting("ada@example.com", sender="no-reply@example.org")
     meeting.texts.update.template = "invitation"
 
-    wrong = await read_error_status(stub.CreateMeeting(a_creation(meeting), **BY_HR))
+    wrong = await read_error_status(stub.CreateMeeting(a_creation(meeting), metadata=HR))
     meeting = a_meeting(ADA, invite_at=LATER)
     meeting.texts.invitation.template = "doc"
-    created = await stub.CreateMeeting(a_creation(meeting), **BY_HR)
+    created = await stub.CreateMeeting(a_creation(meeting), metadata=HR)
     other = an_addition(created.meeting_id, "ada@example.com")
-    added = await read_error_status(stub.AddAttendees(other, **BY_HR))
+    added = await read_error_status(stub.AddAttendees(other, metadata=HR))
 
     assert set(wrong.violations) == {
         *("meeting.attendees[0].email", "meeting.sender"),
@@ -148,7 +150,7 @@ async def test_domains_templates_and_senders_are_limited(stub: Stub, limit: Any)
 async def test_a_request_is_bounded_by_what_a_meeting_needs(stub: Stub) -> None:
     far, near = "x" * (321 * 1024), "x" * (100 * 1024)
     long = task_pb2.Meeting(meeting_id="x", description=far, **in_utc(LATER - datetime.now(UTC)))
-    calls = [
+    calls: list[Any] = [
         stub.CreateMeeting(a_creation(long)),
         stub.UpdateMeeting(task_pb2.UpdateMeetingRequest(meeting=long)),
         stub.AddAttendees(task_pb2.AddAttendeesRequest(meeting_id=far)),
