@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import grpc
 import pytest
 
 from gcsched import client, errors
@@ -118,12 +119,23 @@ def test_a_role_that_is_newer_can_be_given_back() -> None:
     assert request.attendees[0] == newer
 
 
-def test_a_creation_has_a_request_id_of_its_own_so_it_may_be_repeated() -> None:
-    first, second = build_creation(), build_creation(request_id=None)
+async def test_a_creation_has_a_request_id_of_its_own_and_is_repeated_with_it(
+    run_method: MethodCall,
+) -> None:
+    away = grpc.StatusCode.UNAVAILABLE
+    async with fake_scheduler(CreateMeeting=[away, task_pb2.Meeting(meeting_id="M")]) as server:
+        made = await run_method(server.target, "create_meeting", **REVIEW)
+        for options in ({}, {"request_id": "r"}, {"validate_only": True}):
+            await run_method(server.target, "create_meeting", **REVIEW, **options)
+        bare = task_pb2.CreateMeetingRequest(meeting={"summary": "Review"})
+        await run_method(server.target, "call", "CreateMeeting", bare)
 
-    assert UUID(first.request_id) != UUID(second.request_id)
-    assert build_creation(request_id="r").request_id == "r"
-    assert build_creation(validate_only=True).request_id == ""
+    requests: list[Any] = [*server.requests]
+    first, repeated, second, named, trial, called = (each.request_id for each in requests)
+    assert made.meeting_id == "M"
+    assert first == repeated
+    assert len({UUID(first), UUID(second), UUID(called)}) == 3
+    assert (named, trial, bare.request_id) == ("r", "", "")
 
 
 def test_wall_times_are_texts_or_datetimes_without_a_zone() -> None:

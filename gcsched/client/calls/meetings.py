@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypedDict, Unpack
-from uuid import uuid4
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -108,13 +107,10 @@ def create_meeting(
 ) -> Call[Meeting]:
     refuse_unknown(options, CREATE_KEYWORDS, caller="create_meeting")
     named = {"summary": summary, "start": start, "time_zone": time_zone, "attendees": attendees}
-    is_trial = check_bool("validate_only", options.get("validate_only"))
-    request_id = check_text("request_id", options.get("request_id"))
     request = task_pb2.CreateMeetingRequest(
         meeting=meeting_message({**options, **named}),
-        # One of its own: the channel repeats calls, and each would create another meeting.
-        request_id=request_id or ("" if is_trial else str(uuid4())),
-        validate_only=is_trial,
+        request_id=check_text("request_id", options.get("request_id")),
+        validate_only=check_bool("validate_only", options.get("validate_only")),
     )
     return Call("CreateMeeting", request, read_meeting)
 
