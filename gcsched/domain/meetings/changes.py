@@ -145,11 +145,12 @@ def add_attendees(
     already stay as they are.
     """
     require_changeable(meeting, act.now)
-    if meeting.revision.start <= act.now:
-        raise MeetingOver(meeting.id, meeting.revision.end)
+    latest = meeting.revision
+    if latest.start <= act.now:
+        raise MeetingOver(meeting.id, latest.end)
     known = {fold_address(each.email): each for each in meeting.attendees if each.email}
     added = {
-        address: each if found is None else invite_again(found, each)
+        address: invite(each, found, latest.number)
         for each in attendees
         if (found := known.get(address := fold_address(each.email))) is None or found.is_removed
     }
@@ -158,7 +159,6 @@ def add_attendees(
     merged = merge_attendees(meeting.attendees, added)
     guests = list_guests(merged, are_visible=meeting.guests_see_each_other)
     told_others = tell_others and is_corrected(meeting)
-    latest = meeting.revision
     raises = told_others or any(needs_higher(each, latest.sequence) for each in added.values())
     changes: dict[str, Any] = {"attendees": merged}
     if raises or tell_others or guests != latest.guests:
@@ -168,11 +168,17 @@ def add_attendees(
     return record(meeting, act, changes)
 
 
-def invite_again(removed: Attendee, wanted: Attendee) -> Attendee:
-    """Return *wanted* with what the *removed* attendee was told, and mails of its own."""
+def invite(wanted: Attendee, removed: Attendee | None, number: int) -> Attendee:
+    """Return *wanted* as added after revision *number*.
+
+    One who was *removed* keeps what it was told, and gets mails of its own.
+    """
+    if removed is None:
+        return replace(wanted, invited_revision=number)
     return replace(
         wanted,
         invited_count=removed.invited_count + 1,
+        invited_revision=number,
         word=removed.word,
         thread=removed.thread,
     )
