@@ -10,7 +10,7 @@ from tests.chaos.cluster import ChaosCluster, a_chaos_cluster
 from tests.chaos.faults import FaultKind, draw_faults
 from tests.chaos.meetings.calendars import read_notice
 from tests.chaos.meetings.organizers import Organizers
-from tests.chaos.meetings.verdict import Evidence, problems
+from tests.chaos.meetings.verdict import Evidence, find_purpose, problems
 from tests.chaos.scenario import SETTINGS, inject_faults
 from tests.support.wait import until
 
@@ -67,9 +67,7 @@ async def run_scenario(scenario: Scenario, folder: Path) -> dict[str, Any]:
         "meetings": len(organizers.plans),
         "faults": sum(map(len, timelines)),
         "calls": dict(organizers.codes),
-        "jobs": dict(
-            Counter(f"{job['meeting_mail']['purpose']} {job['state']}" for job in evidence.jobs)
-        ),
+        "jobs": dict(Counter(f"{find_purpose(job)} {job['state']}" for job in evidence.jobs)),
         "mails": dict(Counter(each.method or "REMINDER" for each in evidence.notices)),
         "problems": problems(evidence),
     }

@@ -30,6 +30,11 @@ class Evidence:
         ]
 
 
+def find_purpose(job: Mapping[str, Any]) -> str:
+    """Return what the mail is for; an invitation without further details stores none."""
+    return str(job.get("meeting_mail", {}).get("purpose", "INVITATION"))
+
+
 def problems(evidence: Evidence) -> list[str]:
     """List the promises that do not hold."""
     found = [problem for check in CHECKS for problem in check(evidence)]
@@ -49,8 +54,8 @@ def check_settled(evidence: Evidence) -> Iterator[str]:
     for job in evidence.jobs:
         if job["state"] not in {"SENT", "CANCELLED", "SCHEDULED"}:
             yield f"{job['email']}: {job['state']} {job['reason']}"
-        elif job["state"] == "SCHEDULED" and job["meeting_mail"]["purpose"] != "REMINDER":
-            yield f"{job['email']}: {job['meeting_mail']['purpose']} still waits"
+        elif job["state"] == "SCHEDULED" and find_purpose(job) != "REMINDER":
+            yield f"{job['email']}: {find_purpose(job)} still waits"
     for plan in evidence.plans:
         meeting = evidence.meetings.get(plan.meeting_id, {})
         if "check" in meeting:
