@@ -42,7 +42,9 @@ def point(job: Job, **others: Any) -> Job:
 async def test_two_processes_make_each_mail_once(
     mongo: Mongo, another_mongo: Mongo, raw: Database[Row]
 ) -> None:
-    makers = [MongoMeetingJobs(mongo=each, retention=36500 * DAY) for each in (mongo, another_mongo)]
+    makers = [
+        MongoMeetingJobs(mongo=each, retention=36500 * DAY) for each in (mongo, another_mongo)
+    ]
 
     made = await asyncio.gather(
         *(
