@@ -23,7 +23,7 @@ from tests.support.stored_meetings import a_planned_meeting, an_invitee, revise_
 MEETINGS, DUE, JOBS = 500, 20, 30
 WITHIN = 5 * SECOND
 KEPT = timedelta(days=36500)
-KEPT_UNTIL = a_revision().end
+OVER = a_revision().end
 
 Use = Callable[[MongoMeetings], Awaitable[object]]
 
@@ -47,7 +47,7 @@ def fill(raw: Database[Row]) -> None:
     ]
     raw["meetings"].insert_many([encode_meeting(each) for each in meetings])
     raw["meeting_revisions"].insert_many(
-        [encode_revision_document(each.revision, delete_after=KEPT_UNTIL) for each in meetings]
+        [encode_revision_document(each.revision, delete_after=OVER + KEPT) for each in meetings]
     )
     for number in (7, 8):
         mail = MeetingMail(revision=meetings[number].revision)
@@ -91,7 +91,7 @@ async def change(meetings: MongoMeetings) -> None:
 async def forget(meetings: MongoMeetings) -> None:
     data = MongoPersonalData(mongo=meetings.mongo)
     await meetings.mongo.jobs.update_many({"empid": "E7"}, {"$set": {"state": "SENT"}})
-    erased = await data.erase_meetings("E7", after="", most=10, now=KEPT_UNTIL)
+    erased = await data.erase_meetings("E7", after="", most=10, now=OVER)
     assert erased.kept == 0
 
 
