@@ -3,7 +3,7 @@
 Every rule is a generator of the same type, so that `yield from` composes rules.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TypeAlias, TypeVar
 
 from gcsched.errors import InvalidRequest, Violation
@@ -42,3 +42,15 @@ def accept_value(value: T) -> Checked[T]:
     """Return *value* without any violation."""
     yield from ()
     return value
+
+
+def rename_fields(check: Checked[T], names: Mapping[str, str]) -> Checked[T]:
+    """Run *check* for a request that has its fields elsewhere: *names* by their first part."""
+    while True:
+        try:
+            violation = next(check)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        first, dot, rest = violation.field.partition(".")
+        yield Violation(f"{names.get(first, first)}{dot}{rest}", violation.problem)

@@ -67,7 +67,7 @@ class ClientLimit(GcschedError):
 
 
 class RequestTooLarge(GcschedError):
-    """The request has more than 64 KiB. Shorten its texts."""
+    """The request is too large: over 64 KiB, or 320 KiB with a meeting. Shorten its texts."""
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(

@@ -1,24 +1,126 @@
 """What jobs prove about what attendees were told. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from gcsched.domain.job import Job
-from gcsched.domain.meetings.meeting import Meeting, Word
+from msgspec.structs import replace
+
+from gcsched.domain.address_folding import fold_address
+from gcsched.domain.calendar_file import Method
+from gcsched.domain.job import FINAL_STATES, Job, State
+from gcsched.domain.meeting_mail import Purpose
+from gcsched.domain.meetings.meeting import Attendee, Meeting, Told, Word
+from gcsched.domain.meetings.withdrawals import fold_withdrawals, is_cancelled_by_caller
+from gcsched.domain.smtp_reply import Kind
+
+METHODS: Mapping[Purpose, Method] = {
+    Purpose.INVITATION: Method.REQUEST,
+    Purpose.UPDATE: Method.REQUEST,
+    Purpose.CANCELLATION: Method.CANCEL,
+}
+"""What each mail says to a calendar; a reminder says nothing."""
+UNSENT = (*(FINAL_STATES - {State.SENT}), State.UNCERTAIN)
 
 
 def may_have_left(job: Job) -> bool:
-    """Return whether the relay has the mail of *job*, or may have it."""
-    raise NotImplementedError
+    """Return whether the relay has the mail of *job*, or may have it.
+
+    A body that the relay refused has surely not arrived, though it had a date.
+    """
+    if job.state in {State.SENT, State.UNCERTAIN} or job.has_begun:
+        return True
+    return any(each.kind is Kind.UNCERTAIN for each in job.attempts)
 
 
 def read_word(job: Job) -> Word:
-    """Return the word that the recipient of *job* has by its mail; told NOTHING if none."""
-    raise NotImplementedError
+    """Return the word that the recipient of *job* has, or may have; told NOTHING if none."""
+    if job.meeting is None or job.meeting.purpose not in METHODS or not may_have_left(job):
+        return Word()
+    return Word(
+        told=Told.SURE if job.state is State.SENT else Told.MAYBE,
+        method=METHODS[job.meeting.purpose],
+        sequence=job.meeting.revision.sequence,
+        revision=job.meeting.revision.number,
+    )
+
+
+def merge_words(known: Word, other: Word) -> Word:
+    """Return the later of two words; SURE if one is, where both are the same. None is taken back.
+
+    >>> merge_words(Word(told=Told.MAYBE, sequence=2), Word(told=Told.SURE, sequence=1)).sequence
+    2
+    """
+    if Told.NOTHING in {known.told, other.told}:
+        return other if known.told is Told.NOTHING else known
+    ranks = [(each.sequence, each.revision) for each in (known, other)]
+    if ranks[0] == ranks[1]:
+        return other if other.told is Told.SURE else known
+    return other if ranks[1] > ranks[0] else known
+
+
+def group_by_recipient(jobs: Iterable[Job]) -> Mapping[str, Sequence[Job]]:
+    """Return the *jobs* that have a meeting, by folded address, in the order of their creation."""
+    groups = dict[str, list[Job]]()
+    for job in sorted(jobs, key=lambda each: (each.create_time, each.id)):
+        if job.meeting is not None and job.email:
+            groups.setdefault(fold_address(job.email), []).append(job)
+    return groups
 
 
 def fold_jobs(meeting: Meeting, jobs: Sequence[Job]) -> Meeting:
     """Return *meeting* with what *jobs* prove about its attendees; itself if that is known.
 
-    The version stays: it is the store's to compare, and the plan's to raise.
+    A body that has begun proves nothing yet: the relay may still refuse it, and no word is ever
+    taken back. The version stays: it is the store's to compare, and the plan's to raise.
     """
-    raise NotImplementedError
+    groups = group_by_recipient(jobs)
+    attendees = tuple(
+        fold_attendee(each, groups.get(fold_address(each.email), ())) if each.email else each
+        for each in meeting.attendees
+    )
+    if attendees != meeting.attendees:
+        meeting = replace(meeting, attendees=attendees)
+    return fold_withdrawals(meeting, groups)
+
+
+def fold_attendee(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
+    """Return *attendee* with what its *jobs* prove, which are in the order of their creation."""
+    mails = [each for each in jobs if each.meeting and each.meeting.purpose in METHODS]
+    word, thread = attendee.word, attendee.thread
+    for job in mails:
+        if not job.has_begun:
+            word = merge_words(word, read_word(job))
+            thread = thread or (job.message_id if may_have_left(job) else "")
+    attendee = replace(attendee, word=word, thread=thread)
+    latest = find_latest(mails, attendee.invited_count)
+    if latest is None or latest.revision is None:
+        return attendee
+    return replace(
+        attendee,
+        job_id=latest.id,
+        delivery=latest.state,
+        delivery_reason=latest.reason if latest.state in UNSENT else "",
+        mail_revision=latest.revision.number,
+    )
+
+
+def assume_arrival(attendee: Attendee, jobs: Iterable[Job]) -> Attendee:
+    """Return *attendee* as if each body that has begun will arrive, to plan what follows it."""
+    word = attendee.word
+    for job in jobs:
+        if job.has_begun:
+            word = merge_words(word, read_word(job))
+    return replace(attendee, word=word)
+
+
+def find_latest(mails: Iterable[Job], invited_count: int) -> Job | None:
+    """Return the mail with the newest content since the attendee was added last.
+
+    One that the service withdrew counts only if there is no other.
+    """
+    found = [each for each in mails if each.meeting and each.meeting.invited_count == invited_count]
+    return max(found, key=rank_mail, default=None)
+
+
+def rank_mail(job: Job) -> tuple[bool, int]:
+    is_withdrawn = job.state is State.CANCELLED and not is_cancelled_by_caller(job)
+    return not is_withdrawn, job.revision.number if job.revision else 0

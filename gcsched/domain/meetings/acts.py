@@ -1,0 +1,54 @@
+"""What each change of a meeting by a caller has in common: who made it, and its step. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gcsched.domain.actor import Actor
+from gcsched.domain.meetings.meeting import MAX_STEPS, Meeting, MeetingStep
+from gcsched.errors import MeetingCancelled, MeetingOver
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """Who changes a meeting, and when; *reason* is what the caller said."""
+
+    actor: Actor
+    now: datetime
+    reason: str = ""
+
+
+def require_changeable(meeting: Meeting, now: datetime) -> None:
+    """Raise MeetingCancelled or MeetingOver if *meeting* cannot change any more."""
+    if not meeting.is_scheduled:
+        raise MeetingCancelled(meeting.id)
+    if meeting.is_over(now):
+        raise MeetingOver(meeting.id, meeting.revision.end)
+
+
+def record(meeting: Meeting, act: Act, changes: dict[str, Any]) -> Meeting:
+    """Return *meeting* with *changes* and the step of the caller; itself if they change nothing."""
+    changed = replace(meeting, **changes)
+    if changed == meeting:
+        return meeting
+    step = make_step(act, changed.revision.number)
+    return replace(
+        changed,
+        version=meeting.version + 1,
+        changes=meeting.changes + 1,
+        update_time=act.now,
+        check_time=act.now,
+        steps=(*meeting.steps, step)[-MAX_STEPS:],
+    )
+
+
+def make_step(act: Act, revision: int) -> MeetingStep:
+    return MeetingStep(
+        time=act.now,
+        client=act.actor.name,
+        via=act.actor.via,
+        method=act.actor.method,
+        revision=revision,
+        reason=act.reason,
+    )
