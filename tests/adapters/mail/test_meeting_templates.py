@@ -214,14 +214,14 @@ def test_a_mistake_with_a_meeting_is_found_at_the_start(
 def test_an_update_says_what_has_changed_and_shows_the_whole_meeting() -> None:
     text, html = compose_parts(default_folder(), a_meeting_job("update"))
 
-    head, details = text.split("All details:")
+    head, details = text.split("The meeting now:")
     assert "this meeting has changed:\n\nInterview with Ada Lovelace" in head
     assert "Where: Library, first floor\n  before: Room 4.2, second floor\n" in head
     assert "Description: ...Please bring: - the notes - a pencil - some tea\n" in head
     assert "Link" not in head  # it is the same
     assert "When: Wednesday, 6 January 2027, 14:00-14:45 (Europe/Berlin, UTC+1)\n" in details
     assert "Link: https://meet.example.org/j/42\n" in details
-    assert "also if you\ndid so before" in details
+    assert "even if you\nanswered before" in details
     assert html.count("Before: <s") == 3
 
 
@@ -286,7 +286,7 @@ def test_missing_texts_leave_no_traces(kind: str) -> None:
 
     assert text.startswith("Hello,\n")
     assert ">Hello, " in html
-    now = text.rpartition("All details:")[2]
+    now = text.rpartition("The meeting now:")[2]
     for label in ("Where", "Link", "Reason:", "Employee id"):
         assert label not in now
     assert "\n\n\n" not in text.replace("\n\n\n-----", "\n\n-----")
