@@ -44,11 +44,16 @@ class MeetingWriter:
         replayed = [(each.job_id, each.meeting_id) for _, each in invited if not each.is_new]
         left = timedelta(seconds=min(each.deadline for each, _ in invited) - time.monotonic())
         try:
-            await self.store.record(new, replayed, within=min(max(left, MIN_WRITE), MAX_WRITE))
+            errors = await self.store.record(
+                new, replayed, within=min(max(left, MIN_WRITE), MAX_WRITE)
+            )
         except StoreUnavailable as error:
-            failed = {each.job.id for each, _ in invited}
-            return [
-                error if each.job.id in failed else answer
-                for each, answer in zip(group, answers, strict=True)
-            ]
-        return answers
+            errors = {answer.meeting_id: error for _, answer in invited}
+        failed = {
+            each.job.id: errors[answer.meeting_id]
+            for each, answer in invited
+            if answer.meeting_id in errors
+        }
+        return [
+            failed.get(each.job.id) or answer for each, answer in zip(group, answers, strict=True)
+        ]

@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.access import ANYONE, Client, Scope
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.request import MeetRequest
-from gcsched.errors import InvalidRequest, RequestIdReused, StoreUnavailable
+from gcsched.errors import InvalidRequest, RequestIdReused, StoreRefused, StoreUnavailable
 from gcsched.usecases.admission.submit import Submit
 from tests.support.builders import (
     NOON,
@@ -167,6 +167,25 @@ async def test_a_call_whose_meeting_is_not_stored_fails_and_a_repetition_stores_
     again = await submit.submit(an_event_request(), within=LONG, client=ANYONE)
     assert again.outcome == "REPLAYED"
     assert ids(raw, "meetings") == [again.meeting_id]
+
+
+async def test_a_meeting_that_is_refused_fails_no_other_call(
+    submit: Submit, raw: Database[Row]
+) -> None:
+    raw.command("collMod", "meetings", validator={"attendees.empid": {"$ne": "bad"}})
+    requests = [an_event_request(1), an_event_request(2, empid="bad"), an_event_request(3)]
+    try:
+        batch = await submit.submit_all(requests, within=LONG, client=ANYONE)
+        again = await submit.submit_all(requests, within=LONG, client=ANYONE)
+    finally:
+        raw.command("collMod", "meetings", validator={})
+
+    for answers in (batch, again):
+        one, refused, three = answers
+        assert isinstance(refused, StoreRefused)
+        assert isinstance(one, AdmissionResult)
+        assert isinstance(three, AdmissionResult)
+        assert ids(raw, "meetings") == sorted([one.meeting_id, three.meeting_id])
 
 
 async def test_a_process_that_dies_after_the_job_has_promised_nothing(
