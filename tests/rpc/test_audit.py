@@ -34,7 +34,7 @@ ADMISSIONS = {"ScheduleMeet", "BatchScheduleMeets", "SendTestMail"}
 MEETING_STEPS = {
     *("CreateMeeting", "UpdateMeeting", "CancelMeeting", "AddAttendees", "RemoveAttendees"),
 }
-"""Their steps are in the meeting: tests/rpc/methods/test_meeting_steps.py."""
+"""Their steps are in the meeting: tests/rpc/methods/test_meetings_of_clients.py."""
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 ADDRESS, EMPID, REASON = "ada@example.org", "E1", "Ada has moved"

@@ -14,7 +14,7 @@ from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.waiting_jobs import WaitingJobs
 from gcsched.usecases.meetings.change import ChangeMeeting
 from gcsched.usecases.meetings.create import CreateMeeting
-from gcsched.usecases.meetings.invitation_quota import InvitationQuota
+from gcsched.usecases.admission.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.read import ReadMeetings
 from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.meetings.result import MeetingRules

@@ -51,7 +51,7 @@ async def read(stub: Stub, meeting_id: str) -> task_pb2.Meeting:
     return await stub.GetMeeting(task_pb2.GetMeetingRequest(meeting_id=meeting_id))
 
 
-def in_utc(ahead: timedelta) -> dict[str, str]:
+def in_utc(ahead: timedelta) -> dict[str, Any]:
     """Return the start of a meeting that is *ahead*, in whole minutes, as fields."""
     start = (datetime.now(UTC) + ahead).replace(second=0, microsecond=0)
     return {"start": f"{start:%Y-%m-%dT%H:%M}", "time_zone": "UTC"}
@@ -84,6 +84,13 @@ def mails_to(relay: Relay, email: str) -> list[EmailMessage]:
 async def wait_for_mails(relay: Relay, email: str, count: int) -> list[EmailMessage]:
     await until(lambda: len(mails_to(relay, email)) >= count)
     return mails_to(relay, email)
+
+
+def read_text(mail: EmailMessage) -> str:
+    """Return the plain text of *mail*."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
 
 
 def read_lines(mail: EmailMessage) -> dict[str, str]:

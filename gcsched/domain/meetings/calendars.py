@@ -11,7 +11,7 @@ FILE_NAME = "invite.ics"
 def find_attendee(meeting: Meeting, email: str) -> Attendee | None:
     """Return the attendee with the address *email*, in any spelling.
 
-    One who was removed and never told is none any more.
+    One who was removed before any mail had left does not count.
     """
     for attendee in meeting.attendees:
         if attendee.email and is_same_mailbox(attendee.email, email):

@@ -37,7 +37,7 @@ STEP = MeetingStep(
 
 @pytest.fixture
 def meetings(mongo: Mongo) -> MongoMeetings:
-    return MongoMeetings(mongo=mongo, retention=timedelta(days=30))
+    return MongoMeetings(mongo=mongo, retention=timedelta(days=36500))
 
 
 @pytest.fixture

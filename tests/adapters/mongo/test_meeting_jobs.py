@@ -24,7 +24,7 @@ NEXT = a_revision(number=2, sequence=1, location="Room 7")
 
 @pytest.fixture
 def jobs(mongo: Mongo) -> MongoMeetingJobs:
-    return MongoMeetingJobs(mongo=mongo, retention=timedelta(days=30))
+    return MongoMeetingJobs(mongo=mongo, retention=timedelta(days=36500))
 
 
 def invitations(count: int, prefix: str = "job") -> list[Job]:
@@ -42,7 +42,9 @@ def point(job: Job, **others: Any) -> Job:
 async def test_two_processes_make_each_mail_once(
     mongo: Mongo, another_mongo: Mongo, raw: Database[Row]
 ) -> None:
-    makers = [MongoMeetingJobs(mongo=each, retention=DAY) for each in (mongo, another_mongo)]
+    makers = [
+        MongoMeetingJobs(mongo=each, retention=36500 * DAY) for each in (mongo, another_mongo)
+    ]
 
     made = await asyncio.gather(
         *(

@@ -245,7 +245,8 @@ async def test_a_damaged_meeting_is_left_out_of_lists_and_named_by_itself(
 
 async def test_an_id_is_checked_and_may_be_unknown(stub: Stub) -> None:
     unknown = await read_error_status(read(stub, "0" * 32))
-    request = task_pb2.GetMeetingRequest(meeting_id="\n", view=-1)
+    no_view: Any = -1
+    request = task_pb2.GetMeetingRequest(meeting_id="\n", view=no_view)
     wrong = await read_error_status(stub.GetMeeting(request))
 
     assert (unknown.code, unknown.reason) == (grpc.StatusCode.NOT_FOUND, "MEETING_NOT_FOUND")
