@@ -40,11 +40,13 @@ LINGER = timedelta(milliseconds=3)
 class Admission:
     """The use cases of admission, and the loops behind them.
 
-    *group* writes the requests that *submit* accepts, *recipients* the user details in them.
+    *group* writes the requests that *submit* accepts, *meetings* those that they invite to, and
+    *recipients* the user details in them.
     """
 
     submit: Submit
     group: GroupCommit[Submission, SubmissionResult]
+    meetings: MeetingWriter
     recipients: RecipientWriter
 
 
@@ -57,7 +59,8 @@ def build_admission(
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
     meetings = MeetingWriter(
-        store=MongoEventMeetings(mongo=resources.mongo, retention=policies.retention(settings))
+        store=MongoEventMeetings(mongo=resources.mongo, retention=policies.retention(settings)),
+        max_waiting=settings.admission_waiting,
     )
     admissions = MongoAdmissions(mongo=resources.mongo)
     writer = AdmissionWriter(
@@ -66,7 +69,6 @@ def build_admission(
         recipients=recipients,
         check_admission=check_admission,
         quotas=quotas,
-        meetings=meetings,
     )
     group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
         writer.write,
@@ -77,9 +79,13 @@ def build_admission(
     )
     factory = build_job_factory(settings, resources.templates)
     submit = Submit(
-        job_factory=factory, group=group, now=resources.clock, observer=resources.metrics
+        job_factory=factory,
+        group=group,
+        meetings=meetings,
+        now=resources.clock,
+        observer=resources.metrics,
     )
-    return Admission(submit=submit, group=group, recipients=recipients)
+    return Admission(submit=submit, group=group, meetings=meetings, recipients=recipients)
 
 
 def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:

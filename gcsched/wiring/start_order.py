@@ -44,7 +44,9 @@ def start_order(
         ("audit", built.audit.run),  # completes the entries of calls; these have ended before
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
         ("quotas", built.limits.quotas.run),  # gives its reserve back once admission has ended
-        ("admission", built.admission.group.run),  # calls have ended before: see app.py
+        # Calls have ended before: see app.py. The meetings follow from the jobs.
+        ("new meetings", built.admission.meetings.group.run),
+        ("admission", built.admission.group.run),
         ("sending pause", built.relays.transport.run),  # the gate of the engine and the workers
         ("calls of clients", built.limits.calls.run),  # only tells other processes
         # The workers add markers, the recorder removes them.

@@ -10,7 +10,6 @@ from typing import Any
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.usage import MongoUsage
 from gcsched.domain.access import Client
@@ -22,7 +21,6 @@ from gcsched.errors import (
 )
 from gcsched.usecases.admission.day_uses import DayUses
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
-from gcsched.usecases.admission.meeting_writer import MeetingWriter
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.admission.submit import AdmissionWriter
@@ -144,7 +142,6 @@ def make_process(mongo: Mongo, now: FixedClock, **factory: Any) -> Process:
         admissions=admissions,
         wake_ups=WakeUps(queue=NoWakeUpQueue(), nudge=Nudges(), now=now),
         recipients=RecipientWriter(store=MongoRecipients(mongo=mongo)),
-        meetings=MeetingWriter(store=MongoEventMeetings(mongo=mongo, retention=timedelta(days=30))),
         quotas=quotas,
     )
     return Process(

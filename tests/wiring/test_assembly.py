@@ -50,6 +50,7 @@ def test_the_engine_stops_first_and_the_store_checks_last(order: list[str]) -> N
         ("outcome recorder", "sent markers"),
         ("outcome recorder", "wake-ups"),
         ("admission", "recipients"),
+        ("admission", "new meetings"),
         ("admission", "indexes"),
         ("admission", "wake-ups"),
         ("arq workers", "sweep"),

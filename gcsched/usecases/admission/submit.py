@@ -56,14 +56,12 @@ class SubmissionResult(Struct, frozen=True):
 class AdmissionWriter:
     """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller.
 
-    *quotas* reserves room for the jobs of clients that have limits. *meetings* stores the meetings
-    of the jobs that invite to one.
+    *quotas* reserves room for the jobs of clients that have limits.
     """
 
     admissions: Admissions
     wake_ups: WakeUps
     recipients: RecipientWriter
-    meetings: MeetingWriter
     check_admission: AdmissionCheck = admit_always
     quotas: Quotas | None = None
 
@@ -75,12 +73,10 @@ class AdmissionWriter:
             answers = await self._admit(group)
         else:
             answers = await self._admit_reserved(group, reserved)
-        # Before the meetings, whose failure takes back no job.
         wake_ups = [
             self._follow_up(submission) if is_new_job(answer) else None
             for submission, answer in zip(group, answers, strict=True)
         ]
-        answers = await self.meetings.write(group, answers)
         return [*map(SubmissionResult, answers, wake_ups)]
 
     async def _admit_reserved(
@@ -171,6 +167,7 @@ class Submit:
 
     job_factory: JobFactory
     group: GroupCommit[Submission, SubmissionResult]
+    meetings: MeetingWriter
     now: Clock
     observer: Observer = field(default_factory=NullObserver)
     share: LoopShare = field(default_factory=LoopShare)
@@ -196,9 +193,11 @@ class Submit:
             if isinstance(submission, InvalidRequest):
                 raise submission
             stored = await self.group.submit(submission, deadline=until)
+            answer = submission.answer(stored.answer)
+            if submission.job.meeting is not None:
+                answer = await self.meetings.complete(submission, answer)
             if stored.wake_up is not None and not stored.wake_up.done():
                 await wait_for_wake_ups([stored.wake_up])
-            answer = submission.answer(stored.answer)
             if isinstance(answer, GcschedError):
                 raise answer
         except TimeoutError as timeout:
@@ -245,14 +244,14 @@ class Submit:
                 answers = await self.group.submit_all(submissions)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
+        resolved = await self.meetings.complete_all(
+            submissions, [*map(resolve_answer, submissions, answers)]
+        )
         await wait_for_wake_ups(
             each.wake_up for each in answers if isinstance(each, SubmissionResult)
         )
-        remaining = iter(answers)
-        return [
-            resolve_answer(each, next(remaining)) if isinstance(each, Submission) else each
-            for each in created
-        ]
+        remaining = iter(resolved)
+        return [next(remaining) if isinstance(each, Submission) else each for each in created]
 
     async def _create_submissions(
         self, raws: Sequence[MeetRequest], until: float, client: Client

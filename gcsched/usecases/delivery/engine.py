@@ -1,13 +1,14 @@
 """The delivery engine: claims due jobs while there is room, and hands them to the worker pool."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 from gcsched.domain.ids import new_id
+from gcsched.domain.job import Job
 from gcsched.domain.meetings.claims import Objection
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.batch_size import BatchSize
@@ -150,11 +151,11 @@ class Engine:
         granted = await self.gate.grant(requested) if requested else 0
         if granted == 0:
             return None
-        taken = 0
+        taken = list[ClaimedJob]()
         try:
-            batch, taken = await self._claim_and_hand_over(granted, urgent_only=urgent_only)
+            batch = await self._claim_and_hand_over(granted, taken, urgent_only=urgent_only)
         finally:
-            await self.gate.refund(granted - taken)
+            await self.gate.refund(granted - len(taken))
         is_more_due = granted == requested and batch.due_count > len(batch.jobs)
         if not urgent_only:
             self.batch_size.adapt(was_full=is_more_due and len(batch.jobs) == granted)
@@ -163,15 +164,15 @@ class Engine:
         return batch
 
     async def _claim_and_hand_over(
-        self, most: int, *, urgent_only: bool
-    ) -> tuple[ClaimedBatch, int]:
-        """Claim at most *most* jobs; return the batch and how many the worker pool accepted."""
+        self, most: int, taken: list[ClaimedJob], *, urgent_only: bool
+    ) -> ClaimedBatch:
+        """Claim at most *most* jobs; add those that the worker pool accepts to *taken*."""
         batch = await self._claim(most, urgent_only=urgent_only)
         self.leases.add(batch)
-        if not batch.jobs:
-            return batch, 0
-        self.observer.on_batch(BatchStep.CLAIM, len(batch.jobs))
-        return batch, await self._hand_over(batch)
+        if batch.jobs:
+            self.observer.on_batch(BatchStep.CLAIM, len(batch.jobs))
+            await self._hand_over(batch, taken)
+        return batch
 
     async def _claim(self, most: int, *, urgent_only: bool) -> ClaimedBatch:
         """Claim jobs; first release those of an earlier claim whose answer was lost."""
@@ -187,36 +188,50 @@ class Engine:
         self._unanswered_claims.clear()
         return batch
 
-    async def _hand_over(self, batch: ClaimedBatch) -> int:
+    async def _hand_over(self, batch: ClaimedBatch, taken: list[ClaimedJob]) -> None:
         """Pass *batch* to the worker pool, after one read of the suppressions of its addresses.
 
-        If mails about meetings are in it, their meetings are read as well: one that is not wanted
-        any more ends without a conversation, and one that shows too old a revision waits.
+        Mails about meetings go last, once their meetings were read: one that is not wanted any more
+        ends without a conversation, and one that shows too old a revision waits.
         """
         claimed_jobs = [ClaimedJob(job=job, token=batch.token) for job in batch.jobs]
-        try:
+        with self._giving_back(claimed_jobs):
             addresses = {job.email for job in batch.jobs}
             suppressed = await self.suppressions.find_active(addresses, now=self.now())
-            objections = await self._find_objections(batch)
-        except BaseException:
-            for claimed in claimed_jobs:  # without these nothing may be sent
-                self.workers.give_back(claimed)
-            raise
         for claimed in claimed_jobs:
             claimed.suppression = suppressed.get(claimed.job.email)
+        mails = [each for each in claimed_jobs if is_about_meeting(each.job)]
+        taken += [
+            each
+            for each in claimed_jobs
+            if not is_about_meeting(each.job) and self.workers.put(each)
+        ]
+        if mails:
+            await self._check_and_hand_over(mails, taken)
+
+    @contextmanager
+    def _giving_back(self, claimed_jobs: Sequence[ClaimedJob]) -> Iterator[None]:
+        """Give the jobs back if the block fails: without what it reads none may be sent."""
+        try:
+            yield
+        except BaseException:
+            for claimed in claimed_jobs:
+                self.workers.give_back(claimed)
+            raise
+
+    async def _check_and_hand_over(
+        self, mails: Sequence[ClaimedJob], taken: list[ClaimedJob]
+    ) -> None:
+        with self._giving_back(mails):
+            objections = await self._find_objections([each.job for each in mails])
+        for claimed in mails:
             if (objection := objections.get(claimed.job.id)) is not None:
                 self._hold_back(claimed, objection)
-        return sum(
-            self.workers.put(claimed)
-            for claimed in claimed_jobs
-            if claimed.job.id not in objections
-        )
+            elif self.workers.put(claimed):
+                taken.append(claimed)
 
-    async def _find_objections(self, batch: ClaimedBatch) -> Mapping[str, Objection]:
-        """Return job id → why it must not be sent now, for the mails about meetings in *batch*."""
-        mails = [job for job in batch.jobs if job.meeting is not None]
-        if not mails:
-            return {}
+    async def _find_objections(self, mails: Sequence[Job]) -> Mapping[str, Objection]:
+        """Return job id → why it must not be sent now, for *mails* about meetings."""
         try:
             objections = await self.meetings.check(mails)
         except StoreUnavailable as error:
@@ -231,3 +246,8 @@ class Engine:
         self.workers.postpone(claimed, AFTER_OBJECTION)
         if claimed.job.meeting is not None and objection is not UNCHECKED:
             self.on_objection(claimed.job.meeting.meeting_id)
+
+
+def is_about_meeting(job: Job) -> bool:
+    """Return whether the mail of *job* is about a meeting that is stored, or should be."""
+    return job.meeting is not None and not job.meeting.is_sample

@@ -1,12 +1,13 @@
 """Ports of admission: the stores of jobs, meetings and user details; the drafting of mails."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from gcsched.domain.dedup import AdmissionAnswer
 from gcsched.domain.job import Job
 from gcsched.domain.mail import MailPreview
+from gcsched.errors import StoreUnavailable
 
 AdmissionCheck = Callable[[], Awaitable[None]]
 """Called before a dedup key is taken; raises AdmissionClosed while no index keeps it unique."""
@@ -38,10 +39,11 @@ class NewMeetings(Protocol):
 
     async def record(
         self, jobs: Sequence[Job], replayed: Sequence[tuple[str, str]], *, within: timedelta
-    ) -> None:
+    ) -> Mapping[str, StoreUnavailable]:
         """Store the meetings of *jobs*, and those of earlier jobs that are missing.
 
         *replayed* are pairs of such a job's id and its meeting's id. What is stored stays as it is.
+        Returns meeting id → error for those that are not stored.
         """
 
 

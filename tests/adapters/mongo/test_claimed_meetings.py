@@ -11,6 +11,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.meetings.claimed_meetings import (
     MISSING,
+    NOT_STORED,
     UNREADABLE,
     MongoClaimedMeetings,
 )
@@ -21,9 +22,9 @@ from gcsched.domain.meeting_mail import MeetingMail, Purpose
 from gcsched.domain.meetings.claims import Objection
 from gcsched.domain.meetings.keys import reminder_key
 from gcsched.domain.meetings.meeting import Meeting, MeetingState, Reminder
-from gcsched.errors import StoreUnavailable
 from tests.support.builders import a_revision, an_invitation
 from tests.support.clocks import SECOND
+from tests.support.log_events import Events
 from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 from tests.support.stored_meetings import MINUTE, a_planned_meeting, revise_meeting
@@ -173,12 +174,52 @@ async def test_a_meeting_of_the_version_before_wants_its_invitation(
     assert await claimed.check([an_invitation()]) == {}
 
 
-async def test_a_meeting_that_cannot_be_stored_is_an_error(
-    claimed: MongoClaimedMeetings, raw: Database[Row]
+REFUSALS: list[tuple[str, Row]] = [
+    ("meetings", {"attendees.empid": {"$ne": "bad"}}),
+    ("meeting_revisions", {"location": {"$ne": "bad"}}),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=["meeting", "revision"])
+async def test_a_meeting_that_mongodb_refuses_holds_up_no_other_mail(
+    meetings: MongoMeetings,
+    claimed: MongoClaimedMeetings,
+    raw: Database[Row],
+    events: Events,
+    refusal: tuple[str, Row],
 ) -> None:
+    collection, validator = refusal
+    known = await meetings.insert(a_planned_meeting(), within=WITHIN)
+    revisions = [a_revision(meeting_id=f"m-{number}") for number in range(4)]
+    revisions[1] = replace(revisions[1], location="bad")
+    jobs = [
+        an_invitation(id=f"job-m-{number}", meeting=MeetingMail(revision=revision))
+        for number, revision in enumerate(revisions)
+    ]
+    jobs[1] = replace(jobs[1], empid="bad")
+    raw.command("collMod", collection, validator=validator)
+    try:
+        first = await claimed.check([*jobs, a_mail(known)])
+        again = await claimed.check([*jobs, a_mail(known)])
+    finally:
+        raw.command("collMod", collection, validator={})
+
+    assert first == again == {"job-m-1": NOT_STORED}
+    assert not NOT_STORED.is_final
+    stored = {row["_id"] for row in raw["meetings"].find()}
+    assert stored == {"meeting-1", "m-0", "m-2", "m-3"}
+    assert await claimed.check(jobs) == {}
+    problems = [each["event"] for each in events if each["event"].startswith("meetings ")]
+    assert problems == ["meetings not stored, retrying", "meetings stored again"]
+
+
+async def test_all_wait_whose_meetings_are_not_stored(
+    meetings: MongoMeetings, claimed: MongoClaimedMeetings, raw: Database[Row]
+) -> None:
+    known = await meetings.insert(a_planned_meeting(), within=WITHIN)
+    job = an_invitation(id="job-2", meeting=MeetingMail(revision=a_revision(meeting_id="m-2")))
     raw.command("collMod", "meetings", validator={"never": True})
     try:
-        with pytest.raises(StoreUnavailable):
-            await claimed.check([an_invitation()])
+        assert await claimed.check([a_mail(known), job]) == {"job-2": NOT_STORED}
     finally:
         raw.command("collMod", "meetings", validator={})

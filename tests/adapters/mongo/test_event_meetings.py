@@ -21,7 +21,7 @@ from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.job import Job, State
 from gcsched.domain.meeting_mail import MeetingMail, Purpose
 from gcsched.domain.meetings.meeting import MailText
-from gcsched.errors import StoreUnavailable
+from gcsched.errors import StoreRefused, StoreUnavailable
 from gcsched.usecases.ports import ErasedMeetings
 from tests.support.builders import NOW, SENDER, a_job, a_revision, an_invitation
 from tests.support.clocks import DAY, SECOND
@@ -166,16 +166,22 @@ async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
     assert raw["meeting_revisions"].count_documents({}) == 2
 
 
-async def test_a_refusal_is_an_error(meetings: MongoEventMeetings, raw: Database[Row]) -> None:
-    raw.command("collMod", "meetings", validator={"never": True})
+async def test_a_refusal_is_the_error_of_its_meeting_alone(
+    meetings: MongoEventMeetings, raw: Database[Row]
+) -> None:
+    jobs = invitations(3)
+    jobs[1] = replace(jobs[1], empid="bad")
+    raw.command("collMod", "meetings", validator={"attendees.empid": {"$ne": "bad"}})
     try:
-        with pytest.raises(StoreUnavailable):
-            await meetings.record([an_invitation()], [], within=WITHIN)
-        assert raw["meetings"].count_documents({}) == 0
+        [(refused, error)] = (await meetings.record(jobs, [], within=WITHIN)).items()
+        stored = {row["_id"] for row in raw["meetings"].find()}
     finally:
         raw.command("collMod", "meetings", validator={})
-    await meetings.restore([an_invitation()])
-    assert raw["meetings"].count_documents({}) == 1
+
+    assert (refused, stored) == ("meeting-1", {"meeting-0", "meeting-2"})
+    assert isinstance(error, StoreRefused)
+    assert await meetings.restore(jobs) == {}
+    assert raw["meetings"].count_documents({}) == 3
 
 
 async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(

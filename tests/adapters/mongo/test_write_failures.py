@@ -173,7 +173,7 @@ async def test_a_refusal_of_one_statement_is_not_a_problem_with_all_writes(tmp_p
 async def test_all_statements_for_the_meetings_of_a_group_share_one_time_limit(
     tmp_path: Path,
 ) -> None:
-    """Each of the two reads and the first write takes 0.45 s; the limit is 1 s for all."""
+    """Each of the two reads and the two writes takes 0.3 s; the limit is 1 s for all."""
     async with own_mongod(tmp_path, WITH_FAIL_POINTS) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
         job = an_invitation()
@@ -183,13 +183,13 @@ async def test_all_statements_for_the_meetings_of_a_group_share_one_time_limit(
         slow = {
             "failCommands": ["find", "update", "bulkWrite"],
             "blockConnection": True,
-            "blockTimeMS": 450,
+            "blockTimeMS": 300,
         }
         async with fail_commands(server, slow):
-            with pytest.raises(StoreUnavailable):
-                await meetings.record([], replayed, within=SOON)
+            errors = await meetings.record([], replayed, within=SOON)
 
-        await meetings.record([], replayed, within=5 * SOON)
+        assert [*errors] == ["meeting-1"]
+        assert await meetings.record([], replayed, within=5 * SOON) == {}
         assert await mongo.meetings.count_documents({}) == 1
 
 

@@ -1,7 +1,7 @@
 """Requests with an event, from the call to the stored meeting."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +10,11 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.domain.access import ANYONE, Client, Scope
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.request import MeetRequest
-from gcsched.errors import InvalidRequest, RequestIdReused, StoreUnavailable
+from gcsched.errors import InvalidRequest, RequestIdReused, StoreRefused, StoreUnavailable
 from gcsched.usecases.admission.submit import Submit
 from tests.support.builders import (
     NOON,
@@ -25,6 +26,7 @@ from tests.support.builders import (
 )
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
+from tests.support.wait import until
 from tests.usecases.admission.test_submit import LONG, run_submit
 
 FACTORY = a_job_factory(context=WITH_INVITATIONS)
@@ -167,6 +169,79 @@ async def test_a_call_whose_meeting_is_not_stored_fails_and_a_repetition_stores_
     again = await submit.submit(an_event_request(), within=LONG, client=ANYONE)
     assert again.outcome == "REPLAYED"
     assert ids(raw, "meetings") == [again.meeting_id]
+
+
+@pytest.fixture
+def may_record(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Return what meetings are stored after."""
+    may_record, record = asyncio.Event(), MongoEventMeetings.record
+
+    async def wait_and_record(
+        self: MongoEventMeetings, *args: Any, within: timedelta
+    ) -> Mapping[str, StoreUnavailable]:
+        await may_record.wait()
+        return await record(self, *args, within=within)
+
+    monkeypatch.setattr(MongoEventMeetings, "record", wait_and_record)
+    return may_record
+
+
+async def test_calls_without_an_event_do_not_wait_for_meetings(
+    submit: Submit, raw: Database[Row], may_record: asyncio.Event
+) -> None:
+    async def call(request: MeetRequest) -> AdmissionResult:
+        return await submit.submit(request, within=LONG, client=ANYONE)
+
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(call(an_event_request(1)))
+        together = tasks.create_task(call(a_request(message="together")))
+        assert (await together).outcome == "CREATED"
+        second = tasks.create_task(call(an_event_request(2)))
+        [later] = await submit.submit_all([a_request(message="later")], within=LONG, client=ANYONE)
+        await until(lambda: raw["jobs"].count_documents({}) == 4)
+        assert isinstance(later, AdmissionResult)
+        assert (first.done(), second.done(), ids(raw, "meetings")) == (False, False, [])
+        may_record.set()
+
+    assert ids(raw, "meetings") == sorted(each.result().meeting_id for each in (first, second))
+
+
+async def test_a_call_with_an_event_ends_in_its_time_though_its_meeting_is_not_stored(
+    submit: Submit, may_record: asyncio.Event
+) -> None:
+    """The meetings collection does not reply at all."""
+    batch = [an_event_request(1), a_request(), an_event_request(request_id="R")]
+    single = submit.submit(an_event_request(2), within=SECOND, client=ANYONE)
+    both = asyncio.gather(
+        single, submit.submit_all(batch, within=SECOND, client=ANYONE), return_exceptions=True
+    )
+
+    error, answers = await both
+    may_record.set()
+
+    assert isinstance(error, StoreUnavailable)
+    assert "storing the meeting" in str(error)
+    assert not isinstance(answers, BaseException)
+    assert [type(each) for each in answers] == [StoreUnavailable, AdmissionResult, StoreUnavailable]
+
+
+async def test_a_meeting_that_is_refused_fails_no_other_call(
+    submit: Submit, raw: Database[Row]
+) -> None:
+    raw.command("collMod", "meetings", validator={"attendees.empid": {"$ne": "bad"}})
+    requests = [an_event_request(1), an_event_request(2, empid="bad"), an_event_request(3)]
+    try:
+        batch = await submit.submit_all(requests, within=LONG, client=ANYONE)
+        again = await submit.submit_all(requests, within=LONG, client=ANYONE)
+    finally:
+        raw.command("collMod", "meetings", validator={})
+
+    for answers in (batch, again):
+        one, refused, three = answers
+        assert isinstance(refused, StoreRefused)
+        assert isinstance(one, AdmissionResult)
+        assert isinstance(three, AdmissionResult)
+        assert ids(raw, "meetings") == sorted([one.meeting_id, three.meeting_id])
 
 
 async def test_a_process_that_dies_after_the_job_has_promised_nothing(

@@ -92,7 +92,6 @@ async def test_nothing_is_reserved_while_no_request_can_be_accepted(
         admissions=process.admissions,
         wake_ups=process.writer.wake_ups,
         recipients=process.writer.recipients,
-        meetings=process.writer.meetings,
         check_admission=refuse_all,
         quotas=process.quotas,
     )

@@ -79,16 +79,18 @@ async def run_submit(
         admissions=MongoAdmissions(mongo=mongo),
         wake_ups=wake_ups,
         recipients=recipients,
-        meetings=MeetingWriter(store=MongoEventMeetings(mongo=mongo, retention=timedelta(days=30))),
     )
+    meetings = MeetingWriter(store=MongoEventMeetings(mongo=mongo, retention=timedelta(days=30)))
     group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:
         async with (
             in_background(wake_ups.run),
             in_background(recipients.run),
+            in_background(meetings.group.run),
             in_background(group.run),
         ):
-            yield Submit(job_factory=factory or a_job_factory(), group=group, now=now)
+            factory = factory or a_job_factory()
+            yield Submit(job_factory=factory, group=group, meetings=meetings, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 

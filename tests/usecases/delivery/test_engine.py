@@ -1,6 +1,8 @@
 """From a claim to its deliveries: suppressed addresses, full domains, and failures."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -180,6 +182,47 @@ async def test_the_meetings_of_a_batch_are_checked_before_its_mails_leave(store:
     assert [each for each in store.calls if each != "conclude"][:3] == [
         *("claim", "find_active", "check")
     ]
+
+
+@dataclass
+class SlowMeetings(FakeStore):
+    """Its meetings are read when *may_check* is set."""
+
+    may_check: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def check(self, jobs: Sequence[Job]) -> Mapping[str, Objection]:
+        await self.may_check.wait()
+        return await super().check(jobs)
+
+
+async def test_mails_without_a_meeting_do_not_wait_until_meetings_are_read() -> None:
+    store, mailer = SlowMeetings(due=a_plain_mail_and_an_invitation()[::-1]), FakeMailer()
+
+    async with an_engine(store, mailer) as engine, asyncio.TaskGroup() as tasks:
+        tasks.create_task(engine.claim_due())
+        await until(lambda: store.concluded)
+        assert (mailer.recipients, [*store.concluded]) == (["ada@example.org"], ["job-1"])
+        store.may_check.set()
+        await until(lambda: len(store.concluded) == 2)
+
+    assert mailer.recipients == ["ada@example.org", "eve@example.org"]
+
+
+async def test_a_defect_of_the_check_gives_back_the_mails_about_meetings_only(
+    store: FakeStore,
+) -> None:
+    gate, mailer = CountingGate(), FakeMailer()
+    store.due = a_plain_mail_and_an_invitation()
+    store.defects["check"] = RuntimeError("a defect")
+
+    async with an_engine(store, mailer, gate=gate) as engine:
+        with pytest.raises(RuntimeError, match="a defect"):
+            await engine.claim_due()
+        await until(lambda: len(store.concluded) == 2)
+
+    states = {job_id: job.state for job_id, job in store.concluded.items()}
+    assert states == {"job-1": State.SENT, "job-2": State.SCHEDULED}
+    assert (mailer.recipients, gate.granted) == (["ada@example.org"], 1)
 
 
 async def test_no_meeting_is_read_for_mails_without_one(store: FakeStore) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection as Ids
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pymongo
@@ -26,11 +27,13 @@ from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import Job
 from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.meetings.claims import Objection, Place, Standing, find_objection
+from gcsched.usecases.problem_log import ProblemLog
 
 Document = Mapping[str, Any]
 
 READ_TIMEOUT_SECONDS = 5.0
 MISSING = Objection(reason="its meeting no longer exists", is_final=True)
+NOT_STORED = Objection(reason="its meeting could not be stored", is_final=False)
 UNREADABLE = Objection(reason="its meeting cannot be read", is_final=False)
 STANDING_FIELDS = ("state", "content_revision", "start", "reminders")
 PLACE_FIELDS = ("folded", "email", "removed", "removed_revision", "invited")
@@ -43,6 +46,12 @@ class MongoClaimedMeetings:
     mongo: Mongo
     event_meetings: MongoEventMeetings
     unreadable_log: UnreadableLog = field(default_factory=UnreadableLog)
+    _store_log: ProblemLog = field(
+        default_factory=partial(
+            ProblemLog, event="meetings not stored, retrying", end_event="meetings stored again"
+        ),
+        init=False,
+    )
 
     async def check(self, jobs: Sequence[Job]) -> Mapping[str, Objection]:
         """Return job id → why it must not be sent now, for those of *jobs* that must not be.
@@ -56,17 +65,30 @@ class MongoClaimedMeetings:
             return {}
         with store_errors("checking meetings"), pymongo.timeout(READ_TIMEOUT_SECONDS):
             found = await self._read({find_meeting_id(job) for job in jobs})
-        missing = [job for job in jobs if find_meeting_id(job) not in found]
-        if restorable := [job for job in missing if may_make_meeting(job)]:
-            await self.event_meetings.restore(restorable)
         standings = {meeting_id: self._decode(each) for meeting_id, each in found.items()}
         objections = {
             job.id: object_to(job, standings[find_meeting_id(job)])
             for job in jobs
             if find_meeting_id(job) in standings
         }
-        objections |= {job.id: MISSING for job in missing if not may_make_meeting(job)}
+        objections |= await self._restore(
+            [job for job in jobs if find_meeting_id(job) not in found]
+        )
         return {job_id: each for job_id, each in objections.items() if each is not None}
+
+    async def _restore(self, jobs: Sequence[Job]) -> Mapping[str, Objection]:
+        """Store the meetings of *jobs*, which are missing; return why each must not be sent now."""
+        restorable = [job for job in jobs if may_make_meeting(job)]
+        objections = {job.id: MISSING for job in jobs if not may_make_meeting(job)}
+        if not restorable:
+            return objections
+        errors = await self.event_meetings.restore(restorable)
+        if errors:
+            self._store_log.record_failure(next(iter(errors.values())).for_log)
+        else:
+            self._store_log.record_success()
+        refused = [job for job in restorable if find_meeting_id(job) in errors]
+        return objections | {job.id: NOT_STORED for job in refused}
 
     async def _read(self, ids: Ids[str]) -> Mapping[str, Document]:
         projection = dict.fromkeys(
