@@ -165,7 +165,7 @@ def has_due_reminders(cluster: Cluster, due: datetime) -> bool:
 
 
 def is_reminder(job: Mapping[str, Any]) -> bool:
-    return job.get("meeting_mail", {}).get("purpose") == "REMINDER"
+    return bool(job.get("meeting_mail", {}).get("purpose") == "REMINDER")
 
 
 def find_purposes(cluster: Cluster) -> list[str]:
