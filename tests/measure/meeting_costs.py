@@ -2,8 +2,8 @@
 
     python -m tests.measure.meeting_costs [--attendees 100] [--reminders 5] [--json FILE]
 
-The default file is docs/measurements/meeting_costs.json. One service on stores of its own. The mails
-of each change have been sent before the next call. `operations` are what mongod counted while the
+The default file is docs/measurements/meeting_costs.json. One service on stores of its own. The
+mails of each change have been sent before the next call. `operations` are what mongod counted while the
 call lasted: one for each document that is written, and one for each other command; the bytes are
 those that it received and sent.
 """
@@ -118,8 +118,8 @@ async def count_work(cluster: Cluster) -> AsyncIterator[Figures]:
         after = client.admin.command("serverStatus")
     names = ("insert", "update", "delete", "query", "getmore", "command")
     work["operations"] = sum(after["opcounters"][n] - before["opcounters"][n] for n in names)
-    for name in LABELS:
-        work[LABELS[name]] = after["network"][name] - before["network"][name]
+    for name, label in LABELS.items():
+        work[label] = after["network"][name] - before["network"][name]
 
 
 async def wait_for_mails(cluster: Cluster, *, reminders: int) -> None:
