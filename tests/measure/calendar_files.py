@@ -1,9 +1,10 @@
-"""Read random invitations with all programs that there are, and time the writing of one.
+"""Read random calendar files with all programs that there are, and time the writing of one.
 
     python -m tests.measure.calendar_files [--meetings 10000] [--seed 1] \\
         --json docs/measurements/calendar_files.json
 
-Counts what each program refuses or reads otherwise, and the values that it is known to misread
+Each meeting is written as an invitation, and a fifth of them as each other kind of file too. Counts
+what each program refuses or reads otherwise, and the values that it is known to misread
 (tests/support/calendars/reading.py), which are not compared. Prints figures and checks nothing.
 """
 
@@ -21,12 +22,18 @@ from time import process_time
 
 from msgspec.structs import replace
 
-from gcsched.domain.calendar_file import prepare_request, write_request
-from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.calendar_file import (
+    prepare_request,
+    write_cancel,
+    write_public_file,
+    write_request,
+)
+from gcsched.domain.meeting import Person
 from tests.measure.delivery import Figures, run_metadata
 from tests.support.calendars import node_readers
-from tests.support.calendars.events import ADA, LINKS, REVISION, random_meetings
+from tests.support.calendars.events import ADA, LINKS, REVISION
 from tests.support.calendars.exchange import problems_of
+from tests.support.calendars.kinds import Case, Kind, random_cases
 from tests.support.calendars.readers import read_in_libical, read_in_node, read_in_python
 from tests.support.calendars.reading import Reading, differences, misread_by, what_to_read
 
@@ -46,15 +53,19 @@ LONGEST = replace(
     description="Bitte mitbringen: Lebenslauf, Ideen; größer\n" * 177,
     organizer=Person("meet@example.org", "Núñez, Iñaki " * 19),
 )
-Meetings = Mapping[str, tuple[MeetingRevision, Person]]
+WITH_GUESTS = replace(
+    EVERYDAY, guests=tuple(Person(f"guest.{i}@example.org", f"Guest {i}") for i in range(100))
+)
+OTHERS_SHARE = 5
+Cases = Mapping[str, Case]
 
 
 def count_differences(
-    program: str, found: Mapping[str, Reading], meetings: Meetings
+    program: str, found: Mapping[str, Reading], cases: Cases
 ) -> dict[str, object]:
     compared, left_out, otherwise = Counter[str](), Counter[str](), list[str]()
-    for name, meeting in meetings.items():
-        expected = what_to_read(*meeting)
+    for name, case in cases.items():
+        expected = what_to_read(case)
         known = misread_by(program, expected)
         compared.update(found[name].keys() - known - {"error"})
         left_out.update(found[name].keys() & known)
@@ -69,7 +80,7 @@ def count_differences(
     }
 
 
-def read_everywhere(files: Mapping[str, bytes], meetings: Meetings) -> dict[str, object]:
+def read_everywhere(files: Mapping[str, bytes], cases: Cases) -> dict[str, object]:
     with TemporaryDirectory() as folder:
         readings = {
             **read_in_libical(files),
@@ -77,14 +88,23 @@ def read_everywhere(files: Mapping[str, bytes], meetings: Meetings) -> dict[str,
             **read_in_python(files),
         }
     return {
-        program: count_differences(program, found, meetings) for program, found in readings.items()
+        program: count_differences(program, found, cases) for program, found in readings.items()
     }
 
 
-def describe_files(files: Mapping[str, bytes]) -> dict[str, object]:
+def choose_cases(meetings: int, seed: int) -> Cases:
+    others = [each for each in Kind if each is not Kind.REQUEST]
+    return {
+        **random_cases(meetings, seed=seed, kinds=[Kind.REQUEST]),
+        **random_cases(meetings // OTHERS_SHARE, seed=seed, kinds=others),
+    }
+
+
+def describe_files(files: Mapping[str, bytes], cases: Cases) -> dict[str, object]:
     lines = [line for file in files.values() for line in file.split(b"\r\n")]
     return {
         "files": len(files),
+        "by_kind": dict(Counter(str(case.kind) for case in cases.values())),
         "octets": sum(map(len, files.values())),
         "lines": len(lines),
         "longest_line_octets": max(map(len, lines)),
@@ -102,6 +122,9 @@ def time_writing() -> dict[str, object]:
         prepared = prepare_request(revision)
         variants[f"{kind}: whole"] = partial(write_request, revision, ADA)
         variants[f"{kind}: filled"] = partial(prepared.fill, ADA)
+    variants["everyday: cancelled"] = partial(write_cancel, EVERYDAY, ADA, is_removal=False)
+    variants["everyday: for a page"] = partial(write_public_file, EVERYDAY, is_cancelled=False)
+    variants["with 100 guests: whole"] = partial(write_request, WITH_GUESTS, ADA)
     rounds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(ROUNDS):
         for name, write in variants.items():
@@ -127,13 +150,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    meetings = random_meetings(arguments.meetings, seed=arguments.seed)
-    files = {name: write_request(*meeting) for name, meeting in meetings.items()}
+    cases = choose_cases(arguments.meetings, arguments.seed)
+    files = {name: case.write() for name, case in cases.items()}
     figures: Figures = {
         **run_metadata(),
         "versions": versions(),
-        "written": describe_files(files),
-        "read": read_everywhere(files, meetings),
+        "written": describe_files(files, cases),
+        "read": read_everywhere(files, cases),
         "microseconds_of_cpu_time_per_file": time_writing(),
     }
     shown = json.dumps(figures, indent=1, ensure_ascii=False)

@@ -25,6 +25,7 @@ from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.domain.job import Job
 from tests.measure.delivery import run_metadata
 from tests.support.invitations import an_invitation_job
+from tests.support.meeting_mails import KINDS, a_meeting_job
 
 RECEIVED = (
     "Return-Path: <people@example.org>\r\n"
@@ -57,6 +58,7 @@ def list_jobs() -> Iterator[tuple[str, Job]]:
     )
     yield "invitation by the template doc", an_invitation_job(job={**everyday, "template": "doc"})
     yield "doc", an_invitation_job(job={**everyday, "template": "doc", "meeting": None})
+    yield from ((kind, a_meeting_job(kind, job=everyday)) for kind in KINDS[1:])
 
 
 def list_mails(now: datetime) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,6 @@
 """The kinds of calendar files that the service writes, and random meetings in each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
@@ -45,12 +45,14 @@ class Case(NamedTuple):
                 return write_public_file(self.revision, is_cancelled=is_cancelled)
 
 
-def random_cases(count: int, *, seed: int) -> Mapping[str, Case]:
-    """Return *count* meetings in each kind, by a name."""
+def random_cases(
+    count: int, *, seed: int, kinds: Iterable[Kind] = tuple(Kind)
+) -> Mapping[str, Case]:
+    """Return *count* meetings in each of *kinds*, by a name."""
     random = repeatable(seed)
     return {
         f"{kind} {name}": make_case(kind, *meeting, random)
-        for kind in Kind
+        for kind in kinds
         for name, meeting in random_meetings(count, seed=seed).items()
     }
 
