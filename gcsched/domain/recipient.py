@@ -29,7 +29,7 @@ REMOVED_FIELDS = ("variables", "labels", "reply_to", "released_key")
 
 ERASED_MEETING_TEXTS: Mapping[str, str] = {
     "summary": "(erased)",  # no revision is without one
-    **dict.fromkeys(("location", "url", "description"), ""),
+    **dict.fromkeys(("location", "url", "description", "reason"), ""),
 }
 """The stored texts of a revision after *forget*. Its organizer stays: that is another person."""
 

@@ -82,9 +82,8 @@ def update_meeting(meeting: Meeting, values: MeetingValues, act: Act) -> Meeting
     is_new_word = not has_same_content(wanted, latest) or (
         values.guests_see_each_other != meeting.guests_see_each_other
     )
-    is_told = is_any_told(meeting.attendees)
     if is_new_word or invite_time != meeting.invite_time:
-        raises = is_new_word and is_told
+        raises = is_new_word and is_corrected(meeting)
         settings["revision"] = revise(meeting, act.now, raises_sequence=raises, **content)
     if is_new_word:
         settings["content_revision"] = latest.number + 1
@@ -98,14 +97,19 @@ def cancel_meeting(meeting: Meeting, act: Act) -> Meeting:
     if not meeting.is_scheduled:
         return meeting
     require_changeable(meeting, act.now)
-    is_told = is_any_told(meeting.attendees)
-    revision = revise(meeting, act.now, raises_sequence=is_told, reason=act.reason)
+    raises = is_corrected(meeting)
+    revision = revise(meeting, act.now, raises_sequence=raises, reason=act.reason)
     changes = {
         "state": MeetingState.CANCELLED,
         "revision": revision,
         "content_revision": revision.number,
     }
     return record(meeting, act, changes)
+
+
+def is_corrected(meeting: Meeting) -> bool:
+    """Return whether a change corrects what an attendee has, may have, or may have had."""
+    return meeting.revision.sequence > 0 or is_any_told(meeting.attendees)
 
 
 def find_content(values: MeetingValues) -> dict[str, Any]:
@@ -141,11 +145,12 @@ def add_attendees(
     already stay as they are.
     """
     require_changeable(meeting, act.now)
-    if meeting.revision.start <= act.now:
-        raise MeetingOver(meeting.id, meeting.revision.end)
+    latest = meeting.revision
+    if latest.start <= act.now:
+        raise MeetingOver(meeting.id, latest.end)
     known = {fold_address(each.email): each for each in meeting.attendees if each.email}
     added = {
-        address: each if found is None else invite_again(found, each)
+        address: invite(each, found, latest.number)
         for each in attendees
         if (found := known.get(address := fold_address(each.email))) is None or found.is_removed
     }
@@ -153,8 +158,7 @@ def add_attendees(
         return meeting
     merged = merge_attendees(meeting.attendees, added)
     guests = list_guests(merged, are_visible=meeting.guests_see_each_other)
-    told_others = tell_others and is_any_told(meeting.attendees)
-    latest = meeting.revision
+    told_others = tell_others and is_corrected(meeting)
     raises = told_others or any(needs_higher(each, latest.sequence) for each in added.values())
     changes: dict[str, Any] = {"attendees": merged}
     if raises or tell_others or guests != latest.guests:
@@ -164,11 +168,17 @@ def add_attendees(
     return record(meeting, act, changes)
 
 
-def invite_again(removed: Attendee, wanted: Attendee) -> Attendee:
-    """Return *wanted* with what the *removed* attendee was told, and mails of its own."""
+def invite(wanted: Attendee, removed: Attendee | None, number: int) -> Attendee:
+    """Return *wanted* as added after revision *number*.
+
+    One who was *removed* keeps what it was told, and gets mails of its own.
+    """
+    if removed is None:
+        return replace(wanted, invited_revision=number)
     return replace(
         wanted,
         invited_count=removed.invited_count + 1,
+        invited_revision=number,
         word=removed.word,
         thread=removed.thread,
     )
@@ -210,6 +220,7 @@ def remove_attendees(meeting: Meeting, emails: Sequence[str], act: Act) -> Meeti
     }
     merged = merge_attendees(meeting.attendees, removed)
     guests = list_guests(merged, are_visible=meeting.guests_see_each_other)
-    raises = is_any_told(leaving.values())
+    # Cancellations of an earlier removal may have the present SEQUENCE, if that is not the first.
+    raises = is_any_told(leaving.values()) or meeting.revision.sequence > 0
     revision = revise(meeting, act.now, raises_sequence=raises, guests=guests)
     return record(meeting, act, {"attendees": merged, "revision": revision})

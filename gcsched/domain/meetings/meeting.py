@@ -55,12 +55,18 @@ class Attendee(Struct, frozen=True, kw_only=True):
     removed_revision: int = 0  #: What a cancellation to the removed attendee shows; 0 for none.
     removal_reason: str = ""  #: Why the attendee was removed, as the caller said.
     invited_count: int = 1  #: How often the attendee was added: part of the keys of its mails.
+    invited_revision: int = 1  #: The latest revision when the attendee was added last.
     word: Word = Word()
     job_id: str = ""  #: The latest invitation, update or cancellation; "" if none was made.
     delivery: JobState | None = None  #: The state in which that job was last seen.
     delivery_reason: str = ""  #: Its reason, if it ended without being sent.
     mail_revision: int = 0  #: The revision that job shows.
     thread: str = ""  #: Message-ID of the first mail that the attendee has or may have; "" before.
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it is not known if the attendee has a word from before it was added again."""
+        return self.word.told is Told.MAYBE and self.word.revision < self.invited_revision
 
 
 class Reminder(Struct, frozen=True, kw_only=True):

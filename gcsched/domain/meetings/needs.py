@@ -22,7 +22,7 @@ class Raise(Enum):
     """Why SEQUENCE has to rise before an attendee can be corrected."""
 
     CONTENT = auto()  #: A mail with older content has the present SEQUENCE.
-    RETURN = auto()  #: A cancellation to an attendee who was added again has it.
+    RETURN = auto()  #: The last word to an attendee who was added again has it.
     REMOVAL = auto()  #: A mail to an attendee who was removed has it.
 
 
@@ -52,10 +52,11 @@ class Goal(Struct, frozen=True, kw_only=True):
     def is_reached(self, attendee: Attendee) -> bool:
         """Return whether *attendee* has that word, or may have, or there is none to take back."""
         word = attendee.word
-        if self.method is Method.CANCEL:
-            return word.told is Told.NOTHING or word.method is Method.CANCEL
-        is_request = word.told is not Told.NOTHING and word.method is Method.REQUEST
-        return is_request and word.revision >= self.number
+        if word.told is Told.NOTHING:
+            return self.method is Method.CANCEL
+        if word.method is not self.method or attendee.is_in_doubt:
+            return False
+        return self.method is Method.CANCEL or word.revision >= self.number
 
 
 def find_goal(meeting: Meeting, attendee: Attendee) -> Goal:
@@ -170,8 +171,8 @@ def choose_purpose(attendee: Attendee, goal: Goal) -> Purpose:
     if goal.method is Method.CANCEL:
         return Purpose.CANCELLATION
     word = attendee.word
-    is_new = word.told is Told.NOTHING or word.method is Method.CANCEL
-    return Purpose.INVITATION if is_new else Purpose.UPDATE
+    is_known = word.told is not Told.NOTHING and word.method is Method.REQUEST
+    return Purpose.UPDATE if is_known and not attendee.is_in_doubt else Purpose.INVITATION
 
 
 def has_ended_unsent(attendee: Attendee, goal: Goal, jobs: Sequence[Job]) -> bool:
@@ -202,7 +203,8 @@ def find_raise(maker: MailMaker, attendee: Attendee, goal: Goal) -> Raise | None
     if goal.method is Method.REQUEST:
         if latest.sequence > word.sequence:
             return None
-        return Raise.RETURN if word.method is Method.CANCEL else Raise.CONTENT
+        is_old = word.method is Method.REQUEST and word.revision < goal.number
+        return Raise.CONTENT if is_old else Raise.RETURN
     shown = maker.find_cancelled_revision(attendee)
     if shown is not None and shown.sequence > word.sequence:
         return None

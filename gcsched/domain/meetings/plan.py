@@ -61,6 +61,10 @@ def plan_mails(
     labels of a meeting of ScheduleMeet are those of its job.
     """
     noted = fold_jobs(meeting, jobs)
+    if is_outdated(meeting, jobs):
+        return store(meeting, now)  # the guard fails, so it is read again before it acts
+    if noted.revision != meeting.revision:
+        return store(noted, now)  # no mail may show a revision that is not stored
     if meeting.is_over(now):
         ended = end_all(jobs, now)
         return MailPlan(changes=ended) if ended else settle(meeting, noted, None)
@@ -70,6 +74,11 @@ def plan_mails(
     effects = tuple(each for needs in all_needs for each in find_effects(needs))
     plan = plan_step(maker, all_needs) or settle(meeting, noted, find_check_time(jobs, noted, now))
     return replace(plan, effects=effects)
+
+
+def is_outdated(meeting: Meeting, jobs: Iterable[Job]) -> bool:
+    """Return whether the *jobs*, which were read after *meeting*, show a later change of it."""
+    return any(job.revision.number > meeting.revision.number for job in jobs if job.revision)
 
 
 def find_all_needs(maker: MailMaker, jobs: Sequence[Job]) -> Sequence[Needs]:
@@ -97,7 +106,7 @@ def plan_step(maker: MailMaker, all_needs: Sequence[Needs]) -> MailPlan | None:
     if withdrawn := withdraw_claimed(maker, all_needs):
         return MailPlan(changes=withdrawn)
     if (raised := raise_sequence(maker, all_needs)) is not None:
-        return MailPlan(meeting=replace(raised, version=maker.meeting.version + 1))
+        return store(raised, maker.now)
     changes = (*cancel_all(maker, all_needs), *point_all(maker, all_needs))
     makes = tuple(make_all(maker, all_needs))
     return MailPlan(changes=changes, makes=makes) if changes or makes else None
@@ -164,6 +173,11 @@ def raise_sequence(maker: MailMaker, all_needs: Sequence[Needs]) -> Meeting | No
         for each in meeting.attendees
     )
     return replace(meeting, revision=revision, attendees=attendees)
+
+
+def store(meeting: Meeting, now: datetime) -> MailPlan:
+    """Return a step that stores *meeting*; whatever happens then, it is looked at again."""
+    return MailPlan(meeting=replace(meeting, version=meeting.version + 1, check_time=now))
 
 
 def settle(meeting: Meeting, noted: Meeting, check_time: datetime | None) -> MailPlan:

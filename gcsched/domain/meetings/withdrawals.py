@@ -50,7 +50,7 @@ def find_cancelled_invitation(attendee: Attendee, jobs: Sequence[Job]) -> Job | 
     """
     word = attendee.word
     is_invited = word.told is not Told.NOTHING and word.method is Method.REQUEST
-    if attendee.is_removed or is_invited:
+    if attendee.is_removed or (is_invited and not attendee.is_in_doubt):
         return None
     mails = [
         each

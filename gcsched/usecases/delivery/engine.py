@@ -214,7 +214,7 @@ class Engine:
 
     async def _find_objections(self, batch: ClaimedBatch) -> Mapping[str, Objection]:
         """Return job id → why it must not be sent now, for the mails about meetings in *batch*."""
-        mails = [job for job in batch.jobs if job.meeting is not None and not job.meeting.is_sample]
+        mails = [job for job in batch.jobs if job.meeting is not None]
         if not mails:
             return {}
         try:

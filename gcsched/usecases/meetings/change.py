@@ -35,18 +35,24 @@ from gcsched.errors import (
     StoreUnavailable,
     UnknownMeeting,
 )
-from gcsched.usecases.admission.client_reservation import ClientReservation
-from gcsched.usecases.meetings.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.reconcile import Reconciled, Reconciler
 from gcsched.usecases.meetings.result import (
     MeetingResult,
     MeetingRules,
     limit_write,
     retry_while_away,
+    settle,
     time_left,
 )
 from gcsched.usecases.meetings.visible_meeting import find_visible_meeting
-from gcsched.usecases.ports import AdmissionCheck, Clock, Meetings, admit_always
+from gcsched.usecases.ports import (
+    AdmissionCheck,
+    Clock,
+    InvitationLimits,
+    InvitationReservation,
+    Meetings,
+    admit_always,
+)
 from gcsched.usecases.stored_time import truncate_to_millisecond
 
 MAX_TRIES = 5  # lost races before the caller is asked to try again
@@ -76,7 +82,7 @@ class ChangeProgress:
     """Until when the caller waits, and the room for invitations that is kept for all tries."""
 
     until: float
-    reserved: ClientReservation | None = None
+    reserved: InvitationReservation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +92,7 @@ class ChangeMeeting:
     store: Meetings
     reconciler: Reconciler
     rules: MeetingRules
-    quota: InvitationQuota
+    quota: InvitationLimits
     now: Clock
     check_admission: AdmissionCheck = admit_always
 
@@ -165,7 +171,7 @@ class ChangeMeeting:
 
     async def _settle(self, progress: ChangeProgress, *, is_used: bool) -> None:
         reserved, progress.reserved = progress.reserved, None
-        await self.quota.settle(reserved, is_used=is_used)
+        await settle(reserved, is_used=is_used)
 
     async def _preview(self, applied: Applied, jobs: Sequence[Job]) -> MeetingResult:
         """Return what the change would do about mails; nothing is stored."""

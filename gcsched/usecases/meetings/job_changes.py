@@ -8,7 +8,7 @@ import structlog
 
 from gcsched.domain.job import Job
 from gcsched.domain.meetings.claims import find_supersession
-from gcsched.errors import MeetingContended, UnreadableMeeting
+from gcsched.errors import MeetingContended, StoreUnavailable, UnreadableMeeting
 from gcsched.usecases.meetings.notices import MeetingNotices, list_meetings
 from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.ports import ClaimedMeetings, Meetings
@@ -42,13 +42,16 @@ class MeetingsOfJobs:
         """Have the meeting of *job*, which was cancelled, take it in. Raises StoreUnavailable."""
         for meeting_id in list_meetings([job]):
             try:
-                await self.reconciler.reconcile(meeting_id, within=within)
+                done = await self.reconciler.reconcile(meeting_id, within=within)
             except (MeetingContended, UnreadableMeeting) as error:
                 # The job is cancelled; the meeting learns of it as soon as it can be changed.
                 structlog.get_logger().warning(
                     "meeting not looked at", meeting_id=meeting_id, error=error.for_log
                 )
                 self.notices.notice(meeting_id)
+            else:
+                if done is not None and not done.is_settled:
+                    raise StoreUnavailable("changing the meeting of a job")
 
     def notice(self, jobs: Collection[Job]) -> None:
         """Have the meetings of *jobs*, which were changed, looked at soon."""

@@ -7,13 +7,13 @@ keeps its check time until all is done, and the sweep goes on from what is store
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
-from gcsched.domain.job import CLAIMABLE, Job, State
+from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.effects import Effect, combine_effects
@@ -60,7 +60,6 @@ class Progress:
     first: MailPlan | None = None
     made: int = 0
     changed: int = 0
-    cancelled: int = 0
 
     @property
     def within(self) -> timedelta:
@@ -169,14 +168,12 @@ class Reconciler:
             await self._replace(plan.meeting, progress)
 
     async def _change(self, pairs: Sequence[tuple[Job, Job]], progress: Progress) -> None:
-        _, lost = await self.jobs.change_all(pairs, within=progress.within)
+        count, lost = await self.jobs.change_all(pairs, within=progress.within)
         progress.is_current = not lost
+        progress.changed += count
         by_id = {changed.id: changed for _, changed in pairs}
         progress.jobs = [by_id.get(job.id, job) for job in progress.jobs]
-        cancelled = sum(changed.state is State.CANCELLED for changed in by_id.values())
-        progress.cancelled += cancelled
-        progress.changed += len(by_id) - cancelled
-        self._wake(by_id)
+        self._wake(by_id.values())
 
     async def _make(self, jobs: Sequence[Job], progress: Progress) -> None:
         await self.check_admission()
@@ -184,7 +181,7 @@ class Reconciler:
         progress.is_current = len(made) == len(jobs)
         progress.jobs = [*progress.jobs, *made]
         progress.made += len(made)
-        self._wake({job.id: job for job in made})
+        self._wake(made)
         for job in made:
             if job.empid and job.meeting and job.meeting.purpose is Purpose.INVITATION:
                 self.on_invited(job)
@@ -195,8 +192,8 @@ class Reconciler:
         else:
             progress.is_current = False
 
-    def _wake(self, jobs: Mapping[str, Job]) -> None:
-        for due_time in {job.due_time for job in jobs.values() if job.state in CLAIMABLE}:
+    def _wake(self, jobs: Iterable[Job]) -> None:
+        for due_time in {job.due_time for job in jobs if job.state in CLAIMABLE}:
             self.wake_ups.schedule(due_time)
 
 
@@ -209,15 +206,11 @@ def conclude(progress: Progress, last: MailPlan | None, *, is_settled: bool) -> 
 
 def log_progress(progress: Progress) -> None:
     """Log what became of the mails, if anything did."""
-    counts = {
-        "made": progress.made,
-        "changed": progress.changed,
-        "cancelled": progress.cancelled,
-    }
-    if any(counts.values()):
+    if progress.made or progress.changed:
         structlog.get_logger().info(
             "mails of a meeting changed",
             meeting_id=progress.meeting.id,
             revision=progress.meeting.revision.number,
-            **counts,
+            made=progress.made,
+            changed=progress.changed,
         )

@@ -25,6 +25,7 @@ from gcsched.usecases.ports.delivery import (
 from gcsched.usecases.ports.management import (
     BulkJobChanges,
     ErasedBatch,
+    ErasedMeetings,
     InFlightJobs,
     JobChanges,
     JobList,
@@ -70,6 +71,8 @@ from gcsched.usecases.ports.relays import (
 from gcsched.usecases.ports.usage import (
     CallsTogether,
     DayGrant,
+    InvitationLimits,
+    InvitationReservation,
     LimitObserver,
     NullLimitObserver,
     SharedCalls,
@@ -98,6 +101,7 @@ __all__ = [
     "DayGrant",
     "Drafter",
     "ErasedBatch",
+    "ErasedMeetings",
     "FoldedAddresses",
     "FoldedPage",
     "Gate",
@@ -107,6 +111,8 @@ __all__ = [
     "IndexFault",
     "IndexProblem",
     "Indexes",
+    "InvitationLimits",
+    "InvitationReservation",
     "JobChanges",
     "JobCounter",
     "JobCounts",

@@ -152,6 +152,17 @@ class ErasedBatch:
     last: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedMeetings:
+    """How many meetings of a batch are kept because they are not over, though no mail waits.
+
+    *last* is where the next batch starts; None: this was the last one.
+    """
+
+    kept: int
+    last: str | None
+
+
 class PersonalData(Protocol):
     """The store of what is known about an employee."""
 
@@ -164,10 +175,12 @@ class PersonalData(Protocol):
     async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         """Erase at most *most* finished jobs that follow *after*, unless they changed meanwhile."""
 
-    async def erase_meetings(self, empid: str, *, after: str, most: int) -> str | None:
-        """Erase the employee in at most *most* meetings that follow *after*; return the last one.
+    async def erase_meetings(
+        self, empid: str, *, after: str, most: int, now: datetime
+    ) -> ErasedMeetings:
+        """Erase the employee in at most *most* meetings that follow *after*.
 
-        Those whose mail is not finished stay. None: this was the last batch.
+        Those that are not over for the employee stay, and those with unfinished mails.
         """
 
     async def delete_recipient(self, empid: str) -> bool:

@@ -29,7 +29,7 @@ from tests.support.stored_meetings import (
 )
 from tests.support.wait import until
 
-RETENTION = timedelta(days=30)
+RETENTION = timedelta(days=36500)  # MongoDB would delete what is past
 WITHIN = 5 * SECOND
 SURE = Word(told=Told.SURE, method=Method.REQUEST, sequence=0, revision=1)
 

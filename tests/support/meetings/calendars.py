@@ -55,6 +55,12 @@ def read_content(revision: MeetingRevision) -> Content:
     return (revision.start, revision.end, *texts, revision.organizer)
 
 
+def read_end(content: Content) -> datetime:
+    end = content[1]
+    assert isinstance(end, datetime)
+    return end
+
+
 class Event(NamedTuple):
     """What a calendar has of one meeting; *content* is None once it is cancelled."""
 

@@ -21,6 +21,7 @@ from gcsched.domain.meetings.changes import (
     update_meeting,
 )
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Reminder
+from gcsched.domain.meetings.revisions import is_any_told
 from gcsched.domain.meetings.update_checks import find_values
 from gcsched.domain.meetings.values import MeetingValues
 from tests.support.meetings.truth import Truth
@@ -46,7 +47,7 @@ def make_act(method: str, now: datetime, reason: str = "") -> Act:
     return Act(actor=Actor(client=ANYONE, via="grpc", method=method), now=now, reason=reason)
 
 
-def make_times(start: datetime) -> dict[str, datetime]:
+def make_times(start: datetime) -> dict[str, Any]:
     end = start + LENGTH
     walls = {"start_wall": start.replace(tzinfo=None), "end_wall": end.replace(tzinfo=None)}
     return {"start": start, "end": end, **walls}
@@ -159,7 +160,16 @@ class Callers:
 
     def postpone_invitations(self, now: datetime) -> Call:
         ahead = self.chance.choice((timedelta(), timedelta(minutes=3), timedelta(minutes=20)))
-        return self.update(lambda truth: truth, invite_time=now.replace(microsecond=0) + ahead)
+        wanted = now.replace(microsecond=0) + ahead
+
+        def change(meeting: Meeting, act: Act) -> Meeting:
+            is_early = wanted < meeting.revision.start - timedelta(minutes=1)
+            if not is_early or is_any_told(meeting.attendees):
+                return meeting  # such a request is invalid
+            values = structs.replace(find_values(meeting), invite_time=wanted)
+            return update_meeting(meeting, values, act)
+
+        return Call("UpdateMeeting", change, lambda truth: truth)
 
     def add(self, _: datetime) -> Call:
         email = self.spell(self.chance.choice(PEOPLE))

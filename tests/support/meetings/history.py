@@ -32,7 +32,8 @@ from tests.support.meetings.world import World, choose_policy
 from tests.support.relay.script import repeatable
 
 BEGINNING = datetime(2027, 1, 4, 8, 0, 3, 250_000, tzinfo=UTC)
-MOST_TASKS = 5
+MOST_TASKS = 7
+KILLED = 0.02  # how likely a process dies before its next read or write
 RETENTION = timedelta(hours=1)
 
 
@@ -102,7 +103,13 @@ class History:
         """Let *calls* calls happen, and much else; then let the dust settle until the start."""
         left = calls
         while left or (self.tasks and self.chance.random() < 0.9):
-            if left and len(self.tasks) < MOST_TASKS and self.chance.random() < 0.15:
+            # Most faults need a call while mails are on their way.
+            is_busy = any(each.delivery is not None for each in self.tasks)
+            if (
+                left
+                and len(self.tasks) < MOST_TASKS
+                and self.chance.random() < (0.25 if is_busy else 0.03)
+            ):
                 left -= 1
                 self.start(self.choose_call())
             self.tick()
@@ -129,14 +136,16 @@ class History:
     def tick(self) -> None:
         """Let one random thing happen."""
         dice = self.chance.random()
-        if self.tasks and dice < 0.7:
-            self.advance(self.chance.choice(self.tasks))
-        elif self.tasks and dice < 0.72:
-            self.kill(self.chance.choice(self.tasks))
-        elif dice < 0.85:
-            self.start_work()
-        elif dice < 0.97:
-            self.pass_time(timedelta(seconds=self.chance.uniform(0, 20)))
+        if dice < 0.25 and len(self.tasks) < MOST_TASKS and self.start_work():
+            return
+        if self.tasks and dice < 0.9:
+            task = self.chance.choice(self.tasks)
+            if self.chance.random() < KILLED:
+                self.kill(task)
+            else:
+                self.advance(task)
+        elif dice < 0.985:
+            self.pass_time(timedelta(seconds=self.chance.uniform(0, 15)))
         else:
             self.pass_time(timedelta(minutes=self.chance.choice((1, 5, 40, 24 * 60))))
 

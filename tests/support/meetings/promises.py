@@ -9,8 +9,9 @@ from datetime import timedelta
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.meeting_mail import Purpose
+from gcsched.domain.meetings.plan import OVER
 from gcsched.domain.smtp_reply import Kind
-from tests.support.meetings.calendars import Message, Variant, read_content, read_message
+from tests.support.meetings.calendars import Message, Variant, read_content, read_end, read_message
 from tests.support.meetings.callers import LENGTH
 from tests.support.meetings.history import History
 from tests.support.meetings.world import LEASE, Body
@@ -48,6 +49,8 @@ def check_words(history: History) -> Iterator[str]:
         for variant in Variant:
             calendar = world.calendars.get((address, variant))
             shown = calendar.show() if calendar is not None else []
+            if not is_told:  # what was over before anything could be done needs no cancellation
+                shown = [each for each in shown if read_end(each) > history.calm_time]
             if shown != wanted and not is_excused and world.now < truth.start:
                 yield f"M3: {address} has {shown} by {variant}, not {wanted}"
         if is_told and not got and not is_excused and world.now < truth.start:
@@ -68,7 +71,8 @@ def has_unsent(history: History, address: str) -> bool:
         return bool(latest) or (is_refused and (address, count) not in history.world.unrefused)
     count = truth.added.get(address, 1)
     mails = [job for job in jobs if counts(job) == count]
-    return any(unsent(job) for job in mails if read_message(job).method == "CANCEL")
+    cancels = [job for job in mails if read_message(job).method == "CANCEL"]
+    return any(unsent(job) or job.reason == OVER for job in cancels)
 
 
 def unsent(job: Job) -> bool:

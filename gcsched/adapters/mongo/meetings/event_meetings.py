@@ -26,9 +26,9 @@ from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import Job
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meeting_mail import Purpose
+from gcsched.domain.meetings.check_time import AFTER_DUE
 from gcsched.domain.meetings.meeting import Attendee, MailText, Meeting, MeetingTexts
 
-CHECK_AFTER_DUE = timedelta(seconds=60)  # by then the outcome is noted, or has to be looked for
 OWN_TEMPLATE = "invitation"  # the service's own, which is not stored
 UPSERT_TRIES = 3
 RESTORE_TIMEOUT_SECONDS = 5.0
@@ -140,7 +140,7 @@ def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
         client=job.client,
         create_time=job.create_time,
         update_time=job.create_time,
-        check_time=job.due_time + CHECK_AFTER_DUE,
+        check_time=job.due_time + AFTER_DUE,
     )
     document = encode_meeting(meeting)
     for attendee in document["attendees"]:

@@ -14,6 +14,7 @@ from gcsched.adapters.mongo.admissions import find_duplicates
 from gcsched.adapters.mongo.bulk_write import write_each
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem
 from gcsched.adapters.mongo.index_names import BY_ID
 from gcsched.adapters.mongo.job_changes import build_change, filter_unchanged
 from gcsched.adapters.mongo.meeting_mail_fields import MAIL_FIELD, REVISION_FIELD
@@ -23,6 +24,7 @@ from gcsched.adapters.mongo.template_field import (
 )
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import Job
+from gcsched.errors import StoreRefused
 
 WRITTEN_AT_ONCE = 200
 MAX_NAMED = 10
@@ -67,18 +69,19 @@ class MongoMeetingJobs:
     ) -> tuple[int, int]:
         """Change the jobs (seen, changed) that are as they were seen.
 
-        Returns how many were changed, and how many were not.
+        Returns how many were changed, and how many were not. Raises StoreRefused, after all others
+        were changed, if some cannot be.
         """
         writes = [self._build_write(seen, changed) for seen, changed in pairs]
         with write_errors("changing mails of a meeting"), pymongo.timeout(within.total_seconds()):
-            matched = 0
+            matched, stuck = 0, list[str]()
             for start in range(0, len(writes), WRITTEN_AT_ONCE):
                 part = writes[start : start + WRITTEN_AT_ONCE]
                 count, failed = await write_each(self.mongo.jobs, part)
                 matched += count
-                if failed:
-                    ids = [pairs[start + each][0].id for each in failed[:MAX_NAMED]]
-                    structlog.get_logger().error("jobs not changed", count=len(failed), jobs=ids)
+                stuck += [pairs[start + each][0].id for each in failed]
+        if stuck:
+            raise refuse_change(stuck)
         return matched, len(pairs) - matched
 
     def _build_write(self, seen: Job, changed: Job) -> UpdateOne:
@@ -86,6 +89,15 @@ class MongoMeetingJobs:
         if any(getattr(seen, name) != getattr(changed, name) for name in SHOWN):
             add_shown_to(change, changed)
         return UpdateOne(filter_unchanged(seen), change, hint=BY_ID)
+
+
+def refuse_change(job_ids: Sequence[str]) -> StoreRefused:
+    """Return the error for mails that cannot be changed, and log which they are."""
+    doing = "changing mails of a meeting"
+    structlog.get_logger().error(
+        "jobs not changed", count=len(job_ids), jobs=list(job_ids[:MAX_NAMED])
+    )
+    return StoreRefused(doing, Problem.DOCUMENT, SENTENCES[Problem.DOCUMENT])
 
 
 def add_shown_to(change: dict[str, Any], job: Job) -> None:

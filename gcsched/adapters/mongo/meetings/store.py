@@ -13,9 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pymongo
+from msgspec.structs import replace
 from pymongo.errors import DuplicateKeyError
 
-from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode_each, describe_decode_error
+from gcsched.adapters.mongo.codec import (
+    DECODE_ERRORS,
+    decode_each,
+    describe_decode_error,
+    read_text,
+)
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.index_names import (
     BY_CHECK_TIME,
@@ -30,6 +36,7 @@ from gcsched.adapters.mongo.meetings.meeting_codec import encode_meeting
 from gcsched.adapters.mongo.meetings.reader import (
     MeetingReader,
     build_guard,
+    list_attendees,
     read_committed,
     require_meeting,
 )
@@ -206,7 +213,23 @@ class MongoMeetings:
             self.unreadable_log.warn(unreadable)
             jobs += [job for _, job in readable]
             await asyncio.sleep(0)
-        return jobs
+        return await self._restore_recipients(meeting_id, jobs)
+
+    async def _restore_recipients(self, meeting_id: str, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Return *jobs* with the addresses that were erased: they prove what was sent to whom.
+
+        The attendee of a meeting that is not over keeps the address, whatever is erased in jobs.
+        """
+        if not any(job.is_erased for job in jobs):
+            return jobs
+        fields = {"attendees.job_id": 1, "attendees.email": 1}
+        with store_errors("reading a meeting"):
+            found = await self.mongo.meetings.find_one({"_id": meeting_id}, fields, hint=BY_ID)
+        emails = {
+            read_text(each, "job_id"): read_text(each, "email")
+            for each in list_attendees(found or {})
+        }
+        return [replace(job, email=job.email or emails.get(job.id, "")) for job in jobs]
 
     async def find_unchecked(self, *, now: datetime, most: int) -> Sequence[str]:
         """Return the ids of *most* meetings whose check time has come, the longest due first."""
