@@ -30,8 +30,12 @@ from gcsched.domain.meetings.keys import etag_of_meeting, fingerprint_draft
 from gcsched.domain.meetings.mails import MailRules
 from gcsched.domain.meetings.meeting import Meeting
 from gcsched.domain.meetings.meeting_list import MeetingFilter, MeetingOrder
+from gcsched.domain.meetings.requested_changes import (
+    RequestedAttendees,
+    RequestedChange,
+    RequestedUpdate,
+)
 from gcsched.domain.meetings.requests import Checking, validate_new_meeting
-from gcsched.domain.meetings.wanted_changes import WantedAttendees, WantedChange, WantedUpdate
 from gcsched.domain.request import RequestContext
 from gcsched.errors import EtagMismatch, RequestIdReused, UnknownAttendee, UnknownMeeting
 from gcsched.pb import task_pb2
@@ -134,7 +138,7 @@ class FakeMeetings:
 
     def update(self, request: task_pb2.UpdateMeetingRequest, now: datetime) -> Message:
         meeting = request.meeting
-        change = WantedUpdate(draft=draft_from(meeting), mask=mask_from(request))
+        change = RequestedUpdate(draft=draft_from(meeting), mask=mask_from(request))
         return self._change("UpdateMeeting", meeting, change, now, is_trial=request.validate_only)
 
     def cancel(self, request: task_pb2.CancelMeetingRequest, now: datetime) -> Message:
@@ -142,7 +146,7 @@ class FakeMeetings:
         return self._change("CancelMeeting", request, change, now, is_trial=request.validate_only)
 
     def add(self, request: task_pb2.AddAttendeesRequest, now: datetime) -> Message:
-        change = WantedAttendees(
+        change = RequestedAttendees(
             attendees=attendees_from(request.attendees), tell_others=request.tell_others
         )
         return self._change("AddAttendees", request, change, now, is_trial=request.validate_only)
@@ -152,7 +156,7 @@ class FakeMeetings:
         return self._change("RemoveAttendees", request, change, now, is_trial=request.validate_only)
 
     def _change(
-        self, method: str, named: Any, change: WantedChange, now: datetime, *, is_trial: bool
+        self, method: str, named: Any, change: RequestedChange, now: datetime, *, is_trial: bool
     ) -> Message:
         """Apply *change* to the meeting that *named* names, with its etag; return the answer."""
         kept = self._find(named.meeting_id)
