@@ -211,7 +211,7 @@ class Engine:
 
     @contextmanager
     def _giving_back(self, claimed_jobs: Sequence[ClaimedJob]) -> Iterator[None]:
-        """Give the jobs back if the block fails: without what it reads none may be sent."""
+        """Undo the claims of the jobs if the block fails: none is sent without what it reads."""
         try:
             yield
         except BaseException:
