@@ -33,9 +33,9 @@ from tests.support.relay.script import repeatable
 
 BEGINNING = datetime(2027, 1, 4, 8, 0, 3, 250_000, tzinfo=UTC)
 MOST_TASKS = 8
-PACES = (1, 4, 16)
+PACES = (1, 5, 25)
 LONG = tuple(timedelta(minutes=each) for each in (1, 1, 2, 5, 5, 20, 60, 24 * 60))
-KILLED = 0.02  # how likely a process dies before its next read or write
+KILLED = 0.012  # how likely a process dies before its next read or write
 RETENTION = timedelta(hours=1)
 
 
@@ -116,7 +116,7 @@ class History:
             if (
                 left
                 and len(self.tasks) < MOST_TASKS
-                and self.chance.random() < (0.25 if is_busy else 0.03)
+                and self.chance.random() < (0.35 if is_busy else 0.02)
             ):
                 left -= 1
                 self.start(self.choose_call())
@@ -194,7 +194,7 @@ class History:
             choices.append(None)
         if not choices:
             return False
-        many = len(choices) if self.chance.random() < 0.5 else 1
+        many = len(choices) if self.chance.random() < 0.2 else 1
         for chosen in self.chance.sample(choices, many):
             if chosen is None:
                 world.is_noticed = False
