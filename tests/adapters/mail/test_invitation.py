@@ -241,8 +241,7 @@ def test_a_preview_shows_the_calendar_and_the_size_of_the_mail(composer: Compose
     assert preview.size == len(mail.content)
     assert preview.calendar.encode() == read_calendar(mail.content)
     assert (
-        composer.draft(an_invitation_job(job={"meeting": None, "template": "doc"})).calendar
-        == ""
+        composer.draft(an_invitation_job(job={"meeting": None, "template": "doc"})).calendar == ""
     )
 
 
