@@ -1,6 +1,7 @@
 """What jobs prove, and when a meeting is looked at again."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from tests.support.invitations import an_invitation_job
 from tests.support.meetings.scene import ADA, NOW, START, Scene
 
 
-def a_mail(purpose: Purpose = Purpose.INVITATION, **job: object) -> Job:
+def a_mail(purpose: Purpose = Purpose.INVITATION, **job: Any) -> Job:
     mail = MeetingMail(revision=a_revision(number=3, sequence=2), purpose=purpose)
     return an_invitation_job(job={"meeting": mail, **job})
 
@@ -36,7 +37,7 @@ def a_mail(purpose: Purpose = Purpose.INVITATION, **job: object) -> Job:
     ],
 )
 def test_a_mail_may_have_left_unless_each_body_was_refused(
-    job: dict[str, object], *, left: bool
+    job: dict[str, Any], *, left: bool
 ) -> None:
     mail = a_mail(**job)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.actor import Actor
 from gcsched.domain.commands import Cancel, apply
 from gcsched.domain.job import Job, State
@@ -20,6 +21,7 @@ from gcsched.domain.meetings.changes import (
     update_meeting,
 )
 from gcsched.domain.meetings.claims import Objection, find_objection, find_standing
+from gcsched.domain.meetings.drafts import AttendeeDraft, MeetingDraft
 from gcsched.domain.meetings.effects import Effect, What
 from gcsched.domain.meetings.evidence import fold_jobs
 from gcsched.domain.meetings.meeting import Attendee, Meeting, MeetingTexts, Reminder
@@ -29,7 +31,7 @@ from gcsched.domain.meetings.values import NewMeeting
 from gcsched.domain.outcome import apply_attempt
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.domain.smtp_reply import Kind
-from tests.support.builders import ANYONE, an_attempt
+from tests.support.builders import an_attempt, an_event
 from tests.support.meetings.callers import make_times, make_values
 from tests.support.meetings.processes import Planner
 from tests.support.meetings.world import World
@@ -211,3 +213,14 @@ def show(job: Job) -> tuple[int, int]:
     """Return the number and the SEQUENCE of the revision that the mail of *job* shows."""
     assert job.revision is not None
     return job.revision.number, job.revision.sequence
+
+
+def a_draft(**others: Any) -> MeetingDraft:
+    """Build a valid request for a meeting with Ada and Bob, half a year after NOW in builders."""
+    ordinary: dict[str, Any] = {
+        "summary": "Review",
+        "event": an_event(location="Room 5"),
+        "attendees": (AttendeeDraft(email=ADA, name="Ada"), AttendeeDraft(email=BOB)),
+        "reminders": remind(15),
+    }
+    return MeetingDraft(**{**ordinary, **others})
