@@ -226,12 +226,11 @@ def test_an_update_says_what_has_changed_and_shows_the_whole_meeting() -> None:
 
 
 def test_an_update_says_what_is_new_and_what_is_gone() -> None:
-    changed = a_meeting_job("update", location="", url="https://example.org/new")
     earlier = structs.replace(INTERVIEW, url="", description="")
+    new = {"location": "", "url": "https://example.org/new"}
 
     text, html = compose_parts(
-        default_folder(),
-        structs.replace(changed, meeting=structs.replace(changed.meeting, earlier=earlier)),
+        default_folder(), a_meeting_job("update", mail={"earlier": earlier}, **new)
     )
 
     assert "Where: no longer given\n  before: Room 4.2, second floor\n" in text
