@@ -227,10 +227,11 @@ def test_an_update_says_what_has_changed_and_shows_the_whole_meeting() -> None:
 
 def test_an_update_says_what_is_new_and_what_is_gone() -> None:
     earlier = structs.replace(INTERVIEW, url="", description="")
-    new = {"location": "", "url": "https://example.org/new"}
+    link = "https://example.org/new"
 
     text, html = compose_parts(
-        default_folder(), a_meeting_job("update", mail={"earlier": earlier}, **new)
+        default_folder(),
+        a_meeting_job("update", mail={"earlier": earlier}, location="", url=link),
     )
 
     assert "Where: no longer given\n  before: Room 4.2, second floor\n" in text
