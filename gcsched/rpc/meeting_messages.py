@@ -66,7 +66,7 @@ def meeting_message(
 
 
 def is_listed(attendee: Attendee) -> bool:
-    """Return whether an answer lists *attendee*: not one who was removed and never told."""
+    """Return whether an answer lists *attendee*: not one who was removed before any mail left."""
     return not attendee.is_removed or attendee.word.told is not Told.NOTHING
 
 

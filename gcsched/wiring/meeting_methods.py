@@ -2,11 +2,11 @@
 
 from gcsched.adapters.mongo.meetings.meeting_list import MongoMeetingList
 from gcsched.rpc.methods.meetings import MeetingMethods
+from gcsched.usecases.admission.invitation_quota import InvitationQuota
 from gcsched.usecases.admission.job_factory import JobFactory
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.meetings.change import ChangeMeeting
 from gcsched.usecases.meetings.create import CreateMeeting
-from gcsched.usecases.meetings.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.read import ReadMeetings
 from gcsched.usecases.meetings.result import MeetingRules
 from gcsched.wiring.meetings import Meetings

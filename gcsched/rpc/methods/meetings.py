@@ -8,14 +8,14 @@ from gcsched.domain.address import parse_stored_address
 from gcsched.domain.checks import Checked, require_valid
 from gcsched.domain.meetings.calendars import FILE_NAME
 from gcsched.domain.meetings.meeting_list import MeetingCursor, MeetingListQuery
-from gcsched.domain.meetings.requests import read_removal
-from gcsched.domain.meetings.wanted_changes import (
-    WantedAttendees,
-    WantedCancellation,
-    WantedChange,
-    WantedRemoval,
-    WantedUpdate,
+from gcsched.domain.meetings.requested_changes import (
+    RequestedAttendees,
+    RequestedCancellation,
+    RequestedChange,
+    RequestedRemoval,
+    RequestedUpdate,
 )
+from gcsched.domain.meetings.requests import read_removal
 from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.validation import reason_violations
 from gcsched.pb import task_pb2
@@ -115,15 +115,15 @@ class MeetingMethods:
         async with call_scope(request, context, largest=MAX_MEETING_REQUEST) as within:
             meeting = request.meeting
             require_valid(meeting_id_violations(meeting.meeting_id, "meeting.meeting_id"))
-            update = WantedUpdate(draft=draft_from(meeting), mask=mask_from(request))
-            wanted = MeetingChange(
+            update = RequestedUpdate(draft=draft_from(meeting), mask=mask_from(request))
+            requested = MeetingChange(
                 meeting_id=meeting.meeting_id,
                 change=update,
                 actor=current_actor("UpdateMeeting"),
                 etag=meeting.etag,
                 is_dry_run=request.validate_only,
             )
-            return result_message(await self.change_meeting.change(wanted, within=within))
+            return result_message(await self.change_meeting.change(requested, within=within))
 
     async def CancelMeeting(
         self, request: task_pb2.CancelMeetingRequest, context: Context
@@ -137,7 +137,7 @@ class MeetingMethods:
     ) -> task_pb2.Meeting:
         async with call_scope(request, context, largest=MAX_MEETING_REQUEST) as within:
             require_valid(meeting_id_violations(request.meeting_id))
-            change = WantedAttendees(
+            change = RequestedAttendees(
                 attendees=attendees_from(request.attendees), tell_others=request.tell_others
             )
             return await self._change("AddAttendees", request, change, within)
@@ -158,16 +158,16 @@ class MeetingMethods:
             return task_pb2.CalendarFile(name=FILE_NAME, content=content)
 
     async def _change(
-        self, method: str, request: OneMeetingRequest, change: WantedChange, within: timedelta
+        self, method: str, request: OneMeetingRequest, change: RequestedChange, within: timedelta
     ) -> task_pb2.Meeting:
-        wanted = MeetingChange(
+        requested = MeetingChange(
             meeting_id=request.meeting_id,
             change=change,
             actor=current_actor(method),
             etag=request.etag,
             is_dry_run=request.validate_only,
         )
-        return result_message(await self.change_meeting.change(wanted, within=within))
+        return result_message(await self.change_meeting.change(requested, within=within))
 
 
 def result_message(result: MeetingResult) -> task_pb2.Meeting:
@@ -203,16 +203,16 @@ def page_from(request: task_pb2.ListMeetingsRequest) -> Checked[tuple[MeetingLis
     return listing, limit, is_full
 
 
-def cancellation_from(request: task_pb2.CancelMeetingRequest) -> Checked[WantedCancellation]:
+def cancellation_from(request: task_pb2.CancelMeetingRequest) -> Checked[RequestedCancellation]:
     yield from meeting_id_violations(request.meeting_id)
     yield from reason_violations(request.reason)
-    return WantedCancellation(reason=request.reason)
+    return RequestedCancellation(reason=request.reason)
 
 
-def removal_from(request: task_pb2.RemoveAttendeesRequest) -> Checked[WantedRemoval]:
+def removal_from(request: task_pb2.RemoveAttendeesRequest) -> Checked[RequestedRemoval]:
     yield from meeting_id_violations(request.meeting_id)
     emails = yield from read_removal(request.emails, request.reason)
-    return WantedRemoval(emails=emails, reason=request.reason)
+    return RequestedRemoval(emails=emails, reason=request.reason)
 
 
 def calendar_email_from(request: task_pb2.GetMeetingCalendarRequest) -> Checked[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from msgspec.structs import replace
 
 from gcsched.domain.access import Client
 from gcsched.domain.actor import Actor
@@ -19,13 +20,13 @@ from gcsched.domain.meetings.evidence import fold_jobs
 from gcsched.domain.meetings.keys import etag_of_meeting
 from gcsched.domain.meetings.meeting import Meeting
 from gcsched.domain.meetings.plan import find_needed_revisions, plan_mails
-from gcsched.domain.meetings.wanted_changes import (
+from gcsched.domain.meetings.requested_changes import (
     Applied,
-    WantedAttendees,
-    WantedCancellation,
-    WantedChange,
-    WantedRemoval,
-    WantedUpdate,
+    RequestedAttendees,
+    RequestedCancellation,
+    RequestedChange,
+    RequestedRemoval,
+    RequestedUpdate,
     list_invited,
 )
 from gcsched.errors import (
@@ -35,28 +36,34 @@ from gcsched.errors import (
     StoreUnavailable,
     UnknownMeeting,
 )
-from gcsched.usecases.admission.client_reservation import ClientReservation
-from gcsched.usecases.meetings.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.reconcile import Reconciled, Reconciler
 from gcsched.usecases.meetings.result import (
     MeetingResult,
     MeetingRules,
     limit_write,
     retry_while_away,
+    settle,
     time_left,
 )
 from gcsched.usecases.meetings.visible_meeting import find_visible_meeting
-from gcsched.usecases.ports import AdmissionCheck, Clock, Meetings, admit_always
+from gcsched.usecases.ports import (
+    AdmissionCheck,
+    Clock,
+    InvitationLimits,
+    InvitationReservation,
+    Meetings,
+    admit_always,
+)
 from gcsched.usecases.stored_time import truncate_to_millisecond
 
 MAX_TRIES = 5  # lost races before the caller is asked to try again
 RACE_INTERVAL_SECONDS = 0.02
 MIN_RECONCILE = timedelta(milliseconds=100)
 EVENTS = {
-    WantedUpdate: "meeting updated",
-    WantedCancellation: "meeting cancelled",
-    WantedAttendees: "attendees added",
-    WantedRemoval: "attendees removed",
+    RequestedUpdate: "meeting updated",
+    RequestedCancellation: "meeting cancelled",
+    RequestedAttendees: "attendees added",
+    RequestedRemoval: "attendees removed",
 }
 
 
@@ -65,7 +72,7 @@ class MeetingChange:
     """A *change* of a meeting that *actor* wants; with *is_dry_run* it is only checked."""
 
     meeting_id: str
-    change: WantedChange
+    change: RequestedChange
     actor: Actor
     etag: str = ""
     is_dry_run: bool = False
@@ -76,7 +83,7 @@ class ChangeProgress:
     """Until when the caller waits, and the room for invitations that is kept for all tries."""
 
     until: float
-    reserved: ClientReservation | None = None
+    reserved: InvitationReservation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +93,11 @@ class ChangeMeeting:
     store: Meetings
     reconciler: Reconciler
     rules: MeetingRules
-    quota: InvitationQuota
+    quota: InvitationLimits
     now: Clock
     check_admission: AdmissionCheck = admit_always
 
-    async def change(self, wanted: MeetingChange, *, within: timedelta) -> MeetingResult:
+    async def change(self, requested: MeetingChange, *, within: timedelta) -> MeetingResult:
         """Change the meeting, or only check the change, within the time of the caller.
 
         Raises UnknownMeeting, UnreadableMeeting, MeetingOver, MeetingCancelled, UnknownAttendee,
@@ -100,7 +107,7 @@ class ChangeMeeting:
         progress = ChangeProgress(until=time.monotonic() + within.total_seconds())
         try:
             async with asyncio.timeout(within.total_seconds()):
-                done = await self._change_with_retries(wanted, progress)
+                done = await self._change_with_retries(requested, progress)
         except TimeoutError as error:
             raise StoreUnavailable("changing the meeting") from error
         if isinstance(done, MeetingResult):
@@ -111,18 +118,18 @@ class ChangeMeeting:
         )
 
     async def _change_with_retries(
-        self, wanted: MeetingChange, progress: ChangeProgress
+        self, requested: MeetingChange, progress: ChangeProgress
     ) -> Applied | MeetingResult:
         """Retry after lost races, MAX_TRIES times, and while the store is away."""
         try:
             for _ in range(MAX_TRIES):
                 done = await retry_while_away(
-                    lambda: self._change_once(wanted, progress), progress.until
+                    lambda: self._change_once(requested, progress), progress.until
                 )
                 if done is not None:
                     return done
                 await asyncio.sleep(RACE_INTERVAL_SECONDS)
-            raise MeetingContended(wanted.meeting_id, MAX_TRIES)
+            raise MeetingContended(requested.meeting_id, MAX_TRIES)
         except StoreUnavailable:
             raise  # the change may have been made, so its invitations count
         except GcschedError:
@@ -130,22 +137,22 @@ class ChangeMeeting:
             raise
 
     async def _change_once(
-        self, wanted: MeetingChange, progress: ChangeProgress
+        self, requested: MeetingChange, progress: ChangeProgress
     ) -> Applied | MeetingResult | None:
         """Read, decide and write once; return None if the meeting changed in between."""
-        client = wanted.actor.client
-        meeting = await find_visible_meeting(self.store.find, wanted.meeting_id, client)
+        client = requested.actor.client
+        meeting = await find_visible_meeting(self.store.find, requested.meeting_id, client)
         jobs = await self.store.find_jobs(meeting.id)
         seen = fold_jobs(meeting, jobs)
         checking = self.rules.check_for(client, truncate_to_millisecond(self.now()))
-        applied = wanted.change.apply(seen, wanted.actor, checking)
+        applied = requested.change.apply(seen, requested.actor, checking)
         is_changed = applied.meeting is not seen
-        if is_changed and wanted.etag and wanted.etag != etag_of_meeting(meeting):
+        if is_changed and requested.etag and requested.etag != etag_of_meeting(meeting):
             raise EtagMismatch(meeting.id, kind="meeting")
-        if wanted.is_dry_run:
+        if requested.is_dry_run:
             count = count_new(seen, applied.meeting)
             await self.quota.check(client, count, within=limit_write(progress.until))
-            return await self._preview(applied, jobs)
+            return await self._preview(seen, applied, jobs)
         if not is_changed:
             await self._settle(progress, is_used=True)  # an earlier try has made the change
             return Applied(meeting, applied.time_note)
@@ -154,7 +161,7 @@ class ChangeMeeting:
         if not await self.store.replace(meeting, applied.meeting, within=within):
             return None
         await self._settle(progress, is_used=True)
-        log_change(seen, applied.meeting, wanted)
+        log_change(seen, applied.meeting, requested)
         return applied
 
     async def _reserve(self, client: Client, count: int, progress: ChangeProgress) -> None:
@@ -165,11 +172,19 @@ class ChangeMeeting:
 
     async def _settle(self, progress: ChangeProgress, *, is_used: bool) -> None:
         reserved, progress.reserved = progress.reserved, None
-        await self.quota.settle(reserved, is_used=is_used)
+        await settle(reserved, is_used=is_used)
 
-    async def _preview(self, applied: Applied, jobs: Sequence[Job]) -> MeetingResult:
-        """Return what the change would do about mails; nothing is stored."""
-        meeting = applied.meeting
+    async def _preview(self, seen: Meeting, applied: Applied, jobs: Sequence[Job]) -> MeetingResult:
+        """Return what the change would do about mails; nothing is stored.
+
+        The etag stays: one of a change that was not made might be that of another change later.
+        """
+        meeting = replace(
+            applied.meeting,
+            changes=seen.changes,
+            update_time=seen.update_time,
+            steps=seen.steps,
+        )
         missing = find_needed_revisions(meeting, jobs)
         revisions = await self.store.find_revisions(meeting.id, missing) if missing else {}
         now = truncate_to_millisecond(self.now())
@@ -198,15 +213,15 @@ def count_new(seen: Meeting, changed: Meeting) -> int:
     return sum((each.email, each.invited_count) not in before for each in list_invited(changed))
 
 
-def log_change(seen: Meeting, changed: Meeting, wanted: MeetingChange) -> None:
+def log_change(seen: Meeting, changed: Meeting, requested: MeetingChange) -> None:
     """Log the change, with ids and counts and without addresses."""
     counts = {}
-    if isinstance(wanted.change, WantedAttendees | WantedRemoval):
+    if isinstance(requested.change, RequestedAttendees | RequestedRemoval):
         counts["count"] = abs(len(list_invited(changed)) - len(list_invited(seen)))
     structlog.get_logger().info(
-        EVENTS[type(wanted.change)],
+        EVENTS[type(requested.change)],
         meeting_id=changed.id,
         revision=changed.revision.number,
-        client=wanted.actor.name,
+        client=requested.actor.name,
         **counts,
     )

@@ -29,16 +29,16 @@ from gcsched.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from gcsched.usecases.meetings.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.meetings.result import (
     MeetingResult,
     MeetingRules,
     limit_write,
     retry_while_away,
+    settle,
     time_left,
 )
-from gcsched.usecases.ports import AdmissionCheck, Clock, Meetings, admit_always
+from gcsched.usecases.ports import AdmissionCheck, Clock, InvitationLimits, Meetings, admit_always
 from gcsched.usecases.stored_time import truncate_to_millisecond
 
 MIN_RECONCILE = timedelta(milliseconds=100)
@@ -51,7 +51,7 @@ class CreateMeeting:
     store: Meetings
     reconciler: Reconciler
     rules: MeetingRules
-    quota: InvitationQuota
+    quota: InvitationLimits
     now: Clock
     check_admission: AdmissionCheck = admit_always
 
@@ -118,9 +118,9 @@ class CreateMeeting:
                 lambda: self.store.insert(meeting, within=limit_write(until)), until
             )
         except StoreRefused:
-            await self.quota.settle(reserved, is_used=False)
+            await settle(reserved, is_used=False)
             raise
-        await self.quota.settle(reserved, is_used=stored.id == meeting.id)
+        await settle(reserved, is_used=stored.id == meeting.id)
         return stored
 
     def _find_note(self, draft: MeetingDraft, actor: Actor) -> str:

@@ -14,6 +14,7 @@ from gcsched.domain.meetings.meeting import Meeting
 from gcsched.domain.meetings.requests import Checking
 from gcsched.domain.request import RequestContext
 from gcsched.errors import AdmissionClosed, StoreUnavailable
+from gcsched.usecases.ports import InvitationReservation
 
 RETRY_INTERVAL_SECONDS = 0.1
 MIN_WRITE = timedelta(milliseconds=500)  # one that is cancelled early may still take effect
@@ -47,6 +48,12 @@ class MeetingRules:
         return Checking(
             context=self.context, client=client, now=now, zone_version=self.zone_version
         )
+
+
+async def settle(reserved: InvitationReservation | None, *, is_used: bool) -> None:
+    """Count the invitations that were *reserved*, if any were, or undo that."""
+    if reserved is not None:
+        await reserved.settle(is_used=is_used)
 
 
 def time_left(until: float) -> timedelta:

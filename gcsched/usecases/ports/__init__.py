@@ -71,6 +71,8 @@ from gcsched.usecases.ports.relays import (
 from gcsched.usecases.ports.usage import (
     CallsTogether,
     DayGrant,
+    InvitationLimits,
+    InvitationReservation,
     LimitObserver,
     NullLimitObserver,
     SharedCalls,
@@ -109,6 +111,8 @@ __all__ = [
     "IndexFault",
     "IndexProblem",
     "Indexes",
+    "InvitationLimits",
+    "InvitationReservation",
     "JobChanges",
     "JobCounter",
     "JobCounts",

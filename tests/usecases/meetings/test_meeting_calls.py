@@ -15,11 +15,11 @@ from gcsched.domain.access import ANYONE, Client
 from gcsched.domain.actor import Actor
 from gcsched.domain.meetings.drafts import AttendeeDraft, MeetingDraft
 from gcsched.domain.meetings.meeting import MeetingState
-from gcsched.domain.meetings.wanted_changes import (
-    WantedAttendees,
-    WantedCancellation,
-    WantedChange,
-    WantedUpdate,
+from gcsched.domain.meetings.requested_changes import (
+    RequestedAttendees,
+    RequestedCancellation,
+    RequestedChange,
+    RequestedUpdate,
 )
 from gcsched.errors import (
     AdmissionClosed,
@@ -102,7 +102,7 @@ class Calls:
         return await self.methods.create_meeting.create(draft, actor=self.actor, within=within)
 
     async def change(
-        self, meeting_id: str, change: WantedChange, *, within: timedelta = SOON
+        self, meeting_id: str, change: RequestedChange, *, within: timedelta = SOON
     ) -> MeetingResult:
         wanted = MeetingChange(meeting_id=meeting_id, change=change, actor=self.actor)
         return await self.methods.change_meeting.change(wanted, within=within)
@@ -113,12 +113,12 @@ def calls(mongo: Mongo) -> Calls:
     return Calls(mongo)
 
 
-def a_rename(summary: str = "Planning") -> WantedUpdate:
-    return WantedUpdate(draft=MeetingDraft(summary=summary), mask=None)
+def a_rename(summary: str = "Planning") -> RequestedUpdate:
+    return RequestedUpdate(draft=MeetingDraft(summary=summary), mask=None)
 
 
-def a_move(start: str) -> WantedUpdate:
-    return WantedUpdate(draft=MeetingDraft(event=an_event(start=start)), mask=["start"])
+def a_move(start: str) -> RequestedUpdate:
+    return RequestedUpdate(draft=MeetingDraft(event=an_event(start=start)), mask=["start"])
 
 
 def count_rows(raw: Database[Row]) -> dict[str, int]:
@@ -188,7 +188,7 @@ async def test_without_its_index_of_keys_no_meeting_is_created_or_grows(
     with pytest.raises(AdmissionClosed):
         await calls.create()
     with pytest.raises(AdmissionClosed):
-        await calls.change(created.meeting.id, WantedAttendees(attendees=[BOB]))
+        await calls.change(created.meeting.id, RequestedAttendees(attendees=[BOB]))
     renamed = await calls.change(created.meeting.id, a_rename())
 
     assert renamed.meeting.revision.summary == "Planning"
@@ -226,10 +226,10 @@ async def test_an_answer_waits_until_no_old_mail_waits_and_a_repeated_call_goes_
     calls.jobs.before["change_all"] = ALWAYS
 
     with pytest.raises(StoreUnavailable):
-        await calls.change(created.meeting.id, WantedCancellation(), within=BRIEFLY)
+        await calls.change(created.meeting.id, RequestedCancellation(), within=BRIEFLY)
     [still_waiting] = raw["jobs"].distinct("state")
     calls.jobs.before.clear()
-    again = await calls.change(created.meeting.id, WantedCancellation())
+    again = await calls.change(created.meeting.id, RequestedCancellation())
 
     assert still_waiting == "SCHEDULED"
     assert again.meeting.state is MeetingState.CANCELLED
@@ -256,13 +256,13 @@ async def test_invitations_are_counted_once_whatever_fails(calls: Calls) -> None
     calls.meetings.after["insert"] = 1
     meeting_id = (await calls.create(request_id="R")).meeting.id
     calls.meetings.lost_races, calls.meetings.after["replace"] = 2, 1
-    await calls.change(meeting_id, WantedAttendees(attendees=[BOB]))
+    await calls.change(meeting_id, RequestedAttendees(attendees=[BOB]))
     calls.meetings.lost_races = 5
     third = AttendeeDraft(email="eve@example.org")
     with pytest.raises(MeetingContended):
-        await calls.change(meeting_id, WantedAttendees(attendees=[third]))
+        await calls.change(meeting_id, RequestedAttendees(attendees=[third]))
 
-    await calls.change(meeting_id, WantedAttendees(attendees=[third]))
+    await calls.change(meeting_id, RequestedAttendees(attendees=[third]))
 
     with pytest.raises(ClientLimit):
         await calls.create()
@@ -273,7 +273,7 @@ async def test_after_the_start_a_meeting_only_moves_ahead(calls: Calls) -> None:
     start = (await calls.meetings.find(meeting_id)).revision.start
     calls.clock.now = start + timedelta(hours=1)
 
-    for change in (a_rename(), WantedAttendees(attendees=[BOB])):
+    for change in (a_rename(), RequestedAttendees(attendees=[BOB])):
         with pytest.raises(MeetingOver):
             await calls.change(meeting_id, change)
     moved = await calls.change(meeting_id, a_move("2027-02-01T09:00"))

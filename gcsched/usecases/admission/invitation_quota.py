@@ -13,8 +13,20 @@ from gcsched.usecases.admission.quotas import Quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedInvitations:
+    """The room that was reserved for the invitations of one call."""
+
+    quotas: Quotas
+    part: ClientReservation
+
+    async def settle(self, *, is_used: bool) -> None:
+        """Count what was reserved, or undo it. Without this call the day has so many fewer."""
+        await self.quotas.settle_count(self.part, self.part.held if is_used else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationQuota:
-    """Counts invitations as so many requests for mails; a call gets room for all or for none."""
+    """The port `InvitationLimits`: invitations count as so many requests for mails."""
 
     quotas: Quotas
 
@@ -25,16 +37,12 @@ class InvitationQuota:
 
     async def reserve(
         self, client: Client, count: int, *, within: timedelta
-    ) -> ClientReservation | None:
+    ) -> ReservedInvitations | None:
         """Reserve room for *count* invitations; None if they are not counted.
 
         Raises ClientLimit and StoreUnavailable.
         """
         if not count or not is_counted(client.limits):
             return None
-        return await self.quotas.reserve(client, count, within=within)
-
-    async def settle(self, reserved: ClientReservation | None, *, is_used: bool) -> None:
-        """Count what was *reserved*, or undo it. Without this call the day has so many fewer."""
-        if reserved is not None:
-            await self.quotas.settle_count(reserved, reserved.held if is_used else 0)
+        part = await self.quotas.reserve(client, count, within=within)
+        return ReservedInvitations(quotas=self.quotas, part=part)

@@ -1,7 +1,7 @@
-"""What callers want changed of an existing meeting: checked and applied to it. Pure.
+"""The changes of an existing meeting that callers request: checked and applied to it. Pure.
 
-Each returns the changed meeting, or the very one it was given if that is as wanted already, and the
-note on its times.
+Each returns the changed meeting, or the very one it was given if that is as requested already, and
+the note on its times.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,7 +29,7 @@ class Applied(NamedTuple):
     time_note: str = ""
 
 
-class WantedUpdate(Struct, frozen=True, kw_only=True):
+class RequestedUpdate(Struct, frozen=True, kw_only=True):
     """New values for the fields of *mask*; None: for those that *draft* sets."""
 
     draft: MeetingDraft
@@ -43,7 +43,7 @@ class WantedUpdate(Struct, frozen=True, kw_only=True):
         return Applied(changed, values.occasion.time_note)
 
 
-class WantedCancellation(Struct, frozen=True, kw_only=True):
+class RequestedCancellation(Struct, frozen=True, kw_only=True):
     """The meeting shall not take place, for a *reason* that its mails show."""
 
     reason: str = ""
@@ -54,7 +54,7 @@ class WantedCancellation(Struct, frozen=True, kw_only=True):
         return Applied(cancel_meeting(meeting, act))
 
 
-class WantedAttendees(Struct, frozen=True, kw_only=True):
+class RequestedAttendees(Struct, frozen=True, kw_only=True):
     """*attendees* shall be invited; *tell_others*: the others shall learn of it."""
 
     attendees: Sequence[AttendeeDraft]
@@ -68,7 +68,7 @@ class WantedAttendees(Struct, frozen=True, kw_only=True):
         return Applied(add_attendees(meeting, added, act, tell_others=self.tell_others))
 
 
-class WantedRemoval(Struct, frozen=True, kw_only=True):
+class RequestedRemoval(Struct, frozen=True, kw_only=True):
     """The attendees with the addresses *emails* shall not be invited any more."""
 
     emails: Sequence[str]
@@ -80,7 +80,7 @@ class WantedRemoval(Struct, frozen=True, kw_only=True):
         return Applied(remove_attendees(meeting, self.emails, act))
 
 
-WantedChange = WantedUpdate | WantedCancellation | WantedAttendees | WantedRemoval
+RequestedChange = RequestedUpdate | RequestedCancellation | RequestedAttendees | RequestedRemoval
 
 
 def list_invited(meeting: Meeting) -> Sequence[Attendee]:
