@@ -150,7 +150,7 @@ def add_attendees(
         raise MeetingOver(meeting.id, latest.end)
     known = {fold_address(each.email): each for each in meeting.attendees if each.email}
     added = {
-        address: invite(each, found, latest.number)
+        address: invite(each, found, latest.number + 1)
         for each in attendees
         if (found := known.get(address := fold_address(each.email))) is None or found.is_removed
     }
@@ -161,7 +161,8 @@ def add_attendees(
     told_others = tell_others and is_corrected(meeting)
     raises = told_others or any(needs_higher(each, latest.sequence) for each in added.values())
     changes: dict[str, Any] = {"attendees": merged}
-    if raises or tell_others or guests != latest.guests:
+    is_again = any(each.invited_count > 1 for each in added.values())
+    if raises or tell_others or is_again or guests != latest.guests:
         changes["revision"] = revise(meeting, act.now, raises_sequence=raises, guests=guests)
     if tell_others:
         changes["content_revision"] = latest.number + 1
@@ -169,12 +170,12 @@ def add_attendees(
 
 
 def invite(wanted: Attendee, removed: Attendee | None, number: int) -> Attendee:
-    """Return *wanted* as added after revision *number*.
+    """Return *wanted* as added; it keeps what it was told if it was *removed* before.
 
-    One who was *removed* keeps what it was told, and gets mails of its own.
+    Its mails then are others, and show revision *number* or a later one.
     """
     if removed is None:
-        return replace(wanted, invited_revision=number)
+        return wanted
     return replace(
         wanted,
         invited_count=removed.invited_count + 1,

@@ -73,7 +73,7 @@ class MeetingNotices:
             self.notice(mail.meeting_id)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look at meetings until *stop*; what is still to be noted then is written."""
+        """Have meetings looked at until *stop*; what is still to be noted then is written."""
         await flush_until(
             stop,
             partial(self._flush, stop),

@@ -142,6 +142,8 @@ def check_order(history: History) -> Iterator[str]:
         message, address = read_message(body.job), fold_address(body.job.email)
         if not message.method:
             continue
+        if body.flying:
+            yield f"M4: {address} gets {message.sequence} while another mail is in flight"
         if message.sequence < latest.get(address, 0):
             yield f"M4: {address} gets {message.sequence} after {latest[address]}"
         latest[address] = max(latest.get(address, 0), message.sequence)

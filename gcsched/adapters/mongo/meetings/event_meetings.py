@@ -120,7 +120,7 @@ def is_only_taken(error: BulkWriteError) -> bool:
 def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
     """Return the document of the meeting that *job* invites to.
 
-    What the attendee was told is not in it: only the job knows, until its outcome is noted.
+    The word of the attendee is not in it: only the job knows, until its outcome is noted.
     """
     meeting = Meeting(
         revision=revision,
