@@ -43,6 +43,7 @@ COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
                 "empid",
                 "email",
                 "request_id",
+                "meeting_id",
                 "client",
             )
         },
@@ -200,13 +201,21 @@ def format_call_error(error: "CallFailed", options: OptionNames = COMMON_OPTION_
     is_bare = error.code in INVALID_CODES and not fields
     lines = ["refused:"] if is_of_fields or is_bare else [str(error)]
     lines += [f"  {error}"] if is_bare else []
-    lines += [f"  {options.get(v.field, v.field)}: {v.problem}" for v in error.violations]
+    lines += [f"  {name_option(v.field, options)}: {v.problem}" for v in error.violations]
     if error.reason and error.reason != "INVALID_REQUEST":
         lines.append(f"  reason: {error.reason}")
         lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
         lines.append(f"  try again after {error.retry_after.total_seconds():g} s")
     return [replace_unprintable(line) for line in lines]
+
+
+def name_option(field: str, options: OptionNames) -> str:
+    """Return the option of *field*; of one item of a list, that of the list, and the field."""
+    whole, bracket, _ = field.partition("[")
+    if bracket and whole in options:
+        return f"{options[whole]} ({field})"
+    return options.get(field, field)
 
 
 def find_hints(error: "CallFailed") -> list[str]:

@@ -1,10 +1,11 @@
-"""The options of `gcsched schedule` for the meeting that the mail invites to."""
+"""The options that describe a meeting: when it is, where, what it is about, and who invites."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import parseaddr
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gcsched.cli.arguments import parse_text
@@ -27,31 +28,47 @@ OPTION_NAMES: Mapping[str, str] = {
 """Field of MeetRequest → its option."""
 
 DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?", re.ASCII)
+STRICT_MEANING = "refuse times that a change of clocks leaves out or repeats"
 TEXTS = ("start", "end", "zone", "location", "url", "description", "organizer")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument_group("the meeting, for calendars").add_argument
-    text = parse_text
-    add("--start", default="", type=text, metavar="TIME", help="its start, as 2030-01-05T09:00")
-    add("--end", default="", type=text, metavar="TIME", help="its end, likewise")
+    group = parser.add_argument_group("the meeting, for calendars")
+    add_event_arguments(group.add_argument)
+    add_organizer_argument(group.add_argument)
+    add_strict_argument(group.add_argument)
+
+
+def add_event_arguments(
+    add: Callable[..., object], *, default: str | None = "", is_required: bool = False
+) -> None:
+    """Add the options for times, zone, place, link and description by *add*.
+
+    *is_required*: start and zone have to be given.
+    """
+    add_text = partial(add, default=default, type=parse_text)
+    add_needed = partial(add_text, required=is_required)
+    add_needed("--start", metavar="TIME", help="its start, as 2030-01-05T09:00")
+    add_text("--end", metavar="TIME", help="its end, likewise")
     add("--duration", type=parse_duration, metavar="TIME", help="or its length, as 30m or 1h30m")
-    add("--zone", default="", type=text, metavar="ZONE", help="of these times, as Europe/Berlin")
-    add("--location", default="", type=text, metavar="TEXT", help="where it is")
-    add("--url", default="", type=text, metavar="URL", help="a link to it")
-    add("--description", default="", type=text, metavar="TEXT", help="what it is about")
+    add_needed("--zone", metavar="ZONE", help="of these times, as Europe/Berlin")
+    add_text("--location", metavar="TEXT", help="where it is")
+    add_text("--url", metavar="URL", help="a link to it")
+    add_text("--description", metavar="TEXT", help="what it is about")
+
+
+def add_organizer_argument(add: Callable[..., object]) -> None:
     add(
         "--organizer",
         default="",
-        type=text,
+        type=parse_text,
         metavar="PERSON",
         help="who invites, as ada@example.org or 'Ada <ada@example.org>' (the sender)",
     )
-    add(
-        "--strict-time",
-        action="store_true",
-        help="refuse times that a change of clocks leaves out or repeats",
-    )
+
+
+def add_strict_argument(add: Callable[..., object]) -> None:
+    add("--strict-time", action="store_true", help=STRICT_MEANING)
 
 
 def parse_duration(given: str) -> timedelta:
@@ -83,8 +100,13 @@ def read_event(chosen: Namespace) -> "Event | None":
 
 
 def read_organizer(given: str) -> "Person | None":
-    """Return the person; what cannot be parsed goes to the service as an address, to be refused."""
     from gcsched.client import Person
 
+    name, email = parse_person(given)
+    return Person(email=email, name=name) if given else None
+
+
+def parse_person(given: str) -> tuple[str, str]:
+    """Return name and address; what cannot be parsed is the address, for the service to refuse."""
     name, address = parseaddr(given)
-    return Person(email=address or given, name=name) if given else None
+    return name, address or given

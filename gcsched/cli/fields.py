@@ -38,11 +38,18 @@ def format_field(message: "Message", name: str) -> str:
     if field.message_type is not None:
         return format_message(value) if message.HasField(name) else ""
     if field.enum_type is not None:
-        known = field.enum_type.values_by_number.get(value)
-        return known.name if known else str(value)
+        return format_enum(field.enum_type, value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def format_enum(enum: Any, value: int) -> str:
+    """Return the name of *value*, its number if this command is older, "" if it is not set."""
+    known = enum.values_by_number.get(value)
+    if known is None:
+        return str(value)
+    return "" if known.name.endswith("UNSPECIFIED") else str(known.name)
 
 
 def is_map(field: Any) -> bool:

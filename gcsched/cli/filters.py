@@ -42,6 +42,7 @@ FIELD_PARSERS: Mapping[str, Callable[[str], Any]] = {
     "empid": arguments.parse_text,
     "email": arguments.parse_text,
     "request_id": arguments.parse_text,
+    "meeting_id": arguments.parse_text,
     "client": arguments.parse_text,
 }
 """Field of JobFilter → parser of its value."""
@@ -51,8 +52,8 @@ CREATION_ORDERS = ("create-time-desc", "create-time-asc")
 DUE_ORDERS = ("due-time-asc", "due-time-desc")
 ORDERS = (*CREATION_ORDERS, *DUE_ORDERS)
 COMBINATIONS = (
-    "filter by a state, with or without due times, or by an employee, an address or a request id;"
-    " each also with a client, or by a client alone"
+    "filter by a state, with or without due times, or by an employee, an address, a request id or a"
+    " meeting; each also with a client, or by a client alone"
 )
 """The filters that the service has an index for."""
 
@@ -91,6 +92,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--empid", type=arguments.parse_text, metavar="ID", help="jobs of this employee")
     add("--email", type=arguments.parse_text, metavar="ADDRESS", help="jobs for this address")
     add("--request-id", type=arguments.parse_text, metavar="ID", help="jobs of this request id")
+    add("--meeting-id", type=arguments.parse_text, metavar="ID", help="jobs of this meeting")
     add("--client", type=arguments.parse_text, metavar="NAME", help="jobs that it scheduled")
     add(
         "--due-time-from",
@@ -160,12 +162,13 @@ def build_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
         empid=chosen.empid or "",
         email=chosen.email or "",
         request_id=chosen.request_id or "",
+        meeting_id=chosen.meeting_id or "",
         client=chosen.client or "",
     )
 
 
 def verify_jobs(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[task_pb2.Job]":
-    """Yield *jobs*; raise NotDone at one of another request id or client than the chosen one.
+    """Yield *jobs*; raise NotDone at one of another request id, meeting or client than chosen.
 
     A service that is older than these fields ignores them and lists other jobs.
     """
@@ -175,6 +178,11 @@ def verify_jobs(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[
                 f"this service is older than --request-id and listed job {job.job_id} of another"
                 f" request: use --empid or --email, or upgrade the service"
             )
+        if chosen.meeting_id is not None and job.meeting_id != chosen.meeting_id:
+            raise NotDone(
+                f"this service is older than --meeting-id and listed job {job.job_id} of another"
+                f" meeting: use --email, or upgrade the service"
+            )
         if chosen.client is not None and job.client != chosen.client:
             raise NotDone(
                 f"this service is older than --client and listed job {job.job_id} of another"
@@ -183,12 +191,15 @@ def verify_jobs(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[
         yield job
 
 
-def ensure_client_is_known(service: "Client", chosen: Namespace) -> None:
-    """Raise NotDone if the service is older than --client: it would count or change other jobs."""
+def ensure_filter_is_known(service: "Client", chosen: Namespace) -> None:
+    """Raise NotDone if the service is older than --client or --meeting-id.
+
+    It would count or change other jobs.
+    """
     from gcsched.client import CallFailed
     from gcsched.pb import task_pb2
 
-    if chosen.client is None:
+    if chosen.client is None and chosen.meeting_id is None:
         return
     request = task_pb2.ListJobsRequest(filter=build_filter(chosen))
     found = paging.iterate_items(service, "ListJobs", request, field="jobs", limit=1)

@@ -17,12 +17,11 @@ class FileNotWritten(CommandFailed):
     reason = "NOT_WRITTEN"
 
 
-def write_file(file: Path, text: str, *, option: str, force: bool) -> None:
-    """Write *text* in UTF-8 to *file*, or to standard output for ``-``; raise FileNotWritten.
+def write_file(file: Path, content: bytes, *, option: str, force: bool) -> None:
+    """Write *content* to *file*, or to standard output for ``-``; raise FileNotWritten.
 
     Without *force* an existing regular file is kept; a device or a pipe is written to.
     """
-    content = text.encode()
     if file == STANDARD_OUTPUT:
         write_to_standard_output(content)
         return

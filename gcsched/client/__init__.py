@@ -12,6 +12,13 @@ from gcsched.client.argument_values import ScheduleTime
 from gcsched.client.asynchronous.client import AsyncClient
 from gcsched.client.blocking.client import Client
 from gcsched.client.calls.jobs import BulkFilter, JobFilter
+from gcsched.client.calls.meetings import (
+    ChangeOptions,
+    MeetingChanges,
+    MeetingFields,
+    MeetingFilter,
+    MeetingOptions,
+)
 from gcsched.client.calls.records import PreviewFields, SampleMailFields
 from gcsched.client.calls.scheduling import MailOptions, MailRequest, OptionalFields
 from gcsched.client.calls.service import AuditFilter
@@ -48,6 +55,16 @@ from gcsched.client.results.jobs import (
     Step,
     Validation,
 )
+from gcsched.client.results.meetings import (
+    Attendee,
+    CalendarFile,
+    Effect,
+    MailText,
+    Meeting,
+    MeetingStep,
+    MeetingTexts,
+    Reminder,
+)
 from gcsched.client.results.records import (
     AuditEntry,
     ForgottenRecipient,
@@ -71,13 +88,18 @@ from gcsched.client.values import (
     AuditOutcome,
     Daily,
     Health,
+    MeetingOrder,
+    MeetingState,
     Order,
     Outcome,
     Priority,
     Purpose,
     RelayState,
+    Role,
     State,
+    Told,
     View,
+    What,
 )
 from gcsched.errors import Violation
 
@@ -92,15 +114,19 @@ __all__ = [
     "AsyncClient",
     "Attempt",
     "AttemptKind",
+    "Attendee",
     "AuditEntry",
     "AuditFilter",
     "AuditOutcome",
     "BulkFilter",
+    "CalendarFile",
     "CallFailed",
+    "ChangeOptions",
     "Client",
     "ClientClosed",
     "Daily",
     "DeadlineExceeded",
+    "Effect",
     "Event",
     "FailedPrecondition",
     "ForgottenRecipient",
@@ -112,6 +138,16 @@ __all__ = [
     "Lateness",
     "MailOptions",
     "MailRequest",
+    "MailText",
+    "Meeting",
+    "MeetingChanges",
+    "MeetingFields",
+    "MeetingFilter",
+    "MeetingOptions",
+    "MeetingOrder",
+    "MeetingState",
+    "MeetingStep",
+    "MeetingTexts",
     "NotFound",
     "OptionalFields",
     "Order",
@@ -127,7 +163,9 @@ __all__ = [
     "RefusedDuplicate",
     "Relay",
     "RelayState",
+    "Reminder",
     "ResourceExhausted",
+    "Role",
     "SampleMailFields",
     "ScheduleTime",
     "ScheduledJob",
@@ -139,12 +177,14 @@ __all__ = [
     "Suppression",
     "Template",
     "Tls",
+    "Told",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "Validation",
     "View",
     "Violation",
+    "What",
     "channel_options",
     "service_config",
 ]

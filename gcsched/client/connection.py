@@ -3,10 +3,12 @@
 What the caller does not give comes from the environment, by the variables of the command line.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict, Unpack
+from uuid import uuid4
 
 import grpc
 from google.protobuf.message import Message
@@ -26,6 +28,7 @@ from gcsched.proxies import proxy_options
 TIMEOUT_SECONDS = 5.0
 BULK_TIMEOUT_SECONDS = 60.0
 """How long a call waits that may change many jobs."""
+CREATE_MEETING = "CreateMeeting"
 METHODS = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
 
 
@@ -66,7 +69,7 @@ class Connection:
         self._credentials = read_tls(environment) if credentials is None else credentials
         self._closing = self._new_event()
         self._watching: set[ServiceChannel] = set()
-        self._opened = self._open(channel_options())
+        self._opened = self._open(own_channel_options())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._target!r})"
@@ -153,8 +156,31 @@ def read_tls(environ: Mapping[str, str]) -> Tls | None:
     return Tls(ca_file=ca_file, cert_file=cert_file, key_file=key_file)
 
 
+def add_request_id(method: str, request: Any) -> Any:
+    """Return *request*; one to create a meeting gets an id of its own if it has none.
+
+    The channel repeats calls, and without an id each would create another meeting.
+    """
+    if method != CREATE_MEETING or request.request_id or request.validate_only:
+        return request
+    identified = type(request)()
+    identified.CopyFrom(request)
+    identified.request_id = str(uuid4())
+    return identified
+
+
+def own_channel_options() -> list[tuple[str, Any]]:
+    """Return the options of the client's channels, which repeat every call.
+
+    The published config excludes CreateMeeting, because other callers may give it no id.
+    """
+    config = json.loads(service_config().read_text(encoding="utf-8"))
+    config["methodConfig"] = [each for each in config["methodConfig"] if "retryPolicy" in each]
+    return [("grpc.service_config", json.dumps(config)), *RECONNECTS]
+
+
 def channel_options() -> list[tuple[str, Any]]:
-    """Return the options of a channel: retries by the service config, and a quick reconnect."""
+    """Return options for a channel: retries by the service config, and a quick reconnect."""
     config = service_config().read_text(encoding="utf-8")
     return [("grpc.service_config", config), *RECONNECTS]
 

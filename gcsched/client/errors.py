@@ -68,25 +68,25 @@ class DeadlineExceeded(CallFailed):
 
 
 class NotFound(CallFailed):
-    """There is no such job, suppression or recipient, or the client may not see it."""
+    """There is no such job, meeting, suppression or recipient, or the client may not see it."""
 
     default_code = "NOT_FOUND"
 
 
 class AlreadyExists(CallFailed):
-    """The request id has other content, or another job holds the dedup key: `metadata` names it."""
+    """The request id has other content, or another job holds the dedup key: see `metadata`."""
 
     default_code = "ALREADY_EXISTS"
 
 
 class FailedPrecondition(CallFailed):
-    """The state of the job does not allow the change; `metadata` has the state."""
+    """The state of the job or meeting does not allow the change; `reason` says why."""
 
     default_code = "FAILED_PRECONDITION"
 
 
 class Aborted(CallFailed):
-    """The job has changed since it was read: read it again, and decide again."""
+    """The job or meeting has changed since it was read: read it again, and decide again."""
 
     default_code = "ABORTED"
 

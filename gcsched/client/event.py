@@ -52,12 +52,12 @@ def event_message(event: object) -> task_pb2.Event | None:
     return task_pb2.Event(
         start=wall_time("event.start", event.start),
         end="" if event.end is None else wall_time("event.end", event.end),
-        duration=duration_message(event.duration),
+        duration=duration_message("event.duration", event.duration),
         time_zone=check_text("event.time_zone", event.time_zone),
         location=check_text("event.location", event.location),
         url=check_text("event.url", event.url),
         description=check_text("event.description", event.description),
-        organizer=organizer_message(event.organizer),
+        organizer=person_message("event.organizer", event.organizer),
         strict_time=check_bool("event.strict_time", event.strict_time),
     )
 
@@ -72,22 +72,21 @@ def wall_time(name: str, given: object) -> str:
     return given.isoformat()
 
 
-def duration_message(given: object) -> Duration | None:
+def duration_message(name: str, given: object) -> Duration | None:
     if given is None:
         return None
     if not isinstance(given, timedelta):
-        raise TypeError(f"event.duration is {given!r}; give a timedelta")
+        raise TypeError(f"{name} is {given!r}; give a timedelta")
     message = Duration()
     message.FromTimedelta(given)
     return message
 
 
-def organizer_message(given: object) -> task_pb2.Person | None:
+def person_message(name: str, given: object) -> task_pb2.Person | None:
     if given is None:
         return None
     if not isinstance(given, Person):
-        raise TypeError(f"event.organizer is {given!r}; give a gcsched.client.Person")
+        raise TypeError(f"{name} is {given!r}; give a gcsched.client.Person")
     return task_pb2.Person(
-        email=check_text("event.organizer.email", given.email),
-        name=check_text("event.organizer.name", given.name),
+        email=check_text(f"{name}.email", given.email), name=check_text(f"{name}.name", given.name)
     )

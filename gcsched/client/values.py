@@ -56,10 +56,45 @@ class Purpose(StrEnum):
     """What a mail about a meeting is for."""
 
     INVITATION = "INVITATION"
+    UPDATE = "UPDATE"
+    CANCELLATION = "CANCELLATION"
+    REMINDER = "REMINDER"
+
+
+class MeetingState(StrEnum):
+    """Whether a meeting takes place."""
+
+    SCHEDULED = "SCHEDULED"
+    CANCELLED = "CANCELLED"
+
+
+class Role(StrEnum):
+    """How much an attendee is needed."""
+
+    REQUIRED = "REQUIRED"
+    OPTIONAL = "OPTIONAL"
+    INFORMED = "INFORMED"
+
+
+class Told(StrEnum):
+    """What is known of the mails that an attendee got about a meeting."""
+
+    NOTHING = "NOTHING"
+    MAYBE = "MAYBE"
+    SURE = "SURE"
+
+
+class What(StrEnum):
+    """What a call does about the mails to an attendee."""
+
+    NOTHING = "NOTHING"
+    MAKES = "MAKES"
+    CHANGES = "CHANGES"
+    CANCELS = "CANCELS"
 
 
 class View(StrEnum):
-    """How much of a job a list returns."""
+    """How much of a job or a meeting a list returns."""
 
     BASIC = "BASIC"
     FULL = "FULL"
@@ -72,6 +107,15 @@ class Order(StrEnum):
     CREATE_TIME_ASC = "CREATE_TIME_ASC"
     DUE_TIME_ASC = "DUE_TIME_ASC"
     DUE_TIME_DESC = "DUE_TIME_DESC"
+
+
+class MeetingOrder(StrEnum):
+    """The order of a list of meetings."""
+
+    CREATE_TIME_DESC = "CREATE_TIME_DESC"
+    CREATE_TIME_ASC = "CREATE_TIME_ASC"
+    START_TIME_ASC = "START_TIME_ASC"
+    START_TIME_DESC = "START_TIME_DESC"
 
 
 class AttemptKind(StrEnum):

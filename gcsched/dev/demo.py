@@ -1,4 +1,4 @@
-"""The demo for newcomers: it schedules three invitations by gRPC and shows what becomes of them."""
+"""The demo for newcomers: three invitations and a meeting by gRPC, and what becomes of them."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import grpc
 
+from gcsched.dev.demo_meeting import MeetingDemo
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2, task_pb2_grpc
@@ -35,7 +36,10 @@ class DemoInvitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """The demo: schedule new jobs, follow each to its final state, show the first mail."""
+    """The demo: schedule new jobs, follow each to its final state, show the first mail.
+
+    Meanwhile a meeting is created, moved and cancelled.
+    """
 
     print_lines: Callable[..., None]
     now: Callable[[], datetime]
@@ -48,7 +52,7 @@ class Demo:
             self.texts[subject] = text
 
     async def run(self, target: str, job: ReadJob, run_daily: Callable[[], Awaitable[int]]) -> None:
-        self.print_lines("demo: three invitations")
+        self.print_lines("demo: three invitations, and a meeting that moves and is cancelled")
         problems: list[str] = []
         try:
             # DIRECT: a proxy in the environment does not apply to this machine.
@@ -70,7 +74,9 @@ class Demo:
         invitations = make_invitations(self.now())
         # Before the first call: its mail may be caught before the reply arrives.
         self.texts.update({each.request.message: "" for each in invitations})
+        meeting = MeetingDemo(stub=stub, print_lines=self.print_lines, now=self.now)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(meeting.run(), name="meeting")
             for each in invitations:
                 reply = await stub.ScheduleMeet(each.request, timeout=CALL_TIMEOUT_SECONDS)
                 self.print_lines(f"  {each.label:14} accepted as {reply.job_id}")

@@ -13,6 +13,7 @@ DEFAULTS = {
     "sender_name": "gcsched dev",
     "test_recipients": "example.org",
     "log_level": "WARNING",  # the console prints what happens
+    "meeting_settle": "1",  # the author of a change waits for its mail
 }
 IGNORED_SETTINGS = frozenset(
     {

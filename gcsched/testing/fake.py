@@ -1,12 +1,14 @@
-"""A fake gcsched for the tests of applications that call it: it stores and sends nothing."""
+"""A fake gcsched for the tests of applications that call it: it has no store and sends nothing."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Self
 
+from gcsched.client.results.meetings import Meeting
 from gcsched.testing.admission import FakeAdmission, utc_now
 from gcsched.testing.contract_methods import Answer
 from gcsched.testing.failures import Failure
+from gcsched.testing.meeting_memory import MeetingMemory
 from gcsched.testing.records import RecordedCall, Records, ScheduledRequest
 from gcsched.testing.responder import Responder
 from gcsched.testing.script import ANY_METHOD, Script
@@ -17,7 +19,8 @@ class FakeScheduler:
     """A gRPC server at `target` that answers as gcsched does, and records what was called.
 
     Requests to schedule are checked by the service's own rules; each valid one is answered as a new
-    job, also when it repeats another. All other methods need an `answer`. Any thread may use it.
+    job, also when it repeats another. Meetings are kept in memory, and a mail about one counts as
+    sent once it is due. All other methods need an `answer`. Any thread may use it.
     """
 
     def __init__(
@@ -43,7 +46,13 @@ class FakeScheduler:
             now=now,
         )
         self._script, self._records = Script(), Records()
-        self._responder = Responder(admission=admission, script=self._script, records=self._records)
+        self._meetings = MeetingMemory(admission=admission)
+        self._responder = Responder(
+            admission=admission,
+            script=self._script,
+            records=self._records,
+            meetings=self._meetings,
+        )
         self._server: ThreadedServer | None = None
 
     def start(self) -> Self:
@@ -77,6 +86,11 @@ class FakeScheduler:
     def scheduled(self) -> list[ScheduledRequest]:
         """The accepted requests to schedule, in the order of their answers."""
         return self._records.list_scheduled()
+
+    @property
+    def meetings(self) -> list[Meeting]:
+        """The meetings that were created, as they are now, in the order of their creation."""
+        return self._meetings.list_all()
 
     @property
     def calls(self) -> list[RecordedCall]:
@@ -114,3 +128,4 @@ class FakeScheduler:
         """Forget all records, failures and answers."""
         self._script.reset()
         self._records.clear()
+        self._meetings.clear()

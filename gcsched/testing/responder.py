@@ -16,6 +16,8 @@ from gcsched.pb import task_pb2
 from gcsched.testing.admission import FakeAdmission
 from gcsched.testing.contract_methods import METHODS, ContractMethod
 from gcsched.testing.failures import CallRefused, Failure, build_status, name_status
+from gcsched.testing.meeting_memory import METHODS as MEETING_METHODS
+from gcsched.testing.meeting_memory import MeetingMemory
 from gcsched.testing.records import RecordedCall, Records, ScheduledRequest
 from gcsched.testing.script import Script
 
@@ -34,6 +36,7 @@ class Responder:
     admission: FakeAdmission
     script: Script
     records: Records
+    meetings: MeetingMemory
 
     def respond(
         self, method: ContractMethod, request: Any, context: grpc.ServicerContext
@@ -64,6 +67,8 @@ class Responder:
 
         check_request(method.name, request, self.admission)
         reply = self._find_answer(method, request)
+        if reply is None and method.name in MEETING_METHODS:
+            reply = self.meetings.answer(method.name, request)
         if reply is None:
             raise CallRefused(explain_missing_answer(method))
         return reply, []

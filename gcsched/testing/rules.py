@@ -8,15 +8,20 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from gcsched.domain.access import ANYONE
 from gcsched.domain.address import parse_new_address, parse_stored_address
 from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.domain.commands import Retry, parse_cancel, parse_reschedule
 from gcsched.domain.due import KEEP_TRYING
+from gcsched.domain.meetings.checking import Checking
+from gcsched.domain.meetings.creation_checks import read_new_meeting
 from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.pause import parse_optional_by, parse_pause
 from gcsched.domain.suppression import expire_time_violations
 from gcsched.domain.validation import empid_violations, job_id_violations, reason_violations
-from gcsched.rpc.call import check_size
+from gcsched.rpc.call import MAX_REQUEST, check_size
+from gcsched.rpc.meeting_parsers import MAX_MEETING_REQUEST, MEETING_PARSERS
+from gcsched.rpc.meeting_requests import draft_from, meeting_id_violations
 from gcsched.rpc.methods.audit import list_from
 from gcsched.rpc.methods.jobs import (
     bulk_change_from,
@@ -24,6 +29,13 @@ from gcsched.rpc.methods.jobs import (
     page_from,
     resolve_command_from,
 )
+from gcsched.rpc.methods.meetings import (
+    calendar_email_from,
+    cancellation_from,
+    get_violations,
+    removal_from,
+)
+from gcsched.rpc.methods.meetings import page_from as meeting_page_from
 from gcsched.rpc.requests import filter_from, parse_timestamp
 from gcsched.testing.admission import FakeAdmission
 
@@ -53,6 +65,12 @@ def suppression_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
             yield from expire_time_violations(expire_time, now=admission.now())
 
 
+def creation_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
+    checking = Checking(context=admission.context, client=ANYONE, now=admission.now())
+    draft = draft_from(request.meeting, request_id=request.request_id)
+    yield from read_new_meeting(draft, checking)
+
+
 RULES: Mapping[str, Rule] = {
     "GetJob": lambda request, _: job_id_violations(request.job_id),
     "ListJobs": lambda request, _: page_from(request),
@@ -74,11 +92,21 @@ RULES: Mapping[str, Rule] = {
     "GetRecipient": lambda request, _: empid_violations(request.empid),
     "ForgetRecipient": lambda request, _: empid_violations(request.empid),
     "ListAudit": lambda request, _: list_from(request),
+    "CreateMeeting": creation_from,
+    "GetMeeting": lambda request, _: get_violations(request),
+    "ListMeetings": lambda request, _: meeting_page_from(request),
+    "UpdateMeeting": lambda request, _: meeting_id_violations(
+        request.meeting.meeting_id, "meeting.meeting_id"
+    ),
+    "CancelMeeting": lambda request, _: cancellation_from(request),
+    "AddAttendees": lambda request, _: meeting_id_violations(request.meeting_id),
+    "RemoveAttendees": lambda request, _: removal_from(request),
+    "GetMeetingCalendar": lambda request, _: calendar_email_from(request),
 }
 
 
 def check_request(method: str, request: Any, admission: FakeAdmission) -> None:
     """Raise InvalidRequest or RequestTooLarge if the service would refuse *request*."""
-    check_size(request)
+    check_size(request, largest=MAX_MEETING_REQUEST if method in MEETING_PARSERS else MAX_REQUEST)
     if method in RULES:
         require_valid(RULES[method](request, admission))

@@ -35,6 +35,9 @@ async def complete_words(*words: str) -> set[str]:
         (["job", "list", "--order", "due"], {"due-time-asc", "due-time-desc"}),
         (["completion", ""], set(SHELLS)),
         (["recipient", ""], {"show", "forget"}),
+        (["meeting", "c"], {"create", "cancel"}),
+        (["meeting", "update", "ID", "--clear", "l"], {"location", "labels"}),
+        (["meeting", "list", "--order", "start"], {"start-time-asc", "start-time-desc"}),
     ],
 )
 async def test_bash_offers_the_words_that_can_follow(words: list[str], expected: set[str]) -> None:

@@ -16,6 +16,7 @@ OPTIONS = {
     "empid": "--empid=E1",
     "email": "--email=ada@example.org",
     "request_id": "--request-id=R1",
+    "meeting_id": "--meeting-id=M1",
 }
 COMBINED = [names for size in range(len(OPTIONS) + 1) for names in combinations(OPTIONS, size)]
 ANSWERS = {
@@ -72,8 +73,8 @@ async def test_each_command_with_a_filter_refuses_unsupported_combinations(act: 
     assert (done.code, done.out, service.requests) == (2, "", [])
     assert done.err == (
         "cannot combine --state, --due-time-before and --empid: filter by a state, with or without"
-        " due times, or by an employee, an address or a request id; each also with a client, or by"
-        " a client alone\n"
+        " due times, or by an employee, an address, a request id or a meeting; each also with a"
+        " client, or by a client alone\n"
     )
 
 

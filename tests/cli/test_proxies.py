@@ -41,6 +41,17 @@ ARGUMENTS = {
     "template preview": ["doc"],
     "template send-test": ["doc", "--to=a@example.org"],
     "audit": [],
+    "meeting create": [
+        *("--summary=Hi", "--start=2035-01-05T09:00", "--duration=30m", "--zone=UTC"),
+        "--to=ada@example.org",
+    ],
+    "meeting show": ["0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"],
+    "meeting list": [],
+    "meeting update": ["0190a6e2c3d47b5f8a9b0c1d2e3f4a5b", "--summary=Hi"],
+    "meeting cancel": ["0190a6e2c3d47b5f8a9b0c1d2e3f4a5b", "--yes"],
+    "meeting add": ["0190a6e2c3d47b5f8a9b0c1d2e3f4a5b", "--to=ada@example.org"],
+    "meeting remove": ["0190a6e2c3d47b5f8a9b0c1d2e3f4a5b", "ada@example.org"],
+    "meeting ics": ["0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"],
 }
 COMMANDS_WITHOUT_CALLS = {
     *("serve", "dev", "completion", "template check"),

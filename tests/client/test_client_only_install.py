@@ -19,6 +19,7 @@ SHARED = {
     "gcsched.environment",
     "gcsched.errors",
     "gcsched.errors.of_calls",
+    "gcsched.errors.of_meetings",
     "gcsched.errors.of_process",
     "gcsched.process",
     "gcsched.process.allocator",

@@ -8,8 +8,12 @@ import pytest
 from gcsched.client import AsyncClient, Client
 from gcsched.pb import task_pb2
 from tests.support.client_calls import MethodCall
-from tests.support.client_methods import CASES, MethodCase
+from tests.support.client_meetings import MEETING_CASES
+from tests.support.client_methods import CASES as OTHER_CASES
+from tests.support.client_methods import MethodCase
 from tests.support.fake_scheduler import fake_scheduler
+
+CASES = [*OTHER_CASES, *MEETING_CASES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[each.method for each in CASES])

@@ -26,6 +26,15 @@ RESULTS = [
     (client.ForgottenRecipient, task_pb2.ForgetRecipientResponse),
     (client.Template, task_pb2.Template),
     (client.AuditEntry, task_pb2.AuditEntry),
+    (client.Meeting, task_pb2.Meeting),
+    (client.Attendee, task_pb2.Attendee),
+    (client.Reminder, task_pb2.Reminder),
+    (client.MeetingTexts, task_pb2.MeetingTexts),
+    (client.MailText, task_pb2.MeetingTexts.Mail),
+    (client.Effect, task_pb2.Effect),
+    (client.MeetingStep, task_pb2.MeetingStep),
+    (client.CalendarFile, task_pb2.CalendarFile),
+    (client.Person, task_pb2.Person),
     (client.Pause, task_pb2.Pause),
     (client.StatusReport, REPORT),
     (client.Lateness, REPORT.Lateness),
@@ -43,6 +52,12 @@ ENUMS = [
     (client.RelayState, REPORT.Relay.State),
     (client.AuditOutcome, task_pb2.AuditEntry.Outcome),
     (client.Purpose, task_pb2.Job.Purpose),
+    (client.MeetingState, task_pb2.Meeting.State),
+    (client.View, task_pb2.Meeting.View),
+    (client.MeetingOrder, task_pb2.ListMeetingsRequest.Order),
+    (client.Role, task_pb2.Attendee.Role),
+    (client.Told, task_pb2.Attendee.Told),
+    (client.What, task_pb2.Effect.What),
 ]
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNKNOWN_STATE = b"\x10\x63"  # field 2, Job.state: 99
@@ -66,6 +81,8 @@ def test_the_defaults_of_a_result_are_those_of_an_empty_message(result: Any, mes
         if each.default is MISSING and each.default_factory is MISSING
     }
 
+    if result is client.Reminder:  # always has a time
+        required["before"] = timedelta()
     read = read_message(result, empty)
 
     if result is client.Validation:  # has always a preview, as `validate` checks

@@ -25,7 +25,7 @@ async def test_a_service_that_does_not_answer_ends_the_demo_with_a_sentence() ->
         f"127.0.0.1:{free_port()}", find_no_job, run_empty_queue
     )
 
-    assert printed[0] == "demo: three invitations"
+    assert printed[0] == "demo: three invitations, and a meeting that moves and is cancelled"
     assert printed[-1].startswith("demo failed (")
     assert printed[-1].endswith("; the service goes on until Ctrl-C")
 

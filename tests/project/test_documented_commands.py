@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 IN_A_LINE = re.compile(r".*(?<![\w-])gcsched (?=[a-z-])(.*)")
 IN_PROSE = re.compile(r"`gcsched ([^`]+)`")
-REST_OF_A_PIPE = re.compile(r"\s*(\\?\||>|&&).*")
+REST_OF_A_PIPE = re.compile(r"\s*(\\?\||&&).*|\s>.*")  # not the end of <ada@example.org>
 ANY_COMMAND = {"COMMAND"}
 
 

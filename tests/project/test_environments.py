@@ -47,9 +47,14 @@ client.cancel("7", at=DAILY)
 print(client.get_job("7").due)
 print(client.status().relays.name)
 client.schedule_many([{"empid": "E1"}])
+client.create_meeting(summary="Hi", start="2030-01-05T09:00", time_zone="UTC", attendees=["a"])
+client.update_meeting("M", start=None)
+client.update_meeting("M", organizer=None)
+client.add_attendees("M", [], tell_all=True)
+print(client.get_meeting("M").attendees.email)
 """
 """The last lines are wrong, each once."""
-WRONG_LINES = 14
+WRONG_LINES = 19
 CALLER = Path(typed_caller.__file__).read_text(encoding="utf-8")
 STUBS = ["types-grpcio", "types-protobuf"]
 STRICT_PYRIGHT = {"pyrightconfig.json": '{"typeCheckingMode": "strict"}'}

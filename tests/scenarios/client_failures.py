@@ -23,6 +23,7 @@ from tests.scenarios.method_calls import (
     CallEnd,
     Subjects,
     a_mail,
+    a_meeting,
     call_each,
 )
 from tests.support.wait import until
@@ -145,7 +146,7 @@ async def see(stage: Stage, condition: Condition, *, is_limited: bool = False) -
 
 
 async def prepare(stage: Stage) -> Subjects:
-    """Make jobs in the states that the calls need, suppressions and user details."""
+    """Make jobs in the states that the calls need, suppressions, user details and meetings."""
     async with AsyncClient(stage.service.target, token=stage.token.text) as client:
         mails = [a_mail() for _ in range(5)]
         mails[3] |= {"email": TO_FAIL, "at": PAST}
@@ -153,6 +154,8 @@ async def prepare(stage: Stage) -> Subjects:
         jobs = [(await client.schedule(**each)).job_id for each in mails]
         for each in mails[:2]:
             await client.add_suppression(f"x{each['email']}", reason="a test")
+
+        meetings = [(await client.create_meeting(**a_meeting())).meeting_id for _ in range(2)]
 
         async def are_ready() -> bool:
             states = [(await client.get_job(each)).state for each in jobs[3:]]
@@ -172,4 +175,6 @@ async def prepare(stage: Stage) -> Subjects:
         to_allow=f"x{mails[1]['email']}",
         empid=mails[0]["empid"],
         to_forget=mails[1]["empid"],
+        meeting=meetings[0],
+        to_call_off=meetings[1],
     )

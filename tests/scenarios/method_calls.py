@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from gcsched.client import DAILY, AsyncClient, CallFailed, Client, MailRequest
+from gcsched.client import DAILY, AsyncClient, Attendee, CallFailed, Client, MailRequest
 from gcsched.pb import task_pb2
 
 BLOCKING, ASYNC = "Client", "AsyncClient"
 TO_FAIL, TO_LOSE = "to-fail@example.org", "to-lose@example.org"
+INVITED, TO_REMOVE = "invited@example.org", "to-remove@example.org"
 _numbers = count(1)
 
 
@@ -31,6 +32,8 @@ class Subjects:
     to_allow: str = "back@example.org"
     empid: str = "E0"
     to_forget: str = "E-0"
+    meeting: str = "6"
+    to_call_off: str = "7"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,18 @@ def a_mail() -> dict[str, Any]:
         "email": f"{number}@example.org",
         "message": f"Chat {number}",
         "at": tomorrow(),
+    }
+
+
+def a_meeting() -> dict[str, Any]:
+    """Return the arguments of a meeting whose invitations wait."""
+    return {
+        "summary": f"Review {next(_numbers)}",
+        "start": (tomorrow() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"),
+        "duration": timedelta(minutes=30),
+        "time_zone": "Europe/Berlin",
+        "attendees": [Attendee(email=INVITED), Attendee(email=TO_REMOVE)],
+        "invite_at": tomorrow(),
     }
 
 
@@ -114,6 +129,26 @@ METHODS: dict[str, Method] = {
     "preview_template": lambda client, _, options: client.preview_template(**options),
     "send_test_mail": lambda client, _, options: client.send_test_mail(
         "ada@example.org", **options
+    ),
+    "create_meeting": lambda client, _, options: client.create_meeting(**a_meeting(), **options),
+    "get_meeting": lambda client, subjects, options: client.get_meeting(
+        subjects.meeting, **options
+    ),
+    "list_meetings": lambda client, _, options: client.list_meetings(page_size=1, **options),
+    "update_meeting": lambda client, subjects, options: client.update_meeting(
+        subjects.meeting, location="Room 5", **options
+    ),
+    "add_attendees": lambda client, subjects, options: client.add_attendees(
+        subjects.meeting, [Attendee(email="another@example.org")], **options
+    ),
+    "remove_attendees": lambda client, subjects, options: client.remove_attendees(
+        subjects.meeting, [TO_REMOVE], **options
+    ),
+    "cancel_meeting": lambda client, subjects, options: client.cancel_meeting(
+        subjects.to_call_off, **options
+    ),
+    "meeting_calendar": lambda client, subjects, options: client.meeting_calendar(
+        subjects.meeting, **options
     ),
     "list_audit": lambda client, _, options: client.list_audit(**options),
 }

@@ -27,6 +27,8 @@ NOT_THERE = {"cancel", "reschedule", "retry", "resolve", "get_job"} | {
     "get_suppression",
     "remove_suppression",
     "get_recipient",
+    *("get_meeting", "update_meeting", "cancel_meeting", "add_attendees", "remove_attendees"),
+    "meeting_calendar",
 }
 CHOOSABLE = [each for each in NAMES if each != "schedule_meet"]  # it has no time limit of its own
 FROZEN_SECONDS = 0.5

@@ -91,7 +91,14 @@ CASES = [
     ),
     MethodCase(
         "count_jobs",
-        {"due_time_from": 0, "empid": "E1", "email": "a", "request_id": "r", "id_prefix": "7"},
+        {
+            "due_time_from": 0,
+            "empid": "E1",
+            "email": "a",
+            "request_id": "r",
+            "id_prefix": "7",
+            "meeting_id": "M",
+        },
         "CountJobs",
         task_pb2.CountJobsRequest(
             filter=task_pb2.JobFilter(
@@ -100,6 +107,7 @@ CASES = [
                 email="a",
                 request_id="r",
                 id_prefix="7",
+                meeting_id="M",
             )
         ),
         task_pb2.CountJobsResponse(count=10_000, has_more=True),

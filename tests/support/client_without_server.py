@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.abc import MetaPathFinder
 
+WHEN = "--start 2035-01-05T09:00 --duration 30m --zone UTC"
 COMMANDS: Sequence[tuple[str, int]] = (
     ("schedule --to ada@example.org --empid E1 --message Hi --at +1d --json", 0),
     ("schedule --to ada@example.org --empid E1 --message Hi --at +1d --validate-only", 0),
@@ -42,6 +43,14 @@ COMMANDS: Sequence[tuple[str, int]] = (
     ("audit", 0),
     ("template preview doc --to ada@example.org", 0),
     ("template send-test doc --to ada@example.org", 2),
+    (f"meeting create --summary Review {WHEN} --to ada@example.org --invite-at +1d --json", 0),
+    ("meeting show {meeting}", 0),
+    ("meeting list --attendee ada@example.org", 0),
+    ("meeting update {meeting} --start 2035-01-05T10:00", 0),
+    ("meeting add {meeting} --optional bob@example.org", 0),
+    ("meeting remove {meeting} bob@example.org", 0),
+    ("meeting ics {meeting}", 0),
+    ("meeting cancel {meeting} --yes", 0),
     ("completion bash", 0),
 )
 """Each command of `gcsched` that the client alone can run, and its exit code."""
@@ -84,13 +93,14 @@ def run_command(line: str) -> tuple[int, str, str]:
 def run_all_commands(missing: Sequence[str]) -> dict[str, object]:
     """Run every command; the service is where GCSCHED_TARGET says."""
     sys.meta_path.insert(0, MissingModules(missing))
-    (first, _), *others = COMMANDS
-    code, out, err = run_command(first)
-    results = {first: (code, err)}
-    job = json.loads(out)["job_id"] if code == 0 else ""
-    for line, _ in others:
-        code, _, err = run_command(line.format(job=job))
+    results, ids = {}, {"job": "", "meeting": ""}
+    for line, _ in COMMANDS:
+        code, out, err = run_command(line.format_map(ids))
         results[line] = (code, err)
+        if line.endswith("--json") and code == 0:
+            made = json.loads(out)
+            kind = "meeting" if line.startswith("meeting") else "job"
+            ids[kind] = made[f"{kind}_id"]
     importlib.import_module("gcsched.cli.terminal")  # where standard output is a terminal
     loaded = sorted(sys.modules)
     for line in SERVER_COMMANDS:

@@ -10,9 +10,12 @@ from typing import assert_type
 from gcsched.client import (
     DAILY,
     AsyncClient,
+    Attendee,
     AuditEntry,
+    CalendarFile,
     CallFailed,
     Client,
+    Effect,
     ForgottenRecipient,
     Health,
     Job,
@@ -20,10 +23,20 @@ from gcsched.client import (
     JobFilter,
     MailOptions,
     MailRequest,
+    MailText,
+    Meeting,
+    MeetingFilter,
+    MeetingOptions,
+    MeetingOrder,
+    MeetingState,
+    MeetingTexts,
     Order,
     Pause,
+    Person,
     Preview,
     Recipient,
+    Reminder,
+    Role,
     ScheduledJob,
     State,
     StatusReport,
@@ -36,6 +49,13 @@ from gcsched.client import (
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LUNCH: MailOptions = {"name": "Ada", "labels": {"team": "hr"}, "not_after": NOON, "urgent": True}
+REVIEW: MeetingOptions = {
+    "duration": timedelta(minutes=30),
+    "organizer": Person(email="eve@example.org"),
+    "reminders": [Reminder(before=timedelta(days=1))],
+    "texts": MeetingTexts(update=MailText(subject="Moved")),
+}
+SOON: MeetingFilter = {"start_time_from": NOON, "organizer": "eve@example.org"}
 FAILED: JobFilter = {"state": State.FAILED, "due_time_before": NOON}
 
 
@@ -65,6 +85,32 @@ def call_blocking(client: Client) -> None:
     assert_type(client.list_audit(subject="E1"), Iterator[AuditEntry])
 
 
+def call_about_meetings(client: Client) -> None:
+    ada = Attendee(email="a@example.org", role=Role.OPTIONAL)
+    meeting = client.create_meeting(
+        summary="Review",
+        start="2030-01-05T09:00",
+        time_zone="Europe/Berlin",
+        attendees=[ada],
+        **REVIEW,
+    )
+    assert_type(meeting, Meeting)
+    assert_type(client.get_meeting("M"), Meeting)
+    assert_type(client.list_meetings(**SOON, order=MeetingOrder.START_TIME_ASC), Iterator[Meeting])
+    assert_type(
+        client.update_meeting("M", etag="e", start=datetime.fromisoformat("2030-01-05")), Meeting
+    )
+    assert_type(client.update_meeting("M", location=None, end=None), Meeting)
+    assert_type(client.add_attendees("M", meeting.attendees, tell_others=True), Meeting)
+    assert_type(client.remove_attendees("M", [ada.email], reason="left"), Meeting)
+    assert_type(client.cancel_meeting("M", reason="off", validate_only=True), Meeting)
+    assert_type(client.meeting_calendar("M", "a@example.org"), CalendarFile)
+    assert_type(meeting.state == MeetingState.CANCELLED, bool)
+    assert_type(meeting.effects, tuple[Effect, ...])
+    assert_type(meeting.organizer, Person | None)
+    assert_type(meeting.reminders[0].before, timedelta)
+
+
 def read_results(client: Client) -> None:
     job = client.cancel("7", reason="moved")
     assert_type(job.state == State.CANCELLED, bool)
@@ -90,5 +136,7 @@ async def call_async() -> None:
         assert_type([each async for each in client.list_templates()], list[Template])
         assert_type(await client.preview_template("doc", message="Hi"), Preview)
         assert_type(client.list_jobs(view=View.FULL), AsyncIterator[Job])
+        assert_type(client.list_meetings(client="hr"), AsyncIterator[Meeting])
+        assert_type(await client.cancel_meeting("M"), Meeting)
         async for health in client.watch_health():
             assert_type(health, Health)

@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help=f"where gRPC listens (GCSCHED_GRPC_LISTEN, else {LISTEN})",
     )
-    add("--demo", action="store_true", help="send three example invitations")
+    add("--demo", action="store_true", help="send example invitations; move and cancel a meeting")
 
 
 def run(chosen: Namespace) -> int:

@@ -62,7 +62,7 @@ def count_jobs(service: "Client", chosen: Namespace) -> int:
     filters.ensure_supported(chosen)
     request = task_pb2.CountJobsRequest(filter=filters.build_filter(chosen))
     if chosen.request_id is None:
-        filters.ensure_client_is_known(service, chosen)
+        filters.ensure_filter_is_known(service, chosen)
         reply = service.call("CountJobs", request)
     else:
         reply = task_pb2.CountJobsResponse(count=count_by_listing(service, chosen))

@@ -50,10 +50,10 @@ def make_runner(change: BulkCommand) -> RunWithClient:
         filters.ensure_supported(chosen)
         request = build_request(chosen)
         if chosen.yes or chosen.dry_run:
-            filters.ensure_client_is_known(service, chosen)
+            filters.ensure_filter_is_known(service, chosen)
             return print_change(change, chosen, service.call(change.method, request))
         confirm.ensure_can_ask(chosen)  # before the count, which may take long
-        filters.ensure_client_is_known(service, chosen)
+        filters.ensure_filter_is_known(service, chosen)
         counted = service.call(change.method, as_dry_run(request))
         if not counted.count:
             return print_change(change, chosen, counted)

@@ -131,9 +131,10 @@ def print_preview(chosen: Namespace, found: "task_pb2.Preview") -> int:
 def write_html(chosen: Namespace, html: str) -> int:
     """Write the HTML to the file of ``--html``; report that unless it is standard output."""
     file: Path = chosen.html
-    output_file.write_file(file, html, option="--html", force=chosen.force)
+    content = html.encode()
+    output_file.write_file(file, content, option="--html", force=chosen.force)
     if file != output_file.STANDARD_OUTPUT:
-        output.print_note(replace_unprintable(f"wrote {file} ({len(html.encode()):,} bytes)"))
+        output.print_note(replace_unprintable(f"wrote {file} ({len(content):,} bytes)"))
     return DONE
 
 

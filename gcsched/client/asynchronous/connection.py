@@ -12,7 +12,7 @@ from gcsched.client.calls.batches import METHOD, BatchRun
 from gcsched.client.calls.call import Call, Listing
 from gcsched.client.calls.scheduling import MailRequest
 from gcsched.client.channel import ServiceChannel
-from gcsched.client.connection import Connection
+from gcsched.client.connection import Connection, add_request_id
 from gcsched.client.errors import CallFailed, ClientClosed
 from gcsched.client.health import TRANSIENT, HealthChanges, open_stream
 from gcsched.client.results.jobs import ScheduledJob
@@ -35,6 +35,7 @@ class AsyncConnection(Connection):
         seconds = self._seconds(timeout)
         self._check_loop()
         stub_method = self._method(method, request)
+        request = add_request_id(method, request)
         try:
             return await stub_method(request, timeout=seconds, metadata=self._token.metadata())
         except ENDS as error:

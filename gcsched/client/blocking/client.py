@@ -1,12 +1,13 @@
 """The client for blocking code."""
 
 from gcsched.client.blocking.jobs import JobMethods
+from gcsched.client.blocking.meetings import MeetingMethods
 from gcsched.client.blocking.records import RecordMethods
 from gcsched.client.blocking.scheduling import SchedulingMethods
 from gcsched.client.blocking.service import ServiceMethods
 
 
-class Client(SchedulingMethods, JobMethods, RecordMethods, ServiceMethods):
+class Client(SchedulingMethods, JobMethods, MeetingMethods, RecordMethods, ServiceMethods):
     """A connection to the service at *target* (``host:port``), for blocking code and any thread.
 
     With *token* or *token_file* each call carries a token. With *credentials*, a Tls or those of

@@ -11,7 +11,7 @@ from gcsched.client.calls.batches import METHOD, BatchRun
 from gcsched.client.calls.call import Call, Listing
 from gcsched.client.calls.scheduling import MailRequest
 from gcsched.client.channel import ServiceChannel
-from gcsched.client.connection import Connection
+from gcsched.client.connection import Connection, add_request_id
 from gcsched.client.errors import CallFailed, ClientClosed
 from gcsched.client.health import TRANSIENT, HealthChanges, open_stream
 from gcsched.client.results.jobs import ScheduledJob
@@ -38,6 +38,7 @@ class BlockingConnection(Connection):
         """
         seconds = self._seconds(timeout)
         stub_method = self._method(method, request)
+        request = add_request_id(method, request)
         try:
             return stub_method(request, timeout=seconds, metadata=self._token.metadata())
         except grpc.RpcError as error:

@@ -28,7 +28,7 @@ class JobFilter(TypedDict, total=False):
     """Which jobs; a job matches if it matches all that is given. Without any: all jobs.
 
     Possible are a state, with or without due times; an employee; an address; a request id; the
-    first characters of an id (only in lists and counts); each with or without a client.
+    first characters of an id (only in lists and counts); a meeting; each with or without a client.
     """
 
     state: str
@@ -38,6 +38,7 @@ class JobFilter(TypedDict, total=False):
     email: str
     request_id: str
     id_prefix: str
+    meeting_id: str
     client: str
 
 
@@ -137,5 +138,6 @@ def build_filter(which: JobFilter) -> task_pb2.JobFilter:
         email=check_text("email", which.get("email")),
         request_id=check_text("request_id", which.get("request_id")),
         id_prefix=check_text("id_prefix", which.get("id_prefix")),
+        meeting_id=check_text("meeting_id", which.get("meeting_id")),
         client=check_text("client", which.get("client")),
     )

@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from gcsched.client.event import Person
 from gcsched.client.results.jobs import Attempt, Preview, Step
+from gcsched.client.results.meetings import (
+    Attendee,
+    Effect,
+    MailText,
+    MeetingStep,
+    MeetingTexts,
+    Reminder,
+)
 from gcsched.client.results.records import Suppression
 from gcsched.client.results.status import (
     Access,
@@ -23,14 +32,22 @@ from gcsched.client.results.status import (
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 PARTS: Mapping[str, type[Any]] = {
+    "Mail": MailText,  # of MeetingTexts
+} | {
     each.__name__: each
     for each in (
         Access,
         Attempt,
+        Attendee,
+        Effect,
         Lateness,
+        MeetingStep,
+        MeetingTexts,
         Pause,
+        Person,
         Preview,
         Relay,
+        Reminder,
         Sending,
         Step,
         Store,
@@ -101,5 +118,8 @@ def read_counts(report: Any) -> dict[str, int]:
     }
 
 
-SPECIAL_READERS: Mapping[tuple[type[Any], str], Reader] = {(StatusReport, "counts"): read_counts}
+SPECIAL_READERS: Mapping[tuple[type[Any], str], Reader] = {
+    (StatusReport, "counts"): read_counts,
+    (Reminder, "before"): lambda reminder: reminder.before.ToTimedelta(),  # never absent
+}
 """The fields that are not as in the contract."""

@@ -25,8 +25,8 @@ async def test_a_list_has_a_row_for_each_job_and_a_dash_for_an_empty_field() -> 
     here = DUE.astimezone().isoformat()
     heading, first, second = done.out.splitlines()
     assert heading.split() == ["JOB_ID", "STATE", "DUE_TIME", "EMPID", "EMAIL", "REASON"]
-    assert first == f"{ID}  RETRYING           {here}  E1815  ada@example.org  451 later"
-    assert second.split() == [ID, "STATE_UNSPECIFIED", "-", "-", "-", "-"]
+    assert first == f"{ID}  RETRYING  {here}  E1815  ada@example.org  451 later"
+    assert second.split() == [ID, "-", "-", "-", "-", "-"]
     assert service.requests == [task_pb2.ListJobsRequest(page_size=50)]
 
 
@@ -153,6 +153,23 @@ async def test_a_service_older_than_request_ids_is_detected(method: str, other: 
         f"this service is older than --request-id and listed job {ID} of another request: use"
         " --empid or --email, or upgrade the service\n"
     )
+
+
+@pytest.mark.parametrize("method", ["list", "count"])
+async def test_the_jobs_of_a_meeting_and_a_service_that_is_older_than_meetings(
+    method: str,
+) -> None:
+    known = task_pb2.ListJobsResponse(jobs=[task_pb2.Job(job_id=ID, meeting_id="M")])
+    count = task_pb2.CountJobsResponse(count=1)
+    async with fake_scheduler(ListJobs=[known, page(1)], CountJobs=count) as service:
+        where = ("--meeting-id=M", "--target", service.target)
+        found = await run_command("job", method, *where)
+        older = await run_command("job", method, *where)
+
+    assert (found.code, older.code, older.out) == (0, 1, "")
+    assert older.err.startswith("this service is older than --meeting-id and listed job ")
+    listings = [each for each in service.requests if isinstance(each, task_pb2.ListJobsRequest)]
+    assert [each.filter for each in listings] == [task_pb2.JobFilter(meeting_id="M")] * 2
 
 
 async def test_pages_are_read_up_to_the_limit_and_a_note_says_that_there_are_more() -> None:

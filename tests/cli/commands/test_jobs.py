@@ -177,7 +177,7 @@ async def test_a_service_older_than_clients_changes_nothing() -> None:
     [
         (
             "status=failed",
-            "one of state, due_time_from, due_time_before, empid, email, request_id, client",
+            "one of state, due_time_from, due_time_before, empid, email, request_id, meeting_id",
         ),
         ("state=asleep", "expected one of queued, scheduled"),
         ("failed", "expected name=value"),

@@ -154,11 +154,12 @@ def test_a_full_disk_leaves_no_half_of_a_new_file(
         return 5
 
     monkeypatch.setattr("gcsched.cli.output_file.os.write", full)
+    content = PREVIEW.html.encode()
 
     with pytest.raises(
         FileNotWritten, match=r"new.html cannot be written \(No space left on device\)"
     ):
-        output_file.write_file(tmp_path / "new.html", PREVIEW.html, option="--html", force=False)
+        output_file.write_file(tmp_path / "new.html", content, option="--html", force=False)
 
     assert list(tmp_path.iterdir()) == []
 
