@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.support.wait import until
 
 LIMITS = "limits = { calls_per_second = 0.1, burst = 1 }"
 FLOOD_CALLS, FLOOD_SECONDS = 490, 20  # 16 MiB are for 512 calls of 32 KiB, of which 460 schedule
+FLOOD_CONNECTIONS = 3  # each has room for 200 calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,23 +135,28 @@ async def freeze_mongodb(stage: Stage) -> AsyncIterator[None]:
 async def fill_memory(stage: Stage) -> AsyncIterator[None]:
     """Fill the memory for calls: MongoDB is silent, and calls that wait for it pile up."""
     stage.mongo.freeze()
-    async with (
-        scheduler_stub(stage.service.target) as stub,
-        scheduler_stub(stage.service.target) as other,  # a connection has room for 500 calls
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         flood: list[asyncio.Task[None]] = []
 
-        async def add_calls(method: Any, requests: Sequence[Message]) -> int:
+        async def connect() -> list[Any]:
+            opened = (scheduler_stub(stage.service.target) for _ in range(FLOOD_CONNECTIONS))
+            return [await stack.enter_async_context(each) for each in opened]
+
+        async def add_calls(method: str, stubs: list[Any], requests: Sequence[Message]) -> int:
             """Begin the calls; return how many wait when the last one was refused."""
-            wave = [tasks.create_task(wait_for_end(method, each, stage)) for each in requests]
+            methods = cycle([getattr(each, method) for each in stubs])
+            wave = [
+                tasks.create_task(wait_for_end(call, each, stage))
+                for call, each in zip(methods, requests, strict=False)
+            ]
             flood.extend(wave)
             await until(wave[-1].done)
             return sum(not each.done() for each in wave)
 
-        await add_calls(stub.ScheduleMeet, [a_meet(number) for number in range(FLOOD_CALLS)])
-        reads = [task_pb2.GetJobRequest(job_id="1")] * FLOOD_CALLS
-        while await add_calls(other.GetJob, reads):
+        meets = [a_meet(number) for number in range(FLOOD_CALLS)]
+        await add_calls("ScheduleMeet", await connect(), meets)
+        readers, reads = await connect(), [task_pb2.GetJobRequest(job_id="1")] * FLOOD_CALLS
+        while await add_calls("GetJob", readers, reads):
             pass
         yield
         for each in flood:

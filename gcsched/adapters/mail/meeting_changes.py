@@ -1,5 +1,7 @@
 """What an update of a meeting changes, as templates show it: texts of one line each."""
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from gcsched.domain.meeting import MeetingRevision
@@ -42,6 +44,7 @@ def describe_changes(
     )
 
 
+@lru_cache(maxsize=16)  # the attendees of a meeting mostly know the same text
 def find_excerpts(old: str, new: str) -> tuple[str, str]:
     """Return both texts in one line each, from shortly before the place where they differ.
 

@@ -71,10 +71,9 @@ def list_texts(texts: "task_pb2.MeetingTexts") -> list[tuple[str, str]]:
         if kind.name != "variables"
         for part, value in mail.ListFields()
     ]
-    return [
-        *rows,
-        *([("variables", fields.format_field(texts, "variables"))] * bool(texts.variables)),
-    ]
+    if texts.variables:
+        rows.append(("variables", fields.format_field(texts, "variables")))
+    return rows
 
 
 def format_person(person: "task_pb2.Person") -> str:

@@ -226,12 +226,12 @@ def test_an_update_says_what_has_changed_and_shows_the_whole_meeting() -> None:
 
 
 def test_an_update_says_what_is_new_and_what_is_gone() -> None:
-    changed = a_meeting_job("update", location="", url="https://example.org/new")
     earlier = structs.replace(INTERVIEW, url="", description="")
+    link = "https://example.org/new"
 
     text, html = compose_parts(
         default_folder(),
-        structs.replace(changed, meeting=structs.replace(changed.meeting, earlier=earlier)),
+        a_meeting_job("update", mail={"earlier": earlier}, location="", url=link),
     )
 
     assert "Where: no longer given\n  before: Room 4.2, second floor\n" in text
