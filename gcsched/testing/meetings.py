@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from gcsched.client.results.meetings import Meeting as MeetingResult
 from gcsched.client.results.reading import read_message
@@ -165,9 +166,14 @@ class FakeMeetings:
         is_changed = applied.meeting is not seen
         if is_changed and named.etag and named.etag != etag_of_meeting(seen):
             raise EtagMismatch(seen.id, kind="meeting")
-        if is_trial:
-            plan = kept.plan(applied.meeting, now)
-            return build_reply(applied.meeting, plan.effects, applied.time_note)
+        if is_trial:  # as the service: the record of changes stays, and with it the etag
+            trial = replace(
+                applied.meeting,
+                changes=seen.changes,
+                update_time=seen.update_time,
+                steps=seen.steps,
+            )
+            return build_reply(trial, kept.plan(trial, now).effects, applied.time_note)
         if is_changed:
             kept.store(applied.meeting)
         effects = kept.reconcile(now)
