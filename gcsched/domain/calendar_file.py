@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.calendar_lines import (
+    encode_domain,
     escape_text,
     fold,
     format_cn,
@@ -178,9 +179,10 @@ def write_guest(guest: Person) -> Guest:
 
     Kept, because the mail of each attendee has the lines of all the others.
     """
-    mailto = format_mailto(guest.email)
-    line = f"ATTENDEE;{INVITED}{format_cn(guest.name)}:{mailto}"
-    return Guest(fold_address(mailto), fold(line))
+    local, _, domain = guest.email.rpartition("@")
+    mailbox = fold_address(f"{local}@{encode_domain(domain)}")
+    line = f"ATTENDEE;{INVITED}{format_cn(guest.name)}:{format_mailto(guest.email)}"
+    return Guest(mailbox, fold(line))
 
 
 def begin_file(*method: str) -> bytes:

@@ -10,11 +10,11 @@ from gcsched.adapters.mongo.meetings.store import MongoMeetings
 from gcsched.adapters.mongo.usage import MongoUsage
 from gcsched.domain.meetings.mails import TEMPLATES
 from gcsched.rpc.methods.meetings import MeetingMethods
+from gcsched.usecases.admission.invitation_quota import InvitationQuota
 from gcsched.usecases.admission.quotas import Quotas
 from gcsched.usecases.admission.waiting_jobs import WaitingJobs
 from gcsched.usecases.meetings.change import ChangeMeeting
 from gcsched.usecases.meetings.create import CreateMeeting
-from gcsched.usecases.admission.invitation_quota import InvitationQuota
 from gcsched.usecases.meetings.read import ReadMeetings
 from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.meetings.result import MeetingRules

@@ -210,7 +210,7 @@ def build_headers(job: Job, recipient: str, reply_to: str) -> Headers:
     if reply_to:
         optional = REPLY_TO + (reply_to if reply_to.isascii() else job.reply_to).encode()
     if job.meeting is not None and job.meeting.references:
-        optional += REFERENCES + format_message_id(job.meeting.references)
+        optional += REFERENCES + format_message_id(job.meeting.references, header="References")
     return Headers(
         to=encode_mailbox("To", clean_display_name(job.name), to),
         subject=encode_unstructured("Subject", job.message),

@@ -66,7 +66,7 @@ class JobDocument(NamedDocument):
     invitation: dict[str, Any] | None = None
     invitation_template: str | None = None
     # What else a mail about a meeting needs that is not a plain invitation, with its template: the
-    # purpose, the role, the mail that it refers to, and what the recipient was told before.
+    # purpose, the role, the mail that it refers to, and what the recipient knew before.
     meeting_mail: dict[str, Any] | None = None
     meeting_template: str | None = None
     variables: dict[str, str] | None = None  # values for the template
@@ -194,7 +194,7 @@ class JobDocument(NamedDocument):
             # Lists and counts by address. Documents without `folded` are in it as null, so that the
             # same statement reads them too, and `MongoAddressFolding.fill` finds them.
             IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
-            # The jobs of a meeting, by which it is known who was told what, and lists by meeting.
+            # The jobs of a meeting, which prove what each attendee knows, and lists by meeting.
             # Partial, so that it costs mails without a meeting nothing.
             IndexModel(
                 [("invitation.meeting", ASCENDING), ("_id", ASCENDING)],

@@ -1,8 +1,9 @@
 """The calendar file of a meeting: the one that an attendee has, or one for a web page. Pure."""
 
-from gcsched.domain.calendar_file import Method, write_cancel, write_public_file, write_request
+from gcsched.domain.calendar_file import write_cancel, write_public_file, write_request
 from gcsched.domain.meeting import MeetingRevision, Person
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Told
+from gcsched.domain.meetings.needs import find_goal
 from gcsched.domain.organizer import is_same_mailbox
 
 FILE_NAME = "invite.ics"
@@ -31,13 +32,9 @@ def find_shown_number(meeting: Meeting, attendee: Attendee) -> int:
     A mail that the attendee has counts if it needs no correction.
     """
     word = attendee.word
-    if word.told is Told.NOTHING:
-        return meeting.revision.number
-    if is_invited(meeting, attendee):
-        is_valid = word.method is Method.REQUEST and word.revision >= meeting.content_revision
-    else:
-        is_valid = word.method is Method.CANCEL
-    return word.revision if is_valid else meeting.revision.number
+    if word.told is not Told.NOTHING and find_goal(meeting, attendee).is_reached(attendee):
+        return word.revision
+    return attendee.removed_revision if attendee.is_removed else meeting.revision.number
 
 
 def write_calendar(meeting: Meeting, attendee: Attendee, revision: MeetingRevision) -> bytes:

@@ -62,6 +62,16 @@ def find_effects(needs: Needs) -> Sequence[Effect]:
     return [Effect(email=attendee.email, purpose=Purpose.INVITATION if is_new else Purpose.UPDATE)]
 
 
+def find_flying(jobs: Iterable[Job]) -> Sequence[Effect]:
+    """Return which of *jobs* are in flight: all of a meeting that is over are too late."""
+    effects = list[Effect]()
+    for job in jobs:
+        if job.has_begun and job.meeting is not None:
+            flying = Effect(email=job.email, purpose=job.meeting.purpose, in_flight=1)
+            effects = add_in_flight(effects, flying)
+    return effects
+
+
 def purposes_of(jobs: Iterable[Job]) -> Iterable[Purpose]:
     return (job.meeting.purpose for job in jobs if job.meeting is not None)
 

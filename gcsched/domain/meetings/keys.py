@@ -18,11 +18,20 @@ VERSION = b"meeting v1"
 
 
 def mail_key(meeting: Meeting, attendee: Attendee, purpose: Purpose) -> str:
-    """Return the key of the next mail for *purpose*, with the SEQUENCE of the latest revision.
+    """Return the key of the next mail for *purpose*.
+
+    It is made of what makes the mail necessary: being added, or the revision that has to be told.
+    Not of the latest SEQUENCE, which other attendees raise as well: two processes that plan from
+    different versions of the meeting would make two mails.
 
     Never change what goes in here: with another key an attendee would get a mail a second time.
     """
-    return digest(VERSION, *_name(meeting, attendee), purpose, str(meeting.revision.sequence))
+    number = meeting.content_revision
+    if purpose is Purpose.INVITATION:
+        number = 0
+    elif purpose is Purpose.CANCELLATION and attendee.is_removed:
+        number = attendee.removed_revision
+    return digest(VERSION, *_name(meeting, attendee), purpose, str(number))
 
 
 def reminder_key(meeting: Meeting, attendee: Attendee, before: timedelta) -> str:

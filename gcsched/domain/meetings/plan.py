@@ -17,7 +17,7 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.check_time import find_check_time
 from gcsched.domain.meetings.claims import explain_cancel, find_standing
-from gcsched.domain.meetings.effects import Effect, find_effects
+from gcsched.domain.meetings.effects import Effect, find_effects, find_flying
 from gcsched.domain.meetings.evidence import assume_arrival, fold_jobs, group_by_recipient
 from gcsched.domain.meetings.mails import MailMaker, MailRules
 from gcsched.domain.meetings.meeting import Meeting, Told
@@ -67,7 +67,8 @@ def plan_mails(
         return store(noted, now)  # no mail may show a revision that is not stored
     if meeting.is_over(now):
         ended = end_all(jobs, now)
-        return MailPlan(changes=ended) if ended else settle(meeting, noted, None)
+        plan = MailPlan(changes=ended) if ended else settle(meeting, noted, None)
+        return replace(plan, effects=tuple(find_flying(jobs)))
     known = {**find_shown_revisions(jobs), **revisions, noted.revision.number: noted.revision}
     maker = MailMaker(meeting=noted, revisions=known, now=now, rules=rules)
     all_needs = find_all_needs(maker, jobs)

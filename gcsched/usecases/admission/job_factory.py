@@ -16,6 +16,7 @@ from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.meetings.mails import make_subject
 from gcsched.domain.meetings.samples import make_sample_mail
 from gcsched.domain.organizer import encode_domain
 from gcsched.domain.request import MeetRequest, RequestContext, validate_request
@@ -88,18 +89,19 @@ class JobFactory:
         sender = self.context.senders.choose(request.sender, client)
         id_domain = self.sender_domains[sender] if sender else self.message_id_domain
         job_id = new_id(now)
+        meeting = self._describe_meeting(request, sender, now)
         return Job(
             id=job_id,
             state=State.SCHEDULED if day is None else State.QUEUED,
             empid=request.empid,
             email=request.email,
-            message=request.message,
+            message=find_subject(request, meeting),
             name=request.name,
             create_time=now,
             schedule_time=schedule_time,
             due_time=schedule_time,
             expire_time=self._expire_time(request, schedule_time),
-            meeting=self._describe_meeting(request, sender, now),
+            meeting=meeting,
             has_own_expire_time=request.not_after > 0 or request.occasion is not None,
             state_time=now,
             message_id=f"{job_id}@{id_domain}",
@@ -201,6 +203,13 @@ class JobFactory:
             organizer=organizer,
             sent_by=self.context.organizers.of_sender(sender).find_sent_by(organizer),
         )
+
+
+def find_subject(request: MeetRequest, meeting: MeetingMail | None) -> str:
+    """Return the subject of the mail: the message, as a mail about an example would have it."""
+    if meeting is None or not request.is_sample:
+        return request.message
+    return make_subject(meeting, request.message)
 
 
 def find_last_mail_time(raw: MeetRequest) -> datetime | None:

@@ -61,7 +61,7 @@ class MeetingNotices:
     def on_outcomes(self, jobs: Iterable[Job]) -> None:
         """Take in what became of *jobs*, of which most may have no meeting."""
         for job in jobs:
-            if job.meeting is not None:
+            if job.meeting is not None and not job.meeting.is_sample:
                 self._on_outcome(job, job.meeting)
 
     def _on_outcome(self, job: Job, mail: MeetingMail) -> None:
@@ -73,7 +73,7 @@ class MeetingNotices:
             self.notice(mail.meeting_id)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look at meetings until *stop*; what is still to be noted then is written."""
+        """Have meetings looked at until *stop*; what is still to be noted then is written."""
         await flush_until(
             stop,
             partial(self._flush, stop),
@@ -149,5 +149,6 @@ def make_word(job: Job, mail: MeetingMail) -> SentWord:
 
 
 def list_meetings(jobs: Sequence[Job]) -> Collection[str]:
-    """Return the ids of the meetings that *jobs* are about."""
-    return {job.meeting.meeting_id for job in jobs if job.meeting is not None}
+    """Return the ids of the stored meetings that *jobs* are about."""
+    mails = [job.meeting for job in jobs if job.meeting is not None]
+    return {mail.meeting_id for mail in mails if not mail.is_sample}

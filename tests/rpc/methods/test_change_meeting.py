@@ -400,6 +400,24 @@ async def test_cancelling_the_waiting_invitation_cancels_the_meeting(stub: Stub)
     assert none_left.state == State.CANCELLED
 
 
+async def test_cancelling_all_jobs_of_a_meeting_that_wait_cancels_it(stub: Stub) -> None:
+    created = await create(stub, ADA, BOB, invite_at=LATER)
+    other = await create(stub, ADA, invite_at=LATER)
+    of_meeting = task_pb2.JobFilter(meeting_id=created.meeting_id)
+
+    counted = await stub.CancelJobs(
+        task_pb2.ChangeJobsRequest(filter=of_meeting, validate_only=True)
+    )
+    cancelled = await stub.CancelJobs(task_pb2.ChangeJobsRequest(filter=of_meeting))
+
+    async def is_off() -> bool:
+        return (await read(stub, created.meeting_id)).state == State.CANCELLED
+
+    assert (counted.count, cancelled.count) == (2, 2)
+    await until(is_off)
+    assert (await read(stub, other.meeting_id)).state == State.SCHEDULED
+
+
 async def test_two_changes_at_once_are_both_made(stub: Stub) -> None:
     created = await create(stub, invite_at=LATER)
     meeting_id = created.meeting_id

@@ -31,7 +31,7 @@ ORGANIZER = Person(email="meet@example.net", name="Meetings")
 SUMMARIES = ("Review", "Review of plans", "Interview")
 PLACES = ("Room 1", "Room 2", "")
 BEFORE = tuple(timedelta(minutes=each) for each in (5, 30, 60, 24 * 60))
-AHEAD = tuple(timedelta(minutes=each) for each in (7, 50, 200, 3 * 24 * 60, 9 * 24 * 60))
+AHEAD = tuple(timedelta(hours=each) for each in (0.2, 1, 4, 24, 72, 73, 220, 221))
 LENGTH = timedelta(minutes=45)
 
 

@@ -32,7 +32,9 @@ from tests.support.meetings.world import World, choose_policy
 from tests.support.relay.script import repeatable
 
 BEGINNING = datetime(2027, 1, 4, 8, 0, 3, 250_000, tzinfo=UTC)
-MOST_TASKS = 7
+MOST_TASKS = 8
+PACES = (1, 4, 16)
+LONG = tuple(timedelta(minutes=each) for each in (1, 1, 2, 5, 5, 20, 60, 24 * 60))
 KILLED = 0.02  # how likely a process dies before its next read or write
 RETENTION = timedelta(hours=1)
 
@@ -44,6 +46,7 @@ class Task:
     steps: Steps[object]
     delivery: Delivery | None = None
     job_id: str = ""
+    pace: int = 1
 
 
 @dataclass
@@ -60,7 +63,7 @@ class History:
     def __post_init__(self) -> None:
         chance = repeatable(self.seed)
         self.chance, self.callers = chance, Callers(chance)
-        emails = tuple(chance.sample(PEOPLE, chance.randint(1, 3)))
+        emails = tuple(chance.sample(PEOPLE, chance.choice((1, 2, 3, 3))))
         values = make_values(
             whole_minute(BEGINNING + chance.choice(AHEAD)),
             reminders=tuple(Reminder(before=each) for each in chance.sample(BEFORE, 2)),
@@ -97,7 +100,12 @@ class History:
     def start(
         self, steps: Steps[object], delivery: Delivery | None = None, job_id: str = ""
     ) -> None:
-        self.tasks.append(Task(steps, delivery, job_id))
+        self.tasks.append(Task(steps, delivery, job_id, self.chance.choice(PACES)))
+
+    def choose_task(self) -> Task:
+        """Choose who goes on; a process that is slow acts on what it read long ago."""
+        [task] = self.chance.choices(self.tasks, [each.pace for each in self.tasks])
+        return task
 
     def run(self, calls: int) -> None:
         """Let *calls* calls happen, and much else; then let the dust settle until the start."""
@@ -139,7 +147,7 @@ class History:
         if dice < 0.25 and len(self.tasks) < MOST_TASKS and self.start_work():
             return
         if self.tasks and dice < 0.9:
-            task = self.chance.choice(self.tasks)
+            task = self.choose_task()
             if self.chance.random() < KILLED:
                 self.kill(task)
             else:
@@ -147,7 +155,7 @@ class History:
         elif dice < 0.985:
             self.pass_time(timedelta(seconds=self.chance.uniform(0, 15)))
         else:
-            self.pass_time(timedelta(minutes=self.chance.choice((1, 5, 40, 24 * 60))))
+            self.pass_time(self.chance.choice(LONG))
 
     def advance(self, task: Task) -> None:
         try:
@@ -186,13 +194,14 @@ class History:
             choices.append(None)
         if not choices:
             return False
-        chosen = self.chance.choice(choices)
-        if chosen is None:
-            world.is_noticed = False
-            self.start(Planner(world, rereads=self.calls.rereads).run())
-        else:
-            delivery = Delivery(world, f"claim-{next(self.tokens)}")
-            self.start(delivery.run(chosen), delivery, chosen.id)
+        many = len(choices) if self.chance.random() < 0.5 else 1
+        for chosen in self.chance.sample(choices, many):
+            if chosen is None:
+                world.is_noticed = False
+                self.start(Planner(world, rereads=self.calls.rereads).run())
+            else:
+                delivery = Delivery(world, f"claim-{next(self.tokens)}")
+                self.start(delivery.run(chosen), delivery, chosen.id)
         return True
 
     def settle(self, after_start: timedelta) -> None:
@@ -200,7 +209,7 @@ class History:
         self.world.is_calm = True
         for _ in range(3_000):
             if self.tasks:
-                self.advance(self.chance.choice(self.tasks))
+                self.advance(self.choose_task())
             elif not self.start_work() and not self.wait(self.truth.start + after_start):
                 return
         self.calls.broken.append("M1: it never comes to rest")

@@ -116,12 +116,15 @@ class World:
         return claimed
 
     def begin(self, job: Job, token: str) -> Job | None:
-        """Mark *job* as begun if *token* still holds it: the fence."""
+        """Mark *job* as begun if *token* still holds it: the fence. Its mail is as it was claimed.
+
+        Returns the job with the mark.
+        """
         stored = self.jobs.get(job.id)
         if stored is None or stored.claim != token or stored.state is not State.SENDING:
             return None
-        begun = replace(stored, begun=self.now, date=stored.date or self.now)
-        self.jobs[job.id] = begun
+        self.jobs[job.id] = replace(stored, begun=self.now, date=stored.date or self.now)
+        begun = replace(job, begun=self.now, date=job.date or self.now)
         self.bodies.append(
             Body(time=self.now, job=begun, commits=self.commits, answers=self.answers)
         )

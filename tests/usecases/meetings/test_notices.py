@@ -208,7 +208,7 @@ async def test_outcomes_reach_the_meeting_on_a_real_store(world: MeetingWorld) -
 
     async with in_background(notices.run):
         notices.on_outcomes([world.end(first), world.end(second, Kind.RECIPIENT)])
-        await until(made_reminder(world))
+        await until(find_reminder(world))
 
     meeting = await world.find()
     assert [each.word.told for each in meeting.attendees] == [Told.SURE, Told.NOTHING]
@@ -216,7 +216,7 @@ async def test_outcomes_reach_the_meeting_on_a_real_store(world: MeetingWorld) -
     assert meeting.check_time is None
 
 
-def made_reminder(world: MeetingWorld) -> Callable[[], object]:
+def find_reminder(world: MeetingWorld) -> Callable[[], object]:
     return lambda: (
         world.raw["jobs"].count_documents({"meeting_mail.purpose": "REMINDER"})
         and not world.raw["meetings"].count_documents({"check": {"$exists": True}})

@@ -1,8 +1,8 @@
 """The codec between attendees and their documents within a meeting.
 
 All fields are flat, so that a write can name each of them (`build_change`). One that has no value
-is absent. `told` is absent while only the job of the attendee knows what became of its mail: in the
-meeting of a request with an event, until its outcome is noted.
+is absent. The word is absent while only the job of the attendee knows what became of its mail: in
+the meeting of a request with an event, until its outcome is noted.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ OPTIONAL_FIELDS = (
 
 
 def decode_attendee(document: Document) -> Attendee:
-    """Return the attendee; one without `told` has no word."""
+    """Return the attendee, with no word where none is noted."""
     check_texts(document, TEXT_FIELDS)
     check_optional_texts(document, OPTIONAL_TEXT_FIELDS)
     check_address(document, "email")
@@ -129,5 +129,5 @@ def decode_word(document: Document) -> Word:
 
 
 def has_noted_word(document: Document) -> bool:
-    """Return whether the meeting knows what the attendee was told; else its job may know."""
+    """Return whether the meeting knows the word of the attendee; else its job may know."""
     return document.get("told") is not None

@@ -57,8 +57,12 @@ class MongoClaimedMeetings:
         """Return job id → why it must not be sent now, for those of *jobs* that must not be.
 
         The majority read cannot miss a change that its caller knows of. One that is not confirmed
-        yet may be missed: its caller still looks for the jobs that are claimed.
+        yet may be missed: its caller still looks for the jobs that are claimed. A job about an
+        example may be sent: no meeting is stored for it.
         """
+        jobs = [job for job in jobs if find_meeting_id(job)]
+        if not jobs:
+            return {}
         with store_errors("checking meetings"), pymongo.timeout(READ_TIMEOUT_SECONDS):
             found = await self._read({find_meeting_id(job) for job in jobs})
         standings = {meeting_id: self._decode(each) for meeting_id, each in found.items()}

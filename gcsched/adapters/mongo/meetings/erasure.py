@@ -1,6 +1,6 @@
 """Erases an employee in the meetings that are over for that attendee.
 
-An attendee who may have to be told of a change keeps the address: the meeting is kept then, and
+An attendee who may have to learn of a change keeps the address: the meeting is kept then, and
 counted. Erasing works on documents: one that cannot be decoded holds personal data as well.
 """
 

@@ -151,7 +151,7 @@ def list_write_errors(error: BulkWriteError | None) -> Sequence[Mapping[str, Any
 def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
     """Return the document of the meeting that *job* invites to.
 
-    What the attendee was told is not in it: only the job knows, until its outcome is noted.
+    The word of the attendee is not in it: only the job knows, until its outcome is noted.
     """
     meeting = Meeting(
         revision=revision,

@@ -1,7 +1,7 @@
 """Reads meetings: each from its document and its latest revision.
 
-A document of the version before, and the first one of a request with an event, does not say what
-its attendee was told. The job of the attendee does, as long as it is stored.
+A document of the version before, and the first one of a request with an event, does not have the
+word of its attendee. The job of the attendee proves it, as long as it is stored.
 """
 
 from collections.abc import Collection as Ids
@@ -75,7 +75,7 @@ def name_latest_revision(document: Document) -> str:
 
 
 def list_unnoted(documents: Sequence[Document]) -> Ids[str]:
-    """Return the jobs of attendees of whom it is not noted what they were told."""
+    """Return the jobs of the attendees whose word is not noted."""
     return {
         read_text(attendee, "job_id")
         for document in documents
