@@ -41,14 +41,15 @@ def main() -> None:
 
 def count_code(root: Path, folder: str) -> dict[str, object]:
     paths = [path for path in prose.sources(folder, root=root) if path.name not in RULES]
-    texts = [text for path in paths for text in prose.texts_of_code(path)]
+    code = [prose.read_code(path) for path in paths]
+    texts = [text for each in code for text in each.texts]
     lines = sum(path.read_text(encoding="utf-8").count("\n") for path in paths)
     comments = sum(text.kind == "comment" for text in texts)
-    names = [name for path in paths for _, name in prose.names_of(path)]
+    names = [name for each in code for _, name in each.names]
     return {
         "files": len(paths),
         "coined_names": sum(map(prose.is_coined, names)),
-        "bare_participles": sum(len(list(prose.bare_participles(path))) for path in paths),
+        "bare_participles": sum(len(each.participles) for each in code),
         "banned": count_offences(texts),
         "comments_per_100_lines": round(100 * comments / lines, 2),
     }

@@ -18,7 +18,7 @@ def code() -> list[Path]:
 
 
 def test_no_docstring_comment_or_message_uses_a_banned_word() -> None:
-    texts = [text for path in code() for text in prose.texts_of_code(path)]
+    texts = [text for path in code() for text in prose.read_code(path).texts]
 
     assert len(texts) > 10_000
     assert [f"{text} {wrong}" for text in texts if (wrong := prose.offences(text))] == []
@@ -46,7 +46,7 @@ def test_no_name_in_the_package_is_a_coined_word() -> None:
         f"{path}:{line}: {name}"
         for path in prose.sources("gcsched")
         if path.relative_to(prose.ROOT) not in STORED
-        for line, name in prose.names_of(path)
+        for line, name in prose.read_code(path).names
         if prose.is_coined(name)
     ]
 
@@ -57,7 +57,7 @@ def test_functions_are_named_by_verbs() -> None:
     found = [
         f"{path}:{line}: {name}"
         for path in code()
-        for line, name in prose.bare_participles(path)
+        for line, name in prose.read_code(path).participles
         if not name.startswith("test_")
     ]
 
@@ -91,11 +91,12 @@ def test_comments_docstrings_and_messages_are_all_found(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text(
         '"""Give a page."""\n\nLIMIT = 1  # nobody needs more\n"""Told below the name."""\n\n\n'
-        'def told(name: str) -> str:\n    """Let it be."""\n    return f"{name} wished it"\n',
+        'def told(name: str) -> str:\n    """Let it be."""\n    return f"{name} wished it"\n\n\n'
+        'QUOTED = \'\\\'#nobody\' + f"#nobody" + """"#nobody"""  # himself\n',
         encoding="utf-8",
     )
 
-    found = {(each.kind, each.line): prose.offences(each) for each in prose.texts_of_code(file)}
+    found = {(each.kind, each.line): prose.offences(each) for each in prose.read_code(file).texts}
 
     assert found == {
         ("docstring", 1): ["first word Give"],
@@ -103,8 +104,9 @@ def test_comments_docstrings_and_messages_are_all_found(tmp_path: Path) -> None:
         ("docstring", 4): ["told, said"],
         ("docstring", 8): ["first word Let"],
         ("message", 9): ["wish"],
+        ("comment", 12): ["riddle"],
     }
-    assert list(prose.bare_participles(file)) == [(7, "told")]
+    assert prose.read_code(file).participles == [(7, "told")]
 
 
 def test_a_participle_is_right_for_a_method_of_a_frozen_value(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_a_participle_is_right_for_a_method_of_a_frozen_value(tmp_path: Path) ->
         encoding="utf-8",
     )
 
-    assert [name for _, name in prose.bare_participles(file)] == ["freed"]
+    assert [name for _, name in prose.read_code(file).participles] == ["freed"]
 
 
 def test_names_are_split_into_their_words() -> None:

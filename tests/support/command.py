@@ -5,10 +5,13 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 from gcsched.cli.main import main
+from tests.support.forks import Fork, Streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,23 @@ def _run_main(arguments: tuple[str, ...]) -> CommandResult:
 
 
 async def run_gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return await run_python("-m", "gcsched", *arguments, **environ)
+    """Run the program: in a fork, unless its interpreter is to see a variable of its own."""
+    if any(name.startswith("PYTHON") for name in environ):
+        return await run_python("-m", "gcsched", *arguments, **environ)
+    return await asyncio.to_thread(fork_and_wait, arguments, environ)
+
+
+def fork_and_wait(
+    arguments: Sequence[str], environ: Mapping[str, str], timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        streams = Streams(output=output.fileno(), errors=errors.fileno())
+        code = Fork(arguments, {**without_settings(), **environ}, streams).wait(timeout)
+        for file in (output, errors):
+            file.seek(0)
+        return subprocess.CompletedProcess(
+            arguments, code, output.read().decode(), errors.read().decode()
+        )
 
 
 async def run_python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -48,12 +67,16 @@ async def run_shell(script: str, **environ: str) -> subprocess.CompletedProcess[
 
 
 async def run_process(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    without_settings = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return await asyncio.to_thread(
         subprocess.run,
         command,
-        env=without_settings | environ,
+        env=without_settings() | environ,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def without_settings() -> dict[str, str]:
+    """Return the environment without the settings of gcsched."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}

@@ -6,25 +6,37 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import grpc
 import psutil
 
 from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.support.command import without_settings
+from tests.support.forks import Fork, Streams
 from tests.support.ports import free_port
 
 MAX_WAIT_SECONDS = 30.0
 
 
+class Program(Protocol):
+    """The part of :class:`subprocess.Popen` that is used here."""
+
+    @property
+    def pid(self) -> int: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
 @dataclass(kw_only=True, eq=False)
 class DevProcess:
-    process: subprocess.Popen[str]
+    process: Program
     folder: Path
     port: int
     lines: list[str] = field(default_factory=list)
@@ -114,29 +126,24 @@ class DevProcess:
             return str(stub.ScheduleMeet(request, timeout=10).job_id)
 
 
-def clean_environment(**settings: str) -> dict[str, str]:
-    """Return the environment with *settings* as the only settings of gcsched."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("GCSCHED_")}
-    return others | settings
-
-
 @contextmanager
 def run_dev(
-    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    is_executed: bool = False,
 ) -> Iterator[DevProcess]:
     """Run `gcsched dev` on *folder* until the block ends; then kill it if it still runs."""
     port = free_port()
     where = ["--data", str(folder), "--grpc", f"127.0.0.1:{port}"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "gcsched", "dev", *where, *arguments],
-        env=clean_environment(**{"GCSCHED_HTTP_LISTEN": "127.0.0.1:0", **(environment or {})}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        running = DevProcess(process=process, folder=folder, port=port)
-        listener = Thread(target=running.read_lines, args=(process.stdout,), daemon=True)
+    settings = {"GCSCHED_HTTP_LISTEN": "127.0.0.1:0", **(environment or {})}
+    start = execute_program if is_executed else fork_program
+    reading, writing = os.pipe()
+    process = start(["dev", *where, *arguments], without_settings() | settings, writing)
+    os.close(writing)
+    running = DevProcess(process=process, folder=folder, port=port)
+    with os.fdopen(reading, encoding="utf-8") as output:
+        listener = Thread(target=running.read_lines, args=(output,), daemon=True)
         listener.start()
         try:
             yield running
@@ -144,3 +151,14 @@ def run_dev(
             process.kill()
             process.wait()
             listener.join()
+
+
+def fork_program(arguments: Sequence[str], environment: Mapping[str, str], output: int) -> Program:
+    return Fork(arguments, environment, Streams(output=output, errors=output))
+
+
+def execute_program(
+    arguments: Sequence[str], environment: Mapping[str, str], output: int
+) -> Program:
+    command = [sys.executable, "-m", "gcsched", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=output, stderr=output)

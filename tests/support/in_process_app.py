@@ -11,6 +11,7 @@ import grpc
 from gcsched import app
 from gcsched.config.settings import Settings, read_settings
 from gcsched.wiring.resources import Resources
+from tests.support.kept_templates import load_kept_templates
 from tests.support.ports import free_port
 from tests.support.service_process import a_meet, environment, is_serving, scheduler_stub
 from tests.support.wait import until
@@ -44,7 +45,8 @@ async def running_app(
     With TLS, *credentials* are those of a caller.
     """
     stop = asyncio.Event()
-    async with app.open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
+    resources_scope = app.open_resources(settings, templates=load_kept_templates(settings))
+    async with resources_scope as resources, asyncio.TaskGroup() as tasks:
         assert await app.wait_for_store(resources, stop)
         tasks.create_task(app.run(settings, resources, stop), name="app")
         target = settings.grpc_listen

@@ -1,11 +1,10 @@
 """The rules for names and prose: tests/measure/words.py counts breaches, a test forbids them."""
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,14 +85,29 @@ def pages(root: Path = ROOT) -> list[Path]:
     return [path for path in [*named, *sorted(below)] if path.exists()]
 
 
-def texts_of_code(path: Path) -> Iterator[Text]:
-    """Yield the docstrings, comments and messages of one Python file."""
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What the rules are about in one Python file; names come with their lines.
+
+    *participles* are the functions named by one; methods of frozen values and nouns may be.
+    """
+
+    texts: list[Text]
+    names: list[tuple[int, str]]
+    participles: list[tuple[int, str]]
+
+
+@cache
+def read_code(path: Path) -> Code:
+    """Parse one Python file, which takes longer than all the rules."""
     code = path.read_text(encoding="utf-8")
-    yield from docstrings(path, ast.parse(code))
-    yield from messages(path, ast.parse(code))
-    for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        if token.type == tokenize.COMMENT:
-            yield Text(path, token.start[0], "comment", token.string.lstrip("# "))
+    tree = ast.parse(code)
+    nodes = list(ast.walk(tree))
+    return Code(
+        texts=[*docstrings(path, nodes), *messages(path, nodes), *comments(path, code)],
+        names=list(names_of(nodes)),
+        participles=list(_participles(tree, is_frozen=False)),
+    )
 
 
 def texts_of_page(path: Path) -> Iterator[Text]:
@@ -114,8 +128,8 @@ def texts_of_contract(path: Path) -> Iterator[Text]:
             yield Text(path, number, "contract", comment.strip())
 
 
-def docstrings(path: Path, tree: ast.Module) -> Iterator[Text]:
-    for node in ast.walk(tree):
+def docstrings(path: Path, nodes: list[ast.AST]) -> Iterator[Text]:
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if words := ast.get_docstring(node):
                 yield Text(path, node.body[0].lineno, "docstring", words)
@@ -127,14 +141,30 @@ def _is_string(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def messages(path: Path, tree: ast.Module) -> Iterator[Text]:
+def messages(path: Path, nodes: list[ast.AST]) -> Iterator[Text]:
     """Yield the strings with a space in them: errors, log events, help; docstrings come above."""
-    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    statements = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             is_message = " " in node.value.strip() and id(node) not in statements
             if is_message:
                 yield Text(path, node.lineno, "message", node.value)
+
+
+STRING_OR_COMMENT = re.compile(
+    r"""'''(?:\\.|[^\\])*?'''|\"{3}(?:\\.|[^\\])*?\"{3}"""
+    r"""|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|(?P<comment>\#[^\n]*)""",
+    re.DOTALL,
+)
+"""The same comments as those of the module tokenize, in a twentieth of its time."""
+
+
+def comments(path: Path, code: str) -> Iterator[Text]:
+    for found in STRING_OR_COMMENT.finditer(code):
+        if comment := found["comment"]:
+            yield Text(
+                path, code.count("\n", 0, found.start()) + 1, "comment", comment.lstrip("# ")
+            )
 
 
 def offences(text: Text) -> list[str]:
@@ -146,9 +176,9 @@ def offences(text: Text) -> list[str]:
     return found
 
 
-def names_of(path: Path) -> Iterator[tuple[int, str]]:
+def names_of(nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield each place where a name is defined: functions, classes, parameters, variables."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.lineno, node.name
@@ -169,11 +199,6 @@ def is_coined(name: str) -> bool:
     return not COINED.isdisjoint(words_of(name))
 
 
-def bare_participles(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the functions named by a participle; methods of frozen values and nouns may be."""
-    yield from _participles(ast.parse(path.read_text(encoding="utf-8")), is_frozen=False)
-
-
 def _participles(tree: ast.AST, *, is_frozen: bool) -> Iterator[tuple[int, str]]:
     for node in ast.iter_child_nodes(tree):
         match node:
@@ -184,7 +209,7 @@ def _participles(tree: ast.AST, *, is_frozen: bool) -> Iterator[tuple[int, str]]
                 if is_participle(first) and not (is_frozen or _is_noun(node)):
                     yield node.lineno, node.name
                 yield from _participles(node, is_frozen=False)
-            case _:
+            case ast.stmt() | ast.excepthandler() | ast.match_case():
                 yield from _participles(node, is_frozen=is_frozen)
 
 

@@ -13,6 +13,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
+from gcsched.dev.stores.children import is_listening
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.support.freeze import freeze
 from tests.support.launch import Child, Launch, execute_service
@@ -67,7 +68,7 @@ class ServiceProcess:
 
     async def wait_ready(self) -> None:
         async with asyncio.timeout(READY_WITHIN_SECONDS):
-            while not await is_serving(self.target):
+            while not (is_listening(self.port) and await is_serving(self.target)):
                 if (code := self._running.poll()) is not None:
                     raise AssertionError(f"ended with {code}:\n{self.log}")
                 await asyncio.sleep(0.02)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -168,6 +169,7 @@ class Composer:
         return variables
 
 
+@cache
 def build_origin(sender: Sender, *, has_file: bool) -> Origin:
     address = encode_domain(sender.address)
     if not address.isascii():  # else every mail would need a relay that offers SMTPUTF8

@@ -6,6 +6,7 @@ from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from jinja2 import (
     Environment,
@@ -48,6 +49,22 @@ class Reference(NamedTuple):
     file: str
     line: int | None
     required: bool
+
+
+class NamesOfFile(NamedTuple):
+    """What one file does with names: those it defines, tests, and takes from elsewhere.
+
+    *needed* are the uses of names without a default.
+    """
+
+    defined: Names
+    tested: Names
+    undeclared: Names
+    needed: tuple[nodes.Name, ...]
+
+
+_names_of_files: WeakKeyDictionary[nodes.Template, NamesOfFile] = WeakKeyDictionary()
+"""Kept for each tree: a template is examined once for each of the files that it is part of."""
 
 
 def is_partial(name: str) -> bool:
@@ -145,14 +162,25 @@ def find_undeclared(
     Scopes are not examined here: rendering the template for sample recipients shows those errors.
     """
     reached = collect_reachable(name, trees)
-    defined = known.union(DEFAULT_NAMESPACE, *map(find_defined_names, reached.values()))
-    tested = frozenset[str]().union(*map(find_tested_names, reached.values()))
-    for file, tree in reached.items():
-        unknown = meta.find_undeclared_variables(tree) - defined - tested
-        with_default = {id(node) for node in find_defaulted_names(tree)}
-        for node in tree.find_all(nodes.Name):
-            if node.name in unknown and id(node) not in with_default:
-                yield file, node
+    examined = {file: examine_names(tree) for file, tree in reached.items()}
+    defined = known.union(DEFAULT_NAMESPACE, *(each.defined for each in examined.values()))
+    tested = frozenset[str]().union(*(each.tested for each in examined.values()))
+    for file, names in examined.items():
+        unknown = names.undeclared - defined - tested
+        yield from ((file, node) for node in names.needed if node.name in unknown)
+
+
+def examine_names(tree: nodes.Template) -> NamesOfFile:
+    if (known := _names_of_files.get(tree)) is not None:
+        return known
+    with_default = {id(node) for node in find_defaulted_names(tree)}
+    found = _names_of_files[tree] = NamesOfFile(
+        defined=frozenset(find_defined_names(tree)),
+        tested=frozenset(find_tested_names(tree)),
+        undeclared=frozenset(meta.find_undeclared_variables(tree)),
+        needed=tuple(node for node in tree.find_all(nodes.Name) if id(node) not in with_default),
+    )
+    return found
 
 
 def has_name(trees: Mapping[str, nodes.Template], name: str) -> bool:

@@ -19,7 +19,8 @@ from gcsched.app import ProcessHooks
 from gcsched.cli.main import main
 from gcsched.dev.stores import mongod as mongod_module
 from gcsched.dev.stores.machine import Machine
-from tests.support.dev_program import DevProcess, clean_environment, run_dev
+from tests.support.command import fork_and_wait, without_settings
+from tests.support.dev_program import DevProcess, run_dev
 
 ANY_PORT = ["--grpc", "127.0.0.1:0"]
 
@@ -44,21 +45,15 @@ def running(tmp_path_factory: pytest.TempPathFactory, templates: Path) -> Iterat
     """A running service, for the tests that do not change it."""
     ignored = {"GCSCHED_MONGO_URI": "mongodb://nowhere/x", "GCSCHED_SMTP_PORT": "587"}
     environment = {**ignored, "GCSCHED_TEMPLATES_DIR": str(templates)}
-    with run_dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
+    folder = tmp_path_factory.mktemp("dev")
+    with run_dev(folder, environment=environment, is_executed=True) as running:
         running.wait_ready()
         yield running
 
 
 def run_dev_to_exit(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `dev` where it ends before it serves."""
-    return subprocess.run(
-        [sys.executable, "-m", "gcsched", "dev", *ANY_PORT, *arguments],
-        env=clean_environment(**settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    return fork_and_wait(["dev", *ANY_PORT, *arguments], settings, timeout=30)
 
 
 def test_the_demo_shows_its_mails_also_on_existing_data(tmp_path: Path) -> None:
@@ -130,7 +125,7 @@ def test_it_prints_addresses_folders_and_a_command_that_works(running: DevProces
 
     command = [part.replace("+10s", "now") for part in shlex.split(line)]
     done = subprocess.run(
-        command, env=clean_environment(), capture_output=True, text=True, check=False
+        command, env=without_settings(), capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr
