@@ -3,9 +3,9 @@
     python -m tests.measure.meeting_costs [--attendees 100] [--reminders 5] [--json FILE]
 
 The default file is docs/measurements/meeting_costs.json. One service on stores of its own. The
-mails of each change have been sent before the next call. `operations` are what mongod counted while the
-call lasted: one for each document that is written, and one for each other command; the bytes are
-those that it received and sent.
+mails of each change have been sent before the next call. `operations` are what mongod counted while
+the call lasted: one for each document that is written, and one for each other command; the bytes
+are those that it received and sent.
 """
 
 import argparse
