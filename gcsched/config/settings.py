@@ -116,10 +116,18 @@ class Settings(RecipientSettings):
         default=None,
     )
     invite_file: bool = setting(
-        "Whether invitations carry the file `invite.ics` beside the calendar part: some mail "
-        "clients know only the one, some only the other, and some show both.",
+        "Whether mails about meetings carry the file `invite.ics` beside the calendar part: some "
+        "mail clients know only the one, some only the other, and some show both.",
         "give 1 or 0",
         default=True,
+    )
+    meeting_settle: float = setting(
+        "How many seconds the update of a meeting waits before it is sent: further changes until "
+        "then change that mail instead of making another one.",
+        "give seconds, from 0 to 3600",
+        default=10,
+        ge=0,
+        le=3600,
     )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(str.lower)] = setting(
         "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",

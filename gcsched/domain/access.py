@@ -15,10 +15,10 @@ NO_ONE_KNOWN = "anyone (access is not controlled)"
 class Scope(StrEnum):
     """A right that a client can have."""
 
-    SCHEDULE = "schedule"  #: Schedule mails, preview templates, and read one's own jobs.
-    READ = "read"  #: Read the jobs of all clients, without their content, and the status.
+    SCHEDULE = "schedule"  #: Schedule mails and meetings, and read one's own.
+    READ = "read"  #: Read jobs and meetings of all clients, without content, and the status.
     CONTENT = "content"  #: Read also the texts of mails, and user details.
-    STEER = "steer"  #: Cancel, reschedule, retry and resolve single jobs.
+    STEER = "steer"  #: Change single jobs and meetings: cancel, reschedule, retry, resolve, update.
     BULK = "bulk"  #: Change many jobs at once, and run the daily queue.
     OPERATE = "operate"  #: Pause sending, and manage suppressions.
     ERASE = "erase"  #: Erase the personal data of an employee.
@@ -119,6 +119,14 @@ SCOPES: Mapping[str, tuple[Scope, ...]] = {
     "ListTemplates": (Scope.SCHEDULE,),
     "PreviewTemplate": (Scope.SCHEDULE,),
     "SendTestMail": (Scope.SCHEDULE,),
+    "CreateMeeting": (Scope.SCHEDULE,),
+    "GetMeeting": OWN_OR_ALL,
+    "ListMeetings": OWN_OR_ALL,
+    "UpdateMeeting": (Scope.STEER,),
+    "CancelMeeting": (Scope.STEER,),
+    "AddAttendees": (Scope.SCHEDULE,),
+    "RemoveAttendees": (Scope.STEER,),
+    "GetMeetingCalendar": OWN_OR_ALL,
     "ListAudit": (Scope.ADMIN,),
     "reflection": (Scope.READ,),
 }

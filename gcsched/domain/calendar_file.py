@@ -1,42 +1,41 @@
-"""Writes the calendar part of an invitation: iCalendar by RFC 5545, 5546 and 6047. Pure.
+"""Writes the calendar part of a mail about a meeting: iCalendar by RFC 5545, 5546 and 6047. Pure.
 
 Single meetings are written in UTC, so no reader needs a time zone (docs/adr/0047). The same values
-always give the same octets. No text of a caller can end a line, a parameter or a component,
-whatever was checked before.
+always give the same octets.
 """
 
-import re
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote
 
-import idna
-
+from gcsched.domain.address_folding import fold_address
+from gcsched.domain.calendar_lines import (
+    encode_domain,
+    escape_text,
+    fold,
+    format_cn,
+    format_instant,
+    format_mailto,
+    join_lines,
+    quote_url,
+)
 from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting_mail import MeetingMail, Purpose, Role
 
 PRODUCT = "-//gcsched//invitations 1//EN"
-LINE_OCTETS = 75  # RFC 5545 section 3.1, without CRLF
-FOLD = b"\r\n "
-CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
-# Some readers end a line at each of these, though RFC 5545 knows only CRLF.
-LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-# The controls that RFC 5545 forbids (section 3.1), their sisters above ASCII, and surrogates, which
-# UTF-8 does not have.
-FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-# They would reverse how a calendar shows the address beside a name.
-DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-REPLACED = str.maketrans({'"': "'", "\\": "/"})
-# Readers that know RFC 6868 take these for a line break, a caret and a quotation mark.
-CARET_PAIR = re.compile(r"\^(?=[n^'])")
-PLAIN_LOCAL = re.compile(r"[A-Za-z0-9._~+-]+")
-LOCAL_SAFE = "!$'()*+,:"  # RFC 6068 section 2, beside letters, digits and _.-~
-DOMAIN_SAFE = ":"  # within an address literal
-URI_SAFE = "!#$%&'()*+,/:;=?@[]"  # RFC 3986 section 2, likewise
-SECONDS = len("2027-01-05T09:00:00")
 MAX_LOCATION_LENGTH = 255  # Exchange cuts off the rest ([MS-OXCICAL]), and half a link is useless
-INVITED = "CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
+ROLES: Mapping[Role, str] = {
+    Role.REQUIRED: "REQ-PARTICIPANT",
+    Role.OPTIONAL: "OPT-PARTICIPANT",
+    Role.INFORMED: "NON-PARTICIPANT",
+}
+# All are asked, those who are only informed too: without RSVP some programs show no buttons at all.
+QUESTIONS: Mapping[Role, str] = {
+    role: f"CUTYPE=INDIVIDUAL;ROLE={name};PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
+    for role, name in ROLES.items()
+}
+INVITED = QUESTIONS[Role.REQUIRED]
 
 
 class Method(StrEnum):
@@ -46,44 +45,100 @@ class Method(StrEnum):
     CANCEL = "CANCEL"  #: Take the meeting out of the calendar.
 
 
-class Prepared(NamedTuple):
-    """A calendar file without its ATTENDEE line: the octets *before* and *after* that line.
+METHODS: Mapping[Purpose, Method] = {
+    Purpose.INVITATION: Method.REQUEST,
+    Purpose.UPDATE: Method.REQUEST,
+    Purpose.CANCELLATION: Method.CANCEL,
+}
+"""What calendars shall do by mails of each purpose; one that is missing has no calendar part."""
 
-    They are the same for all attendees of a revision.
+
+class Prepared(NamedTuple):
+    """A REQUEST without its ATTENDEE lines: the octets *before* and *after* these lines.
+
+    They are the same for all attendees of a revision, and so are its *guests*.
     """
 
     before: bytes
     after: bytes
+    guests: tuple[Person, ...] = ()
 
-    def fill(self, attendee: Person) -> bytes:
-        """Return the file for *attendee*."""
-        line = f"ATTENDEE;{INVITED}{_cn(attendee.name)}:{format_mailto(attendee.email)}"
+    def fill(self, attendee: Person, role: Role = Role.REQUIRED) -> bytes:
+        """Return the file for *attendee*, who is the first in it."""
+        question = INVITED if role is Role.REQUIRED else QUESTIONS[role]
+        line = f"ATTENDEE;{question}{format_cn(attendee.name)}:{format_mailto(attendee.email)}"
+        if self.guests:
+            others = write_others(self.guests, attendee)
+            return b"".join((self.before, fold(line), *others, self.after))
         return b"".join((self.before, fold(line), self.after))
 
 
-def write_request(revision: MeetingRevision, attendee: Person) -> bytes:
-    """Return the file that invites *attendee* to the meeting as *revision* has it."""
-    return prepare_request(revision).fill(attendee)
+def write_file(method: Method, mail: MeetingMail, attendee: Person) -> bytes:
+    """Return the file with *method* that *mail* has for *attendee*."""
+    if method is Method.CANCEL:
+        return write_cancel(mail.revision, attendee, is_removal=mail.is_removal)
+    return write_request(mail.revision, attendee, mail.role)
+
+
+def write_request(revision: MeetingRevision, attendee: Person, role: Role = Role.REQUIRED) -> bytes:
+    """Return the file that invites *attendee* to the meeting as *revision* has it.
+
+    It names the other guests of *revision* too.
+    """
+    return prepare_request(revision).fill(attendee, role)
 
 
 def prepare_request(revision: MeetingRevision) -> Prepared:
     """Return what the invitations of all attendees of *revision* have in common."""
-    optional = {
-        "DESCRIPTION": escape_text(describe(revision)),
-        "LOCATION": escape_text(locate(revision)),
-        "URL": quote_url(revision.url),
-    }
-    lines = (
+    event = join_lines(*list_event(revision), format_organizer(revision))
+    return Prepared(REQUEST_HEAD + event, REQUEST_TAIL, revision.guests)
+
+
+def write_cancel(revision: MeetingRevision, attendee: Person, *, is_removal: bool) -> bytes:
+    """Return the file that takes the meeting out of the calendar of *attendee*.
+
+    STATUS would mean that the meeting is off for all attendees, so a removal has none. The file
+    names only *attendee*, and nothing that a calendar does not need to find and show the meeting.
+    """
+    event = join_lines(
+        *list_identity(revision),
+        format_organizer(revision),
+        f"ATTENDEE{format_cn(attendee.name)}:{format_mailto(attendee.email)}",
+    )
+    return b"".join((CANCEL_HEAD, event, b"" if is_removal else CANCELLED, TAIL))
+
+
+def write_public_file(revision: MeetingRevision, *, is_cancelled: bool) -> bytes:
+    """Return a file without METHOD and people, which a web page may offer.
+
+    Its UID is that of the invitations, so a calendar that has one does not get a second meeting.
+    Without attendees there must be no ORGANIZER (RFC 5545 section 3.8.4.3).
+    """
+    event = join_lines(*list_event(revision))
+    return b"".join((PUBLIC_HEAD, event, CANCELLED + TAIL if is_cancelled else REQUEST_TAIL))
+
+
+def list_identity(revision: MeetingRevision) -> tuple[str, ...]:
+    """Return the lines by which a calendar finds the meeting, and a person recognises it."""
+    return (
         f"UID:{escape_text(revision.uid)}",
         f"SEQUENCE:{revision.sequence}",
         f"DTSTAMP:{format_instant(revision.stamp)}",
         f"DTSTART:{format_instant(revision.start)}",
         f"DTEND:{format_instant(revision.end)}",
         f"SUMMARY:{escape_text(revision.summary)}",
-        *(f"{name}:{value}" for name, value in optional.items() if value),
-        format_organizer(revision),
     )
-    return Prepared(REQUEST_HEAD + _join(*lines), REQUEST_TAIL)
+
+
+def list_event(revision: MeetingRevision) -> tuple[str, ...]:
+    """Return all lines of the meeting but those of people."""
+    optional = {
+        "DESCRIPTION": escape_text(describe(revision)),
+        "LOCATION": escape_text(locate(revision)),
+        "URL": quote_url(revision.url),
+    }
+    present = (f"{name}:{value}" for name, value in optional.items() if value)
+    return (*list_identity(revision), *present)
 
 
 def describe(revision: MeetingRevision) -> str:
@@ -102,81 +157,42 @@ def format_organizer(revision: MeetingRevision) -> str:
     """Return the ORGANIZER line. SENT-BY is in quotes: without them Gmail knows no organizer."""
     sent_by = f';SENT-BY="{format_mailto(revision.sent_by)}"' if revision.sent_by else ""
     organizer = revision.organizer
-    return f"ORGANIZER{_cn(organizer.name)}{sent_by}:{format_mailto(organizer.email)}"
+    return f"ORGANIZER{format_cn(organizer.name)}{sent_by}:{format_mailto(organizer.email)}"
 
 
-def format_instant(moment: datetime) -> str:
-    return moment.isoformat()[:SECONDS].replace("-", "").replace(":", "") + "Z"
+def write_others(guests: tuple[Person, ...], attendee: Person) -> Iterator[bytes]:
+    """Yield the lines of *guests* without *attendee*, in their order."""
+    own = write_guest(attendee).mailbox
+    return (each.line for each in map(write_guest, guests) if each.mailbox != own)
 
 
-def escape_text(text: str) -> str:
-    r"""Return *text* as a TEXT value (section 3.3.11); a line end of any kind becomes ``\n``.
+class Guest(NamedTuple):
+    """The *line* of a guest, and the *mailbox* by which two spellings of an address are equal."""
 
-    Spaces around it are left out, because libical trims them while others keep them.
-    """
-    if not text.isprintable():
-        text = FORBIDDEN.sub("", LINE_ENDS.sub("\n", text))
-    text = text.strip(" \t").replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return text.replace("\n", "\\n")
-
-
-def _cn(name: str) -> str:
-    """Return *name* as a CN parameter, or "" if nothing of it can be shown.
-
-    A quotation mark becomes an apostrophe: readers that know nothing of RFC 6868 would show ``^'``.
-    A backslash becomes a slash: ical.js and icalendar take it for an escape, and before the closing
-    quotation mark it would hide the address.
-    """
-    if not name.isprintable():
-        plain = LINE_ENDS.sub(" ", name).replace("\n", " ").replace("\t", " ")
-        name = DIRECTIONS.sub("", FORBIDDEN.sub("", plain))
-    name = CARET_PAIR.sub("^^", name.strip().translate(REPLACED))
-    return f';CN="{name}"' if name else ""
-
-
-def format_mailto(email: str) -> str:
-    """Return the URI of *email* (RFC 6068), its domain as A-labels."""
-    local, _, domain = email.rpartition("@")
-    if not PLAIN_LOCAL.fullmatch(local):
-        local = quote(local, safe=LOCAL_SAFE, errors="replace")
-    return f"mailto:{local}@{encode_domain(domain)}"
+    mailbox: str
+    line: bytes
 
 
 @lru_cache(maxsize=1_000)
-def encode_domain(domain: str) -> str:
-    encoded = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
-    return quote(encoded, safe=DOMAIN_SAFE)
+def write_guest(guest: Person) -> Guest:
+    """Return the line of *guest* for the others, who need not know how much that guest is needed.
+
+    Kept, because the mail of each attendee has the lines of all the others.
+    """
+    local, _, domain = guest.email.rpartition("@")
+    mailbox = fold_address(f"{local}@{encode_domain(domain)}")
+    line = f"ATTENDEE;{INVITED}{format_cn(guest.name)}:{format_mailto(guest.email)}"
+    return Guest(mailbox, fold(line))
 
 
-def quote_url(url: str) -> str:
-    """Return *url* with all characters percent-encoded that a URI cannot have."""
-    return quote(url, safe=URI_SAFE, errors="replace")
+def begin_file(*method: str) -> bytes:
+    head = ("BEGIN:VCALENDAR", f"PRODID:{PRODUCT}", "VERSION:2.0", "CALSCALE:GREGORIAN")
+    return join_lines(*head, *method, "BEGIN:VEVENT")
 
 
-def fold(line: str) -> bytes:
-    """Return *line* with CRLF, in pieces of at most LINE_OCTETS, never cut inside a character."""
-    octets = line.encode()
-    if len(octets) <= LINE_OCTETS:
-        return octets + b"\r\n"
-    pieces, start, end = [], 0, LINE_OCTETS
-    while end < len(octets):
-        while octets[end] in CONTINUATION:
-            end -= 1
-        pieces.append(octets[start:end])
-        start, end = end, end + LINE_OCTETS - 1  # the space of FOLD counts
-    pieces.append(octets[start:])
-    return FOLD.join(pieces) + b"\r\n"
-
-
-def _join(*lines: str) -> bytes:
-    return b"".join(map(fold, lines))
-
-
-REQUEST_HEAD = _join(
-    *("BEGIN:VCALENDAR", f"PRODID:{PRODUCT}", "VERSION:2.0", "CALSCALE:GREGORIAN"),
-    *(f"METHOD:{Method.REQUEST}", "BEGIN:VEVENT"),
-)
-REQUEST_TAIL = _join(
-    *("STATUS:CONFIRMED", "TRANSP:OPAQUE", "CLASS:PUBLIC"),
-    *("END:VEVENT", "END:VCALENDAR"),
-)
+REQUEST_HEAD = begin_file(f"METHOD:{Method.REQUEST}")
+CANCEL_HEAD = begin_file(f"METHOD:{Method.CANCEL}")
+PUBLIC_HEAD = begin_file()
+CANCELLED = join_lines("STATUS:CANCELLED")
+TAIL = join_lines("END:VEVENT", "END:VCALENDAR")
+REQUEST_TAIL = join_lines("STATUS:CONFIRMED", "TRANSP:OPAQUE", "CLASS:PUBLIC") + TAIL

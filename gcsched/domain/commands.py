@@ -8,13 +8,14 @@ from gcsched.domain.checks import Checked
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import RETRYABLE, Job, State
 from gcsched.domain.job_list import JobFilter
+from gcsched.domain.meetings.mails import find_expire_time
 from gcsched.domain.request import second_violations
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.validation import reason_violations
 from gcsched.errors import Violation
 
-RESCHEDULED_TOO_LATE = "its mail must be sent before the start of its meeting"
-RETRIED_TOO_LATE = "the start of its meeting is over"
+RESCHEDULED_TOO_LATE = "its mail must be sent before the {limit} of its meeting"
+RETRIED_TOO_LATE = "the {limit} of its meeting is over"
 RESOLUTIONS = (State.SENT, State.FAILED)
 ALL_REQUIRED = Violation("all", "must be true if no filter is given, because this changes all jobs")
 ID_PREFIX_REFUSED = Violation(
@@ -142,8 +143,8 @@ def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now
             return job.cancelled(now, reason=command.reason)
         case Reschedule():
             schedule_time = not_in_past(command.schedule_time, now)
-            require_before_start(job, schedule_time, State.SCHEDULED, RESCHEDULED_TOO_LATE)
-            expire_time = limit_to_start(job, schedule_time + command.keep_trying)
+            require_in_time(job, schedule_time, State.SCHEDULED, RESCHEDULED_TOO_LATE)
+            expire_time = limit_to_meeting(job, schedule_time + command.keep_trying)
             return job.rescheduled(
                 schedule_time, now, is_daily=command.is_daily, expire_time=expire_time
             )
@@ -156,8 +157,8 @@ def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now
                 raise job.transition_error(
                     State.RETRYING, why=f"{suppression}; remove the suppression first"
                 )
-            require_before_start(job, now, State.RETRYING, RETRIED_TOO_LATE)
-            expire_time = limit_to_start(job, now + command.keep_trying)
+            require_in_time(job, now, State.RETRYING, RETRIED_TOO_LATE)
+            expire_time = limit_to_meeting(job, now + command.keep_trying)
             return job.reset_for_retry(
                 now, expire_time=expire_time, dedup_until=now + command.window
             )
@@ -167,20 +168,24 @@ def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now
             assert_never(never)
 
 
-def require_before_start(job: Job, moment: datetime, target: State, why: str) -> None:
-    """Raise IllegalTransition if *job* invites to a meeting that starts by *moment*.
+def require_in_time(job: Job, moment: datetime, target: State, why: str) -> None:
+    """Raise IllegalTransition if the mail of *job* is of no use to its meeting by *moment*.
 
     Only for a job that could become *target* otherwise: any other error says more.
     """
     can_change = job.state in RETRYABLE if target is State.RETRYING else job.is_withdrawable
-    if job.revision is not None and can_change and moment >= job.revision.start:
-        start = job.revision.start.strftime("%Y-%m-%dT%H:%MZ")
-        raise job.transition_error(target, why=f"{why}, {start}")
+    if job.meeting is None or not can_change:
+        return
+    limit = find_expire_time(job.meeting)
+    if moment >= limit:
+        name = "start" if limit == job.meeting.revision.start else "end"
+        sentence = why.format(limit=name)
+        raise job.transition_error(target, why=f"{sentence}, {limit:%Y-%m-%dT%H:%MZ}")
 
 
-def limit_to_start(job: Job, expire_time: datetime) -> datetime:
-    """Return *expire_time*, or the start of the meeting that *job* invites to if that is before."""
-    return expire_time if job.revision is None else min(expire_time, job.revision.start)
+def limit_to_meeting(job: Job, expire_time: datetime) -> datetime:
+    """Return *expire_time*, or when the mail of *job* is of no use to its meeting if before."""
+    return expire_time if job.meeting is None else min(expire_time, find_expire_time(job.meeting))
 
 
 def not_in_past(moment: datetime, now: datetime) -> datetime:

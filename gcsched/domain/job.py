@@ -102,8 +102,7 @@ RECIPIENT_FORGOTTEN = "its recipient was forgotten; send a new request"
 BODY_HAS_BEGUN = "its body has begun, so the relay may have it; try again in a minute"
 
 LEASE = timedelta(seconds=30)
-# No body begins in the last seconds of a lease: it would still be under way when the sweep takes
-# the job from its claim.
+# No body begins later: it would be under way when the sweep takes the job from its claim.
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
 
 
@@ -188,10 +187,8 @@ class Job(Struct, frozen=True, kw_only=True):
 
     def retried(self, attempt: Attempt, *, due_time: datetime, charged: bool) -> "Job":
         """Try again at *due_time*; *charged* says whether this outcome uses up an attempt."""
-        return replace(
-            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged),
-            due_time=due_time,
-        )
+        job = self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged)
+        return replace(job, due_time=due_time)
 
     def held(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
         """Hold it as UNCERTAIN until an operator decides."""
@@ -209,8 +206,7 @@ class Job(Struct, frozen=True, kw_only=True):
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
         """End before it is sent; the relay may have taken an earlier UNCERTAIN attempt.
 
-        A claimed job can be cancelled too: its holder passes the fence before it writes the body,
-        and finds there that it has lost the claim.
+        The holder of a claimed job finds at the fence, before the body, that it has lost the claim.
         """
         if not self.is_withdrawable:
             raise self.transition_error(State.CANCELLED)
@@ -271,7 +267,8 @@ class Job(Struct, frozen=True, kw_only=True):
     def transition_error(self, target: State, *, why: str = "") -> IllegalTransition:
         """Return the error that says why it cannot become *target*."""
         why = why or (BODY_HAS_BEGUN if self.has_begun else REFUSAL_REASONS[self.state])
-        return IllegalTransition(self.id, self.state, target, state_time=self.state_time, why=why)
+        error = IllegalTransition(self.id, self.state, target, state_time=self.state_time, why=why)
+        return error if self.meeting is None else error.with_meeting(self.meeting.meeting_id)
 
     def _require_state(self, states: Collection[State], target: State) -> None:
         if self.state not in states:

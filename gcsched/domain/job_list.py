@@ -57,6 +57,7 @@ ORDERS_OF_ALL: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
     ("email",): BY_CREATE_TIME,
     ("request_id",): BY_CREATE_TIME,
     ("id_prefix",): BY_CREATE_TIME,
+    ("meeting_id",): BY_CREATE_TIME,
 }
 """The allowed filters of the jobs of all clients, by the fields they name, with their orders."""
 
@@ -78,6 +79,7 @@ class JobFilter:
     email: str = ""
     request_id: str = ""
     id_prefix: str = ""
+    meeting_id: str = ""
     client: str = ""
 
     def visible_to(self, client: Client) -> "JobFilter | None":
@@ -101,6 +103,7 @@ class JobFilter:
             "email": bool(self.email),
             "request_id": bool(self.request_id),
             "id_prefix": bool(self.id_prefix),
+            "meeting_id": bool(self.meeting_id),
             "client": bool(self.client),
         }
         return tuple(name for name, is_given in given.items() if is_given)
@@ -112,6 +115,7 @@ class JobFilter:
         added = {
             "request_id": self.request_id,
             "id_prefix": self.id_prefix,
+            "meeting_id": self.meeting_id,
             "client": self.client,
         }
         named = [f"{name}={value}" for name, value in added.items() if value]
@@ -173,13 +177,14 @@ def parse_due_cursor(id_: str, milliseconds: str) -> Checked[Cursor | None]:
 
 
 def text_filter_violations(
-    *, empid: str, request_id: str, id_prefix: str, client: str
+    *, empid: str, request_id: str, id_prefix: str, meeting_id: str, client: str
 ) -> Checked[None]:
     """Check the texts of a filter except its address, which has rules of its own."""
     yield from text_violations("filter.empid", empid, at_least=0, at_most=MAX_EMPID_LENGTH)
     if request_id:
         yield from request_id_violations(request_id, "filter.request_id")
     yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=MAX_ID_LENGTH)
+    yield from text_violations("filter.meeting_id", meeting_id, at_least=0, at_most=MAX_ID_LENGTH)
     yield from text_violations("filter.client", client, at_least=0, at_most=MAX_CLIENT_LENGTH)
 
 

@@ -55,8 +55,10 @@ STOP_WORDS = frozenset(STOP_WORD_LIST.split())
 
 
 class MeetingTexts(Protocol):
-    """The texts of a meeting beside its summary, which is the subject of the mail."""
+    """The texts of a meeting, as a mail shows them."""
 
+    @property
+    def summary(self) -> str: ...
     @property
     def location(self) -> str: ...
     @property
@@ -65,6 +67,19 @@ class MeetingTexts(Protocol):
     def description(self) -> str: ...
     @property
     def organizer(self) -> Person: ...
+    @property
+    def guests(self) -> tuple[Person, ...]: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class MeetingMailTexts(Protocol):
+    """The texts of the meeting that a mail is about, and those that it corrects."""
+
+    @property
+    def revision(self) -> MeetingTexts: ...
+    @property
+    def earlier(self) -> MeetingTexts | None: ...
 
 
 class PersonalTexts(Protocol):
@@ -83,7 +98,7 @@ class PersonalTexts(Protocol):
     @property
     def variables(self) -> Mapping[str, str]: ...
     @property
-    def revision(self) -> MeetingTexts | None: ...
+    def meeting(self) -> MeetingMailTexts | None: ...
 
 
 def mask(text: str, personal: PersonalTexts | None) -> str:
@@ -118,15 +133,15 @@ class PersonalWords:
     def masked_anywhere(self) -> frozenset[str]:
         """Words that are masked wherever they occur."""
         mail = self.personal
-        organizer = "" if mail.revision is None else mail.revision.organizer.name
-        named = (mail.name, organizer)
+        people = [person for each in list_meetings(mail) for person in list_people(each)]
+        named = (mail.name, *(each.name for each in people))
         names = (*named, *(INVISIBLE.sub("", name) for name in named), _local_part(mail.email))
-        people = {word for text in names for word in _fold_words(text)}
+        of_people = {word for text in names for word in _fold_words(text)}
         others = {
             word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))
         }
         others -= STOP_WORDS
-        identifying = {word for word in people | others if len(word) > 1}
+        identifying = {word for word in of_people | others if len(word) > 1}
         return frozenset({*identifying, fold_word(_local_part(mail.email))} - {""})
 
     @cached_property
@@ -134,8 +149,8 @@ class PersonalWords:
         mail = self.personal
         values = " ".join(mail.variables.values())[:MAX_VALUES_LENGTH]
         locals_ = (_local_part(mail.email), _local_part(mail.reply_to))
-        meeting = () if mail.revision is None else list_meeting_texts(mail.revision)
-        given = (mail.message, mail.name, values, mail.empid, *locals_, *meeting)
+        of_meetings = [text for each in list_meetings(mail) for text in list_meeting_texts(each)]
+        given = (mail.message, mail.name, values, mail.empid, *locals_, *of_meetings)
         # A relay may drop invisible characters, and so join the words that they separate.
         return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))
 
@@ -177,10 +192,22 @@ def _is_prefix_of_any(part: str, words: list[str]) -> bool:
     return place < len(words) and words[place].startswith(part)
 
 
+def list_meetings(mail: PersonalTexts) -> tuple[MeetingTexts, ...]:
+    if mail.meeting is None:
+        return ()
+    earlier = mail.meeting.earlier
+    return (mail.meeting.revision, *(() if earlier is None else (earlier,)))
+
+
+def list_people(meeting: MeetingTexts) -> tuple[Person, ...]:
+    return (meeting.organizer, *meeting.guests)
+
+
 def list_meeting_texts(meeting: MeetingTexts) -> tuple[str, ...]:
-    organizer = meeting.organizer
-    people = organizer.name, _local_part(organizer.email)
-    return (meeting.location, meeting.url, meeting.description[:MAX_VALUES_LENGTH], *people)
+    named = [text for each in list_people(meeting) for text in (each.name, _local_part(each.email))]
+    description = meeting.description[:MAX_VALUES_LENGTH]
+    texts = (meeting.summary, meeting.location, meeting.url, description, meeting.reason)
+    return (*texts, *named)
 
 
 def _local_part(address: str) -> str:

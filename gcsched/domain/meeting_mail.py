@@ -41,3 +41,11 @@ class MeetingMail(Struct, frozen=True, kw_only=True):
     @property
     def meeting_id(self) -> str:
         return self.revision.meeting_id
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is about an example, in a preview or a test mail: no such meeting is stored.
+
+        Its mail is sent as any other; nothing can change or cancel it but `CancelJob`.
+        """
+        return not self.revision.meeting_id

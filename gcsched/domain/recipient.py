@@ -29,19 +29,30 @@ REMOVED_FIELDS = ("variables", "labels", "reply_to", "released_key")
 
 ERASED_MEETING_TEXTS: Mapping[str, str] = {
     "summary": "(erased)",  # no revision is without one
-    **dict.fromkeys(("location", "url", "description"), ""),
+    **dict.fromkeys(("location", "url", "description", "reason"), ""),
 }
 """The stored texts of a revision after *forget*. Its organizer stays: that is another person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeetingTexts:
-    """The personal texts of a meeting beside its summary, which is the message of its job."""
+    """The personal texts of a meeting."""
 
+    summary: str = ""
     location: str = ""
     url: str = ""
     description: str = ""
     organizer: Person = field(default_factory=lambda: Person(email=""))
+    guests: tuple[Person, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingMailTexts:
+    """The personal texts of the meeting that a mail is about, and those that it corrects."""
+
+    revision: MeetingTexts
+    earlier: MeetingTexts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +65,7 @@ class JobTexts:
     empid: str = ""
     reply_to: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
-    revision: MeetingTexts | None = None
+    meeting: MeetingMailTexts | None = None
 
 
 def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:

@@ -50,7 +50,8 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
 
     ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
     stands for a number that is not in the contract. ``sender`` is the one that the caller names,
-    ``occasion`` is what a valid ``event`` means.
+    ``occasion`` is what a valid ``event`` means. With ``is_sample`` it is an example, by which the
+    service shows what a template makes of a meeting.
     """
 
     empid: str
@@ -68,6 +69,7 @@ class MeetRequest(Struct, frozen=True, kw_only=True):
     sender: str = DEFAULT
     event: Event | None = None
     occasion: Occasion | None = None
+    is_sample: bool = False
 
     @property
     def is_daily(self) -> bool:

@@ -14,15 +14,11 @@ from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
 from gcsched.rpc.contract import replace_internal_names
 from gcsched.rpc.requests import request_from
+from gcsched.rpc.wire_format import split_fields, tag_of
 
 MAX_PARSED_WHOLE = 128 * 1024
 MAX_FIELDS = 2_000  # more than MAX_REQUESTS, so that a batch that is too long gets its usual error
-# The wire format of protobuf: a tag is the field's number and its wire type.
-REQUESTS_TAG = 1 << 3 | 2
-FIXED_SIZES = {1: 8, 5: 4}
-VARINT, DELIMITED = 0, 2
-MAX_VARINT_OCTETS = 10
-CONTINUATION_BIT = 0x80
+REQUESTS_TAG = tag_of(1)
 
 
 class BatchRequests(Protocol):
@@ -111,32 +107,10 @@ def split_batch(raw: bytes) -> Iterator[memoryview]:
 
     Unknown fields are skipped, as protobuf does. Raises MalformedMessage.
     """
-    view, at = memoryview(raw), 0
-    for _ in range(MAX_FIELDS):
-        if at == len(raw):
-            return
-        tag, at = read_varint(raw, at)
-        kind = tag & 7
-        size, at = (
-            read_varint(raw, at) if kind in {VARINT, DELIMITED} else (FIXED_SIZES.get(kind, -1), at)
-        )
-        if kind == VARINT:
-            continue
-        if not 0 <= size <= len(raw) - at:
-            raise MalformedMessage(f"its field at octet {at} is truncated or of unknown type")
-        if tag == REQUESTS_TAG:
-            yield view[at : at + size]
-        at += size
-    if at < len(raw):
-        problem = f"it has more than {MAX_FIELDS} requests; {MAX_REQUESTS} are accepted"
-        raise MalformedMessage(problem)
-
-
-def read_varint(raw: bytes, at: int) -> tuple[int, int]:
-    """Return the number at *at*, and the offset of its end. Raises MalformedMessage."""
-    number = 0
-    for shift, octet in enumerate(raw[at : at + MAX_VARINT_OCTETS]):
-        number |= (octet & 0x7F) << (7 * shift)
-        if octet < CONTINUATION_BIT:
-            return number, at + shift + 1
-    raise MalformedMessage(f"its number at octet {at} is truncated or too long")
+    view = memoryview(raw)
+    for count, span in enumerate(split_fields(raw), 1):
+        if count > MAX_FIELDS:
+            problem = f"it has more than {MAX_FIELDS} requests; {MAX_REQUESTS} are accepted"
+            raise MalformedMessage(problem)
+        if span.tag == REQUESTS_TAG:
+            yield view[span.start : span.end]

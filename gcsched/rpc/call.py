@@ -32,19 +32,23 @@ def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:
     return timedelta(seconds=left) if left < longest.total_seconds() else longest
 
 
-def check_size(request: Message) -> None:
-    if (octets := request.ByteSize()) > MAX_REQUEST:
-        raise RequestTooLarge(octets, MAX_REQUEST)
+def check_size(request: Message, *, largest: int = MAX_REQUEST) -> None:
+    if (octets := request.ByteSize()) > largest:
+        raise RequestTooLarge(octets, largest)
 
 
 @asynccontextmanager
 async def call_scope(
-    request: Message, context: Context, *, longest: timedelta = MAX_CALL
+    request: Message,
+    context: Context,
+    *,
+    longest: timedelta = MAX_CALL,
+    largest: int = MAX_REQUEST,
 ) -> AsyncIterator[timedelta]:
     """Yield the time for the work on *request*; turn our errors into its status."""
     async with ErrorsAsStatus(context):
         within = time_left(context, longest=longest)
-        check_size(request)
+        check_size(request, largest=largest)
         yield within
 
 

@@ -79,3 +79,5 @@ class CallLimits:
     """A page of 200 jobs with all their texts can take 50 MB while it is made."""
     changing: CallLimiter = field(default_factory=CallLimiter)
     changing_many: CallLimiter = field(default_factory=create_bulk_limiter)
+    changing_meetings: CallLimiter = field(default_factory=CallLimiter)
+    """A change of a meeting may write 100 jobs: a change of one job must not wait for that."""

@@ -4,7 +4,7 @@ gRPC itself reads a message before any of our code runs, does not answer a call 
 and logs a traceback for one that it cannot parse. So unary methods are served as client streams.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -15,6 +15,7 @@ from gcsched.errors import GcschedError, MalformedMessage, RequestTooLarge
 from gcsched.rpc.batches import parse_batch
 from gcsched.rpc.call import MAX_REQUEST, Context
 from gcsched.rpc.contract import SERVICE, replace_internal_names
+from gcsched.rpc.meeting_parsers import MAX_MEETING_REQUEST, MEETING_PARSERS
 from gcsched.rpc.memory import (
     CALL_OCTETS,
     FULL_SHARE,
@@ -35,9 +36,17 @@ MAX_BATCH = 4 * 1024 * 1024
 # Octets held for each octet of a request: the message, its parsed texts, the documents to store.
 REQUEST_MEMORY_FACTOR = 8
 REPLY_MEMORY_FACTOR = 2  # in Python, and in gRPC until the caller has read it
-PARSERS = {f"/{SERVICE}/BatchScheduleMeets": parse_batch}
+BATCH_PATH = f"/{SERVICE}/BatchScheduleMeets"
+PARSERS: Mapping[str, Callable[[bytes], Any]] = {
+    BATCH_PATH: parse_batch,
+    **{f"/{SERVICE}/{name}": parse for name, parse in MEETING_PARSERS.items()},
+}
+LARGEST_REQUESTS = {
+    BATCH_PATH: MAX_BATCH,
+    **dict.fromkeys((f"/{SERVICE}/{name}" for name in MEETING_PARSERS), MAX_MEETING_REQUEST),
+}
 HEALTH_PREFIX = "/grpc.health."
-SCHEDULE_PATHS = {f"/{SERVICE}/ScheduleMeet", *PARSERS}
+SCHEDULE_PATHS = {f"/{SERVICE}/ScheduleMeet", BATCH_PATH}
 READ_ONLY_PATHS = {f"/{SERVICE}/{name}" for name in READ_ONLY}
 
 
@@ -62,7 +71,7 @@ class UnaryMethod:
             parse=PARSERS.get(name, handler.request_deserializer),
             serialize=handler.response_serializer,
             memory_share=share_for_method(name),
-            largest_request=MAX_BATCH if name in PARSERS else MAX_REQUEST,
+            largest_request=LARGEST_REQUESTS.get(name, MAX_REQUEST),
             is_read_only=name in READ_ONLY_PATHS,
         )
 

@@ -104,6 +104,7 @@ def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
         empid=message.empid,
         request_id=message.request_id,
         id_prefix=message.id_prefix,
+        meeting_id=message.meeting_id,
         client=message.client,
     )
     state = yield from state_from(message.state, "filter.state")
@@ -118,6 +119,7 @@ def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
         email=email,
         request_id=message.request_id,
         id_prefix=message.id_prefix,
+        meeting_id=message.meeting_id,
         client=message.client,
     )
 

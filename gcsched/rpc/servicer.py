@@ -10,6 +10,7 @@ from gcsched.rpc.call import Context
 from gcsched.rpc.concurrency import CallLimits
 from gcsched.rpc.methods.audit import AuditMethods
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
+from gcsched.rpc.methods.meetings import MeetingMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.sending import SendingMethods
@@ -30,6 +31,7 @@ class Handlers:
     suppressions: SuppressionMethods
     recipients: RecipientMethods
     templates: TemplateMethods
+    meetings: MeetingMethods
     audit: AuditMethods
 
 
@@ -189,6 +191,60 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
     ) -> task_pb2.MeetResponse:
         return await self._handlers.templates.SendTestMail(request, context)
 
+    async def CreateMeeting(
+        self, request: task_pb2.CreateMeetingRequest, context: Context
+    ) -> task_pb2.Meeting:
+        return await self._limits.changing_meetings.run(
+            self._handlers.meetings.CreateMeeting, request, context
+        )
+
+    async def GetMeeting(
+        self, request: task_pb2.GetMeetingRequest, context: Context
+    ) -> task_pb2.Meeting:
+        return await self._limits.reading.run(self._handlers.meetings.GetMeeting, request, context)
+
+    async def ListMeetings(
+        self, request: task_pb2.ListMeetingsRequest, context: Context
+    ) -> task_pb2.ListMeetingsResponse:
+        return await self._limits.listing.run(
+            self._handlers.meetings.ListMeetings, request, context
+        )
+
+    async def UpdateMeeting(
+        self, request: task_pb2.UpdateMeetingRequest, context: Context
+    ) -> task_pb2.Meeting:
+        return await self._limits.changing_meetings.run(
+            self._handlers.meetings.UpdateMeeting, request, context
+        )
+
+    async def CancelMeeting(
+        self, request: task_pb2.CancelMeetingRequest, context: Context
+    ) -> task_pb2.Meeting:
+        return await self._limits.changing_meetings.run(
+            self._handlers.meetings.CancelMeeting, request, context
+        )
+
+    async def AddAttendees(
+        self, request: task_pb2.AddAttendeesRequest, context: Context
+    ) -> task_pb2.Meeting:
+        return await self._limits.changing_meetings.run(
+            self._handlers.meetings.AddAttendees, request, context
+        )
+
+    async def RemoveAttendees(
+        self, request: task_pb2.RemoveAttendeesRequest, context: Context
+    ) -> task_pb2.Meeting:
+        return await self._limits.changing_meetings.run(
+            self._handlers.meetings.RemoveAttendees, request, context
+        )
+
+    async def GetMeetingCalendar(
+        self, request: task_pb2.GetMeetingCalendarRequest, context: Context
+    ) -> task_pb2.CalendarFile:
+        return await self._limits.reading.run(
+            self._handlers.meetings.GetMeetingCalendar, request, context
+        )
+
     async def ListAudit(
         self, request: task_pb2.ListAuditRequest, context: Context
     ) -> task_pb2.ListAuditResponse:
@@ -204,6 +260,9 @@ READ_ONLY = {
         SchedulerServicer.ListSuppressions,
         SchedulerServicer.GetSuppression,
         SchedulerServicer.GetRecipient,
+        SchedulerServicer.GetMeeting,
+        SchedulerServicer.ListMeetings,
+        SchedulerServicer.GetMeetingCalendar,
         SchedulerServicer.ListAudit,
     )
 }

@@ -12,10 +12,10 @@ from gcsched.domain.checks import require_valid
 from gcsched.domain.dedup import DedupRule, answer_created
 from gcsched.domain.due import KEEP_TRYING, DailyPlan
 from gcsched.domain.meeting import Person
+from gcsched.domain.meetings.mails import TEMPLATES
 from gcsched.domain.organizer import OrganizerRule
 from gcsched.domain.request import (
     DEFAULT_TEMPLATE,
-    INVITATION_TEMPLATE,
     MEETING,
     RequestContext,
 )
@@ -57,7 +57,7 @@ class FakeAdmission:
     ) -> None:
         self.templates: dict[str, frozenset[str]] = {
             DEFAULT_TEMPLATE: frozenset(),
-            INVITATION_TEMPLATE: frozenset({MEETING}),
+            **dict.fromkeys(TEMPLATES.values(), frozenset({MEETING})),
         }
         self.templates |= {name: frozenset(required) for name, required in templates.items()}
         self.now = now

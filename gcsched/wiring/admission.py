@@ -7,7 +7,7 @@ from functools import partial
 from gcsched.adapters.mail.template_variables import RESERVED_NAMES
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.admissions import MongoAdmissions
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
@@ -57,7 +57,7 @@ def build_admission(
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
     meetings = MeetingWriter(
-        store=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings))
+        store=MongoEventMeetings(mongo=resources.mongo, retention=policies.retention(settings))
     )
     admissions = MongoAdmissions(mongo=resources.mongo)
     writer = AdmissionWriter(

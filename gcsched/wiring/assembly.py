@@ -1,11 +1,9 @@
 """Builds the service from settings and open resources."""
 
-import asyncio
 from dataclasses import dataclass
 
 from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_reader import MongoJobReader
-from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
 from gcsched.rpc.interceptor import CallCheck
 from gcsched.rpc.methods.audit import AuditMethods
@@ -15,7 +13,6 @@ from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.audited_acts import AuditedSending
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.index_keeper import IndexKeeper
-from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import management
 from gcsched.wiring.access import Access, build_access, make_access_reporter
 from gcsched.wiring.admission import (
@@ -26,6 +23,8 @@ from gcsched.wiring.admission import (
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import build_delivery
 from gcsched.wiring.limits import build_limits
+from gcsched.wiring.meeting_methods import build_meeting_methods
+from gcsched.wiring.meetings import build_meetings
 from gcsched.wiring.monitoring import Monitored, build_monitoring, build_status_methods
 from gcsched.wiring.recipients import build_sending_report
 from gcsched.wiring.recovery import build_recovery
@@ -34,6 +33,7 @@ from gcsched.wiring.resources import Resources
 from gcsched.wiring.start_order import start_order
 from gcsched.wiring.stores import build_store_monitoring
 from gcsched.wiring.subsystems import Subsystems
+from gcsched.wiring.waking import build_waking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +64,21 @@ def assemble(settings: Settings, resources: Resources) -> Service:
 
 
 def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
-    nudged = asyncio.Event()
-    queue = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
-    wake_ups = WakeUps(queue=queue, nudge=nudged.set, now=resources.clock)
+    waking = build_waking(resources)
+    wake_ups = waking.wake_ups
     indexes = IndexKeeper(indexes=MongoIndexes(mongo=resources.mongo))
     # A statement that fails for a missing index has the indexes checked at once.
     resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
-    delivery = build_delivery(settings, resources, wake_ups, relays, nudged)
     limits = build_limits(settings, resources)
     admission = build_admission(
         settings, resources, wake_ups, indexes.check_admission, limits.quotas
     )
-    recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
+    meetings = build_meetings(
+        settings, resources, wake_ups, indexes.check_admission, admission.recipients.add
+    )
+    delivery = build_delivery(settings, resources, waking, relays, meetings)
+    recovery = build_recovery(settings, resources, wake_ups, delivery.claims, meetings.checks.check)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
     access = build_access(settings, resources)
     monitored = Monitored(
@@ -95,9 +97,10 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         wake_ups=wake_ups,
         indexes=indexes,
         relays=relays,
-        delivery=delivery,
         limits=limits,
         admission=admission,
+        meetings=meetings,
+        delivery=delivery,
         recovery=recovery,
         stores=stores,
         monitored=monitored,
@@ -112,7 +115,7 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
         schedule=build_schedule_methods(settings, resources, submit, built.limits.quotas),
         read_jobs=management.build_read_job_methods(resources),
         change_jobs=management.build_change_job_methods(
-            settings, resources, built.wake_ups, check_admission, built.audit
+            settings, resources, built, check_admission
         ),
         sending=SendingMethods(
             sending=AuditedSending(
@@ -126,5 +129,8 @@ def build_handlers(settings: Settings, resources: Resources, built: Subsystems) 
         suppressions=management.build_suppression_methods(settings, resources, built.audit),
         recipients=management.build_recipient_methods(resources, built.audit),
         templates=build_template_methods(settings, resources, submit),
+        meetings=build_meeting_methods(
+            resources, built.meetings, submit.job_factory, built.limits.quotas
+        ),
         audit=AuditMethods(audit=built.audit),
     )

@@ -1,6 +1,5 @@
 """Builds delivery: the engine, the worker pool, and the recorder."""
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.redirection import RedirectingComposer
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
-from gcsched.adapters.mongo.meetings import MongoMeetings
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.connection import RedisSentMarkerStore
@@ -34,8 +32,10 @@ from gcsched.usecases.ports import BatchStep, Conclusion, Outcomes, Transport
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.web.metrics import Metrics
 from gcsched.wiring import policies
+from gcsched.wiring.meetings import Meetings
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources
+from gcsched.wiring.waking import Waking
 
 # While all sessions are busy: one statement for the mails of most of them costs half of several.
 FENCE_LINGER = timedelta(milliseconds=2)
@@ -59,19 +59,23 @@ class Delivery:
 def build_delivery(
     settings: Settings,
     resources: Resources,
-    wake_ups: WakeUps,
+    waking: Waking,
     relays: RelaySubsystem,
-    nudged: asyncio.Event,
+    meetings: Meetings,
 ) -> Delivery:
-    """Build delivery around *relays*; setting *nudged* makes the engine claim due jobs."""
+    """Build delivery around *relays*; *waking* makes the engine claim due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
     sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
     queues, scaler = build_queues(settings, resources), build_scaler(settings)
     leases = build_leases(settings, claims, queues, scaler)
     lateness = Lateness()
-    on_recorded = make_on_recorded(
-        leases, sent_markers, wake_ups, make_outcome_observer(resources.metrics, lateness)
-    )
+    observe = make_outcome_observer(resources.metrics, lateness)
+
+    def observe_all(jobs: Sequence[Job]) -> None:
+        observe(jobs)
+        meetings.notices.on_outcomes(jobs)
+
+    on_recorded = make_on_recorded(leases, sent_markers, waking.wake_ups, observe_all)
     recorder = build_recorder(settings, resources, on_recorded)
     fence = build_fence(resources, claims, leases, sent_markers)
     deliver = build_deliver(relays.transport, fence, settings, resources)
@@ -88,14 +92,15 @@ def build_delivery(
         engine=Engine(
             claims=claims,
             suppressions=MongoSuppressions(mongo=resources.mongo),
-            meetings=MongoMeetings(mongo=resources.mongo, retention=policies.retention(settings)),
+            meetings=meetings.claimed,
+            on_objection=meetings.notices.notice,
             leases=leases,
             workers=workers,
             gate=relays.transport,
             batch_size=BatchSize(policies.batch_size(settings)),
-            wake_others=wake_ups.wake_others,
+            wake_others=waking.wake_ups.wake_others,
             now=resources.clock,
-            nudged=nudged,
+            nudged=waking.nudged,
             observer=resources.metrics,
         ),
         lateness=lateness,

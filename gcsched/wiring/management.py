@@ -22,9 +22,9 @@ from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions
 from gcsched.usecases.ports import AdmissionCheck
-from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources
+from gcsched.wiring.subsystems import Subsystems
 
 
 def build_read_job_methods(resources: Resources) -> ReadJobMethods:
@@ -35,11 +35,11 @@ def build_read_job_methods(resources: Resources) -> ReadJobMethods:
 def build_change_job_methods(
     settings: Settings,
     resources: Resources,
-    wake_ups: WakeUps,
+    built: Subsystems,
     check_admission: AdmissionCheck,
-    audit: Audit,
 ) -> ChangeJobMethods:
     mongo, now = resources.mongo, resources.clock
+    wake_ups, meetings = built.wake_ups, built.meetings.of_jobs
     store = MongoJobChanges(mongo=mongo, retention=policies.retention(settings))
     suppressions = MongoSuppressions(mongo=mongo)
     return ChangeJobMethods(
@@ -49,9 +49,10 @@ def build_change_job_methods(
             wake_ups=wake_ups,
             now=now,
             check_admission=check_admission,
+            meetings=meetings,
         ),
         change_jobs=AuditedBulkChange(
-            audit=audit,
+            audit=built.audit,
             change_jobs=ApplyBulkChange(
                 job_list=MongoJobList(mongo=mongo),
                 majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
@@ -60,6 +61,7 @@ def build_change_job_methods(
                 wake_ups=wake_ups,
                 now=now,
                 check_admission=check_admission,
+                meetings=meetings,
             ),
         ),
         daily_plan=policies.daily_plan(settings),

@@ -7,6 +7,7 @@ from gcsched.config.senders import read_sender_key
 from gcsched.config.settings import Settings
 from gcsched.domain.dedup import Dedup, DedupRule
 from gcsched.domain.due import DailyPlan
+from gcsched.domain.meetings.mails import MailRules
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.domain.senders import DEFAULT, Sender, Senders
 
@@ -95,6 +96,14 @@ def message_id_domain(settings: Settings) -> str:
 def sender_domains(settings: Settings) -> Mapping[str, str]:
     """Return the Message-ID domain of each sender beside the default one."""
     return {each.key: find_message_id_domain(each.address) for each in settings.senders}
+
+
+def mail_rules(settings: Settings) -> MailRules:
+    return MailRules(
+        message_id_domain=message_id_domain(settings),
+        sender_domains=sender_domains(settings),
+        settle=timedelta(seconds=settings.meeting_settle),
+    )
 
 
 def find_message_id_domain(sender: str) -> str:

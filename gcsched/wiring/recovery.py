@@ -14,7 +14,7 @@ from gcsched.adapters.redis.connection import RedisSentMarkerStore
 from gcsched.config.settings import Settings
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.folding import Folding
-from gcsched.usecases.recovery.sweep import EVERY, Sweep
+from gcsched.usecases.recovery.sweep import EVERY, CheckMeetings, Sweep
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources
@@ -32,7 +32,11 @@ class Recovery:
 
 
 def build_recovery(
-    settings: Settings, resources: Resources, wake_ups: WakeUps, claims: MongoClaims
+    settings: Settings,
+    resources: Resources,
+    wake_ups: WakeUps,
+    claims: MongoClaims,
+    check_meetings: CheckMeetings,
 ) -> Recovery:
     daily_run = DailyRun(
         runs=MongoRuns(mongo=resources.mongo),
@@ -41,7 +45,7 @@ def build_recovery(
         keep_trying=policies.keep_trying(settings),
         now=resources.clock,
     )
-    sweep = build_sweep(settings, resources, wake_ups, daily_run, claims)
+    sweep = build_sweep(settings, resources, daily_run, claims, check_meetings)
     workers = ArqWorkerPool(
         connect=partial(open_arq, settings.redis_url.get_secret_value()),
         tasks=build_tasks(resources, wake_ups, sweep, claims),
@@ -61,9 +65,9 @@ def build_recovery(
 def build_sweep(
     settings: Settings,
     resources: Resources,
-    wake_ups: WakeUps,
     daily_run: DailyRun,
     claims: MongoClaims,
+    check_meetings: CheckMeetings,
 ) -> Sweep:
     mongo, now = resources.mongo, resources.clock
     return Sweep(
@@ -72,10 +76,11 @@ def build_sweep(
         runs=MongoRuns(mongo=mongo),
         sent_markers=RedisSentMarkerStore(redis=resources.redis.keys),
         daily_run=daily_run,
-        wake_ups=wake_ups,
+        wake_ups=daily_run.wake_ups,
         policy=policies.retry_policy(settings),
         now=now,
         observer=resources.metrics,
+        check_meetings=check_meetings,
     )
 
 

@@ -39,6 +39,8 @@ def start_order(
         ("arq workers", recovery.workers.run),
         ("clock", resources.clock.run),  # all others go on with the last offset
         ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
+        # The outcome recorder gives it what was sent, and it schedules wake-ups.
+        ("meetings", built.meetings.notices.run),
         ("audit", built.audit.run),  # completes the entries of calls; these have ended before
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
         ("quotas", built.limits.quotas.run),  # gives its reserve back once admission has ended

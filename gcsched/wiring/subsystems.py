@@ -8,6 +8,7 @@ from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring.admission import Admission
 from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.limits import Limits
+from gcsched.wiring.meetings import Meetings
 from gcsched.wiring.monitoring import Monitored, Monitoring
 from gcsched.wiring.recovery import Recovery
 from gcsched.wiring.relays import RelaySubsystem
@@ -22,9 +23,10 @@ class Subsystems:
     wake_ups: WakeUps
     indexes: IndexKeeper
     relays: RelaySubsystem
-    delivery: Delivery
     limits: Limits
     admission: Admission
+    meetings: Meetings
+    delivery: Delivery
     recovery: Recovery
     stores: StoreMonitoring
     monitored: Monitored

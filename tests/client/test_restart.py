@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 from gcsched.client import (
     TIMEOUT_SECONDS,
@@ -22,15 +23,32 @@ from tests.support.handlers import handlers_of
 from tests.support.ports import free_port
 from tests.support.wait import until
 
+SERVICE = "scheduler.Scheduler"
 AWAY_SECONDS, CALLS = 2.0, 8
 JITTER = 0.2  # gRFC A6
 NODE_FIRST_WAIT, NODE_FACTOR = 1.0, 1.6  # of @grpc/grpc-js, between tries to connect; the same
 
 
+def read_retry_policies() -> dict[str, Any]:
+    """Return the retry policy of the service, and of each method that has another one or none."""
+    configs = json.loads(service_config().read_text(encoding="utf-8"))["methodConfig"]
+    return {
+        "/".join((name["service"], name.get("method", ""))).rstrip("/"): each.get("retryPolicy")
+        for each in configs
+        for name in each["name"]
+    }
+
+
+def test_only_a_call_that_would_make_something_else_again_is_not_repeated() -> None:
+    policies = read_retry_policies()
+
+    assert policies.pop(SERVICE)["retryableStatusCodes"] == ["UNAVAILABLE", "CANCELLED"]
+    assert policies == {f"{SERVICE}/CreateMeeting": None}
+
+
 def compute_retry_waits() -> list[float]:
     """Return the waits between the attempts of one call, as gRFC A6 computes them."""
-    [config] = json.loads(service_config().read_text(encoding="utf-8"))["methodConfig"]
-    policy = config["retryPolicy"]
+    policy = read_retry_policies()[SERVICE]
     first, most = (
         float(policy[name].removesuffix("s")) for name in ("initialBackoff", "maxBackoff")
     )

@@ -6,7 +6,9 @@ import pytest
 
 from gcsched.dev.templates import ReloadingTemplates
 from gcsched.errors import TemplateProblem
-from tests.support.template_folders import sample_variables
+from tests.support.template_folders import BUILT_IN, sample_variables
+
+RELOADED = "templates reloaded: cancellation, doc, invitation, reminder, update"
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_an_edit_is_seen(
 
     poll_twice(templates)
 
-    assert lines == ["templates reloaded: doc, invitation"]
+    assert lines == [RELOADED]
     assert not render_html(templates).startswith("first")
 
 
@@ -63,7 +65,7 @@ def test_a_file_is_loaded_once_it_is_written_completely(
     templates.poll()
 
     assert (seen_meanwhile, render_html(templates)) == ("first Zoë", "second")
-    assert lines == ["templates reloaded: doc, invitation"]
+    assert lines == [RELOADED]
 
 
 def test_a_broken_edit_keeps_the_last_valid_templates_and_is_reported_once(
@@ -83,7 +85,7 @@ def test_a_broken_edit_keeps_the_last_valid_templates_and_is_reported_once(
     ]
     assert (render_html(templates), set(templates.variables_by_template)) == (
         "first Zoë",
-        {"doc", "invitation"},
+        {"doc", *BUILT_IN},
     )
 
 
@@ -94,7 +96,7 @@ def test_a_valid_edit_after_a_broken_one_is_loaded(
         (tmp_path / "doc.html").write_text(written)
         poll_twice(templates)
 
-    assert (render_html(templates), lines[-1]) == ("third", "templates reloaded: doc, invitation")
+    assert (render_html(templates), lines[-1]) == ("third", RELOADED)
 
 
 def test_templates_come_and_go_with_their_required_variables(
@@ -109,15 +111,18 @@ def test_templates_come_and_go_with_their_required_variables(
 
     assert with_note[0] == {
         "doc": set(),
-        "invitation": {"meeting"},
+        **{name: {"meeting"} for name in BUILT_IN},
         "note": {"room"},
     }
-    assert [each.name for each in with_note[1]] == ["doc", "invitation", "note"]
-    assert dict(required) == {"doc": frozenset(), "invitation": frozenset({"meeting"})}
-    assert (len(required), "note" in required) == (2, False)
+    assert [each.name for each in with_note[1]] == sorted(["doc", "note", *BUILT_IN])
+    assert dict(required) == {
+        "doc": frozenset(),
+        **dict.fromkeys(BUILT_IN, frozenset({"meeting"})),
+    }
+    assert (len(required), "note" in required) == (5, False)
     assert lines == [
-        "templates reloaded: doc, invitation, note",
-        "templates reloaded: doc, invitation",
+        "templates reloaded: cancellation, doc, invitation, note, reminder, update",
+        RELOADED,
     ]
 
 
@@ -145,7 +150,7 @@ def test_a_folder_that_is_gone_for_a_while_keeps_the_templates(
     assert meanwhile == render_html(templates) == "first Zoë"
     assert lines[1:] == [
         f"  template {tmp_path}: there is no such folder; it must hold doc.html",
-        "templates reloaded: doc, invitation",
+        RELOADED,
     ]
 
 
@@ -160,7 +165,7 @@ def test_only_new_warnings_are_printed(tmp_path: Path) -> None:
 
     reason = "ignored: the name of a template ends in .html or .txt"
     assert at_start == [f"  old.htm: {reason}"]
-    assert lines[1:] == ["templates reloaded: doc, invitation", f"  new.htm: {reason}"]
+    assert lines[1:] == [RELOADED, f"  new.htm: {reason}"]
 
 
 def test_a_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

@@ -7,10 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gcsched.domain.calendar_file import Method, fold, prepare_request, write_request
+from gcsched.domain.calendar_file import (
+    METHODS,
+    Method,
+    prepare_request,
+    write_cancel,
+    write_file,
+    write_public_file,
+    write_request,
+)
+from gcsched.domain.calendar_lines import fold
 from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting_mail import MeetingMail, Purpose, Role
 from tests.support.calendars.events import ADA, ADDRESSES, LINKS, PIECES, REVISION
 from tests.support.calendars.exchange import problems_of
+from tests.support.calendars.kinds import Case, Kind
 from tests.support.calendars.python_readers import PYTHON_READERS
 from tests.support.calendars.readers import read_with
 from tests.support.calendars.reading import differences, what_to_read
@@ -65,6 +76,17 @@ revisions = st.builds(
     sent_by=st.sampled_from(["", *ADDRESSES]),
 )
 attendees = st.builds(Person, st.sampled_from(ADDRESSES), any_name)
+cases = st.builds(
+    lambda kind, revision, attendee, role, guests: Case(
+        kind, replace(revision, guests=guests if kind is Kind.GUESTS else ()), attendee, role
+    ),
+    st.sampled_from(Kind),
+    revisions,
+    attendees,
+    st.sampled_from(Role),
+    st.lists(attendees, max_size=4, unique_by=lambda guest: guest.email).map(tuple),
+)
+GRACE, EDSGER = Person("grace@example.org", "Grace Hopper"), Person("edsger@example.org")
 
 
 def unfold_lines(revision: MeetingRevision, attendee: Person = ADA) -> list[str]:
@@ -90,8 +112,121 @@ def test_what_is_empty_is_left_out() -> None:
     assert not [line for line in lines if "CN=" in line]
 
 
-def test_the_method_of_the_part_is_the_one_in_the_file() -> None:
-    assert f"METHOD:{Method.REQUEST}" in unfold_lines(REVISION)
+@pytest.mark.parametrize("purpose", METHODS)
+def test_the_method_of_the_part_is_the_one_in_the_file(purpose: Purpose) -> None:
+    mail = MeetingMail(revision=REVISION, purpose=purpose)
+
+    file = write_file(METHODS[purpose], mail, ADA)
+
+    assert file.count(b"METHOD:") == 1
+    assert f"METHOD:{METHODS[purpose]}\r\n".encode() in file
+
+
+def test_only_a_cancellation_takes_the_meeting_out_of_calendars_and_a_reminder_does_nothing() -> (
+    None
+):
+    assert METHODS == {
+        Purpose.INVITATION: Method.REQUEST,
+        Purpose.UPDATE: Method.REQUEST,
+        Purpose.CANCELLATION: Method.CANCEL,
+    }
+
+
+CANCELLATION = """\
+BEGIN:VCALENDAR
+PRODID:-//gcsched//invitations 1//EN
+VERSION:2.0
+CALSCALE:GREGORIAN
+METHOD:CANCEL
+BEGIN:VEVENT
+UID:0196f0c2-a4f8-7d0e-8a54-3b7f1c2d9e10@meet.example.org
+SEQUENCE:2
+DTSTAMP:20270104T080000Z
+DTSTART:20270105T080000Z
+DTEND:20270105T083000Z
+SUMMARY:Interview: Zoë & Ada
+ORGANIZER;CN="Meet":mailto:meet@example.org
+ATTENDEE;CN="Ada Lovelace":mailto:ada@example.org
+STATUS:CANCELLED
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_a_cancellation_finds_the_meeting_and_tells_no_more_than_that() -> None:
+    revision = replace(
+        REVISION,
+        sequence=2,
+        location="Room 4",
+        url=LINKS[0],
+        description="Bring: CV",
+        reason="ill",
+        guests=(GRACE, ADA),
+    )
+    file = CANCELLATION.replace("\n", "\r\n").encode()
+
+    assert write_cancel(revision, ADA, is_removal=False) == file
+    assert write_cancel(revision, ADA, is_removal=True) == file.replace(
+        b"STATUS:CANCELLED\r\n", b""
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "written"),
+    [
+        (Role.REQUIRED, "REQ-PARTICIPANT"),
+        (Role.OPTIONAL, "OPT-PARTICIPANT"),
+        (Role.INFORMED, "NON-PARTICIPANT"),
+    ],
+)
+def test_a_role_is_written_and_each_is_asked_for_an_answer(role: Role, written: str) -> None:
+    file = write_request(REVISION, ADA, role)
+
+    whole = write_request(REVISION, ADA)
+    assert file.replace(b"\r\n ", b"") == whole.replace(b"\r\n ", b"").replace(
+        b"REQ-PARTICIPANT", written.encode()
+    )
+
+
+def test_guests_who_see_each_other_are_all_named_the_recipient_first() -> None:
+    revision = replace(REVISION, guests=(GRACE, replace(ADA, email="ADA@EXAMPLE.ORG"), EDSGER))
+
+    of_ada, of_grace = write_request(revision, ADA, Role.OPTIONAL), write_request(revision, GRACE)
+
+    def list_attendees(file: bytes) -> list[str]:
+        lines = file.replace(b"\r\n ", b"").decode().split("\r\n")
+        return [line.rpartition(";RSVP=TRUE")[2] for line in lines if "ATTENDEE" in line]
+
+    ada, grace = (
+        ';CN="Ada Lovelace":mailto:ada@example.org',
+        (';CN="Grace Hopper":mailto:grace@example.org'),
+    )
+    assert list_attendees(of_ada) == [ada, grace, ":mailto:edsger@example.org"]
+    assert list_attendees(of_grace) == [
+        grace,
+        ada.replace("ada@example.org", "ADA@EXAMPLE.ORG"),
+        ":mailto:edsger@example.org",
+    ]
+    # How much the others are needed is not in it: Ada alone is optional.
+    assert of_ada.count(b"OPT-PARTICIPANT") == 1
+    assert write_request(revision, ADA, Role.OPTIONAL) == of_ada
+
+
+def test_a_file_for_a_page_names_no_people_and_has_no_method() -> None:
+    file = write_public_file(replace(INTERVIEW, guests=(ADA, GRACE)), is_cancelled=False)
+
+    (before, _), (_, after) = FILE.split("ORGANIZER"), FILE.split("STATUS")
+    lines = f"{before}STATUS{after}".replace("METHOD:REQUEST\n", "")
+    assert file == lines.replace("\n", "\r\n").encode()
+    assert b"mailto:" not in file
+
+
+def test_a_file_for_a_page_says_that_the_meeting_is_off() -> None:
+    file = write_public_file(REVISION, is_cancelled=True)
+
+    assert problems_of(file) == []
+    assert b"STATUS:CANCELLED" in file
+    assert b"CONFIRMED" not in file
 
 
 def test_a_prepared_revision_is_filled_for_each_attendee() -> None:
@@ -101,15 +236,13 @@ def test_a_prepared_revision_is_filled_for_each_attendee() -> None:
         assert prepared.fill(attendee) == write_request(INTERVIEW, attendee)
 
 
-@given(revisions, attendees)
-@settings(max_examples=150, deadline=None)
-def test_any_text_comes_back_and_none_makes_a_line_or_a_parameter(
-    revision: MeetingRevision, attendee: Person
-) -> None:
-    file = write_request(revision, attendee)
+@given(cases)
+@settings(max_examples=200, deadline=None)
+def test_any_text_comes_back_and_none_makes_a_line_or_a_parameter(case: Case) -> None:
+    file = case.write()
 
     assert problems_of(file) == []
-    expected = what_to_read(revision, attendee)
+    expected = what_to_read(case)
     for program, reader in PYTHON_READERS.items():
         assert differences(program, read_with(reader, file), expected) == []
 
@@ -121,9 +254,8 @@ def test_a_text_of_10_000_characters_comes_back() -> None:
 
     assert problems_of(file) == []
     for program, reader in PYTHON_READERS.items():
-        assert differences(program, read_with(reader, file), what_to_read(revision, ADA)) == [], (
-            program
-        )
+        expected = what_to_read(Case(Kind.REQUEST, revision, ADA))
+        assert differences(program, read_with(reader, file), expected) == [], program
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))

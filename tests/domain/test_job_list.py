@@ -32,6 +32,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "email": {"email": "ada@example.org"},
     "request_id": {"request_id": "a-uuid"},
     "id_prefix": {"id_prefix": "0190"},
+    "meeting_id": {"meeting_id": "0190c0ffee"},
     "client": {"client": "payroll"},
 }
 BY_STATE = JobFilter(state=State.SENT)
@@ -40,7 +41,7 @@ BY_STATE = JobFilter(state=State.SENT)
 def read_published_orders() -> dict[tuple[str, ...], list[str]]:
     """Read the table above JobFilter."""
     text = PROTO.read_text(encoding="utf-8")
-    [rows] = re.findall(r"no other filter is possible:\n//\n((?://   .*\n)+)", text)
+    rows = re.findall(r"no other filter is possible:\n//\n((?://   .*\n)+)", text)[0]
     names: dict[str, list[tuple[str, ...]]] = {
         "no field": [()],
         "state": [("state",)],
@@ -49,6 +50,7 @@ def read_published_orders() -> dict[tuple[str, ...], list[str]]:
         "email": [("email",)],
         "request_id": [("request_id",)],
         "id_prefix": [("id_prefix",)],
+        "meeting_id": [("meeting_id",)],
     }
     table = {}
     for row in rows.splitlines():
@@ -97,7 +99,8 @@ def check_filter(names: tuple[str, ...], order: JobOrder | None, orders: list[st
             " empid (CREATE_TIME_DESC, CREATE_TIME_ASC);"
             " email (CREATE_TIME_DESC, CREATE_TIME_ASC);"
             " request_id (CREATE_TIME_DESC, CREATE_TIME_ASC);"
-            " id_prefix (CREATE_TIME_DESC, CREATE_TIME_ASC); and each of these with client"
+            " id_prefix (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " meeting_id (CREATE_TIME_DESC, CREATE_TIME_ASC); and each of these with client"
         )
 
 

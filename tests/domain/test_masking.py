@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gcsched.domain.masking import MAX_LENGTH, mask, mask_traceback
 from gcsched.domain.meeting import Person
-from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.meeting_mail import MeetingMail, Purpose
 from tests.support.builders import a_job, a_revision, an_invitation
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
@@ -200,5 +200,31 @@ def test_the_texts_of_a_meeting_are_masked() -> None:
 
     reply = "550 Ballsaal geheimnis KENNWORT Abfindung Hermann grete busy"
     masked = mask(reply, an_invitation(meeting=MeetingMail(revision=revision)))
+
+    assert masked == "550 (hidden) busy"
+
+
+def test_the_texts_of_an_update_and_of_what_it_corrects_are_masked() -> None:
+    earlier = a_revision(
+        summary="Kassensturz",
+        location="Nordturm",
+        url="https://meet.example.org/j/altgeheim",
+        description="Prokura",
+        guests=(Person("weggefährte@example.com", "Anneliese Vormals"),),
+        reason="Zwietracht",
+    )
+    revision = a_revision(
+        summary="Inventur",
+        guests=(Person("grete.hermann@example.com", "Will Can"), Person("kurt@example.com")),
+        reason="Abfindung verhandelt",
+    )
+    mail = MeetingMail(revision=revision, purpose=Purpose.UPDATE, earlier=earlier)
+    told = (
+        *("Kassensturz", "NORDTURM", "altgeheim", "prokura", "weggefährte", "Anneliese"),
+        *("Vormals", "Zwietracht", "inventur", "grete", "Hermann", "will", "can", "kurt"),
+        *("Abfindung", "verhandelt"),
+    )
+
+    masked = mask(f"550 {' / '.join(told)} busy", an_invitation(message="Neu", meeting=mail))
 
     assert masked == "550 (hidden) busy"

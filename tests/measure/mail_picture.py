@@ -54,7 +54,8 @@ PAGE = """<!DOCTYPE html>
   const frame = document.querySelector("iframe"), main = document.querySelector("main");
   frame.addEventListener("load", () => {
     frame.height = frame.contentDocument.documentElement.scrollHeight;
-    document.getElementById("height").textContent = main.offsetHeight;
+    const overflow = frame.contentDocument.documentElement.scrollWidth - frame.clientWidth;
+    document.getElementById("height").textContent = `${main.offsetHeight} ${overflow}`;
   });
 </script>
 """
@@ -105,15 +106,17 @@ def mailbox(mail: EmailMessage, header: str) -> str:
     return f"<b>{escape(address.display_name)}</b> &lt;{escape(address.addr_spec)}&gt;"
 
 
-def draw(mail: EmailMessage, picture: Path, view: View) -> None:
-    """Write *picture*, as high as the mail."""
+def draw(mail: EmailMessage, picture: Path, view: View) -> int:
+    """Write *picture*, as high as the mail; return by how many pixels it is wider than its window.
+
+    The height depends on the fonts, so the page reports it before the picture is taken.
+    """
     scheme = f"--blink-settings=preferredColorScheme={SCHEMES[view.scheme]}"
     with TemporaryDirectory() as folder:
         page = Path(folder) / "mail.html"
         page.write_text(page_of(mail, view), "utf-8")
-        # The height depends on the fonts, so the page reports it before the picture is taken.
         seen = run_browser(page, "--dump-dom", f"--window-size={view.width},800", scheme)
-        found = re.search(r'id="height" hidden="">(\d+)<', seen)
+        found = re.search(r'id="height" hidden="">(\d+) (-?\d+)<', seen)
         if found is None:
             sys.exit("the browser did not show the page")
         picture.parent.mkdir(parents=True, exist_ok=True)
@@ -124,6 +127,7 @@ def draw(mail: EmailMessage, picture: Path, view: View) -> None:
             f"--force-device-scale-factor={SCALE}",
             scheme,
         )
+    return int(found[2])
 
 
 def main() -> None:

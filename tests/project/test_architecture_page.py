@@ -39,7 +39,7 @@ def test_each_state_has_its_meaning() -> None:
 
 def test_each_index_of_the_jobs_is_explained_with_its_keys() -> None:
     table = PAGE.partition("| index of `jobs` |")[2].partition("\n\n")[0]
-    explained = dict(re.findall(r"^\| `(\w+)` \| ([\w, ]+)[,;|]", table, re.MULTILINE))
+    explained = dict(re.findall(r"^\| `(\w+)` \| ([\w., ]+)[,;|]", table, re.MULTILINE))
 
     declared = {
         index.document["name"]: list(index.document["key"])

@@ -56,6 +56,14 @@ NEEDED = {
     "RemoveSuppression": {"operate"},
     "GetRecipient": {"content"},
     "ForgetRecipient": {"erase"},
+    "CreateMeeting": {"schedule"},
+    "AddAttendees": {"schedule"},
+    "GetMeeting": {"schedule", "read"},
+    "ListMeetings": {"schedule", "read"},
+    "GetMeetingCalendar": {"schedule", "read"},
+    "UpdateMeeting": {"steer"},
+    "CancelMeeting": {"steer"},
+    "RemoveAttendees": {"steer"},
     "ListAudit": {"admin"},
 }
 ALL_SCOPES = ("schedule", "read", "content", "steer", "bulk", "operate", "erase", "admin")

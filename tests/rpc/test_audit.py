@@ -27,9 +27,14 @@ METHODS = [method.name for method in task_pb2.DESCRIPTOR.services_by_name["Sched
 READS = {
     *("GetJob", "ListJobs", "CountJobs", "GetStatus", "ListSuppressions", "GetSuppression"),
     *("GetRecipient", "ListTemplates", "PreviewTemplate", "ListAudit"),
+    *("GetMeeting", "ListMeetings", "GetMeetingCalendar"),
 }
 ADMISSIONS = {"ScheduleMeet", "BatchScheduleMeets", "SendTestMail"}
 """A job keeps its client, so that needs neither a step nor an entry."""
+MEETING_STEPS = {
+    *("CreateMeeting", "UpdateMeeting", "CancelMeeting", "AddAttendees", "RemoveAttendees"),
+}
+"""Their steps are in the meeting: tests/rpc/methods/test_meetings_of_clients.py."""
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 ADDRESS, EMPID, REASON = "ada@example.org", "E1", "Ada has moved"
@@ -95,7 +100,7 @@ ACTS: dict[str, tuple[Any, int]] = {
 
 
 def test_each_method_is_a_read_an_admission_a_step_or_an_act() -> None:
-    classes = [READS, ADMISSIONS, STEPS.keys() | ACTS.keys()]
+    classes = [READS, ADMISSIONS, MEETING_STEPS, STEPS.keys() | ACTS.keys()]
 
     assert set().union(*classes) == set(METHODS)
     assert sum(map(len, classes)) == len(METHODS)

@@ -28,9 +28,14 @@ METHODS_BY_LIMITER = {
         "ListSuppressions",
         "GetSuppression",
         "GetRecipient",
+        "GetMeeting",
+        "GetMeetingCalendar",
         "ListAudit",
     },
-    "listing": {"ListJobs"},
+    "listing": {"ListJobs", "ListMeetings"},
+    "changing_meetings": {
+        *("CreateMeeting", "UpdateMeeting", "CancelMeeting", "AddAttendees", "RemoveAttendees"),
+    },
     "changing": {
         *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),
         *("AddSuppression", "RemoveSuppression"),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from gcsched.domain.job import LEASE, Job
 from gcsched.domain.mail import Mail
+from gcsched.domain.meetings.claims import Objection
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
 from gcsched.domain.suppression import Suppression
@@ -17,7 +18,7 @@ from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.delivery.batch_size import BatchSize
 from gcsched.usecases.delivery.deliver import Deliver, Fence
 from gcsched.usecases.delivery.domain_queues import DomainQueues
-from gcsched.usecases.delivery.engine import Engine
+from gcsched.usecases.delivery.engine import Engine, ignore_meeting
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 from gcsched.usecases.delivery.sent_markers import SentMarkers
@@ -48,7 +49,8 @@ class FakeStore:
     due: list[Job] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
-    restored: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    objections: dict[str, Objection] = field(default_factory=dict)
     defects: dict[str, Exception] = field(default_factory=dict)
 
     def _record_call(self, what: str) -> None:
@@ -83,10 +85,11 @@ class FakeStore:
 
     # Meetings
 
-    async def restore(self, jobs: Sequence[Job]) -> None:
-        self._record_call("restore")
+    async def check(self, jobs: Sequence[Job]) -> Mapping[str, Objection]:
+        self._record_call("check")
         assert all(job.meeting is not None for job in jobs)
-        self.restored += [job.id for job in jobs]
+        self.checked += [job.id for job in jobs]
+        return {job.id: each for job in jobs if (each := self.objections.get(job.id))}
 
     # Claims
 
@@ -203,7 +206,12 @@ async def has_settled() -> None:
 
 @asynccontextmanager
 async def an_engine(
-    store: FakeStore, mailer: FakeMailer, *, slots_per_domain: int = 0, gate: Gate | None = None
+    store: FakeStore,
+    mailer: FakeMailer,
+    *,
+    slots_per_domain: int = 0,
+    gate: Gate | None = None,
+    on_objection: Callable[[str], None] = ignore_meeting,
 ) -> AsyncIterator[Engine]:
     """Run an engine and its worker pool as the service does."""
     clock = FixedClock()
@@ -263,4 +271,5 @@ async def an_engine(
             batch_size=BatchSize(50),
             wake_others=lambda: None,
             now=clock,
+            on_objection=on_objection,
         )

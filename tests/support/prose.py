@@ -17,7 +17,7 @@ COINED = frozenset(
         *("pacer", "pace", "carrier", "patience", "rehearse", "rehearsal", "specimen", "parcel"),
         *("worn", "lot", "takeback", "takebacks", "census", "tally", "levels", "befalling", "fate"),
         *("fates", "toy", "blocklist", "steering", "steered", "wish", "wishes", "crowd"),
-        *("reopen", "reopened", "letter", "wanted", "asked", "told", "said", "offer", "caseless"),
+        *("reopen", "reopened", "letter", "wanted", "asked", "said", "offer", "caseless"),
     }
 )
 """Words that only the builders of this program knew, as parts of the names in its code."""
@@ -29,7 +29,7 @@ PHRASES = {
     "riddle": re.compile(r"\b(whoever|nobody|somebody|himself|herself)\b", re.IGNORECASE),
     "him, his": re.compile(r"\b(him|his)\b", re.IGNORECASE),
     "in vain": re.compile(r"\bin vain\b", re.IGNORECASE),
-    "told, said": re.compile(r"\b(told|said)\b", re.IGNORECASE),
+    "told, said": re.compile(r"(?<!Attendee\.)\b(told|said)\b", re.IGNORECASE),
     "wish": re.compile(r"\bwish(es|ed)?\b", re.IGNORECASE),
     "past its time": re.compile(r"\bpast its time\b", re.IGNORECASE),
     "begin as a noun": re.compile(r"\b(the|a|its|of|no|each) begin\b", re.IGNORECASE),

@@ -10,7 +10,7 @@ from typing import Any
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.usage import MongoUsage
 from gcsched.domain.access import Client
@@ -144,7 +144,7 @@ def make_process(mongo: Mongo, now: FixedClock, **factory: Any) -> Process:
         admissions=admissions,
         wake_ups=WakeUps(queue=NoWakeUpQueue(), nudge=Nudges(), now=now),
         recipients=RecipientWriter(store=MongoRecipients(mongo=mongo)),
-        meetings=MeetingWriter(store=MongoMeetings(mongo=mongo, retention=timedelta(days=30))),
+        meetings=MeetingWriter(store=MongoEventMeetings(mongo=mongo, retention=timedelta(days=30))),
         quotas=quotas,
     )
     return Process(

@@ -9,6 +9,9 @@ from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 
+BUILT_IN = ("cancellation", "invitation", "reminder", "update")
+"""The templates for meetings, which every folder has, in the order of their names."""
+
 
 def a_folder(path: Path, **files: str) -> Path:
     """Write *files* (``doc_html`` becomes doc.html) and a plain doc.html unless one is given."""

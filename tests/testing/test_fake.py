@@ -17,6 +17,7 @@ from gcsched.client import (
 from gcsched.errors import UnknownJob
 from gcsched.pb import task_pb2
 from gcsched.testing import FakeScheduler, ScheduledRequest
+from tests.support.template_folders import BUILT_IN
 
 AT = datetime(2030, 5, 17, 14, tzinfo=UTC)
 
@@ -214,7 +215,7 @@ def test_templates_are_those_of_the_test(fake: FakeScheduler, client: Client) ->
 
     assert {each.name: list(each.required_variables) for each in listed.templates} == {
         "doc": [],
-        "invitation": ["meeting"],
+        **{name: ["meeting"] for name in BUILT_IN},
         "offer": ["link"],
     }
     with pytest.raises(InvalidArgument, match="must have a value for 'link'"):

@@ -8,6 +8,7 @@ from gcsched.adapters.mongo.uri import format_mongo_location
 from gcsched.adapters.redis.url import format_redis_location
 from gcsched.wiring.start_line import start_facts
 from tests.support.in_process_app import make_settings
+from tests.support.template_folders import BUILT_IN
 
 
 @pytest.mark.parametrize(
@@ -55,5 +56,5 @@ async def test_the_first_line_names_addresses_stores_and_relays(
     assert facts["relays"] == ["127.0.0.1:2525 (none)", "second.example.org:587 (starttls)"]
     assert (facts["daily_at"], facts["timezone"]) == ("09:30", "Europe/Berlin")
     assert facts["zone_version"] == tzdata.IANA_VERSION
-    assert facts["templates"] == ["doc", "invitation"]
+    assert facts["templates"] == sorted(["doc", *BUILT_IN])
     assert "s3cret" not in str(facts)

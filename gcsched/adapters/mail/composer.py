@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from gcsched.adapters.mail.calendar_mime import CalendarSkeleton
 from gcsched.adapters.mail.header_encoding import (
     clean_display_name,
     encode_domain,
@@ -12,9 +13,10 @@ from gcsched.adapters.mail.header_encoding import (
     encode_unstructured,
     format_message_id,
 )
-from gcsched.adapters.mail.invitation_mime import InvitationSkeleton
 from gcsched.adapters.mail.meeting_texts import MeetingTexts
 from gcsched.adapters.mail.mime import (
+    REFERENCES,
+    REPLY_TO,
     Bodies,
     Headers,
     Skeleton,
@@ -25,19 +27,23 @@ from gcsched.adapters.mail.mime import (
 from gcsched.adapters.mail.prerendering import list_meeting_texts
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
-from gcsched.domain.calendar_file import Method, write_request
+from gcsched.domain.calendar_file import METHODS, Method, write_file
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail, MailPreview
-from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting import Person
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.senders import DEFAULT, Sender
 
 
 class Origin(NamedTuple):
-    """One sender: its envelope address, what previews show, and the skeletons of its mails."""
+    """One sender: its envelope address, what previews show, and the skeletons of its mails.
+
+    Those of mails with a calendar part are by its method.
+    """
 
     address: str
     skeleton: Skeleton
-    invitation_skeleton: InvitationSkeleton
+    calendar_skeletons: Mapping[Method, CalendarSkeleton]
     shown: str
 
 
@@ -46,8 +52,9 @@ class Composer:
     """Composes mails; the same job always gives the same octets.
 
     Only the date is missing: it is inserted when a mail leaves. *sender_email* and *sender_name*
-    are the default sender; each of *more_senders* has skeletons of its own. Invitations have a
-    calendar part, and the file invite.ics unless *has_invite_file* is False.
+    are the default sender; each of *more_senders* has skeletons of its own. Mails about meetings,
+    but for reminders, have a calendar part, and the file invite.ics unless *has_invite_file* is
+    False.
 
     Raises ValueError for a value that a header cannot hold and for a sender that is missing,
     TemplateProblem for a template that is missing or fails.
@@ -73,14 +80,14 @@ class Composer:
     def draft(self, job: Job) -> MailPreview:
         """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
-        invitation = job.revision
+        calendar = find_calendar(job)
         return MailPreview(
             subject=job.message,
             text=rendered.text,
             html=rendered.html,
             size=len(self.build_mail(job, encode_bodies(job, rendered)).content),
             sender=self.origins[job.sender].shown,
-            calendar="" if invitation is None else self.write_calendar(job, invitation).decode(),
+            calendar="" if calendar is None else self.write_calendar(job, *calendar).decode(),
         )
 
     def render(self, job: Job) -> RenderedParts:
@@ -98,8 +105,8 @@ class Composer:
             "message": job.message,
             "job_id": job.id,
         }
-        if job.revision is not None:
-            values |= list_meeting_texts(MeetingTexts.describe(job.revision))
+        if job.meeting is not None:
+            values |= list_meeting_texts(MeetingTexts.describe(job.meeting))
         prerendered = prerenderer.find(values, job.schedule_time, self.timezone)
         if prerendered is None:
             return None
@@ -120,27 +127,32 @@ class Composer:
         origin = self.origins.get(job.sender)
         if origin is None:  # no other sender may stand in for it
             raise make_sender_error(job)
-        skeleton = origin.skeleton if job.revision is None else origin.invitation_skeleton
+        skeleton, content = self._fill_skeleton(origin, job, headers, bodies)
         return Mail(
             sender=origin.address,
             recipient=recipient,
-            content=self._fill_skeleton(origin, job, headers, bodies),
+            content=content,
             smtputf8=not (recipient + reply_to).isascii(),
             date_offset=skeleton.date_offset(headers),
             personal_texts=job,
             is_canonical=bodies.is_canonical,
         )
 
-    def _fill_skeleton(self, origin: Origin, job: Job, headers: Headers, bodies: Bodies) -> bytes:
-        """Return the content of the mail, with a calendar part if it invites to a meeting."""
-        if job.revision is None:
-            return origin.skeleton.fill(headers, bodies)
-        calendar = encode_base64(self.write_calendar(job, job.revision))
-        return origin.invitation_skeleton.fill_invitation(headers, bodies, calendar)
+    def _fill_skeleton(
+        self, origin: Origin, job: Job, headers: Headers, bodies: Bodies
+    ) -> tuple[Skeleton, bytes]:
+        """Return the content of the mail, and the skeleton that was filled for it."""
+        calendar = find_calendar(job)
+        if calendar is None:
+            return origin.skeleton, origin.skeleton.fill(headers, bodies)
+        _, method = calendar
+        skeleton = origin.calendar_skeletons[method]
+        file = encode_base64(self.write_calendar(job, *calendar))
+        return skeleton, skeleton.fill_calendar(headers, bodies, file)
 
-    def write_calendar(self, job: Job, invitation: MeetingRevision) -> bytes:
-        """Return the calendar file that invites the recipient of *job*."""
-        return write_request(invitation, Person(job.email, clean_display_name(job.name)))
+    def write_calendar(self, job: Job, mail: MeetingMail, method: Method) -> bytes:
+        """Return the calendar file of *mail*, with *method*, for the recipient of *job*."""
+        return write_file(method, mail, Person(job.email, clean_display_name(job.name)))
 
     def build_variables(self, job: Job) -> Variables:
         variables = Variables(
@@ -151,8 +163,8 @@ class Composer:
             due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
-        if job.revision is not None:
-            variables["meeting"] = MeetingTexts.describe(job.revision)
+        if job.meeting is not None:
+            variables["meeting"] = MeetingTexts.describe(job.meeting)
         return variables
 
 
@@ -165,9 +177,16 @@ def build_origin(sender: Sender, *, has_file: bool) -> Origin:
     return Origin(
         address,
         Skeleton.for_sender(mailbox),
-        InvitationSkeleton.for_invitations(mailbox, Method.REQUEST, has_file=has_file),
+        {each: CalendarSkeleton.for_method(mailbox, each, has_file=has_file) for each in Method},
         str(Sender(sender.key, address, name)),
     )
+
+
+def find_calendar(job: Job) -> tuple[MeetingMail, Method] | None:
+    """Return what the calendar part of the mail is made of; None for a mail without one."""
+    if job.meeting is None or (method := METHODS.get(job.meeting.purpose)) is None:
+        return None
+    return job.meeting, method
 
 
 def make_sender_error(job: Job) -> ValueError:
@@ -187,10 +206,14 @@ def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:
 def build_headers(job: Job, recipient: str, reply_to: str) -> Headers:
     # RFC 6532: where the mail needs SMTPUTF8 anyway, headers show the address as it was given.
     to = recipient if recipient.isascii() else job.email
-    shown_reply_to = reply_to if reply_to.isascii() else job.reply_to
+    optional = b""
+    if reply_to:
+        optional = REPLY_TO + (reply_to if reply_to.isascii() else job.reply_to).encode()
+    if job.meeting is not None and job.meeting.references:
+        optional += REFERENCES + format_message_id(job.meeting.references, header="References")
     return Headers(
         to=encode_mailbox("To", clean_display_name(job.name), to),
         subject=encode_unstructured("Subject", job.message),
         message_id=format_message_id(job.message_id),
-        reply_to=shown_reply_to.encode(),
+        optional=optional,
     )

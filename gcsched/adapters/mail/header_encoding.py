@@ -146,8 +146,8 @@ def format_date(moment: datetime) -> bytes:
     return format_datetime(moment.astimezone(UTC)).encode("ascii")
 
 
-def format_message_id(value: str) -> bytes:
+def format_message_id(value: str, *, header: str = "Message-ID") -> bytes:
     """Return a message id in angle brackets (RFC 5322 section 3.6.4)."""
-    if NOT_IN_ADDRESS.search(reject_controls("Message-ID", value)) or not value.isascii():
-        raise ValueError("Message-ID is not one plain id@domain")
+    if NOT_IN_ADDRESS.search(reject_controls(header, value)) or not value.isascii():
+        raise ValueError(f"{header} is not one plain id@domain")
     return f"<{value}>".encode("ascii")

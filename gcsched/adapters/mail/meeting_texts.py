@@ -7,7 +7,9 @@ from typing import NamedTuple, Self
 from markupsafe import Markup, escape
 from msgspec import Struct
 
+from gcsched.adapters.mail.meeting_changes import Change, describe_changes
 from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting_mail import MeetingMail, Purpose
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
@@ -46,13 +48,15 @@ class MeetingTexts(Struct, frozen=True, kw_only=True):
     organizer: str  #: Who invites: name and address.
     start_time: datetime  #: The start with its distance from UTC, for words of other languages.
     end_time: datetime  #: The end, likewise.
+    reason: str = ""  #: Why it was cancelled, or the recipient removed from it.
+    changes: tuple[Change, ...] = ()  #: What an update changes.
+    is_removal: bool = False  #: A cancellation for the recipient alone: the meeting takes place.
 
     @classmethod
-    def describe(cls, revision: MeetingRevision) -> Self:
-        """Return the texts of *revision*."""
-        times = describe_times(
-            *(revision.start_wall, revision.start, revision.end_wall, revision.end, revision.zone)
-        )
+    def describe(cls, mail: MeetingMail) -> Self:
+        """Return the texts of *mail*."""
+        revision = mail.revision
+        times = describe_revision_times(revision)
         return cls(
             summary=revision.summary,
             when=times.when,
@@ -65,7 +69,18 @@ class MeetingTexts(Struct, frozen=True, kw_only=True):
             organizer=format_person(revision.organizer),
             start_time=times.start_time,
             end_time=times.end_time,
+            # A later revision keeps the reason of a removal, which concerns no other attendee.
+            reason=revision.reason if mail.purpose is Purpose.CANCELLATION else "",
+            changes=() if mail.earlier is None else list_changes(mail.earlier, revision, times),
+            is_removal=mail.is_removal,
         )
+
+
+def list_changes(
+    earlier: MeetingRevision, revision: MeetingRevision, times: "TimeTexts"
+) -> tuple[Change, ...]:
+    old_time = describe_revision_times(earlier).when
+    return describe_changes(earlier, revision, old_time=old_time, new_time=times.when)
 
 
 class TimeTexts(NamedTuple):
@@ -77,6 +92,12 @@ class TimeTexts(NamedTuple):
     zone: str
     start_time: datetime
     end_time: datetime
+
+
+def describe_revision_times(revision: MeetingRevision) -> TimeTexts:
+    return describe_times(
+        *(revision.start_wall, revision.start, revision.end_wall, revision.end, revision.zone)
+    )
 
 
 @lru_cache(maxsize=MAX_CACHED)

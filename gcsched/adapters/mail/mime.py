@@ -18,17 +18,20 @@ BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+?)(?=gcsched-slot-|[^a-z])")
 BOUNDARY_PREFIX = "=_"
-REPLY_TO = b"\r\nReply-To: "
+REPLY_TO, REFERENCES = b"\r\nReply-To: ", b"\r\nReferences: "
 DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # replaced when the mail leaves
 
 
 class Headers(NamedTuple):
-    """The header values of one mail, encoded and folded."""
+    """The header values of one mail, encoded and folded.
+
+    *optional* are whole headers that not every mail has, each after a line end.
+    """
 
     to: bytes
     subject: bytes
     message_id: bytes
-    reply_to: bytes = b""
+    optional: bytes = b""
 
 
 class Body(NamedTuple):
@@ -69,7 +72,7 @@ class Skeleton:
     @classmethod
     def split(cls, prototype: EmailMessage, sender: bytes) -> Self:
         """Split *prototype*, which begins as `add_headers` makes it, at its slots."""
-        # fill() inserts this header together with its value: a mail without one has no such line.
+        # Its value stands for all optional headers: a mail without them has no such line.
         octets = prototype.as_bytes().replace(REPLY_TO, b"", 1)
         before, _, after, *rest = PLACEHOLDER.split(octets)
         pieces = (before + sender + after, *rest)
@@ -83,13 +86,8 @@ class Skeleton:
         """
         boundary, text, html, _ = bodies
         filled = list(self.pieces)
-        *rest, reply_to = headers
         # Every second piece is a slot; the order is that of build_prototype().
-        filled[1::2] = (
-            *(*rest, reply_to and REPLY_TO + reply_to, boundary),
-            *(boundary, *text),
-            *(boundary, *html, boundary),
-        )
+        filled[1::2] = (*headers, boundary, boundary, *text, boundary, *html, boundary)
         return b"".join(filled)
 
     def date_offset(self, headers: Headers) -> int:
@@ -116,7 +114,7 @@ def add_headers(message: EmailMessage, **more: str) -> None:
     message["Message-ID"] = placeholder("id")
     for name, value in more.items():
         message[name] = value
-    message["Reply-To"] = placeholder("replyto")
+    message["Reply-To"] = placeholder("optional")
 
 
 def add_alternatives(message: EmailMessage) -> None:

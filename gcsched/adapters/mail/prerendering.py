@@ -8,7 +8,7 @@ value with control characters, is rendered as before; both ways give the same oc
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import escape
 
+from gcsched.adapters.mail.meeting_changes import Change
 from gcsched.adapters.mail.meeting_texts import HTML_LINE_BREAK, MeetingTexts
 from gcsched.adapters.mail.mime import (
     BOUNDARY_PREFIX,
@@ -29,6 +30,8 @@ from gcsched.adapters.mail.mime import (
 )
 from gcsched.adapters.mail.template_analysis import TEMPLATE_ERRORS
 from gcsched.adapters.mail.template_structure import (
+    CHANGE_NAMES,
+    CHANGE_TEXTS,
     DESCRIPTION,
     INVITATION_NAMES,
     MEETING_NAMES,
@@ -43,6 +46,7 @@ MARKER = re.compile("\ue000([0-9]+)\ue001")
 SEPARATOR = "\x00"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CACHED = 64  # renderings of one template, some 10 KB each
+VALUE_NAMES = (*INVITATION_NAMES, *CHANGE_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class PrerenderedMail:
 
 def find_names(rendered: str) -> tuple[str, ...]:
     """Return the names of the values that *rendered* has markers for, in their order."""
-    return tuple(INVITATION_NAMES[int(number)] for number in MARKER.findall(rendered))
+    return tuple(VALUE_NAMES[int(number)] for number in MARKER.findall(rendered))
 
 
 def are_printable_lines(joined: str, description: str) -> bool:
@@ -192,8 +196,8 @@ class Prerenderer:
     ) -> PrerenderedMail | None:
         """Return the rendering for mails with *values* that are due at *due*, shown in *zone*.
 
-        *values* are those of NAMES, or of INVITATION_NAMES, in that order. None where the template
-        fails for them, or its own text needs an encoding.
+        *values* are those of NAMES, or of INVITATION_NAMES and perhaps changes, in the order of
+        VALUE_NAMES. None where the template fails for them, or its own text needs an encoding.
         """
         present = tuple(map(bool, values.values()))
         return self._kept(present, due if self._uses_due else EPOCH, zone)
@@ -220,15 +224,31 @@ class Prerenderer:
 
 
 def list_meeting_texts(meeting: MeetingTexts) -> dict[str, str]:
-    """Return the texts of *meeting* by the names that INVITATION_NAMES has for them."""
+    """Return the texts of *meeting* by the names that VALUE_NAMES has for them, in its order."""
     texts = (
         *(meeting.summary, meeting.when, meeting.start, meeting.end, meeting.zone),
-        *(meeting.location, meeting.url, meeting.description, meeting.organizer),
+        *(meeting.location, meeting.url, meeting.description, meeting.organizer, meeting.reason),
+        "yes" if meeting.is_removal else "",
     )
-    return dict(zip(MEETING_NAMES, texts, strict=True))
+    values = dict(zip(MEETING_NAMES, texts, strict=True))
+    if meeting.changes:
+        of_changes = [
+            text for each in meeting.changes for text in (each.name, each.label, each.old, each.new)
+        ]
+        values |= dict(zip(CHANGE_NAMES, of_changes, strict=False))
+    return values
 
 
-def mark_meeting(marked: list[str]) -> MeetingTexts:
+def mark_meeting(marked: Sequence[str]) -> MeetingTexts:
     """Return a meeting with a marker for each text; no template that qualifies uses its times."""
-    texts = dict(zip(MEETING_TEXTS, marked, strict=True))
-    return MeetingTexts(**texts, start_time=EPOCH, end_time=EPOCH)
+    texts = dict(zip(MEETING_TEXTS, marked, strict=False))
+    is_removal, *of_changes = marked[len(MEETING_TEXTS) :]
+    step = len(CHANGE_TEXTS)
+    changes = [of_changes[at : at + step] for at in range(0, len(of_changes), step)]
+    return MeetingTexts(
+        **texts,
+        start_time=EPOCH,
+        end_time=EPOCH,
+        changes=tuple(Change(**dict(zip(CHANGE_TEXTS, each, strict=True))) for each in changes),
+        is_removal=bool(is_removal),
+    )

@@ -15,10 +15,11 @@ from gcsched.adapters.mail.header_encoding import (
 )
 from gcsched.adapters.mail.mime import Bodies
 from gcsched.adapters.mail.templates import RenderedParts
-from gcsched.domain.calendar_file import write_request
+from gcsched.domain.calendar_file import Method, write_file
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
-from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting import Person
+from gcsched.domain.meeting_mail import MeetingMail
 
 ORIGINAL_TO = "X-Original-To"
 TITLE = "Redirected mail. Its recipient is:"
@@ -37,9 +38,9 @@ class RedirectingComposer(Composer):
     recipient's name; X-Original-To and a band above the mail have the recipient's address. Each
     mail is rendered by itself: the band differs in every mail.
 
-    The calendar part invites *redirect_to*, and the sender is its organizer: an answer from there,
-    given by a person or by the mailbox itself, is neither one of the recipient nor mailed to an
-    organizer who may be a real person (docs/adr/0050).
+    The calendar part is for *redirect_to* alone, and the sender is its organizer: an answer from
+    there, given by a person or by the mailbox itself, is neither one of the recipient nor mailed to
+    an organizer or a guest who may be a real person (docs/adr/0050).
     """
 
     redirect_to: str
@@ -55,10 +56,10 @@ class RedirectingComposer(Composer):
             text=f"{TITLE} {describe_recipient(job)}\n{WHY}\n\n{rendered.text}",
         )
 
-    def write_calendar(self, _: Job, invitation: MeetingRevision) -> bytes:
+    def write_calendar(self, _: Job, mail: MeetingMail, method: Method) -> bytes:
         organizer = Person(self.sender_email, self.sender_name.strip())
-        staged = structs.replace(invitation, organizer=organizer, sent_by="")
-        return write_request(staged, Person(self.redirect_to))
+        staged = structs.replace(mail.revision, organizer=organizer, sent_by="", guests=())
+        return write_file(method, structs.replace(mail, revision=staged), Person(self.redirect_to))
 
     def build_mail(self, job: Job, bodies: Bodies) -> Mail:
         redirected = structs.replace(job, email=self.redirect_to)

@@ -10,12 +10,21 @@ NAMES = ("username", "empid", "email", "message", "job_id")
 """The variables that differ from mail to mail; `due` is shared by all mails of a second."""
 MEETING_TEXTS = (
     *("summary", "when", "start", "end", "zone"),
-    *("location", "url", "description", "organizer"),
+    *("location", "url", "description", "organizer", "reason"),
 )
-MEETING_NAMES = tuple(f"{MEETING}.{name}" for name in MEETING_TEXTS)
+IS_REMOVAL, CHANGES = "is_removal", "changes"
+"""A value that is only tested, and the one that a template may loop over."""
+MEETING_NAMES = tuple(f"{MEETING}.{name}" for name in (*MEETING_TEXTS, IS_REMOVAL))
 INVITATION_NAMES = (*NAMES, *MEETING_NAMES)
 DESCRIPTION = f"{MEETING}.description"
 """The only value that may have several lines; it neither begins nor ends with a line end."""
+CHANGE = "change"
+"""What a loop over the changes must call each of them."""
+CHANGE_TEXTS = ("name", "label", "old", "new")
+MAX_CHANGES = 5
+CHANGE_NAMES = tuple(
+    f"{MEETING}.{CHANGES}.{number}.{name}" for number in range(MAX_CHANGES) for name in CHANGE_TEXTS
+)
 
 
 def qualifies(trees: Mapping[str, nodes.Template]) -> bool:
@@ -34,6 +43,9 @@ def _is_structure(node: nodes.Node) -> bool:
             return all(map(_is_structure, node.body))
         case nodes.Extends() | nodes.Include():
             return _names_one_file(node)
+        case nodes.For(target=nodes.Name(name=name), test=None, else_=[], recursive=False):
+            is_over_changes = name == CHANGE and _is_meeting_value(node.iter, CHANGES)
+            return is_over_changes and all(map(_is_structure, node.body))
     return False
 
 
@@ -60,12 +72,20 @@ def _is_output(node: nodes.Node) -> bool:
 
 
 def _is_value(node: nodes.Name | nodes.Getattr) -> bool:
-    """Return whether *node* is one of INVITATION_NAMES."""
+    """Return whether *node* is a text that can be filled in."""
     match node:
         case nodes.Name():
             return node.name in NAMES
-        case nodes.Getattr(node=nodes.Name(name=name)) if name == MEETING:
-            return node.attr in MEETING_TEXTS
+        case nodes.Getattr(node=nodes.Name(name=name), attr=attribute) if name == CHANGE:
+            return attribute in CHANGE_TEXTS
+    return _is_meeting_value(node, *MEETING_TEXTS)
+
+
+def _is_meeting_value(node: nodes.Node, *names: str) -> bool:
+    """Return whether *node* is one of *names* of the meeting."""
+    match node:
+        case nodes.Getattr(node=nodes.Name(name=name), attr=attribute) if name == MEETING:
+            return attribute in names
     return False
 
 
@@ -73,7 +93,8 @@ def _is_test(node: nodes.Node) -> bool:
     """Return whether a condition asks only which values are empty, or depends on none."""
     match node:
         case nodes.Name() | nodes.Getattr():
-            return _is_value(node) or _is_from_due(node)
+            is_flag = _is_meeting_value(node, IS_REMOVAL, CHANGES)
+            return is_flag or _is_value(node) or _is_from_due(node)
         case nodes.Not():
             return _is_test(node.node)
         case nodes.And() | nodes.Or():

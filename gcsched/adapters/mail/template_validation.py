@@ -28,13 +28,14 @@ from gcsched.adapters.mail.template_files import (
 )
 from gcsched.adapters.mail.template_folder import make_environment
 from gcsched.adapters.mail.template_variables import (
-    INVITATION_SAMPLES,
-    INVITATION_VARIABLES,
+    MEETING_SAMPLES,
+    MEETING_VARIABLES,
     SAMPLE_VALUE,
     SAMPLES,
     STANDARD_VARIABLES,
 )
-from gcsched.domain.request import DEFAULT_TEMPLATE, INVITATION_TEMPLATE, MEETING
+from gcsched.domain.meetings.mails import TEMPLATES
+from gcsched.domain.request import DEFAULT_TEMPLATE, MEETING
 
 MAX_IGNORED_SHOWN = 20
 GMAIL_CLIP_OCTETS = 102 * 1024
@@ -118,7 +119,8 @@ def truncate_findings(findings: list[Finding], folder: Path) -> list[Finding]:
 
 def check_default_templates(parsed: ParseResult) -> Iterator[Finding]:
     """Report the variables of these templates: callers that name no template give no value."""
-    known = {DEFAULT_TEMPLATE: STANDARD_VARIABLES, INVITATION_TEMPLATE: INVITATION_VARIABLES}
+    of_meetings = dict.fromkeys(TEMPLATES.values(), MEETING_VARIABLES)
+    known = {DEFAULT_TEMPLATE: STANDARD_VARIABLES, **of_meetings}
     for name, variables in known.items():
         for suffix in (".html", ".txt"):
             yield from find_unknown_variables(f"{name}{suffix}", parsed.trees, variables)
@@ -164,7 +166,7 @@ def make_samples(part: PartTemplates, name: str) -> Iterator[Mapping[str, object
     if MEETING not in required:
         yield from ({**own, **sample} for sample in SAMPLES)
     if has_name(collect_reachable(name, trees), MEETING):
-        yield from ({**own, **sample} for sample in INVITATION_SAMPLES)
+        yield from ({**own, **sample} for sample in MEETING_SAMPLES)
 
 
 def find_html_warnings(html: PartTemplates, name: str) -> Iterator[Finding]:

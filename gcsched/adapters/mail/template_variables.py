@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 from jinja2.defaults import DEFAULT_NAMESPACE
 from msgspec.structs import replace
 
+from gcsched.adapters.mail.meeting_changes import Change
 from gcsched.adapters.mail.meeting_texts import MeetingTexts, Paragraph
 from gcsched.adapters.mail.template_analysis import Names
 from gcsched.domain.request import MEETING
@@ -15,7 +16,7 @@ from gcsched.domain.request import MEETING
 class Variables(TypedDict):
     """The variables that every template has; *due* is in the time zone of the service.
 
-    Only a mail that invites to a meeting has *meeting*.
+    Only a mail about a meeting has *meeting*.
     """
 
     username: str
@@ -28,8 +29,8 @@ class Variables(TypedDict):
 
 
 STANDARD_VARIABLES: Names = Variables.__required_keys__
-INVITATION_VARIABLES: Names = STANDARD_VARIABLES | {MEETING}
-RESERVED_NAMES = INVITATION_VARIABLES | DEFAULT_NAMESPACE.keys()
+MEETING_VARIABLES: Names = STANDARD_VARIABLES | {MEETING}
+RESERVED_NAMES = MEETING_VARIABLES | DEFAULT_NAMESPACE.keys()
 NO_VARIABLES: Mapping[str, str] = {}
 FULL_SAMPLE = Variables(
     username="Zoë O'Neil <&>",
@@ -55,10 +56,19 @@ FULL_MEETING = MeetingTexts(
     organizer="Zoë O'Neil <zoe@example.org>",
     start_time=START,
     end_time=END,
+    reason="Two of us are <ill> & cannot come",
+    changes=(
+        Change(name="when", label="When", old="Monday, 4 January 2027", new="Tuesday, 5 January"),
+        Change(name="location", label="Where", new="Room 4.2 <second floor>"),
+        Change(name="url", label="Link", old="https://meet.example.org/j/41?a=1&b=2"),
+    ),
 )
-MINIMAL_MEETING = replace(FULL_MEETING, location="", url="", description=Paragraph())
+MINIMAL_MEETING = replace(
+    FULL_MEETING, location="", url="", description=Paragraph(), reason="", changes=()
+)
 SAMPLES: Sequence[Variables] = (FULL_SAMPLE, MINIMAL_SAMPLE)
-INVITATION_SAMPLES: Sequence[Variables] = (
+MEETING_SAMPLES: Sequence[Variables] = (
     {**FULL_SAMPLE, "meeting": FULL_MEETING},
     {**MINIMAL_SAMPLE, "meeting": MINIMAL_MEETING},
+    {**FULL_SAMPLE, "meeting": replace(FULL_MEETING, is_removal=True)},
 )

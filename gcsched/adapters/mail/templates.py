@@ -29,7 +29,7 @@ from gcsched.adapters.mail.template_validation import (
 )
 from gcsched.adapters.mail.template_variables import NO_VARIABLES, STANDARD_VARIABLES, Variables
 from gcsched.domain.mail import TemplateInfo
-from gcsched.domain.request import INVITATION_TEMPLATE
+from gcsched.domain.meetings.mails import TEMPLATES
 from gcsched.errors import TemplateProblem
 
 
@@ -95,12 +95,12 @@ class Templates:
     def from_validation(cls, validation: FolderValidation) -> Self:
         """Build the templates of a folder that was validated and has no problems.
 
-        A folder without a template for invitations gets the built-in one: most of them were made
-        for mails without a meeting.
+        A folder without some of the templates for meetings gets the built-in ones: most folders
+        were made for mails without a meeting.
         """
         by_name = compile_templates(validation)
-        if INVITATION_TEMPLATE not in by_name:
-            by_name[INVITATION_TEMPLATE] = load_builtin_invitation()
+        if not by_name.keys() >= set(TEMPLATES.values()):
+            by_name = {**load_builtin_templates(), **by_name}
         return cls(folder=validation.folder, by_name=by_name, warnings=tuple(validation.warnings))
 
     @property
@@ -161,8 +161,10 @@ def compile_templates(validation: FolderValidation) -> dict[str, Template]:
 
 
 @cache
-def load_builtin_invitation() -> Template:
-    return compile_templates(validate_folder(default_folder()))[INVITATION_TEMPLATE]
+def load_builtin_templates() -> Mapping[str, Template]:
+    """Return the templates for meetings that come with the package."""
+    compiled = compile_templates(validate_folder(default_folder()))
+    return {name: compiled[name] for name in TEMPLATES.values()}
 
 
 def with_prerenderer(

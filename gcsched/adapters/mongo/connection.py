@@ -35,11 +35,10 @@ from gcsched.adapters.mongo.driver_errors import (
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
 from gcsched.adapters.mongo.index_names import RETIRED_INDEXES
 from gcsched.adapters.mongo.job_document import JobDocument
+from gcsched.adapters.mongo.meeting_documents import MeetingDocument, MeetingRevisionDocument
 from gcsched.adapters.mongo.other_documents import (
     DOCUMENTS,
     AuditDocument,
-    MeetingDocument,
-    MeetingRevisionDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,

@@ -21,6 +21,13 @@ BY_ERASED = "email_folded"
 BY_WHO = "who_id"
 BY_SUBJECT = "subjects_id"
 BY_ATTENDEE = "attendees_empid_id"
+BY_MEETING = "invitation_meeting_id"
+BY_CHECK_TIME = "check"
+BY_START = "start_id"
+BY_ORGANIZER = "organizer_start_id"
+BY_ATTENDEE_ADDRESS = "attendees_folded_id"
+BY_CLIENT_AND_START = "client_start_id"
+BY_CLIENT_AND_ORGANIZER = "client_organizer_start_id"
 
 # An index cannot change its keys, so `empid_id` and `email_id` replaced these. `state_due_id`
 # replaced `state_due` as well, and no statement names `lease` any more, but processes of a previous
@@ -29,9 +36,12 @@ BY_ATTENDEE = "attendees_empid_id"
 RETIRED_INDEXES = ("empid_created", "email_created")
 
 CLIENT_INDEXES = frozenset(
-    {BY_OWN_REQUEST_ID, BY_OWN_REQUEST_ID_AND_ID, BY_CLIENT, BY_CLIENT_AND_STATE}
+    {
+        *(BY_OWN_REQUEST_ID, BY_OWN_REQUEST_ID_AND_ID, BY_CLIENT, BY_CLIENT_AND_STATE),
+        *(BY_CLIENT_AND_START, BY_CLIENT_AND_ORGANIZER),
+    }
 )
-"""The indexes of named clients' jobs, made only where access is controlled (ADR 0039).
+"""The indexes of what named clients made, which exist only where access is controlled (ADR 0039).
 
-They would be empty elsewhere, but MongoDB looks at each of them when a job changes.
+They would be empty elsewhere, but MongoDB looks at each of them when a document changes.
 """

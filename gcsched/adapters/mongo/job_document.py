@@ -19,6 +19,7 @@ from gcsched.adapters.mongo.index_names import (
     BY_EMPID,
     BY_ERASED,
     BY_FOLDED,
+    BY_MEETING,
     BY_OWN_REQUEST_ID,
     BY_OWN_REQUEST_ID_AND_ID,
     BY_PRIORITY,
@@ -59,11 +60,15 @@ class JobDocument(NamedDocument):
     released_key: str | None = None
     # The name of its template: in an array beside a `sender`, absent in an invitation.
     template: str | list[str] | None = None
-    # The first revision of the meeting that the mail invites to, and the name of its template.
-    # Processes of an earlier version cannot read a job without `template`: they quarantine it
-    # instead of sending a mail without the meeting (ADR 0049).
+    # The revision of the meeting that the mail shows, and the name of its template. Processes of an
+    # earlier version cannot read a job without `template`: they quarantine it instead of sending a
+    # mail without the meeting (ADR 0049).
     invitation: dict[str, Any] | None = None
     invitation_template: str | None = None
+    # What else a mail about a meeting needs that is not a plain invitation, with its template: the
+    # purpose, the role, the mail that it refers to, and what the recipient knew before.
+    meeting_mail: dict[str, Any] | None = None
+    meeting_template: str | None = None
     variables: dict[str, str] | None = None  # values for the template
     labels: dict[str, str] | None = None  # for the caller, returned as they were given
     reply_to: str | None = None  # the Reply-To header
@@ -189,6 +194,13 @@ class JobDocument(NamedDocument):
             # Lists and counts by address. Documents without `folded` are in it as null, so that the
             # same statement reads them too, and `MongoAddressFolding.fill` finds them.
             IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
+            # The jobs of a meeting, which prove what each attendee knows, and lists by meeting.
+            # Partial, so that it costs mails without a meeting nothing.
+            IndexModel(
+                [("invitation.meeting", ASCENDING), ("_id", ASCENDING)],
+                name=BY_MEETING,
+                partialFilterExpression={"invitation.meeting": {"$exists": True}},
+            ),
             # `MongoAddressFolding.clear_erased`: a process of the previous version empties `email`
             # but does not know `folded`. Empty unless such a process runs.
             IndexModel(

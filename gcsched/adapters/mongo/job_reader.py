@@ -26,6 +26,7 @@ from gcsched.adapters.mongo.index_names import (
     BY_EMPID,
     BY_FOLDED,
     BY_ID,
+    BY_MEETING,
     BY_OWN_REQUEST_ID_AND_ID,
     BY_REQUEST_ID_AND_ID,
     BY_STATE_AND_DUE,
@@ -175,7 +176,7 @@ def list_sources(job_filter: JobFilter) -> list[Source]:
 def choose_index(job_filter: JobFilter) -> str:
     """Return the index of a list that is not by request id.
 
-    The client of a list by employee or by address is in no index: those jobs are few anyway.
+    The client of a list by employee, address or meeting is in no index: those jobs are few anyway.
     """
     if job_filter.state is not None:
         return BY_CLIENT_AND_STATE if job_filter.client else BY_STATE_AND_DUE
@@ -183,6 +184,8 @@ def choose_index(job_filter: JobFilter) -> str:
         return BY_EMPID
     if job_filter.email:
         return BY_FOLDED
+    if job_filter.meeting_id:
+        return BY_MEETING
     return BY_CLIENT if job_filter.client else BY_ID
 
 
@@ -219,6 +222,8 @@ def build_filter(job_filter: JobFilter) -> Query:
         query |= {"state": job_filter.state.value, "due": due}
     if job_filter.empid:
         query["empid"] = job_filter.empid
+    if job_filter.meeting_id:
+        query["invitation.meeting"] = job_filter.meeting_id
     if job_filter.email:
         query |= filter_any_spelling(job_filter.email, "email")
     return query | build_client_filter(job_filter)

@@ -1,6 +1,7 @@
-"""All collections but `jobs`, with the reason for every field and index. Private to this package.
+"""The other collections, with the reason for every field and index. Private to this package.
 
-`job_document` has the jobs; `INDEXES` has the indexes of all collections.
+`job_document` has the jobs, `meeting_documents` the meetings; `INDEXES` has the indexes of all
+collections.
 
 Beanie creates nothing from this module: `Mongo.prepare` and `MongoIndexes` create the indexes, and
 `codec` maps the fields of a job to the names in the domain. Names that are stored stay as they are,
@@ -13,19 +14,14 @@ indexes below test for `$exists`.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 from pymongo import ASCENDING, IndexModel
 
-from gcsched.adapters.mongo.index_names import (
-    BY_ATTENDEE,
-    BY_FOLDED,
-    BY_SUBJECT,
-    BY_WHO,
-    CLIENT_INDEXES,
-)
+from gcsched.adapters.mongo.index_names import BY_FOLDED, BY_SUBJECT, BY_WHO, CLIENT_INDEXES
 from gcsched.adapters.mongo.job_document import JobDocument, NamedDocument
+from gcsched.adapters.mongo.meeting_documents import MeetingDocument, MeetingRevisionDocument
 
 
 class RecipientDocument(NamedDocument):
@@ -137,56 +133,6 @@ class AuditDocument(NamedDocument):
             IndexModel([("who", ASCENDING), ("_id", ASCENDING)], name=BY_WHO),
             IndexModel([("subjects", ASCENDING), ("_id", ASCENDING)], name=BY_SUBJECT),
             # MongoDB's TTL monitor deletes entries at the end of their retention.
-            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
-        ]
-
-
-class MeetingDocument(NamedDocument):
-    """A meeting that a request made, under its meeting id, which sorts by creation.
-
-    It is derived from the job of that request, which is stored first. So it can be made again from
-    it: for a repeated call, and before the mail is composed (`MongoMeetings`, ADR 0049).
-    """
-
-    uid: str  # the meeting in every calendar
-    state: str  # SCHEDULED
-    version: int  # rises with every change: writers match it against what they read
-    revision: int  # the number of its latest revision
-    sequence: int  # SEQUENCE of that revision
-    start: datetime
-    end: datetime
-    start_wall: str  # what the caller asked for, as clocks in `zone` show it
-    zone: str
-    organizer: str  # an address
-    attendees: list[dict[str, Any]]  # empid, email and name ("" once forgotten), and job_id of each
-    client: str | None = None  # the client that asked for it; absent if it has no name
-    created: datetime
-    delete_after: datetime  # a retention after the end
-
-    class Settings:
-        name = "meetings"
-        indexes: ClassVar = [
-            # `MongoPersonalData.erase_meetings` finds the meetings of a forgotten employee.
-            IndexModel([("attendees.empid", ASCENDING), ("_id", ASCENDING)], name=BY_ATTENDEE),
-            # MongoDB's TTL monitor deletes meetings a retention after their end.
-            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
-        ]
-
-
-class MeetingRevisionDocument(NamedDocument):
-    """What the mails about a meeting show, under ``<meeting id>:<number>``, by which it is read.
-
-    The other fields are those of `encode_revision`. Only erasing an employee changes one.
-    """
-
-    meeting: str  # the meeting id
-    number: int  # of the revision, from 1
-    delete_after: datetime  # as its meeting
-
-    class Settings:
-        name = "meeting_revisions"
-        indexes: ClassVar = [
-            # MongoDB's TTL monitor deletes revisions together with their meeting.
             IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
         ]
 

@@ -1,7 +1,6 @@
 """Personal data of an employee: user details and the texts of jobs, to be read and erased."""
 
 import asyncio
-from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +12,10 @@ from pymongo import UpdateOne
 from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.folded_queries import FOLDED
-from gcsched.adapters.mongo.index_names import BY_ATTENDEE, BY_EMPID, BY_ID
+from gcsched.adapters.mongo.index_names import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.meeting_mail_fields import MAIL_FIELD, REVISION_FIELD
+from gcsched.adapters.mongo.meetings.erasure import MeetingErasure
 from gcsched.adapters.mongo.steps import STEPS, erase_reasons
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
@@ -25,18 +26,18 @@ from gcsched.domain.recipient import (
     ERASED_MEETING_TEXTS,
     REMOVED_FIELDS,
     JobTexts,
+    MeetingMailTexts,
     MeetingTexts,
     Recipient,
     redact_reason,
     redact_text,
 )
-from gcsched.usecases.ports import ErasedBatch
+from gcsched.usecases.ports import ErasedBatch, ErasedMeetings
 
 FINISHED = {"$in": [state.value for state in FINAL_STATES]}
 NOT_FINISHED = {"$nin": [state.value for state in FINAL_STATES]}
 TEXT_FIELDS = ("email", "name", "message", "empid", "reply_to")
 YIELD_EVERY = 25
-MAX_REVISIONS = 10_000
 NOT_ERASED = {"email": {"$ne": ""}}
 # A process of the previous version erases a job without its steps, which it does not know.
 HAS_STEP_REASON = {f"{STEPS}.reason": {"$gt": ""}}
@@ -45,11 +46,12 @@ HAS_MEETING_TEXTS = {
     "invitation.summary": {"$exists": True, "$ne": ERASED_MEETING_TEXTS["summary"]}
 }
 ERASURE_PROJECTION = dict.fromkeys(
-    ("state", "version", "reason", "attempts", "variables", "invitation", STEPS, *TEXT_FIELDS), 1
+    (
+        *("state", "version", "reason", "attempts", "variables", "invitation", "meeting_mail"),
+        *(STEPS, *TEXT_FIELDS),
+    ),
+    1,
 )
-
-
-MEETING_PROJECTION = {"revision": 1, "attendees.job_id": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,53 +93,12 @@ class MongoPersonalData:
         last = found[-1]["_id"] if len(found) == most else None
         return ErasedBatch(jobs=erased, skipped=len(found) - erased, last=last)
 
-    async def erase_meetings(self, empid: str, *, after: str, most: int) -> str | None:
-        """Erase the employee in *most* meetings that follow *after*; return where to go on.
-
-        Meetings whose mail is not finished stay as they are, and None means that no more follow.
-        Their jobs may be deleted long before them.
-        """
-        invited = {"attendees": {"$elemMatch": {"empid": empid, "email": {"$ne": ""}}}}
-        query = {"attendees.empid": empid, "_id": {"$gt": after}, **invited}
-        with store_errors("erasing meetings"):
-            meetings = self.mongo.meetings.find(query, MEETING_PROJECTION, hint=BY_ATTENDEE)
-            found = await meetings.sort("_id", 1).limit(most).to_list(most)
-            waiting = await self._find_unfinished(
-                [each.get("job_id") for document in found for each in document["attendees"]]
-            )
-            over = [
-                document
-                for document in found
-                if not any(each.get("job_id") in waiting for each in document["attendees"])
-            ]
-        if over:
-            with write_errors("erasing meetings"):
-                await self._erase_meetings(empid, over)
-        return found[-1]["_id"] if len(found) == most else None
-
-    async def _erase_meetings(self, empid: str, documents: Sequence[Document]) -> None:
-        """Erase the revisions first: a meeting that is erased is not found again."""
-        ids = [document["_id"] for document in documents]
-        revisions = [
-            f"{document['_id']}:{number}"
-            for document in documents
-            for number in range(1, min(read_count(document, "revision"), MAX_REVISIONS) + 1)
-        ]
-        await self.mongo.meeting_revisions.update_many(
-            {"_id": {"$in": revisions}}, {"$set": ERASED_MEETING_TEXTS}, hint=BY_ID
-        )
-        erased = {"attendees.$[one].email": "", "attendees.$[one].name": ""}
-        await self.mongo.meetings.update_many(
-            {"_id": {"$in": ids}},
-            {"$set": erased, "$inc": {"version": 1}},
-            array_filters=[{"one.empid": empid}],
-            hint=BY_ID,
-        )
-
-    async def _find_unfinished(self, ids: Sequence[str]) -> Ids[str]:
-        query = {"_id": {"$in": list(ids)}, "state": NOT_FINISHED}
-        found = self.mongo.jobs.find(query, {"_id": 1}, hint=BY_ID)
-        return {each["_id"] async for each in found}
+    async def erase_meetings(
+        self, empid: str, *, after: str, most: int, now: datetime
+    ) -> ErasedMeetings:
+        """Erase the employee in *most* meetings that follow *after*, unless they are not over."""
+        erasure = MeetingErasure(mongo=self.mongo, empid=empid, now=now)
+        return await erasure.erase(after=after, most=most)
 
     async def delete_recipient(self, empid: str) -> bool:
         """Delete the user details; return whether there were any."""
@@ -172,12 +133,10 @@ def build_erasure(document: Document, now: datetime) -> UpdateOne:
     fields: Document = {"version": read_count(document, "version") + 1}
     if document.get("email") != "":
         fields |= erase_texts(document, now)
-    invitation = document.get("invitation")
     removed = dict.fromkeys(REMOVED_FIELDS, "")
-    if isinstance(invitation, dict):
-        fields |= {f"invitation.{name}": text for name, text in ERASED_MEETING_TEXTS.items()}
-    elif invitation is not None:
-        removed["invitation"] = ""
+    texts, others = erase_meeting(document)
+    fields |= texts
+    removed |= others
     if STEPS in document:
         fields[STEPS] = erase_reasons(document)
     # `$eq`, because a stored value may look like an operator. Null also matches a missing field.
@@ -187,6 +146,22 @@ def build_erasure(document: Document, now: datetime) -> UpdateOne:
         "version": {"$eq": document.get("version")},
     }
     return UpdateOne(seen, {"$set": fields, "$unset": removed}, hint=BY_ID)
+
+
+def erase_meeting(document: Document) -> tuple[Document, Document]:
+    """Return the fields of a job without the texts of its meeting, and the fields to remove."""
+    invitation, mail = document.get(REVISION_FIELD), document.get(MAIL_FIELD)
+    fields, removed = Document(), Document()
+    if isinstance(invitation, dict):
+        fields = {f"{REVISION_FIELD}.{name}": text for name, text in ERASED_MEETING_TEXTS.items()}
+        removed = {f"{REVISION_FIELD}.guests": ""}
+    elif invitation is not None:
+        removed = {REVISION_FIELD: ""}
+    if isinstance(mail, dict):
+        removed |= {f"{MAIL_FIELD}.earlier": ""}
+    elif mail is not None:
+        removed |= {MAIL_FIELD: ""}
+    return fields, removed
 
 
 def erase_texts(document: Document, now: datetime) -> Document:
@@ -211,18 +186,36 @@ def decode_texts(document: Document) -> JobTexts:
     return JobTexts(
         **texts,
         variables={name: str(value) for name, value in pairs},
-        revision=decode_meeting_texts(document.get("invitation")),
+        meeting=decode_mail_texts(document),
     )
 
 
-def decode_meeting_texts(invitation: object) -> MeetingTexts | None:
+def decode_mail_texts(document: Document) -> MeetingMailTexts | None:
+    invitation, mail = document.get("invitation"), document.get("meeting_mail")
     if not isinstance(invitation, dict):
         return None
+    earlier = mail.get("earlier") if isinstance(mail, dict) else None
+    return MeetingMailTexts(
+        revision=decode_meeting_texts(invitation),
+        earlier=decode_meeting_texts(earlier) if isinstance(earlier, dict) else None,
+    )
+
+
+def decode_meeting_texts(revision: Document) -> MeetingTexts:
+    guests = revision.get("guests")
+    organizer = read_text(revision, "organizer"), read_text(revision, "organizer_name")
     return MeetingTexts(
-        **{name: read_text(invitation, name) for name in ("location", "url", "description")},
-        organizer=Person(
-            email=read_text(invitation, "organizer"), name=read_text(invitation, "organizer_name")
+        summary=read_text(revision, "summary"),
+        location=read_text(revision, "location"),
+        url=read_text(revision, "url"),
+        description=read_text(revision, "description"),
+        organizer=Person(*organizer),
+        guests=tuple(
+            Person(read_text(each, "email"), read_text(each, "name"))
+            for each in (guests if is_list(guests) else ())
+            if isinstance(each, dict)
         ),
+        reason=read_text(revision, "reason"),
     )
 
 

@@ -82,7 +82,7 @@ class RecordMethods(BlockingConnection):
         """Iterate over the templates of the process that answers, in alphabetical order.
 
         >>> [template.name for template in gcsched.list_templates()]
-        ['doc', 'invitation']
+        ['cancellation', 'doc', 'invitation', 'reminder', 'update']
         """
         return self._iterate(calls.list_templates(), timeout)
 

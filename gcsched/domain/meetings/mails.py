@@ -31,6 +31,13 @@ PREFIXES: Mapping[Purpose, str] = {
     Purpose.REMINDER: "Reminder: ",
 }
 """What stands before the summary in each subject, unless the caller gives another subject."""
+REMOVAL_PREFIX = "No longer invited: "
+"""The same for a removed attendee, for whom alone the meeting is off."""
+
+
+def make_subject(mail: MeetingMail, summary: str) -> str:
+    """Return the subject of *mail* where the caller gives none."""
+    return f"{REMOVAL_PREFIX if mail.is_removal else PREFIXES[mail.purpose]}{summary}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +177,7 @@ class MailMaker:
         return {
             "empid": attendee.empid,
             "name": attendee.name,
-            "message": given.subject or f"{PREFIXES[mail.purpose]}{mail.revision.summary}",
+            "message": given.subject or make_subject(mail, mail.revision.summary),
             "template": self.find_template(mail.purpose, reminder),
             "variables": self.meeting.texts.variables,
             "labels": self.meeting.labels,

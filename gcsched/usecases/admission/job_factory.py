@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from gcsched.domain.access import Client
 from gcsched.domain.client_limits import is_counted
 from gcsched.domain.dedup import AdmissionResult, DedupRule, fingerprint, is_new_job
-from gcsched.domain.event import find_start
+from gcsched.domain.event import Occasion, find_start
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.meetings.mails import make_subject
+from gcsched.domain.meetings.samples import make_sample_mail
 from gcsched.domain.organizer import encode_domain
 from gcsched.domain.request import MeetRequest, RequestContext, validate_request
 from gcsched.errors import GcschedError, InvalidRequest
@@ -87,20 +89,19 @@ class JobFactory:
         sender = self.context.senders.choose(request.sender, client)
         id_domain = self.sender_domains[sender] if sender else self.message_id_domain
         job_id = new_id(now)
+        meeting = self._describe_meeting(request, sender, now)
         return Job(
             id=job_id,
             state=State.SCHEDULED if day is None else State.QUEUED,
             empid=request.empid,
             email=request.email,
-            message=request.message,
+            message=find_subject(request, meeting),
             name=request.name,
             create_time=now,
             schedule_time=schedule_time,
             due_time=schedule_time,
             expire_time=self._expire_time(request, schedule_time),
-            meeting=None
-            if request.occasion is None
-            else MeetingMail(revision=self._plan_meeting(request, sender, now)),
+            meeting=meeting,
             has_own_expire_time=request.not_after > 0 or request.occasion is not None,
             state_time=now,
             message_id=f"{job_id}@{id_domain}",
@@ -167,11 +168,21 @@ class JobFactory:
             return request.occasion.start
         return schedule_time + self.keep_trying
 
-    def _plan_meeting(self, request: MeetRequest, sender: str, now: datetime) -> MeetingRevision:
+    def _describe_meeting(
+        self, request: MeetRequest, sender: str, now: datetime
+    ) -> MeetingMail | None:
+        """Return what the mail of *request* says about a meeting; None for a mail without one."""
+        if request.occasion is None:
+            return None
+        revision = self._plan_meeting(request, request.occasion, sender, now)
+        if request.is_sample:
+            return make_sample_mail(revision, request.template)
+        return MeetingMail(revision=revision)
+
+    def _plan_meeting(
+        self, request: MeetRequest, occasion: Occasion, sender: str, now: datetime
+    ) -> MeetingRevision:
         """Return the first revision of the meeting that *request* invites to."""
-        occasion = request.occasion
-        if occasion is None:
-            raise ValueError("a request without an event invites to no meeting")
         meeting_id, organizer = new_id(now), occasion.organizer
         return MeetingRevision(
             meeting_id=meeting_id,
@@ -192,6 +203,13 @@ class JobFactory:
             organizer=organizer,
             sent_by=self.context.organizers.of_sender(sender).find_sent_by(organizer),
         )
+
+
+def find_subject(request: MeetRequest, meeting: MeetingMail | None) -> str:
+    """Return the subject of the mail: the message, as a mail about an example would have it."""
+    if meeting is None or not request.is_sample:
+        return request.message
+    return make_subject(meeting, request.message)
 
 
 def find_last_call_time(raw: MeetRequest) -> datetime | None:

@@ -165,6 +165,7 @@ class PreviewTemplate:
             template=sample.template,
             variables=sample.variables,
             event=find_sample_event(sample.template, now, self.job_factory.context),
+            is_sample=True,
         )
         try:
             job = self.job_factory.create(raw, now=now, client=without_recipient_limits(client))

@@ -9,13 +9,19 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 
 from gcsched.domain.access import Client
 from gcsched.domain.client_limits import Limit, day_of, job_limit_error
-from gcsched.domain.dedup import AdmissionResult, is_new_job
+from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.job import Job
 from gcsched.errors import ClientLimit, GcschedError, StoreRefused, StoreUnavailable
+from gcsched.usecases.admission.client_reservation import (
+    Answers,
+    ClientReservation,
+    find_key,
+    split_new,
+)
 from gcsched.usecases.admission.day_uses import DayUses
 from gcsched.usecases.admission.job_factory import Submission
 from gcsched.usecases.admission.waiting_jobs import WaitingJobs
@@ -28,35 +34,6 @@ from gcsched.usecases.ports import (
 )
 
 GIVE_BACK_TIMEOUT = timedelta(seconds=1)
-Answers = dict[str, AdmissionResult | GcschedError]
-"""The answers by the ids of their jobs."""
-
-
-def find_key(job: Job) -> str:
-    """Return a text that is the same for those jobs of a group of which only one can be new.
-
-    By *employee* a window may end within a group, so that several are new there.
-    """
-    return job.id if job.dedup_until is not None or job.dedup_key is None else job.dedup_key
-
-
-@dataclass(kw_only=True, eq=False)
-class ClientReservation:
-    """The room for one client's jobs of a group.
-
-    *held* is what is reserved of `jobs_per_day`. *answers* has the jobs that must not be inserted.
-    """
-
-    client: Client
-    jobs: Sequence[Job]
-    day: date
-    held: int = 0
-    is_made: bool = False
-    answers: Answers = field(default_factory=dict)
-
-    @property
-    def limit(self) -> int | None:
-        return self.client.limits.jobs_per_day
 
 
 @dataclass(kw_only=True, eq=False)
@@ -170,8 +147,34 @@ class Quotas:
         """Undo what was reserved for jobs that are not new."""
         stored = [answers[job.id] for job in part.jobs if job.id in answers]
         new = sum(isinstance(each, AdmissionResult) and each.is_new for each in stored)
+        await self.settle_count(part, new)
+
+    async def settle_count(self, part: ClientReservation, new: int) -> None:
+        """Undo what was reserved beyond *new* jobs, which were made."""
         self.waiting.record_admitted(part.client, new)
         await self._give_back(part, part.held - new)
+
+    async def reserve(self, client: Client, count: int, *, within: timedelta) -> ClientReservation:
+        """Reserve room for all of *count* jobs that are new, or for none. Raises ClientLimit."""
+        part = ClientReservation(client=client, jobs=(), day=day_of(self.now()))
+        room = await self.waiting.find_room(client, within=within)
+        if room is None or count <= room:
+            await self._hold(part, count, within)
+        if part.held < count:
+            await self._give_back(part, part.held)
+            limit = Limit.JOBS_PER_DAY if room is None or count <= room else Limit.JOBS_WAITING
+            self.observer.on_limit(client.name, limit)
+            raise job_limit_error(client, limit, now=self.now())
+        return part
+
+    async def check(self, client: Client, count: int, *, within: timedelta) -> None:
+        """Raise ClientLimit if `reserve` would; nothing is reserved."""
+        room = await self.waiting.find_room(client, within=within)
+        if room is not None and count > room:
+            raise job_limit_error(client, Limit.JOBS_WAITING, now=self.now())
+        part = ClientReservation(client=client, jobs=(), day=day_of(self.now()))
+        if await self._count_left(part, count, within) < count:
+            raise job_limit_error(client, Limit.JOBS_PER_DAY, now=self.now())
 
     def keep(self, part: ClientReservation) -> None:
         """Keep what was reserved for the next group: nothing of this one was inserted."""
@@ -221,12 +224,17 @@ class Quotas:
         part = ClientReservation(client=client, jobs=new, day=day_of(self.now()))
         room = await self.waiting.find_room(client, within=within)
         needed = len({find_key(job) for job in new})
-        part.held = needed
-        if part.limit is not None:
-            used = await self.usage.read(client.name, part.day, within=within)
-            left = part.limit - used + self.uses.read_reserve(client.name, part.day)
-            part.held = min(needed, max(0, left))
+        part.held = await self._count_left(part, needed, within)
         return self._refuse_beyond(part, new, room)
+
+    async def _count_left(self, part: ClientReservation, needed: int, within: timedelta) -> int:
+        """Return how many of *needed* jobs the day has left."""
+        if part.limit is None:
+            return needed
+        name = part.client.name
+        used = await self.usage.read(name, part.day, within=within)
+        left = part.limit - used + self.uses.read_reserve(name, part.day)
+        return min(needed, max(0, left))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -264,12 +272,3 @@ class GroupReservation:
         if not self.is_doubtful:
             for part in self.parts:
                 await self.quotas.settle_refused(part)
-
-
-def split_new(
-    jobs: Sequence[Job], found: Sequence[AdmissionResult | GcschedError]
-) -> tuple[Answers, list[Job]]:
-    """Return the answers to those of *jobs* that exist already, and the others."""
-    pairs = list(zip(jobs, found, strict=True))
-    known = {job.id: answer for job, answer in pairs if not is_new_job(answer)}
-    return known, [job for job, _ in pairs if job.id not in known]

@@ -54,6 +54,7 @@ class SendTestMail:
             variables=sample.variables,
             sender=sample.sender,
             event=find_sample_event(sample.template, now, context),
+            is_sample=True,
             request_id=request_id,
             priority=Priority.URGENT,
         )

@@ -49,13 +49,15 @@ class ClaimedJob:
     """A job that this process has claimed.
 
     *begun* is set once its body may be on its way to the relay. *suppression* is that of its
-    address, read right after the claim. *date* is the Date of its mail, chosen when the fence is
+    address, read right after the claim. *objection* is why its meeting does not want it any more,
+    found at the same time; "" if it does. *date* is the Date of its mail, chosen when the fence is
     first passed.
     """
 
     job: Job
     token: str
     suppression: Suppression | None = None
+    objection: str = ""
     begun: datetime | None = field(default=None)
     date: datetime | None = field(default=None)
 
@@ -194,6 +196,8 @@ class Deliver:
         return self.postpone(claimed, round_up_to_second(self.now() + wait))
 
     def _end_before_attempt(self, claimed: ClaimedJob, now: datetime) -> Job | None:
+        if claimed.objection:
+            return claimed.job.cancelled(now, reason=claimed.objection)
         return end_before_attempt(
             claimed.job, suppression=claimed.suppression, now=now, allowed=self.allowed
         )

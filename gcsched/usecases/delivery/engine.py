@@ -1,13 +1,14 @@
 """The delivery engine: claims due jobs while there is room, and hands them to the worker pool."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 from gcsched.domain.ids import new_id
+from gcsched.domain.meetings.claims import Objection
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.batch_size import BatchSize
 from gcsched.usecases.delivery.deliver import ClaimedJob
@@ -17,10 +18,10 @@ from gcsched.usecases.loops import cancel_until_done, finish
 from gcsched.usecases.ports import (
     BatchStep,
     ClaimedBatch,
+    ClaimedMeetings,
     Claims,
     Clock,
     Gate,
-    MissingMeetings,
     NullObserver,
     Observer,
     Suppressions,
@@ -31,8 +32,13 @@ POLL_INTERVAL_SECONDS = 0.01
 URGENT_INTERVAL_SECONDS = 0.1  # how late an urgent job is claimed while there is no room
 MAX_IDLE_CLAIMS = 50  # claims in a row that took nothing, 10 ms apart
 AFTER_FAILURE_SECONDS = 0.5
-AFTER_MISSING_MEETING = timedelta(seconds=10)
+AFTER_OBJECTION = timedelta(seconds=10)
+UNCHECKED = Objection(reason="its meeting could not be checked", is_final=False)
 MAX_CLAIM = timedelta(seconds=15)  # a claim that takes longer than an election has failed
+
+
+def ignore_meeting(_: str) -> None:
+    """Do nothing: the default where no meeting can change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +48,20 @@ class Engine:
     A claim takes at most *batch_size* jobs: the first mails leave while the next jobs are claimed,
     and the size grows with the backlog. *wake_others* is called
     when more jobs are due than this process took. The *gate* limits how many mails may leave; while
-    it is shut, nothing is claimed.
+    it is shut, nothing is claimed. *on_objection* is called with each meeting that a claimed mail
+    does not fit any more.
     """
 
     claims: Claims
     suppressions: Suppressions
-    meetings: MissingMeetings
+    meetings: ClaimedMeetings
     leases: Leases
     workers: WorkerPool
     gate: Gate
     batch_size: BatchSize
     wake_others: Callable[[], None]
     now: Clock
+    on_objection: Callable[[str], None] = ignore_meeting
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     observer: Observer = field(default_factory=NullObserver)
     _unanswered_claims: list[str] = field(default_factory=list, init=False)
@@ -66,7 +74,7 @@ class Engine:
 
     _meeting_log: ProblemLog = field(
         default_factory=partial(
-            ProblemLog, event="meetings not stored, retrying", end_event="meetings stored again"
+            ProblemLog, event="meetings not checked, retrying", end_event="meetings checked again"
         ),
         init=False,
     )
@@ -182,38 +190,44 @@ class Engine:
     async def _hand_over(self, batch: ClaimedBatch) -> int:
         """Pass *batch* to the worker pool, after one read of the suppressions of its addresses.
 
-        Jobs whose meetings cannot be stored wait, so that no mail tells of an unknown meeting.
+        If mails about meetings are in it, their meetings are read as well: one that is not wanted
+        any more ends without a conversation, and one that shows too old a revision waits.
         """
         claimed_jobs = [ClaimedJob(job=job, token=batch.token) for job in batch.jobs]
         try:
             addresses = {job.email for job in batch.jobs}
             suppressed = await self.suppressions.find_active(addresses, now=self.now())
-            postponed = await self._find_without_meeting(batch)
+            objections = await self._find_objections(batch)
         except BaseException:
             for claimed in claimed_jobs:  # without these nothing may be sent
                 self.workers.give_back(claimed)
             raise
         for claimed in claimed_jobs:
             claimed.suppression = suppressed.get(claimed.job.email)
-        for claimed in claimed_jobs:
-            if claimed.job.id in postponed:
-                self.workers.postpone(claimed, AFTER_MISSING_MEETING)
+            if (objection := objections.get(claimed.job.id)) is not None:
+                self._hold_back(claimed, objection)
         return sum(
-            self.workers.put(claimed) for claimed in claimed_jobs if claimed.job.id not in postponed
+            self.workers.put(claimed)
+            for claimed in claimed_jobs
+            if claimed.job.id not in objections
         )
 
-    async def _find_without_meeting(self, batch: ClaimedBatch) -> Collection[str]:
-        """Store the missing meetings of *batch*; return the ids of its invitations if that fails.
-
-        A process may have died between a job and its meeting.
-        """
-        invitations = [job for job in batch.jobs if job.meeting is not None]
-        if not invitations:
-            return ()
+    async def _find_objections(self, batch: ClaimedBatch) -> Mapping[str, Objection]:
+        """Return job id → why it must not be sent now, for the mails about meetings in *batch*."""
+        mails = [job for job in batch.jobs if job.meeting is not None]
+        if not mails:
+            return {}
         try:
-            await self.meetings.restore(invitations)
+            objections = await self.meetings.check(mails)
         except StoreUnavailable as error:
             self._meeting_log.record_failure(error.for_log)
-            return {job.id for job in invitations}
+            return {job.id: UNCHECKED for job in mails}
         self._meeting_log.record_success()
-        return ()
+        return objections
+
+    def _hold_back(self, claimed: ClaimedJob, objection: Objection) -> None:
+        """End the job, or have it wait until its meeting was looked at."""
+        claimed.objection = objection.reason if objection.is_final else ""
+        self.workers.postpone(claimed, AFTER_OBJECTION)
+        if claimed.job.meeting is not None and objection is not UNCHECKED:
+            self.on_objection(claimed.job.meeting.meeting_id)

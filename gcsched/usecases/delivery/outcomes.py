@@ -125,6 +125,8 @@ def log_outcome(log: FilteringBoundLogger, job: Job) -> None:
         case State.FAILED | State.EXPIRED | State.SUPPRESSED:
             reason = format_reason(job)
             log.warning(END_EVENTS[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
+        case State.CANCELLED:  # by its meeting, in our own words: callers have a line of their own
+            log.info("job superseded", job_id=job.id, reason=job.reason)
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=format_reason(job))
         case State.RETRYING if job.new_attempt is not None:

@@ -1,7 +1,7 @@
 """Bulk changes: apply one command to all jobs of a filter in batches, if they are still as read."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,19 +14,22 @@ from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.job_steps import add_step, find_reason
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import AdmissionClosed, BulkNotFinished, IllegalTransition, StoreUnavailable
-from gcsched.usecases.management.change_job import truncate_to_millisecond
+from gcsched.usecases.management.bulk_progress import BulkChangeProgress
 from gcsched.usecases.management.partial_change import PartialChange, make_unchangeable_error
 from gcsched.usecases.ports import (
     AdmissionCheck,
     BulkJobChanges,
     Clock,
     JobList,
+    JobMeetings,
     JobUpdate,
+    NoMeetings,
     OnCount,
     Suppressions,
     admit_always,
     ignore_count,
 )
+from gcsched.usecases.stored_time import truncate_to_millisecond
 from gcsched.usecases.wakeups import WakeUps
 
 BATCH_SIZE = 500  # jobs in one write
@@ -55,7 +58,8 @@ class BulkChange:
     @property
     def is_by_create_time(self) -> bool:
         """Return whether one list, in order of creation, holds all the jobs."""
-        return bool(self.filter.empid or self.filter.email or self.filter.request_id)
+        named = self.filter
+        return bool(named.empid or named.email or named.request_id or named.meeting_id)
 
     @property
     def may_return_to_waiting(self) -> bool:
@@ -86,29 +90,6 @@ class BulkChange:
                 )
 
 
-@dataclass(slots=True, kw_only=True)
-class BulkChangeProgress:
-    """The progress of a bulk change by *actor*.
-
-    *unsettled_count* is how many jobs the latest pass changed or lost to other writers.
-    *unconfirmed* are jobs as failed writes were to leave them: some of those writes may have taken
-    effect. *unchangeable* are jobs that no write can change, *problem* is that of the latest.
-    """
-
-    start_time: datetime
-    actor: Actor
-    changed: int = 0
-    unsettled_count: int = 0
-    unconfirmed: list[Job] = field(default_factory=list)
-    last_failure: StoreUnavailable | None = None
-    unchangeable: dict[str, None] = field(default_factory=dict)
-    problem: str = ""
-
-    def confirm(self, ids: Collection[str]) -> None:
-        """Remove *ids* from the unconfirmed jobs: they were changed now, not by a failed write."""
-        self.unconfirmed = [job for job in self.unconfirmed if job.id not in ids]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyBulkChange:
     """Passes over all jobs of a bulk change until a pass finds nothing to change and loses no race.
@@ -124,6 +105,7 @@ class ApplyBulkChange:
     wake_ups: WakeUps
     now: Clock
     check_admission: AdmissionCheck = admit_always
+    meetings: JobMeetings = field(default_factory=NoMeetings)
 
     async def apply(
         self,
@@ -229,6 +211,9 @@ class ApplyBulkChange:
             (job, add_step(job, changed, progress.actor, reason=find_reason(change.command)))
             for job, changed in plan_changes(jobs, change.command, suppressed, now=now)
         ]
+        if isinstance(change.command, Retry):
+            superseded = await self.meetings.find_objections([job for job, _ in pairs])
+            pairs = [(job, changed) for job, changed in pairs if job.id not in superseded]
         if change.is_dry_run or not pairs:
             progress.changed += len(pairs)
             return
@@ -250,13 +235,15 @@ class ApplyBulkChange:
     ) -> tuple[int, int]:
         try:
             return await self.store.change_all(pairs)
-        except StoreUnavailable:
+        except StoreUnavailable:  # some may be changed nevertheless
             progress.unconfirmed += [changed for _, changed in pairs]
             raise
         except PartialChange as error:
             progress.unchangeable |= dict.fromkeys(error.unchangeable)
             progress.problem = error.problem
             return error.changed, error.lost
+        finally:
+            self.meetings.notice([changed for _, changed in pairs])
 
     async def _count_unconfirmed(self, change: BulkChange, progress: BulkChangeProgress) -> None:
         """Count the jobs that failed writes did change, each job once."""

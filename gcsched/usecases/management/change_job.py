@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -20,10 +20,20 @@ from gcsched.domain.commands import (
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.job_steps import add_step, find_reason
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable
+from gcsched.errors import EtagMismatch, JobContended, JobSuperseded, StoreUnavailable
 from gcsched.usecases.management.visible_job import find_visible_job
-from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
+from gcsched.usecases.ports import (
+    AdmissionCheck,
+    Clock,
+    JobChanges,
+    JobMeetings,
+    NoMeetings,
+    Suppressions,
+    admit_always,
+)
+from gcsched.usecases.stored_time import truncate_to_millisecond
 from gcsched.usecases.wakeups import WakeUps
 
 MAX_TRIES = 5  # lost races before the caller is asked to try again
@@ -51,6 +61,7 @@ class ChangeJob:
     wake_ups: WakeUps
     now: Clock
     check_admission: AdmissionCheck = admit_always
+    meetings: JobMeetings = field(default_factory=NoMeetings)
 
     async def change(
         self,
@@ -64,7 +75,7 @@ class ChangeJob:
         """Change the job for *actor* within the time of the caller.
 
         Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, JobContended,
-        AdmissionClosed or StoreUnavailable.
+        JobSuperseded, AdmissionClosed or StoreUnavailable.
         """
         until = time.monotonic() + within.total_seconds()
         try:
@@ -72,11 +83,24 @@ class ChangeJob:
                 if isinstance(command, Retry):  # a retried job takes its dedup key again
                     await self.check_admission()
                 job = await self._change_with_retries(job_id, command, etag, until, actor)
+                await self._follow_up(job, command, until)
         except TimeoutError as error:
             raise StoreUnavailable("changing the job") from error
         if job.state in CLAIMABLE:
             await self.wake_ups.schedule_and_wait(job.due_time)
         return job
+
+    async def _follow_up(self, job: Job, command: JobCommand, until: float) -> None:
+        """Have the meeting of *job* take in the change, before the answer if it was cancelled.
+
+        Also where the job was cancelled before: that call may have ended early.
+        """
+        if job.meeting is None:
+            return
+        if isinstance(command, Cancel):
+            await self.meetings.reconcile(job, within=timedelta(seconds=until - time.monotonic()))
+        else:
+            self.meetings.notice([job])
 
     async def _change_with_retries(
         self, job_id: str, command: JobCommand, etag: str, until: float, actor: Actor
@@ -112,6 +136,8 @@ class ChangeJob:
             raise EtagMismatch(job_id)
         suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
         changed = apply(command, job, suppression=suppression, now=now)
+        if isinstance(command, Retry) and job.meeting is not None:
+            await self._require_current(job, job.meeting)
         changed = add_step(job, changed, actor, reason=find_reason(command))
         left = timedelta(seconds=until - time.monotonic())
         # A write that is cancelled early may still take effect, so it gets a minimum of time.
@@ -123,10 +149,10 @@ class ChangeJob:
         )
         return changed
 
+    async def _require_current(self, job: Job, mail: MeetingMail) -> None:
+        """Raise JobSuperseded if the meeting of *job* does not want this mail any more."""
+        if why := await self.meetings.find_supersession(job):
+            raise JobSuperseded(job.id, mail.meeting_id, why=why)
+
     async def _find_suppression(self, job: Job) -> Suppression | None:
         return (await self.suppressions.find_active([job.email], now=self.now())).get(job.email)
-
-
-def truncate_to_millisecond(now: datetime) -> datetime:
-    """Return *now* as it will be read again: MongoDB stores milliseconds."""
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

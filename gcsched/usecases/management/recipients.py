@@ -11,7 +11,10 @@ MAX_BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetResult:
-    """The number of finished jobs erased, and of unfinished ones left as they are."""
+    """The number of finished jobs erased, and of jobs and meetings left as they are.
+
+    A meeting that is not over is one of those: the employee may have to get a mail about it.
+    """
 
     erased_jobs: int
     unfinished_jobs: int
@@ -50,11 +53,20 @@ class ManageRecipients:
             if batch.last is None:
                 break
             after = batch.last
-        # After the jobs: a meeting stays while its job is unfinished, which was counted.
-        last: str | None = ""
-        while last is not None:
-            last = await self.data.erase_meetings(empid, after=last, most=MAX_BATCH_SIZE)
+        unfinished += await self._erase_meetings(empid)
         had_details = await self.data.delete_recipient(empid)
         return ForgetResult(
             erased_jobs=erased, unfinished_jobs=unfinished, details_erased=had_details
         )
+
+    async def _erase_meetings(self, empid: str) -> int:
+        """Erase the employee in meetings; return how many stay, without those with counted jobs."""
+        kept, last = 0, ""
+        while True:
+            batch = await self.data.erase_meetings(
+                empid, after=last, most=MAX_BATCH_SIZE, now=self.now()
+            )
+            kept += batch.kept
+            if batch.last is None:
+                return kept
+            last = batch.last

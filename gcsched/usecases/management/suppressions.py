@@ -14,9 +14,9 @@ from gcsched.domain.outcome import end_before_attempt
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, SHARED_BUCKET_TIMEOUT_SECONDS
 from gcsched.errors import UnknownSuppression
-from gcsched.usecases.management.change_job import truncate_to_millisecond
 from gcsched.usecases.management.partial_change import PartialChange, make_unchangeable_error
 from gcsched.usecases.ports import Clock, InFlightJobs, SuppressionStore
+from gcsched.usecases.stored_time import truncate_to_millisecond
 
 LOOP_TURN_SECONDS = 0.5
 BODY_START_WAIT_SECONDS = (

@@ -79,13 +79,6 @@ class Suppressions(Protocol):
         """Return the suppressions of *addresses* that are in force at *now*, by one query."""
 
 
-class MissingMeetings(Protocol):
-    """The store of meetings, as delivery needs it."""
-
-    async def restore(self, jobs: Sequence[Job]) -> None:
-        """Store those meetings of *jobs* that are missing, because a process died before that."""
-
-
 class SentMarkerStore(Protocol):
     """The store of mails that relays accepted: proof that outlives a crash before the outcome."""
 

@@ -55,6 +55,38 @@ class JobChanges(Protocol):
         """
 
 
+class JobMeetings(Protocol):
+    """The meetings that jobs are about, as changes of these jobs by callers concern them."""
+
+    async def find_supersession(self, job: Job) -> str:
+        """Return why *job* must not be retried, because its meeting has changed; "" if it may."""
+
+    async def find_objections(self, jobs: Sequence[Job]) -> Mapping[str, str]:
+        """Return job id → why it is not wanted any more, for those of *jobs* that are not."""
+
+    async def reconcile(self, job: Job, *, within: timedelta) -> None:
+        """Have the meeting of *job*, which was cancelled, take it in. Raises StoreUnavailable."""
+
+    def notice(self, jobs: Collection[Job]) -> None:
+        """Have the meetings of *jobs*, which were changed, looked at soon."""
+
+
+class NoMeetings:
+    """The JobMeetings of a service that keeps none."""
+
+    async def find_supersession(self, job: Job) -> str:
+        del job
+        return ""
+
+    async def find_objections(self, jobs: Sequence[Job]) -> Mapping[str, str]:
+        del jobs
+        return {}
+
+    async def reconcile(self, job: Job, *, within: timedelta) -> None: ...
+
+    def notice(self, jobs: Collection[Job]) -> None: ...
+
+
 JobUpdate = tuple[Job, Job]
 """A job as it was read, and as it is to become."""
 
@@ -120,6 +152,17 @@ class ErasedBatch:
     last: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedMeetings:
+    """How many meetings of a batch are kept because they are not over, though no mail waits.
+
+    *last* is where the next batch starts; None: this was the last one.
+    """
+
+    kept: int
+    last: str | None
+
+
 class PersonalData(Protocol):
     """The store of what is known about an employee."""
 
@@ -132,10 +175,12 @@ class PersonalData(Protocol):
     async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         """Erase at most *most* finished jobs that follow *after*, unless they changed meanwhile."""
 
-    async def erase_meetings(self, empid: str, *, after: str, most: int) -> str | None:
-        """Erase the employee in at most *most* meetings that follow *after*; return the last one.
+    async def erase_meetings(
+        self, empid: str, *, after: str, most: int, now: datetime
+    ) -> ErasedMeetings:
+        """Erase the employee in at most *most* meetings that follow *after*.
 
-        Those whose mail is not finished stay. None: this was the last batch.
+        Those that are not over for the employee stay, and those with unfinished mails.
         """
 
     async def delete_recipient(self, empid: str) -> bool:

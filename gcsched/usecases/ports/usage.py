@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from gcsched.domain.access import Client
 from gcsched.domain.client_limits import Limit
 from gcsched.domain.token_bucket import RateLimit
 
@@ -39,6 +40,31 @@ class UsageStore(Protocol):
 
     async def count_stored(self, ids: Sequence[str], *, within: timedelta) -> int:
         """Count the jobs of *ids* that are stored."""
+
+
+class InvitationReservation(Protocol):
+    """The room that was reserved for the invitations of one call."""
+
+    async def settle(self, *, is_used: bool) -> None:
+        """Count what was reserved, or undo it. Without this call the day has so many fewer."""
+
+
+class InvitationLimits(Protocol):
+    """The limits of clients, for the invitations that a call about a meeting makes.
+
+    A call gets room for all of them or for none.
+    """
+
+    async def check(self, client: Client, count: int, *, within: timedelta) -> None:
+        """Raise ClientLimit if *client* may not have *count* more invitations now."""
+
+    async def reserve(
+        self, client: Client, count: int, *, within: timedelta
+    ) -> InvitationReservation | None:
+        """Reserve room for *count* invitations; None if they are not counted.
+
+        Raises ClientLimit and StoreUnavailable.
+        """
 
 
 class CallsTogether(Struct, frozen=True, kw_only=True):

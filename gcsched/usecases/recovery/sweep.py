@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -62,6 +62,12 @@ class Repair(StrEnum):
 
 RepairCounts = dict[Repair, int]
 
+CheckMeetings = Callable[[], Awaitable[object]]
+
+
+async def check_nothing() -> None:
+    """Do nothing: the default where meetings are not looked at."""
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RepairLog:
@@ -85,7 +91,10 @@ class RepairLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Repairs once, idempotently; any number of replicas may sweep at any time."""
+    """Repairs once, idempotently; any number of replicas may sweep at any time.
+
+    *check_meetings* looks at the meetings whose mails have to be looked at by now.
+    """
 
     claims: Claims
     recovery: RecoveryStore
@@ -97,6 +106,7 @@ class Sweep:
     now: Clock
     observer: Observer = field(default_factory=NullObserver)
     repair_log: RepairLog = field(default_factory=RepairLog)
+    check_meetings: CheckMeetings = check_nothing
     _problem_log: ProblemLog = field(
         default_factory=partial(
             ProblemLog, event="sweep failed, retrying", end_event="sweep resumed"
@@ -122,6 +132,7 @@ class Sweep:
             self._end_expired,
             self._wake_for_overdue,
             self._schedule_upcoming,
+            self._check_meetings,
         ):
             try:
                 await step(report)
@@ -134,6 +145,9 @@ class Sweep:
 
     async def _repair_states(self, report: RepairCounts) -> None:
         report[Repair.IMPOSSIBLE] = await self.recovery.repair(MAX_BATCH_SIZE)
+
+    async def _check_meetings(self, _: RepairCounts) -> None:
+        await self.check_meetings()
 
     async def _check_unreadable(self, report: RepairCounts) -> None:
         ended = await self.recovery.check_unreadable(MAX_BATCH_SIZE)

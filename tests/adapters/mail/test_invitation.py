@@ -1,9 +1,6 @@
 """The mail of an invitation, as two parsers read it."""
 
-from datetime import UTC, datetime
-from email.message import EmailMessage, MIMEPart
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from fast_mail_parser import parse_email, parse_email_tree
@@ -11,11 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gcsched.adapters.mail.composer import Composer
-from gcsched.adapters.mail.template_folder import default_folder
-from gcsched.adapters.mail.templates import Templates
-from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.domain.calendar_file import write_request
-from gcsched.domain.mail import Mail
 from gcsched.domain.meeting import Person
 from tests.support.invitations import (
     INTERVIEW,
@@ -25,20 +18,18 @@ from tests.support.invitations import (
     read_calendar,
     unfold,
 )
+from tests.support.mail_trees import (
+    ALTERNATIVE,
+    LINES,
+    MIXED,
+    TEXTS,
+    a_composer,
+    find_copies,
+    on_the_wire,
+    outline,
+    read_calendar_part,
+)
 
-LEAVES = datetime(2027, 1, 4, 8, 0, 1, tzinfo=UTC)
-ANY = st.characters(exclude_categories=["Cs"])
-ASCII = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
-ODD = st.sampled_from(
-    ["<b>", "&amp;", "{{ message }}", "'\"", ".", "=_", "\ue0007\ue001", ";", ",", "\\n", "é"]
-)
-LINES = st.one_of(
-    st.text(ASCII, max_size=90),
-    st.text(ANY, max_size=30),
-    st.lists(st.one_of(ODD, st.text(ASCII, max_size=20))).map("".join),
-    st.integers(200, 300).map(lambda length: "x" * length),
-)
-TEXTS = st.lists(LINES, max_size=5).map("\n".join)
 MEETINGS = st.fixed_dictionaries(
     {},
     optional={
@@ -54,34 +45,14 @@ SUMMARIES = LINES.map(lambda text: "".join(filter(str.isprintable, text)).strip(
 NAMES = LINES.map(lambda text: "".join(filter(str.isprintable, text)))
 
 
-def a_composer(*, has_invite_file: bool = True) -> Composer:
-    return Composer(
-        templates=Templates.load(default_folder()),
-        sender_email="people@example.org",
-        sender_name="People Team",
-        timezone=ZoneInfo("Europe/Berlin"),
-        has_invite_file=has_invite_file,
-    )
-
-
 @pytest.fixture(scope="module")
 def composer() -> Composer:
     return a_composer()
 
 
-def outline(part: MIMEPart) -> Any:
-    """Return the types of a MIME tree."""
-    kind = part.get_content_type()
-    return (kind, [outline(each) for each in part.iter_parts()]) if part.is_multipart() else kind
-
-
 def outline_otherwise(part: Any) -> Any:
     kind = part.content_type.split(";")[0]
     return (kind, [outline_otherwise(each) for each in part.children]) if part.children else kind
-
-
-ALTERNATIVE = ("multipart/alternative", ["text/plain", "text/html", "text/calendar"])
-MIXED = ("multipart/mixed", [ALTERNATIVE, "application/ics"])
 
 
 @pytest.mark.parametrize(("has_file", "tree"), [(True, MIXED), (False, ALTERNATIVE)])
@@ -94,20 +65,11 @@ def test_both_parsers_find_the_parts_that_calendars_look_for(*, has_file: bool, 
     assert not [defect for part in message.walk() for defect in part.defects]
 
 
-def copies(content: bytes) -> tuple[EmailMessage, EmailMessage]:
-    calendar, file = (
-        part
-        for part in parse_mail(content).walk()
-        if part.get_content_type() in {"text/calendar", "application/ics"}
-    )
-    return calendar, file
-
-
 def test_the_calendar_part_has_the_method_of_the_file_and_the_copy_has_none(
     composer: Composer,
 ) -> None:
     content = composer.compose(an_invitation_job()).content
-    calendar, file = copies(content)
+    calendar, file = find_copies(content)
 
     assert f"METHOD:{calendar.get_param('method')}" in unfold(read_calendar_part(calendar))
     assert b'\r\nContent-Type: text/calendar; charset="utf-8"; method=REQUEST\r\n' in content
@@ -116,12 +78,6 @@ def test_the_calendar_part_has_the_method_of_the_file_and_the_copy_has_none(
     assert (file.get_filename(), file.get_content_disposition()) == ("invite.ics", "attachment")
     assert calendar["content-transfer-encoding"] == file["content-transfer-encoding"] == "base64"
     assert read_calendar_part(calendar) == read_calendar_part(file)
-
-
-def read_calendar_part(part: EmailMessage) -> bytes:
-    octets = part.get_payload(decode=True)
-    assert isinstance(octets, bytes)
-    return octets
 
 
 def test_an_invitation_has_the_headers_of_a_mail_but_auto_submitted(composer: Composer) -> None:
@@ -162,7 +118,7 @@ def test_any_text_is_in_both_copies_and_filling_gives_the_octets_of_rendering(
     rendered = compose_by_rendering(composer, job)
     assert mail == rendered
     assert on_the_wire(mail) == on_the_wire(rendered)
-    calendar, file = copies(mail.content)
+    calendar, file = find_copies(mail.content)
     (*_, other_calendar), other_file = parse_parts_otherwise(mail.content)
     assert read_calendar_part(calendar) == read_calendar_part(file) == other_calendar == other_file
     assert outline(parse_mail(mail.content)) == MIXED
@@ -170,10 +126,6 @@ def test_any_text_is_in_both_copies_and_filling_gives_the_octets_of_rendering(
     assert max(map(len, lines)) <= 998
     assert not any(b"\r" in line or b"\n" in line for line in lines)
     assert mail.content.isascii()
-
-
-def on_the_wire(mail: Mail) -> bytes:
-    return EncodedMail.encode(mail).dot_stuff(LEAVES)
 
 
 def parse_parts_otherwise(content: bytes) -> tuple[list[bytes], bytes]:

@@ -7,6 +7,7 @@ import pytest
 
 from gcsched.adapters.mail.meeting_texts import MeetingTexts
 from gcsched.domain.meeting import MeetingRevision, Person
+from gcsched.domain.meeting_mail import MeetingMail
 from tests.support.invitations import INTERVIEW, an_invitation_job
 
 
@@ -19,6 +20,10 @@ def a_meeting(zone: str, start: str, end: str) -> MeetingRevision:
     ).revision
     assert meeting is not None
     return meeting
+
+
+def describe(revision: MeetingRevision) -> MeetingTexts:
+    return MeetingTexts.describe(MeetingMail(revision=revision))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ def a_meeting(zone: str, start: str, end: str) -> MeetingRevision:
 def test_the_time_is_in_the_words_of_the_zone(zone: str, start: str, end: str, when: str) -> None:
     meeting = a_meeting(zone, start, end)
 
-    texts = MeetingTexts.describe(meeting)
+    texts = describe(meeting)
 
     assert texts.when == when
     assert texts.when.endswith(f" ({texts.zone})")
@@ -71,16 +76,16 @@ def test_days_and_months_are_those_of_the_calendar() -> None:
         start = datetime(2027, 1, 1, 12, tzinfo=UTC) + timedelta(days=days)
         meeting = a_meeting("UTC", f"{start:%Y-%m-%dT%H:%M}", f"{start:%Y-%m-%dT}12:30")
 
-        texts = MeetingTexts.describe(meeting)
+        texts = describe(meeting)
 
         assert texts.start == f"{start:%A}, {start.day} {start:%B} {start:%Y}, 12:00"
         assert texts.end == f"{start:%A}, {start.day} {start:%B} {start:%Y}, 12:30"
 
 
 def test_an_organizer_without_a_name_is_an_address() -> None:
-    named = MeetingTexts.describe(INTERVIEW).organizer
+    named = describe(INTERVIEW).organizer
     job = an_invitation_job(organizer=Person("meet@example.org"))
     assert job.revision is not None
 
     assert named == "People Team <people@example.org>"
-    assert MeetingTexts.describe(job.revision).organizer == "meet@example.org"
+    assert describe(job.revision).organizer == "meet@example.org"

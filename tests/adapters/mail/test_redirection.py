@@ -1,5 +1,6 @@
 """Redirected mails: the envelope, the headers and the band. The oracle is the email package."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import policy
@@ -26,6 +27,8 @@ from gcsched.domain.masking import mask
 from gcsched.domain.meeting import Person
 from tests.support.builders import a_job
 from tests.support.invitations import INTERVIEW, an_invitation_job, read_calendar, unfold
+from tests.support.mail_trees import MIXED, PLAIN, outline
+from tests.support.meeting_mails import FIRST_ID, KINDS, WITH_CALENDAR, a_meeting_job
 
 STAGING = "staging@example.net"
 TEMPLATES = Templates.load(default_folder())
@@ -234,4 +237,30 @@ def test_the_calendar_of_a_redirected_invitation_names_nobody_but_the_staging_ad
     assert not any("Ada" in line or "Grace" in line or "CN=" in line for line in people[1:])
     assert f"UID:{INTERVIEW.uid}" in lines
     assert "Grace Hopper" in read_part(parse_mail(mail), "plain")
+    assert a_composer().draft(job).calendar.encode() == read_calendar(mail.content)
+
+
+GUESTS = (Person("grace@example.com", "Grace Hopper"), Person("ada@example.org", "Ada Lovelace"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_mail_about_a_meeting_is_redirected_with_all_its_people(kind: str) -> None:
+    organizer = Person("edsger@example.com", "Edsger")
+    job = a_meeting_job(kind, guests=GUESTS, organizer=organizer, sent_by="no-reply@example.org")
+
+    mail = a_composer().compose(job)
+
+    message = parse_mail(mail)
+    assert (mail.recipient, message["X-Original-To"]) == (STAGING, "ada@example.org")
+    assert message["References"] == (None if kind == "invitation" else f"<{FIRST_ID}>")
+    assert message["Auto-Submitted"] == ("auto-generated" if kind == "reminder" else None)
+    assert outline(message) == (MIXED if kind in WITH_CALENDAR else PLAIN)
+    if kind not in WITH_CALENDAR:
+        return
+    lines = unfold(read_calendar(mail.content))
+    organizer_line, attendee = (x for x in lines if x.startswith(("ORGANIZER", "ATTENDEE")))
+    assert organizer_line == 'ORGANIZER;CN="Scheduler":mailto:no-reply@example.org'
+    assert re.fullmatch(rf"ATTENDEE(;[A-Z]+=[A-Z-]+)*:mailto:{STAGING}", attendee)
+    assert f"METHOD:{'REQUEST' if kind in {'invitation', 'update'} else 'CANCEL'}" in lines
+    assert not re.search("ada@|grace|edsger|hopper", "\n".join(lines), re.IGNORECASE)
     assert a_composer().draft(job).calendar.encode() == read_calendar(mail.content)

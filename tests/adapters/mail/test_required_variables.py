@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gcsched.adapters.mail.templates import Templates
-from tests.support.template_folders import a_folder, load_problem, sample_variables
+from tests.support.template_folders import BUILT_IN, a_folder, load_problem, sample_variables
 
 
 def list_required_variables(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -36,7 +36,7 @@ def test_the_variables_of_a_template_are_read_from_it(
 
     assert list_required_variables(a_folder(tmp_path, note_html=source, **parts)) == {
         "doc": (),
-        "invitation": ("meeting",),
+        **dict.fromkeys(BUILT_IN, ("meeting",)),
         "note": required,
     }
 

@@ -10,6 +10,7 @@ from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.template_validation import validate_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
+from tests.support.template_folders import BUILT_IN
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_file_that_is_not_used_is_reported_with_the_reason(
     (folder / name).write_text("x")
 
     assert warnings(folder) == {name: f"ignored: {reason}"}
-    assert set(Templates.load(folder).by_name) == {"doc", "invitation"}
+    assert set(Templates.load(folder).by_name) == {"doc", *BUILT_IN}
 
 
 def test_many_ignored_files_are_named_in_part_and_counted(folder: Path) -> None:

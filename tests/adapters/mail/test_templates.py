@@ -10,7 +10,12 @@ from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 from tests.support.command import run_python
-from tests.support.template_folders import a_folder, load_problem, sample_variables
+from tests.support.template_folders import (
+    BUILT_IN,
+    a_folder,
+    load_problem,
+    sample_variables,
+)
 
 
 def test_the_default_templates_show_name_and_message_in_both_parts_and_no_time() -> None:
@@ -119,7 +124,7 @@ def test_templates_may_extend_include_and_import_within_their_folder(tmp_path: P
 def test_a_partial_is_not_a_template_to_send(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path, _base_html="{{ 1 // 0 }}"))
 
-    assert set(templates.by_name) == {"doc", "invitation"}
+    assert set(templates.by_name) == {"doc", *BUILT_IN}
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
 from gcsched.domain.job_list import ALLOWED_ORDERS, Cursor, JobFilter, JobListQuery
-from tests.support.builders import NOW, a_job
+from tests.support.builders import NOW, a_job, an_invitation
 from tests.support.clocks import SECOND
 from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
 MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100
+INVITED_EMPLOYEES = (6, 77)  # each of them to one meeting, by many jobs
 PAGE = 50
 
 WAITING = JobFilter(state=State.SCHEDULED)
@@ -31,6 +32,8 @@ FILTERS = [
     JobFilter(email="7@example.org"),
     JobFilter(request_id="request-6"),
     JobFilter(id_prefix=new_id(NOW)[:5]),
+    JobFilter(meeting_id="meeting-6"),
+    JobFilter(meeting_id="meeting-77", client="payroll"),
     JobFilter(client="payroll"),
     JobFilter(state=State.SCHEDULED, client="payroll"),
     JobFilter(state=State.SCHEDULED, due_time_from=NOW + SECOND, client="payroll"),
@@ -54,11 +57,13 @@ def many_rows() -> Iterator[Row]:
     Those of each second employee are of the client payroll, of the others of none. None has a dedup
     key, as if each had ended and its request id had been used again.
     """
-    ordinary = encode(a_job(dedup_key=None))
+    ordinary, invited = encode(a_job(dedup_key=None)), encode(an_invitation(dedup_key=None))
     for number in range(MANY):
         created = NOW + number * timedelta(milliseconds=1)
         employee = number // 2 % EMPLOYEES
-        yield ordinary | {
+        is_invited = employee in INVITED_EMPLOYEES
+        meeting = {"invitation": invited["invitation"] | {"meeting": f"meeting-{employee}"}}
+        yield (invited | meeting if is_invited else ordinary) | {
             "_id": new_id(created),
             "state": ("SCHEDULED", "SENT")[number % 2],
             "empid": f"E{employee}",
@@ -81,6 +86,8 @@ def find_middle(rows: list[Row], job_filter: JobFilter) -> Cursor:
         employees = {"E" + job_filter.email.partition("@")[0]}
     if job_filter.request_id:
         employees = {"E" + job_filter.request_id.removeprefix("request-")}
+    if job_filter.meeting_id:
+        employees = {"E" + job_filter.meeting_id.removeprefix("meeting-")}
     if job_filter.client:
         employees &= {f"E{each}" for each in range(1, EMPLOYEES, 2)}
     half = rows[MANY // 2 + IN_ONE_SECOND // 2 :]
@@ -142,8 +149,9 @@ async def find_wasteful_counts(
     assert all(each["keysExamined"] <= 2 for each in others), others
     examined = {name: sum(each[name] for each in done) for name in ("keysExamined", "docsExamined")}
     is_by_index = all(each["planSummary"].startswith("IXSCAN") for each in done)
-    # A client is not in the index of employees, addresses or request ids: the documents have it.
-    is_read = job_filter.client and (job_filter.empid or job_filter.email or job_filter.request_id)
+    # A client is in no index of employees, addresses, request ids or meetings: documents have it.
+    named = (job_filter.empid, job_filter.email, job_filter.request_id, job_filter.meeting_id)
+    is_read = job_filter.client and any(named)
     is_small = max(examined["keysExamined"], examined["docsExamined"]) <= count + len(done)
     is_covered = bool(is_read) or not examined["docsExamined"]
     description = f"count of {job_filter}: {[each['planSummary'] for each in done]}, {examined}"

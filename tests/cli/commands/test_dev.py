@@ -164,7 +164,7 @@ def read_caught_page(running: DevProcess, message: str) -> str:
 def test_templates_follow_their_files_while_it_runs(running: DevProcess, templates: Path) -> None:
     running.wait_for(rf"templates +{templates} +\(reloaded when they change\)")
     (templates / "note.html").write_text("<p>Room {{ room }}</p>")
-    running.wait_for("templates reloaded: doc, invitation, note$")
+    running.wait_for("templates reloaded: cancellation, doc, invitation, note, reminder, update$")
     running.schedule(
         in_seconds=-1, message="New", empid="T1", template="note", variables={"room": "4.2"}
     )

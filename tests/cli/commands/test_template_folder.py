@@ -10,6 +10,7 @@ from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 from tests.support.command import CommandResult, run_command, run_gcsched
+from tests.support.template_folders import BUILT_IN
 
 
 @pytest.fixture
@@ -26,9 +27,12 @@ async def test_a_valid_folder_is_listed_with_the_required_variables(folder: Path
     assert (done.code, done.err) == (0, "")
     assert [line.split() for line in done.out.splitlines()] == [
         ["NAME", "HAS_TEXT", "REQUIRED_VARIABLES"],
+        ["cancellation", "yes", "meeting"],
         ["doc", "no", "-"],
         ["invitation", "yes", "meeting"],
         ["note", "yes", "room"],
+        ["reminder", "yes", "meeting"],
+        ["update", "yes", "meeting"],
     ]
 
 
@@ -65,7 +69,7 @@ async def test_a_check_can_be_printed_as_json(folder: Path) -> None:
 
     assert (good.code, bad.code, good.err, bad.err) == (0, 2, "", "")
     found, wrong = json.loads(good.out), json.loads(bad.out)
-    assert [each["name"] for each in found["templates"]] == ["doc", "invitation", "note"]
+    assert [each["name"] for each in found["templates"]] == sorted(["doc", "note", *BUILT_IN])
     assert found["problems"] == wrong["templates"] == []
     assert [each["file"] for each in found["warnings"]] == ["old.htm"]
     assert [(each["file"], each["line"]) for each in wrong["problems"]] == [("doc.html", 2)]
@@ -142,7 +146,13 @@ async def test_an_unknown_time_zone_is_reported(
             ["note"],
             ["refused:", "  --var: must have a value for 'room': the template needs it"],
         ),
-        (["lost"], ["refused:", "  NAME: must be one of doc, invitation, note"]),
+        (
+            ["lost"],
+            [
+                "refused:",
+                "  NAME: must be one of cancellation, doc, invitation, note, reminder, update",
+            ],
+        ),
         (["doc", "--to", "nobody"], ["refused:", "  --to: "]),
     ],
 )

@@ -16,11 +16,12 @@ from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
 from gcsched.domain.ids import etag_of, new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.job_list import JobOrder
+from gcsched.domain.meeting_mail import MeetingMail
 from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
-from tests.support.builders import NOON, NOW, a_job, an_attempt
+from tests.support.builders import NOON, NOW, a_job, a_revision, an_attempt, an_invitation
 from tests.support.clocks import SECOND
 from tests.support.handler_server import read_error_status, serve_handlers
 from tests.support.service_process import Stub
@@ -381,14 +382,33 @@ async def test_jobs_are_found_by_the_prefix_of_their_ids(
         ({"id_prefix": "x" * 129}, "filter.id_prefix"),
         ({"id_prefix": "0190", "state": "SENT"}, "filter"),
         ({"id_prefix": "0190", "empid": "E1"}, "filter"),
+        ({"meeting_id": "x" * 129}, "filter.meeting_id"),
+        ({"meeting_id": "meeting-1", "state": "SENT"}, "filter"),
+        ({"meeting_id": "meeting-1", "id_prefix": "0190"}, "filter"),
     ],
 )
-async def test_an_id_prefix_stands_alone_and_is_short(
+async def test_an_id_prefix_and_a_meeting_stand_alone_and_are_short(
     stub: Stub, fields: dict[str, Any], wrong: str
 ) -> None:
     refusal = await read_error_status(stub.ListJobs(a_list_request(**fields)))
 
     assert set(refusal.violations) == {wrong}
+
+
+@pytest.mark.parametrize("order", ["CREATE_TIME_ASC", "CREATE_TIME_DESC"])
+async def test_jobs_are_found_by_their_meeting(stub: Stub, mongo: Mongo, order: str) -> None:
+    of_meeting = [an_invitation(id=each, dedup_key=None) for each in ("1", "2", "3")]
+    other = MeetingMail(revision=a_revision(meeting_id="meeting-2"))
+    others = [an_invitation(id="4", dedup_key=None, meeting=other), a_job(id="5")]
+    await insert_jobs(mongo, *of_meeting, *others)
+
+    pages = await read_all_pages(stub, meeting_id="meeting-1", order=order, page_size=2)
+    counted = await stub.CountJobs(
+        task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(meeting_id="meeting-1"))
+    )
+
+    assert pages == ([["1", "2"], ["3"]] if order == "CREATE_TIME_ASC" else [["3", "2"], ["1"]])
+    assert counted.count == 3
 
 
 async def test_a_count_that_no_index_serves_is_invalid(stub: Stub) -> None:

@@ -9,11 +9,18 @@ import pytest
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods import templates
 from tests.support.builders import a_client
-from tests.support.in_process_app import RunningApp, make_settings, read_jobs, running_app
+from tests.support.in_process_app import (
+    RunningApp,
+    make_settings,
+    read_jobs,
+    read_jobs_if_all_sent,
+    running_app,
+)
 from tests.support.log_events import Events
 from tests.support.relay.server import Relay
 from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.status_details import status_of, violations
+from tests.support.template_folders import BUILT_IN
 from tests.support.wait import until
 
 STAGING = "staging@example.org"
@@ -55,6 +62,32 @@ async def test_a_test_mail_is_an_ordinary_urgent_job(
     preview = await stub.PreviewTemplate(task_pb2.PreviewTemplateRequest())
     shown = str(make_header(decode_header(relay.ledger[0].header("Subject"))))
     assert shown == preview.subject
+
+
+async def test_test_mails_of_the_templates_for_meetings_are_about_no_stored_meeting(
+    stub: Stub, app: RunningApp, relay: Relay
+) -> None:
+    for template in BUILT_IN:
+        request = task_pb2.SendTestMailRequest(
+            email="ada@bench.test", name="Ada", template=template, request_id=template
+        )
+        assert (await stub.SendTestMail(request)).meeting_id == ""
+
+    jobs = await until(lambda: read_jobs_if_all_sent(app.resources))
+    assert {job["meeting_mail"]["purpose"] for job in jobs if "meeting_mail" in job} == {
+        *("UPDATE", "CANCELLATION", "REMINDER")
+    }
+    texts = "".join(mail.content.decode("latin-1") for mail in relay.ledger)
+    for words in (
+        *("this meeting is cancelled:", "you are invited to:", "this is a reminder of:"),
+        *(
+            "this meeting has changed:",
+            "before: Room 3.1, first floor",
+            "Reason: Two of us are ill.",
+        ),
+    ):
+        assert texts.count(words) == 1, words
+    assert await app.resources.mongo.meetings.count_documents({}) == 0
 
 
 async def test_a_test_mail_is_refused_with_all_that_is_wrong(

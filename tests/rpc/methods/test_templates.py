@@ -30,9 +30,12 @@ async def test_all_templates_are_listed_with_what_each_needs(
     assert [
         (each.name, list(each.required_variables), each.has_text) for each in reply.templates
     ] == [
+        ("cancellation", ["meeting"], True),
         ("doc", [], False),
         ("invitation", ["meeting"], True),
+        ("reminder", ["meeting"], True),
         ("room", ["count", "room"], True),
+        ("update", ["meeting"], True),
     ]
 
 

@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from tests.support.calendars.reading import Reading
+from tests.support.calendars.reading import WITHOUT_PEOPLE, Reading
 
 ANY_COMPONENT, ANY_PROPERTY, ANY_PARAMETER = 1, 0, 0  # ICAL_ANY_…
 MISSING = "libical is missing: install the Debian or Ubuntu package libical3"
@@ -41,6 +41,7 @@ SIGNATURES = {
     "icalvalue_get_text": (c_char_p, c_void_p),
 }
 NAMES = {"DTSTAMP": "stamp", "DTSTART": "start", "DTEND": "end"}
+OPTIONAL = ("description", "location", "url", "status", "transp", "class")
 TEXTS = frozenset({"UID", "SUMMARY", "DESCRIPTION", "LOCATION"})
 
 
@@ -93,16 +94,25 @@ def read_calendar(calendar: int) -> Reading:
         "components": ",".join(
             library.icalcomponent_kind_to_string(kind).decode() for kind in kinds
         ),
-        "method": value_of(method[0]),
-        **dict.fromkeys(("description", "location", "url"), ""),
+        "method": value_of(method[0]) if method else "",
+        **dict.fromkeys(OPTIONAL, ""),
+        **WITHOUT_PEOPLE,
     }
     properties = properties_of(components[0])
-    for each in properties:
+    for each in reversed(properties):  # the first attendee counts
         name = name_of(each)
         reading[NAMES.get(name, name.lower())] = value_of(each)
         if name in {"ORGANIZER", "ATTENDEE"}:
             reading |= parameters_of(each, name.lower())
-    return {**reading, "properties": ",".join(map(name_of, properties))}
+    attendees = [each for each in properties if name_of(each) == "ATTENDEE"]
+    return {
+        **reading,
+        "properties": ",".join(map(name_of, properties)),
+        "attendees": "\n".join(map(value_of, attendees)),
+        "attendee_names": "\n".join(
+            parameters_of(each, "attendee")["attendee_name"] for each in attendees
+        ),
+    }
 
 
 def each_of(function: str, parent: int, kind: int) -> Iterator[int]:

@@ -20,7 +20,7 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.adapters.redis.arq_client import open_arq
@@ -79,7 +79,7 @@ async def run_submit(
         admissions=MongoAdmissions(mongo=mongo),
         wake_ups=wake_ups,
         recipients=recipients,
-        meetings=MeetingWriter(store=MongoMeetings(mongo=mongo, retention=timedelta(days=30))),
+        meetings=MeetingWriter(store=MongoEventMeetings(mongo=mongo, retention=timedelta(days=30))),
     )
     group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.meetings.claims import Objection
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import (
     NOW,
@@ -162,33 +164,86 @@ def invitations_for(*addresses: str) -> list[Job]:
     ]
 
 
-async def test_the_meetings_of_a_batch_are_stored_before_its_mails_leave(store: FakeStore) -> None:
-    store.due = [*jobs_for("ada@example.org"), *invitations_for("eve@example.org")]
-    store.due[1] = replace(store.due[1], id="job-2")
+def a_plain_mail_and_an_invitation() -> list[Job]:
+    [plain], [invitation] = jobs_for("ada@example.org"), invitations_for("eve@example.org")
+    return [plain, replace(invitation, id="job-2")]
+
+
+async def test_the_meetings_of_a_batch_are_checked_before_its_mails_leave(store: FakeStore) -> None:
+    store.due = a_plain_mail_and_an_invitation()
 
     async with an_engine(store, FakeMailer()) as engine:
         await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
 
-    assert store.restored == ["job-2"]
+    assert store.checked == ["job-2"]
     assert [each for each in store.calls if each != "conclude"][:3] == [
-        *("claim", "find_active", "restore")
+        *("claim", "find_active", "check")
     ]
 
 
-async def test_an_invitation_whose_meeting_cannot_be_stored_waits_and_others_leave(
+async def test_no_meeting_is_read_for_mails_without_one(store: FakeStore) -> None:
+    store.due = jobs_for("ada@example.org")
+
+    async with an_engine(store, FakeMailer()) as engine:
+        await engine.claim_due()
+        await until(lambda: len(store.concluded) == 1)
+
+    assert "check" not in store.calls
+
+
+async def test_a_mail_that_its_meeting_does_not_want_ends_without_a_conversation(
     store: FakeStore,
 ) -> None:
-    mailer = FakeMailer()
-    store.due = [*jobs_for("ada@example.org"), *invitations_for("eve@example.org")]
-    store.due[1] = replace(store.due[1], id="job-2")
-    store.failures["restore"] = 1
+    mailer, noticed = FakeMailer(), list[str]()
+    store.due = a_plain_mail_and_an_invitation()
+    store.objections["job-2"] = Objection(reason="the meeting was cancelled", is_final=True)
 
-    async with an_engine(store, mailer) as engine:
+    with capture_logs() as events:
+        async with an_engine(store, mailer, on_objection=noticed.append) as engine:
+            await engine.claim_due()
+            await until(lambda: len(store.concluded) == 2)
+            assert engine.leases.job_count == 0
+
+    ended = store.concluded["job-2"]
+    assert (ended.state, ended.reason) == (State.CANCELLED, "the meeting was cancelled")
+    assert (ended.dedup_key, ended.released_key, ended.attempts) == (None, "key-1", ())
+    assert mailer.recipients == ["ada@example.org"]
+    assert noticed == [a_revision().meeting_id]
+    [event] = [each for each in events if each["event"] == "job superseded"]
+    assert (event["job_id"], event["reason"]) == ("job-2", "the meeting was cancelled")
+
+
+async def test_a_mail_that_shows_an_old_revision_waits_until_its_meeting_was_looked_at(
+    store: FakeStore,
+) -> None:
+    mailer, noticed = FakeMailer(), list[str]()
+    store.due = a_plain_mail_and_an_invitation()
+    store.objections["job-2"] = Objection(reason="superseded by revision 2", is_final=False)
+
+    async with an_engine(store, mailer, on_objection=noticed.append) as engine:
+        await engine.claim_due()
+        await until(lambda: len(store.concluded) == 2)
+
+    waiting = store.concluded["job-2"]
+    assert (waiting.state, waiting.due_time) == (State.SCHEDULED, NOW + timedelta(seconds=10))
+    assert mailer.recipients == ["ada@example.org"]
+    assert noticed == [a_revision().meeting_id]
+
+
+async def test_an_invitation_whose_meeting_cannot_be_checked_waits_and_others_leave(
+    store: FakeStore,
+) -> None:
+    mailer, noticed = FakeMailer(), list[str]()
+    store.due = a_plain_mail_and_an_invitation()
+    store.failures["check"] = 1
+
+    async with an_engine(store, mailer, on_objection=noticed.append) as engine:
         await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
         assert engine.leases.job_count == 0
 
+    assert noticed == []
     invitation = store.concluded["job-2"]
     assert (invitation.state, invitation.attempts) == (State.SCHEDULED, ())
     assert invitation.due_time == NOW + timedelta(seconds=10)

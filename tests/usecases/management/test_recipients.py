@@ -5,7 +5,7 @@ import pytest
 from gcsched.domain.recipient import Recipient
 from gcsched.errors import StoreUnavailable, UnknownRecipient
 from gcsched.usecases.management.recipients import MAX_BATCH_SIZE, ForgetResult, ManageRecipients
-from gcsched.usecases.ports import ErasedBatch
+from gcsched.usecases.ports import ErasedBatch, ErasedMeetings
 from tests.support.builders import NOW, FixedClock
 
 ADA = Recipient(
@@ -29,6 +29,7 @@ class FakePersonalData:
         self._unfinished = unfinished
         self.is_away = False
         self.meetings: list[str] = []
+        self.meetings_ahead: set[str] = set()
         self.erased_meetings: list[str] = []
 
     async def find_recipient(self, empid: str) -> Recipient | None:
@@ -48,11 +49,15 @@ class FakePersonalData:
         last = batch[-1] if len(batch) == most else None
         return ErasedBatch(jobs=len(erased), skipped=len(batch) - len(erased), last=last)
 
-    async def erase_meetings(self, _: str, *, after: str, most: int) -> str | None:
-        assert most == MAX_BATCH_SIZE
-        left = [each for each in self.meetings if each > after][:most]
-        self.erased_meetings += left
-        return left[-1] if len(left) == most else None
+    async def erase_meetings(
+        self, _: str, *, after: str, most: int, now: datetime
+    ) -> ErasedMeetings:
+        assert (most, now) == (MAX_BATCH_SIZE, NOW)
+        batch = [each for each in self.meetings if each > after][:most]
+        over = [each for each in batch if each not in self.meetings_ahead]
+        self.erased_meetings += over
+        last = batch[-1] if len(batch) == most else None
+        return ErasedMeetings(kept=len(batch) - len(over), last=last)
 
     async def delete_recipient(self, empid: str) -> bool:
         return self.recipients.pop(empid, None) is not None
@@ -77,6 +82,17 @@ async def test_all_meetings_are_erased_in_batches() -> None:
     await a_use_case(data).forget("E1")
 
     assert data.erased_meetings == data.meetings
+
+
+async def test_a_meeting_that_is_not_over_is_reported_as_unfinished() -> None:
+    data = FakePersonalData(finished=0, unfinished=1)
+    data.meetings = [f"{number:06d}" for number in range(MAX_BATCH_SIZE + 5)]
+    data.meetings_ahead = {data.meetings[0], data.meetings[-1]}
+
+    forgotten = await a_use_case(data).forget("E1")
+
+    assert forgotten.unfinished_jobs == 3
+    assert data.erased_meetings == data.meetings[1:-1]
 
 
 async def test_all_finished_jobs_are_erased_in_batches() -> None:

@@ -15,7 +15,10 @@ function readByIcalJs(file) {
   const value = (name) => text(event.getFirstPropertyValue(name));
   const instant = (name) => compact(event.getFirstPropertyValue(name).toJSDate());
   const organizer = event.getFirstProperty("organizer");
-  const attendee = event.getFirstProperty("attendee");
+  const attendees = event.getAllProperties("attendee");
+  const [attendee] = attendees;
+  const parameter = (owner, name) => text(owner?.getFirstParameter(name));
+  const names = (owner) => (owner ? Object.keys(owner.jCal[1]).join().toUpperCase() : "");
   return {
     components: components.map((each) => each.name.toUpperCase()).join(),
     properties: event
@@ -35,17 +38,19 @@ function readByIcalJs(file) {
     status: value("status"),
     transp: value("transp"),
     class: value("class"),
-    organizer: organizer.getFirstValue(),
-    organizer_name: text(organizer.getFirstParameter("cn")),
-    sent_by: text(organizer.getFirstParameter("sent-by")),
-    organizer_parameters: Object.keys(organizer.jCal[1]).join().toUpperCase(),
-    attendee: attendee.getFirstValue(),
-    attendee_name: text(attendee.getFirstParameter("cn")),
-    cutype: text(attendee.getFirstParameter("cutype")),
-    role: text(attendee.getFirstParameter("role")),
-    partstat: text(attendee.getFirstParameter("partstat")),
-    rsvp: text(attendee.getFirstParameter("rsvp")),
-    attendee_parameters: Object.keys(attendee.jCal[1]).join().toUpperCase(),
+    organizer: text(organizer?.getFirstValue()),
+    organizer_name: parameter(organizer, "cn"),
+    sent_by: parameter(organizer, "sent-by"),
+    organizer_parameters: names(organizer),
+    attendee: text(attendee?.getFirstValue()),
+    attendee_name: parameter(attendee, "cn"),
+    cutype: parameter(attendee, "cutype"),
+    role: parameter(attendee, "role"),
+    partstat: parameter(attendee, "partstat"),
+    rsvp: parameter(attendee, "rsvp"),
+    attendee_parameters: names(attendee),
+    attendees: attendees.map((each) => each.getFirstValue()).join("\n"),
+    attendee_names: attendees.map((each) => parameter(each, "cn")).join("\n"),
   };
 }
 
@@ -56,8 +61,9 @@ function readByNodeIcal(file) {
   const components = Object.values(ical.sync.parseICS(file));
   const event = components.find((each) => each.type === "VEVENT");
   const whole = (value) => (typeof value === "object" ? value : { val: value, params: {} });
-  const { params: ofOrganizer, val: organizer } = whole(event.organizer);
-  const { params: ofAttendee, val: attendee } = whole(event.attendee);
+  const { params: ofOrganizer, val: organizer } = whole(event.organizer ?? "");
+  const attendees = [event.attendee ?? []].flat().map(whole);
+  const { params: ofAttendee, val: attendee } = attendees[0] ?? whole("");
   return {
     components: components
       .map((each) => each.type)
@@ -92,6 +98,8 @@ function readByNodeIcal(file) {
     partstat: text(ofAttendee.PARTSTAT),
     rsvp: text(ofAttendee.RSVP).toUpperCase(),
     attendee_parameters: Object.keys(ofAttendee).join(),
+    attendees: attendees.map((each) => text(each.val)).join("\n"),
+    attendee_names: attendees.map((each) => text(each.params.CN)).join("\n"),
   };
 }
 

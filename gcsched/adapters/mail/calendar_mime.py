@@ -1,4 +1,4 @@
-"""The MIME tree of an invitation.
+"""The MIME tree of a mail with a calendar part: an invitation, an update or a cancellation.
 
 Some clients read the calendar part of the alternative, others the attachment, so there are two
 copies with the same octets (docs/adr/0050). The attachment has no `method`, so that no client
@@ -11,7 +11,6 @@ from email.policy import SMTP, compat32
 from typing import Self
 
 from gcsched.adapters.mail.mime import (
-    REPLY_TO,
     Bodies,
     Headers,
     Skeleton,
@@ -26,8 +25,8 @@ OUTER_PREFIX = b"=_mixed"
 
 
 @dataclass(frozen=True, slots=True)
-class InvitationSkeleton(Skeleton):
-    """An invitation in pieces, as Skeleton has them; *has_file* says whether invite.ics is in it.
+class CalendarSkeleton(Skeleton):
+    """Such a mail in pieces, as Skeleton has them; *has_file* says whether invite.ics is in it.
 
     mixed (alternative (plain, html, calendar), invite.ics); without the file the alternative alone.
     """
@@ -35,23 +34,21 @@ class InvitationSkeleton(Skeleton):
     has_file: bool = True
 
     @classmethod
-    def for_invitations(cls, sender: bytes, method: Method, *, has_file: bool) -> Self:
+    def for_method(cls, sender: bytes, method: Method, *, has_file: bool) -> Self:
         """Build the skeleton for mails from *sender* whose calendar parts have *method*."""
-        built = Skeleton.split(build_invitation(method, has_file=has_file), sender)
+        built = Skeleton.split(build_calendar_prototype(method, has_file=has_file), sender)
         return cls(built.pieces, built.octets_before_date, has_file)
 
-    def fill_invitation(self, headers: Headers, bodies: Bodies, calendar: bytes) -> bytes:
+    def fill_calendar(self, headers: Headers, bodies: Bodies, calendar: bytes) -> bytes:
         """Return the octets as `fill` does; *calendar* is both copies, in base64."""
         inner, text, html, _ = bodies
         filled = list(self.pieces)
-        *rest, reply_to = headers
-        head = (*rest, reply_to and REPLY_TO + reply_to)
         body = (inner, *text, inner, *html, inner, calendar, inner)
         if self.has_file:
             outer = derive_outer_boundary(inner)
-            filled[1::2] = (*head, outer, outer, inner, *body, outer, calendar, outer)
+            filled[1::2] = (*headers, outer, outer, inner, *body, outer, calendar, outer)
         else:
-            filled[1::2] = (*head, inner, *body)
+            filled[1::2] = (*headers, inner, *body)
         return b"".join(filled)
 
 
@@ -63,11 +60,11 @@ def derive_outer_boundary(inner: bytes) -> bytes:
     return OUTER_PREFIX + inner
 
 
-def build_invitation(method: Method, *, has_file: bool) -> EmailMessage:
-    """Build an invitation where each varying value is a slot, in the order that fill uses.
+def build_calendar_prototype(method: Method, *, has_file: bool) -> EmailMessage:
+    """Build a mail where each varying value is a slot, in the order that fill_calendar uses.
 
-    It has no Auto-Submitted: Google leaves it off invitations too, and whether the mailbox of a
-    room stays silent because of it is not known.
+    It has no Auto-Submitted: Google leaves it off such mails too, and whether the mailbox of a room
+    stays silent because of it is not known.
     """
     message = EmailMessage(policy=SMTP)
     add_headers(message)

@@ -1,4 +1,4 @@
-"""Meetings beside their jobs. Oracle: what the driver finds in the collections."""
+"""The meetings of requests with an event, beside their jobs. Oracle: what the driver finds."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -12,26 +12,29 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.meeting_document import decode_revision
-from gcsched.adapters.mongo.meetings import MongoMeetings
+from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
+from gcsched.adapters.mongo.meetings.store import MongoMeetings
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.job import Job, State
-from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.meeting_mail import MeetingMail, Purpose
+from gcsched.domain.meetings.meeting import MailText
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import ErasedMeetings
 from tests.support.builders import NOW, SENDER, a_job, a_revision, an_invitation
-from tests.support.clocks import SECOND
+from tests.support.clocks import DAY, SECOND
 from tests.support.corrupt_jobs import PAST
-from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
-RETENTION = timedelta(days=30)
+RETENTION = timedelta(days=36500)  # MongoDB would delete what is past
 WITHIN = 5 * SECOND
+OVER = a_revision().end
 
 
 @pytest.fixture
-def meetings(mongo: Mongo) -> MongoMeetings:
-    return MongoMeetings(mongo=mongo, retention=RETENTION)
+def meetings(mongo: Mongo) -> MongoEventMeetings:
+    return MongoEventMeetings(mongo=mongo, retention=RETENTION)
 
 
 def invitations(count: int, **others: Any) -> list[Job]:
@@ -47,7 +50,7 @@ def invitations(count: int, **others: Any) -> list[Job]:
 
 
 async def test_a_meeting_and_its_first_revision_are_stored(
-    meetings: MongoMeetings, raw: Database[Row]
+    meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     job = an_invitation(client="hr")
 
@@ -61,7 +64,9 @@ async def test_a_meeting_and_its_first_revision_are_stored(
         "uid": "meeting-1@example.net",
         "state": "SCHEDULED",
         "version": 0,
+        "changes": 0,
         "revision": 1,
+        "content_revision": 1,
         "sequence": 0,
         "start": a_revision().start,
         "end": a_revision().end,
@@ -69,17 +74,51 @@ async def test_a_meeting_and_its_first_revision_are_stored(
         "zone": "Europe/Berlin",
         "organizer": SENDER.email,
         "attendees": [
-            {"empid": "E1", "email": "ada@example.org", "name": "Ada", "job_id": "job-1"}
+            {
+                "empid": "E1",
+                "email": "ada@example.org",
+                "folded": "ada@example.org",
+                "name": "Ada",
+                "job_id": "job-1",
+                "shown": 1,
+            }
         ],
         "client": "hr",
         "created": NOW,
+        "updated": NOW,
+        "invite": NOW,
+        "check": NOW + 60 * SECOND,
         "delete_after": kept_until,
     }
     assert (revision["_id"], revision["delete_after"]) == ("meeting-1:1", kept_until)
     assert decode_revision(revision) == job.revision
 
 
-async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Database[Row]) -> None:
+async def test_a_meeting_keeps_what_later_mails_need_of_its_job(
+    mongo: Mongo, meetings: MongoEventMeetings
+) -> None:
+    job = an_invitation(
+        template="party",
+        variables={"a": "b"},
+        labels={"c": "d"},
+        sender="people",
+        schedule_time=NOW + DAY,
+        due_time=NOW + DAY,
+    )
+
+    await meetings.record([job], [], within=WITHIN)
+
+    found = await MongoMeetings(mongo=mongo, retention=RETENTION).find("meeting-1")
+    assert found is not None
+    assert found.texts.mails == {Purpose.INVITATION: MailText(template="party")}
+    assert (found.texts.variables, found.labels) == (job.variables, job.labels)
+    assert (found.sender, found.invite_time) == ("people", NOW + DAY)
+    assert found.check_time == NOW + DAY + 60 * SECOND
+
+
+async def test_what_is_stored_stays_as_it_is(
+    meetings: MongoEventMeetings, raw: Database[Row]
+) -> None:
     await meetings.record([an_invitation()], [], within=WITHIN)
     raw["meetings"].update_one({}, {"$set": {"sequence": 3, "version": 3}})
 
@@ -91,9 +130,9 @@ async def test_what_is_stored_stays_as_it_is(meetings: MongoMeetings, raw: Datab
 
 
 async def test_many_processes_store_one_meeting(
-    meetings: MongoMeetings, another_mongo: Mongo, raw: Database[Row]
+    meetings: MongoEventMeetings, another_mongo: Mongo, raw: Database[Row]
 ) -> None:
-    others = MongoMeetings(mongo=another_mongo, retention=RETENTION)
+    others = MongoEventMeetings(mongo=another_mongo, retention=RETENTION)
     jobs = invitations(5)
 
     await asyncio.gather(
@@ -104,7 +143,7 @@ async def test_many_processes_store_one_meeting(
 
 
 async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     first, second = invitations(2)
     admissions = MongoAdmissions(mongo=mongo)
@@ -126,21 +165,7 @@ async def test_a_repeated_call_stores_what_a_process_that_died_had_not(
     assert raw["meeting_revisions"].count_documents({}) == 2
 
 
-async def test_a_claim_stores_missing_meetings_after_one_read(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
-) -> None:
-    jobs = invitations(20)
-    await meetings.record(jobs[:10], [], within=WITHIN)
-
-    [read] = await profile_commands(mongo, raw, lambda _: meetings.restore(jobs[:10]))
-    await meetings.restore(jobs)
-
-    assert "IXSCAN" in stages(read["execStats"])
-    assert (read["op"], read["keysExamined"] <= 20) == ("query", True)
-    assert raw["meetings"].count_documents({}) == 20
-
-
-async def test_a_refusal_is_an_error(meetings: MongoMeetings, raw: Database[Row]) -> None:
+async def test_a_refusal_is_an_error(meetings: MongoEventMeetings, raw: Database[Row]) -> None:
     raw.command("collMod", "meetings", validator={"never": True})
     try:
         with pytest.raises(StoreUnavailable):
@@ -153,7 +178,7 @@ async def test_a_refusal_is_an_error(meetings: MongoMeetings, raw: Database[Row]
 
 
 async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     texts = {"location": "Ada's flat", "url": "https://ada.example.org", "description": "Ada"}
     revision = a_revision(summary="Talk with Ada", **texts)
@@ -168,7 +193,8 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
     data = MongoPersonalData(mongo=mongo)
 
     await data.erase_jobs("E1", after="", most=10, now=NOW)
-    assert await data.erase_meetings("E1", after="", most=10) is None
+    erased = await data.erase_meetings("E1", after="", most=10, now=OVER)
+    assert erased == ErasedMeetings(kept=0, last=None)
 
     rest = [*raw["jobs"].find(), *raw["meetings"].find(), *raw["meeting_revisions"].find()]
     about_ada = [row for row in rest if "meeting-2" not in row["_id"]]
@@ -184,7 +210,7 @@ async def test_forgetting_an_employee_erases_the_invitation_and_the_meeting(
 
 
 async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     jobs = invitations(3)
     await meetings.record(jobs, [], within=WITHIN)
@@ -192,17 +218,18 @@ async def test_the_meeting_of_a_job_that_is_not_finished_is_kept(
     data, after = MongoPersonalData(mongo=mongo), ""
 
     for _ in range(4):
-        last = await data.erase_meetings("E1", after=after, most=1)
-        if last is None:
+        batch = await data.erase_meetings("E1", after=after, most=1, now=OVER)
+        assert batch.kept == 0, "the unfinished job is counted already"
+        if batch.last is None:
             break
-        after = last
+        after = batch.last
 
     names = {row["_id"]: row["attendees"][0]["name"] for row in raw["meetings"].find()}
     assert names == {"meeting-0": "", "meeting-1": "Ada", "meeting-2": ""}
 
 
 async def test_an_erased_job_makes_no_personal_meeting(
-    mongo: Mongo, meetings: MongoMeetings, raw: Database[Row]
+    mongo: Mongo, meetings: MongoEventMeetings, raw: Database[Row]
 ) -> None:
     """Its process died before the meeting was stored, and its call is repeated after erasure."""
     raw["jobs"].insert_one(encode(an_invitation(state=State.SENT)))

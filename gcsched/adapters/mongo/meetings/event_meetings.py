@@ -1,4 +1,4 @@
-"""Meetings and their revisions, derived from the jobs that invite to them.
+"""The meetings of requests with an event, derived from the jobs that invite to them (ADR 0049).
 
 The job is stored first, in one write, and holds the whole first revision. What is stored here
 follows from it, so after a crash anywhere it is made again, and a meeting that exists stays as it
@@ -20,12 +20,16 @@ from gcsched.adapters.mongo.codec import decode_each
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY
 from gcsched.adapters.mongo.index_names import BY_ID
-from gcsched.adapters.mongo.meeting_document import encode_revision
+from gcsched.adapters.mongo.meetings.meeting_codec import encode_meeting
+from gcsched.adapters.mongo.meetings.revision_codec import encode_revision_document
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import Job
 from gcsched.domain.meeting import MeetingRevision
+from gcsched.domain.meeting_mail import Purpose
+from gcsched.domain.meetings.check_time import AFTER_DUE
+from gcsched.domain.meetings.meeting import Attendee, MailText, Meeting, MeetingTexts
 
-SCHEDULED = "SCHEDULED"
+OWN_TEMPLATE = "invitation"  # the service's own, which is not stored
 UPSERT_TRIES = 3
 RESTORE_TIMEOUT_SECONDS = 5.0
 
@@ -33,8 +37,8 @@ Invitation = tuple[Job, MeetingRevision]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoMeetings:
-    """The ports `NewMeetings` and `MissingMeetings` on MongoDB."""
+class MongoEventMeetings:
+    """The port `NewMeetings` on MongoDB."""
 
     mongo: Mongo
     retention: timedelta
@@ -54,14 +58,9 @@ class MongoMeetings:
             await self._store([*select_invitations([*jobs, *earlier])])
 
     async def restore(self, jobs: Sequence[Job]) -> None:
-        """Store the meetings of *jobs* that are missing."""
-        invitations = [*select_invitations(jobs)]
-        ids = {revision.meeting_id for _, revision in invitations}
-        with store_errors("looking for meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
-            missing = await self._find_missing(ids)
-        if missing:
-            with write_errors("storing meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
-                await self._store([each for each in invitations if each[1].meeting_id in missing])
+        """Store the meetings of *jobs*, which are missing."""
+        with write_errors("storing meetings"), pymongo.timeout(RESTORE_TIMEOUT_SECONDS):
+            await self._store([*select_invitations(jobs)])
 
     async def _find_missing(self, ids: Ids[str]) -> Ids[str]:
         """Return those of *ids* that no majority has as meetings."""
@@ -79,8 +78,8 @@ class MongoMeetings:
     async def _store(self, invitations: Sequence[Invitation]) -> None:
         if invitations:
             kept = [(each, each[1].end + self.retention) for each in invitations]
-            revisions = [encode_first_revision(each[1]) | {"delete_after": t} for each, t in kept]
-            meetings = [encode_meeting(*each) | {"delete_after": t} for each, t in kept]
+            revisions = [encode_revision_document(each[1], delete_after=t) for each, t in kept]
+            meetings = [encode_event_meeting(*each) | {"delete_after": t} for each, t in kept]
             await insert_missing(self.mongo.meeting_revisions, revisions)
             await insert_missing(self.mongo.meetings, meetings)
 
@@ -118,27 +117,39 @@ def is_only_taken(error: BulkWriteError) -> bool:
     return is_taken and not details.get("writeConcernErrors")
 
 
-def encode_first_revision(revision: MeetingRevision) -> Document:
-    return {"_id": f"{revision.meeting_id}:{revision.number}", **encode_revision(revision)}
+def encode_event_meeting(job: Job, revision: MeetingRevision) -> Document:
+    """Return the document of the meeting that *job* invites to.
 
-
-def encode_meeting(job: Job, revision: MeetingRevision) -> Document:
-    """Return the document of the meeting that *job* invites to."""
-    document: Document = {
-        "_id": revision.meeting_id,
-        "uid": revision.uid,
-        "state": SCHEDULED,
-        "version": 0,
-        "revision": revision.number,
-        "sequence": revision.sequence,
-        "start": revision.start,
-        "end": revision.end,
-        "start_wall": revision.start_wall.isoformat(timespec="minutes"),
-        "zone": revision.zone,
-        "organizer": revision.organizer.email,
-        "attendees": [{"empid": job.empid, "email": job.email, "name": job.name, "job_id": job.id}],
-        "created": job.create_time,
-    }
-    if job.client:
-        document["client"] = job.client
+    The word of the attendee is not in it: only the job knows, until its outcome is noted.
+    """
+    meeting = Meeting(
+        revision=revision,
+        attendees=(
+            Attendee(
+                email=job.email,
+                name=job.name,
+                empid=job.empid,
+                job_id=job.id,
+                mail_revision=revision.number,
+            ),
+        ),
+        invite_time=job.schedule_time,
+        texts=find_texts(job),
+        labels=job.labels,
+        sender=job.sender,
+        client=job.client,
+        create_time=job.create_time,
+        update_time=job.create_time,
+        check_time=job.due_time + AFTER_DUE,
+    )
+    document = encode_meeting(meeting)
+    for attendee in document["attendees"]:
+        del attendee["told"]
     return document
+
+
+def find_texts(job: Job) -> MeetingTexts:
+    """Return the caller's template and variables, as they are in the job."""
+    text = MailText(template="" if job.template == OWN_TEMPLATE else job.template)
+    mails = {} if text == MailText() else {Purpose.INVITATION: text}
+    return MeetingTexts(mails=mails, variables=job.variables)
