@@ -20,18 +20,14 @@ VERSION = b"meeting v1"
 def mail_key(meeting: Meeting, attendee: Attendee, purpose: Purpose) -> str:
     """Return the key of the next mail for *purpose*.
 
-    It is made of what makes the mail necessary: being added, or the revision that has to be told.
-    Not of the latest SEQUENCE, which other attendees raise as well: two processes that plan from
-    different versions of the meeting would make two mails.
+    It is made of what the mail follows: of being added, or of the word that it corrects. Not of
+    what it shows: two processes that plan from different versions of the meeting would make two
+    mails. So each word has one correction at a time, which is changed while it waits.
 
     Never change what goes in here: with another key an attendee would get a mail a second time.
     """
-    number = meeting.content_revision
-    if purpose is Purpose.INVITATION:
-        number = 0
-    elif purpose is Purpose.CANCELLATION and attendee.is_removed:
-        number = attendee.removed_revision
-    return digest(VERSION, *_name(meeting, attendee), purpose, str(number))
+    corrected = 0 if purpose is Purpose.INVITATION else attendee.word.revision
+    return digest(VERSION, *_name(meeting, attendee), purpose, str(corrected))
 
 
 def reminder_key(meeting: Meeting, attendee: Attendee, before: timedelta) -> str:

@@ -116,8 +116,19 @@ class MailMaker:
 
     def is_too_late(self, attendee: Attendee, purpose: Purpose) -> bool:
         """Return whether a mail for *purpose* that is made now would expire before it goes."""
-        mail = self.describe(attendee, purpose)
-        return self.find_due_time(purpose) >= find_expire_time(mail)
+        expire_time = self.find_expire_time(attendee, self.describe(attendee, purpose))
+        return self.find_due_time(purpose) >= expire_time
+
+    def find_expire_time(self, attendee: Attendee, mail: MeetingMail) -> datetime:
+        """Return when *mail* to *attendee* is of no use any more.
+
+        A cancellation is, until what it takes out of the calendar is over: that may be later than
+        what it shows, if the attendee never heard of a move to an earlier time.
+        """
+        limit, told = find_expire_time(mail), self.revisions.get(attendee.word.revision)
+        if mail.purpose is not Purpose.CANCELLATION or told is None:
+            return limit
+        return max(limit, told.end)
 
     def make(self, attendee: Attendee, purpose: Purpose) -> Job:
         """Return the job of an invitation, update or cancellation."""
@@ -146,7 +157,7 @@ class MailMaker:
             create_time=self.now,
             schedule_time=due_time,
             due_time=due_time,
-            expire_time=find_expire_time(mail),
+            expire_time=self.find_expire_time(attendee, mail),
             has_own_expire_time=True,
             state_time=self.now,
             message_id=f"{job_id}@{domain}",

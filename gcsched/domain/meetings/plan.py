@@ -209,9 +209,11 @@ def find_needed_revisions(meeting: Meeting, jobs: Sequence[Job]) -> Collection[i
     groups = group_by_recipient(jobs)
     noted = fold_groups(meeting, groups)
     told = (assume_arrival(each, find_jobs(groups, each)) for each in noted.attendees)
-    behind = {
-        each.removed_revision if each.is_removed else each.word.revision
+    behind = [
+        each
         for each in told
         if each.word.told is not Told.NOTHING and not find_goal(noted, each).is_reached(each)
-    }
-    return behind - find_shown_revisions(jobs).keys() - {noted.revision.number}
+    ]
+    needed = {each.word.revision for each in behind}
+    needed |= {each.removed_revision for each in behind if each.is_removed}
+    return needed - find_shown_revisions(jobs).keys() - {noted.revision.number}

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from gcsched.domain.job import Job, Priority, State
-from gcsched.domain.meeting_mail import MeetingMail, Purpose
+from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.mails import MailMaker, find_expire_time, find_priority
 from gcsched.domain.meetings.meeting import Attendee, Reminder
 from gcsched.domain.meetings.revisions import has_same_content
@@ -43,7 +43,8 @@ def point(maker: MailMaker, job: Job, attendee: Attendee, reminder: Reminder | N
     if job.meeting is None:
         raise ValueError(f"the mail of job {job.id} says nothing about a meeting")
     mail = maker.describe(attendee, job.meeting.purpose)
-    expire_time = choose_expire_time(job, mail)
+    limit = maker.find_expire_time(attendee, mail)
+    expire_time = choose_expire_time(job, limit)
     due_time = choose_due_time(maker, job, expire_time)
     is_moved = has_new_invite_time(maker, job)
     is_near = find_priority(mail, due_time) is Priority.URGENT
@@ -64,9 +65,8 @@ def point(maker: MailMaker, job: Job, attendee: Attendee, reminder: Reminder | N
     )
 
 
-def choose_expire_time(job: Job, mail: MeetingMail) -> datetime:
-    """Return when *job* expires with *mail*; a caller of ScheduleMeet may have set it earlier."""
-    limit = find_expire_time(mail)
+def choose_expire_time(job: Job, limit: datetime) -> datetime:
+    """Return when *job* expires, by *limit*; a caller of ScheduleMeet may have set it earlier."""
     if job.meeting is not None and job.expire_time < find_expire_time(job.meeting):
         return min(limit, job.expire_time)
     return limit

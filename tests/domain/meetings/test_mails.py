@@ -108,22 +108,23 @@ def test_guests_are_in_invitations_and_updates_alone() -> None:
     assert earlier.guests == ()
 
 
-def test_a_key_is_made_of_what_makes_the_mail_necessary() -> None:
+def test_a_key_is_made_of_what_the_mail_follows_and_not_of_what_it_shows() -> None:
     meeting = Scene().meeting
     key = mail_key(meeting, TOLD, Purpose.UPDATE)
-    spelled = replace(TOLD, email=ADA.upper(), name="", word=Word())
+    spelled = replace(TOLD, email=ADA.upper(), name="", role=Role.REQUIRED)
     raised = replace(meeting, revision=replace(meeting.revision, sequence=3, number=7))
-    assert mail_key(raised, spelled, Purpose.UPDATE) == key
+    changed = replace(raised, content_revision=7)
+    assert mail_key(changed, spelled, Purpose.UPDATE) == key
 
-    removed = replace(TOLD, is_removed=True, removed_revision=4)
+    later = replace(TOLD, word=replace(TOLD.word, revision=2))
     others = {
         key,
         mail_key(meeting, TOLD, Purpose.INVITATION),
         mail_key(meeting, TOLD, Purpose.CANCELLATION),
-        mail_key(meeting, removed, Purpose.CANCELLATION),
+        mail_key(meeting, later, Purpose.CANCELLATION),
         mail_key(meeting, replace(TOLD, invited_count=2), Purpose.UPDATE),
         mail_key(meeting, replace(TOLD, email="bob@example.org"), Purpose.UPDATE),
-        mail_key(replace(meeting, content_revision=2), TOLD, Purpose.UPDATE),
+        mail_key(meeting, later, Purpose.UPDATE),
         mail_key(Scene().meeting, TOLD, Purpose.UPDATE),
         reminder_key(meeting, TOLD, timedelta(minutes=5)),
         reminder_key(meeting, TOLD, timedelta(minutes=6)),

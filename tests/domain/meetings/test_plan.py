@@ -136,6 +136,21 @@ def test_a_removed_attendee_who_surely_has_nothing_gets_nothing() -> None:
     assert scene.last(BOB).version == 0
 
 
+def test_a_cancellation_is_of_use_until_what_the_attendee_has_is_over() -> None:
+    scene = Scene(ADA, BOB, start=MOVED)
+    scene.send_all(ADA, BOB)
+    scene.update(start=START)  # ADA never hears of it
+    scene.remove(ADA, plans=False)
+    scene.update(start=MOVED + timedelta(days=1), plans=False)
+    scene.world.now = START + timedelta(hours=2)
+    scene.reconcile()
+
+    cancellation = scene.last(ADA)
+    assert cancellation.meeting is not None
+    assert cancellation.meeting.purpose is Purpose.CANCELLATION
+    assert cancellation.expire_time == MOVED + timedelta(minutes=45)
+
+
 def test_others_get_no_mail_for_an_addition_unless_the_caller_says_so() -> None:
     scene = Scene(ADA)
     scene.send_all(ADA)

@@ -37,6 +37,7 @@ FEWEST_CALLS = 6
 PACES = (1, 5, 25)
 LONG = tuple(timedelta(minutes=each) for each in (1, 1, 2, 5, 5, 20, 60, 24 * 60))
 KILLED = 0.012  # how likely a process dies before its next read or write
+LONGEST_CALL = timedelta(minutes=1)
 RETENTION = timedelta(hours=1)
 
 
@@ -48,6 +49,7 @@ class Task:
     delivery: Delivery | None = None
     job_id: str = ""
     pace: int = 1
+    until: datetime = BEGINNING
 
 
 @dataclass
@@ -102,7 +104,8 @@ class History:
     def start(
         self, steps: Steps[object], delivery: Delivery | None = None, job_id: str = ""
     ) -> None:
-        self.tasks.append(Task(steps, delivery, job_id, self.chance.choice(PACES)))
+        until = self.world.now + LONGEST_CALL
+        self.tasks.append(Task(steps, delivery, job_id, self.chance.choice(PACES), until))
 
     def choose_task(self) -> Task:
         """Choose who goes on; a process that is slow acts on what it read long ago."""
@@ -177,6 +180,9 @@ class History:
         taken = set(expire_leases(self.world))
         for task in [each for each in self.tasks if each.job_id in taken]:
             self.kill(task)  # its permit is over, so its connection is closed
+        for task in [each for each in self.tasks if each.until < self.world.now]:
+            if task.delivery is None:
+                self.kill(task)  # its deadline has passed
         if self.world.happens(0.2):
             self.delete_old_jobs()
 

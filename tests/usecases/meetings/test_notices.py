@@ -128,6 +128,7 @@ UNCERTAIN = an_attempt(kind=Kind.UNCERTAIN, date=NOW)
         (send(a_mail(1, Purpose.REMINDER)), False),
         (a_mail(1, Purpose.REMINDER, state=State.FAILED), False),
         (send(a_job()), False),
+        (send(an_invitation(meeting=MeetingMail(revision=a_revision(meeting_id="")))), False),
     ],
 )
 async def test_only_what_says_something_about_an_attendee_is_noticed(
