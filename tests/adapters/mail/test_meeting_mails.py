@@ -186,7 +186,7 @@ CHANGED = st.fixed_dictionaries(
     {},
     optional={
         "summary": ONE_LINE.map(lambda text: text.strip()[:255] or "Stand-up"),
-        "location": HOSTILE,
+        "location": HOSTILE.map(lambda text: text[:255]),
         "url": st.sampled_from(["", "https://example.org/?a=1&b=2", f"https://a.b/{'x' * 900}"]),
         "description": TEXTS,
         "reason": HOSTILE,
