@@ -5,7 +5,7 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
 
 import pytest
@@ -16,6 +16,7 @@ from gcsched.process.zone_data import use_packaged_zones
 from tests.support import launch as launching
 from tests.support import service_process
 from tests.support.collection_order import longest_first
+from tests.support.prepared import bind_models
 from tests.support.stores import (
     Databases,
     count_databases,
@@ -52,25 +53,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = longest_first(items, workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
-@pytest.fixture(autouse=True)
-def restore_logging() -> Iterator[None]:
-    """Restore the logging configuration: the stream of a test is closed when it ends."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test with the start of services that it asks for; then restore the logging.
+
+    Services are forked instead of executed, which saves their imports. Tests marked *executed*
+    start them as operators do. The stream that a test configures for the log is closed when it
+    ends. A fixture would cost more time for each test than most of them need.
+    """
+    is_executed = item.get_closest_marker("executed") is not None
+    service_process.start_service = (
+        launching.execute_service if is_executed else launching.fork_service
+    )
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture(autouse=True)
-def fork_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork services instead of executing them, which saves their imports.
-
-    Tests marked *executed* start them as operators do.
-    """
-    if "executed" not in request.keywords:
-        monkeypatch.setattr(service_process, "start_service", launching.fork_service)
+    try:
+        return (yield)
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        if root.level != level:  # to set it costs more than all of this
+            root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
@@ -99,11 +102,21 @@ def new_mongo_uri(databases: Databases) -> Iterator[str]:
         yield uri
 
 
+@pytest.fixture(scope="session")
+def prepared_databases() -> set[str]:
+    """Names of databases with indexes: a test that removes one brings it back."""
+    return set()
+
+
 @pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
+async def mongo(mongo_uri: str, prepared_databases: set[str]) -> AsyncIterator[Mongo]:
     """The test's database, open, with collections and indexes."""
     async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
+        if mongo.database.name in prepared_databases:
+            await bind_models(mongo.database)
+        else:
+            await mongo.prepare()
+            prepared_databases.add(mongo.database.name)
         yield mongo
 
 

@@ -144,15 +144,23 @@ async def cancel_until_done(
     """Cancel *tasks* repeatedly until all have ended; return False when *within* passes first.
 
     One cancellation is not enough: up to Python 3.11 asyncio.wait_for, and libraries built on it,
-    may swallow one that arrives as the awaited future completes.
+    may swallow one that arrives as the awaited future completes. A cancellation of the caller
+    takes effect at the end: one that is repeated too would leave tasks behind.
     """
     clock = asyncio.get_running_loop().time
     until = None if within is None else clock() + within.total_seconds()
     pending = {task for task in tasks if not task.done()}
+    cancelled: asyncio.CancelledError | None = None
     while pending and (until is None or clock() < until):
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_INTERVAL_SECONDS)
+        try:
+            await asyncio.wait(pending, timeout=CANCEL_INTERVAL_SECONDS)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        pending = {task for task in pending if not task.done()}
+    if cancelled is not None:
+        raise cancelled
     return not pending
 
 

@@ -10,6 +10,7 @@ from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.domain.relay_health import CheckResult
 from gcsched.domain.smtp_reply import Answered, Broken, Stage
+from gcsched.usecases.loops import cancel_until_done
 from tests.support.ports import free_port
 from tests.support.relay.client import ACCEPTED, a_pool, deliver
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Raw, Relay
@@ -195,27 +196,45 @@ async def test_a_check_that_is_cancelled_leaves_no_connection() -> None:
         assert pool.connections == 0
 
 
-async def test_a_cancellation_that_is_swallowed_holds_up_no_mail() -> None:
-    """Up to Python 3.11 a library that waits with asyncio.wait_for may swallow one."""
-    started, cancellations = asyncio.Event(), 0
+class StubbornSession:
+    """Swallows the first cancellation, as a library may that waits with asyncio.wait_for."""
 
-    async def open_session() -> None:
-        nonlocal cancellations
-        started.set()
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.cancellations = 0
+
+    async def open(self) -> None:
+        self.started.set()
         while True:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                cancellations += 1
-                if cancellations > 1:
+                self.cancellations += 1
+                if self.cancellations > 1:
                     raise
 
-    checker = SessionChecker(check_session=open_session, password=None, seconds=60)
+
+async def test_a_cancellation_that_is_swallowed_holds_up_no_mail() -> None:
+    session = StubbornSession()
+    checker = SessionChecker(check_session=session.open, password=None, seconds=60)
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         check = tasks.create_task(checker.check())
-        await started.wait()
+        await session.started.wait()
 
         checker.give_up()
 
         assert await check is NOT_CHECKED
-    assert cancellations == 2
+    assert session.cancellations == 2
+
+
+async def test_a_check_that_is_cancelled_leaves_no_session_behind() -> None:
+    session = StubbornSession()
+    checker = SessionChecker(check_session=session.open, password=None, seconds=60)
+    check = asyncio.create_task(checker.check())
+    await session.started.wait()
+
+    assert await cancel_until_done({check}, within=timedelta(seconds=5))
+
+    assert check.cancelled()
+    assert session.cancellations == 2
+    assert asyncio.all_tasks() == {asyncio.current_task()}
