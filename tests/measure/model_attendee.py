@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.meetings.calendars import Variant
 from tests.support.meetings.history import History
 from tests.support.meetings.promises import find_broken
-from tests.support.meetings.sabotage import SABOTAGES, sabotaged
+from tests.support.meetings.sabotage import SABOTAGES, sabotage
 from tests.support.program_versions import ROOT, describe_commit
 
 SHOWN = 10
@@ -30,13 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--histories", type=int, default=2_000, help="for each variant")
-    parser.add_argument("--sabotaged", type=int, default=1_000, help="for each rule taken out")
+    parser.add_argument("--sabotage", type=int, default=1_000, help="for each rule taken out")
     parser.add_argument("--seed", type=int, default=1_000_000, help="the first one")
     options = parser.parse_args()
     began = time.process_time()
     figures: dict[str, object] = {
         "command": f"python -m tests.measure.model_attendee --histories {options.histories}"
-        f" --sabotaged {options.sabotaged} --seed {options.seed}",
+        f" --sabotage {options.sabotage} --seed {options.seed}",
         "commit": asyncio.run(describe_commit(ROOT)),
         "python": platform.python_version(),
         "seed": options.seed,
@@ -47,7 +47,7 @@ def main() -> None:
         seed += options.histories
         print(variant, json.dumps(figures[variant.value], indent=1), flush=True)
     figures["histories_that_notice_the_lack"] = {
-        name: count_broken(name, range(seed, seed + options.sabotaged)) for name in SABOTAGES
+        name: count_broken(name, range(seed, seed + options.sabotage)) for name in SABOTAGES
     }
     figures["cpu_seconds"] = round(time.process_time() - began)
     print(json.dumps(figures, indent=1))
@@ -88,7 +88,7 @@ def count(history: History) -> Iterator[str]:
 
 def count_broken(name: str, seeds: Sequence[int]) -> int:
     """Return in how many histories of *seeds* a promise breaks without the rule *name*."""
-    with sabotaged(name):
+    with sabotage(name):
         found = sum(map(is_broken, seeds))
     print(name, found, flush=True)
     return found

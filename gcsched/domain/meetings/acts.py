@@ -12,7 +12,7 @@ from gcsched.errors import MeetingCancelled, MeetingOver
 
 
 class Act(Struct, frozen=True, kw_only=True):
-    """Who changes a meeting, and when; *reason* is what the caller said."""
+    """Who changes a meeting, and when; *reason* is that of the caller."""
 
     actor: Actor
     now: datetime

@@ -1,4 +1,4 @@
-"""What jobs prove about what attendees were told. Pure."""
+"""What jobs prove about the words that attendees have. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -32,7 +32,7 @@ def may_have_left(job: Job) -> bool:
 
 
 def read_word(job: Job) -> Word:
-    """Return the word that the recipient of *job* has, or may have; told NOTHING if none."""
+    """Return the word that the recipient of *job* has, or may have; one of NOTHING if none."""
     if job.meeting is None or job.meeting.purpose not in METHODS or not may_have_left(job):
         return Word()
     return Word(

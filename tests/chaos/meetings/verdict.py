@@ -125,7 +125,7 @@ def check_told_once(evidence: Evidence) -> Iterator[str]:
             by_words.setdefault(each.words, Counter())[each.message_id] += 1
     for words, ids in by_words.items():
         if len(ids) > 1 and not uncertain.intersection(ids):
-            yield f"{words}: told by {len(ids)} mails"
+            yield f"{words}: in {len(ids)} mails"
         for message_id, count in ids.items():
             if count > 1 and message_id not in uncertain:
                 yield f"{words}: arrived {count} times"
