@@ -28,7 +28,7 @@ PHRASES = {
     "riddle": re.compile(r"\b(whoever|nobody|somebody|himself|herself)\b", re.IGNORECASE),
     "him, his": re.compile(r"\b(him|his)\b", re.IGNORECASE),
     "in vain": re.compile(r"\bin vain\b", re.IGNORECASE),
-    "told, said": re.compile(r"(?<!\.)\b(told|said)\b(?!=)", re.IGNORECASE),
+    "told, said": re.compile(r"(?<![.=])\b(told|said)\b(?!=)", re.IGNORECASE),
     "wish": re.compile(r"\bwish(es|ed)?\b", re.IGNORECASE),
     "past its time": re.compile(r"\bpast its time\b", re.IGNORECASE),
     "begin as a noun": re.compile(r"\b(the|a|its|of|no|each) begin\b", re.IGNORECASE),

@@ -1,4 +1,4 @@
-"""The meeting as a resource: what is planned, who is invited, which word each attendee has. Pure."""
+"""The meeting as a resource: what is planned, who is invited, what each attendee has. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
