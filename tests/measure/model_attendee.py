@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.meetings.calendars import Variant
 from tests.support.meetings.history import History
 from tests.support.meetings.promises import find_broken
-from tests.support.meetings.sabotage import SABOTAGES, sabotaged
+from tests.support.meetings.sabotage import SABOTAGES, sabotage
 from tests.support.program_versions import ROOT, describe_commit
 
 SHOWN = 10
@@ -88,7 +88,7 @@ def count(history: History) -> Iterator[str]:
 
 def count_broken(name: str, seeds: Sequence[int]) -> int:
     """Return in how many histories of *seeds* a promise breaks without the rule *name*."""
-    with sabotaged(name):
+    with sabotage(name):
         found = sum(map(is_broken, seeds))
     print(name, found, flush=True)
     return found

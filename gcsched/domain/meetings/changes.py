@@ -78,8 +78,8 @@ def update_meeting(meeting: Meeting, values: MeetingValues, act: Act) -> Meeting
     }
     guests = list_guests(meeting.attendees, are_visible=values.guests_see_each_other)
     content = {**find_content(values), "guests": guests}
-    latest, wanted = meeting.revision, replace(meeting.revision, **content)
-    is_new_word = not has_same_content(wanted, latest) or (
+    latest, changed = meeting.revision, replace(meeting.revision, **content)
+    is_new_word = not has_same_content(changed, latest) or (
         values.guests_see_each_other != meeting.guests_see_each_other
     )
     if is_new_word or invite_time != meeting.invite_time:
@@ -169,17 +169,17 @@ def add_attendees(
     return record(meeting, act, changes)
 
 
-def invite(wanted: Attendee, removed: Attendee | None, meeting: Meeting) -> Attendee:
-    """Return *wanted* as added to *meeting*; it keeps what it was told if it was *removed*.
+def invite(attendee: Attendee, removed: Attendee | None, meeting: Meeting) -> Attendee:
+    """Return *attendee* as added to *meeting*; it keeps its last word if it was *removed*.
 
     Its mails then are others, and show the next revision or a later one. One who was forgotten may
     be the same person, and the jobs of that time still hold their keys.
     """
     if removed is None:
         forgotten = [each.invited_count for each in meeting.attendees if not each.email]
-        return replace(wanted, invited_count=max(forgotten, default=0) + 1)
+        return replace(attendee, invited_count=max(forgotten, default=0) + 1)
     return replace(
-        wanted,
+        attendee,
         invited_count=removed.invited_count + 1,
         invited_revision=meeting.revision.number + 1,
         word=removed.word,

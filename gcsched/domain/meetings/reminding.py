@@ -18,7 +18,7 @@ HOLDS_KEY = frozenset(State) - FINAL_STATES | {State.SENT}
 
 def add_reminders(needs: Needs, maker: MailMaker, jobs: Sequence[Job]) -> None:
     """Add to *needs* what has to happen to the reminders among the *jobs* of its attendee."""
-    wanted = find_wanted(maker.meeting, needs.attendee)
+    planned = find_planned(maker.meeting, needs.attendee)
     existing = set[str]()
     for job in jobs:
         if job.meeting is None or job.meeting.purpose is not Purpose.REMINDER:
@@ -27,16 +27,16 @@ def add_reminders(needs: Needs, maker: MailMaker, jobs: Sequence[Job]) -> None:
         if job.state in HOLDS_KEY or is_cancelled_by_caller(job):
             existing.add(key)
         if job.state not in ENDED:
-            sort_reminder(needs, maker, job, wanted.get(key))
+            sort_reminder(needs, maker, job, planned.get(key))
     start = maker.meeting.revision.start
     needs.reminders = [
         reminder
-        for key, reminder in wanted.items()
+        for key, reminder in planned.items()
         if key not in existing and start - reminder.before > maker.now
     ]
 
 
-def find_wanted(meeting: Meeting, attendee: Attendee) -> Mapping[str, Reminder]:
+def find_planned(meeting: Meeting, attendee: Attendee) -> Mapping[str, Reminder]:
     """Return the reminders that *attendee* shall have, by their keys, also those of past times.
 
     One who has no invitation yet, or surely none any more, is reminded of nothing.

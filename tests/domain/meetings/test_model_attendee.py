@@ -12,7 +12,7 @@ import pytest
 from gcsched.domain.meeting_mail import Purpose
 from tests.support.meetings.history import History
 from tests.support.meetings.promises import find_broken
-from tests.support.meetings.sabotage import sabotaged
+from tests.support.meetings.sabotage import sabotage
 
 EACH = 30
 
@@ -53,7 +53,7 @@ def test_histories_have_all_that_can_happen() -> None:
     ],
 )
 def test_the_model_notices_a_rule_that_is_missing(name: str) -> None:
-    with sabotaged(name):
+    with sabotage(name):
         assert any(is_broken(seed) for seed in range(600))
 
 

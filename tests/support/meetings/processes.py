@@ -141,7 +141,7 @@ class Delivery:
             self.conclude(job.postponed(now + POSTPONED, now))
 
     def hand_over(self, job: Job) -> Steps[None]:
-        """Let the relay answer, or not; then record the outcome."""
+        """Have the relay answer, or not; then record the outcome."""
         world = self.world
         kind = world.chance.choice(KINDS) if world.happens(0.3) else Kind.ACCEPTED
         if kind is Kind.ACCEPTED or (kind is Kind.UNCERTAIN and world.chance.random() < 0.5):

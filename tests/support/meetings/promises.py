@@ -1,6 +1,6 @@
 """The promises M1 to M8, checked on a history that has come to rest (docs/reliability.md).
 
-What attendees should have is told by the calls alone, what they have by the mails that arrived.
+What attendees should have follows from the calls alone, what they have by the mails that arrived.
 """
 
 from collections.abc import Collection, Iterator
@@ -45,7 +45,7 @@ def check_words(history: History, variants: Collection[Variant]) -> Iterator[str
         wanted = [truth.content] if is_told else []
         got = [each.message for each in world.received if each.address == address]
         if any(each.method == "CANCEL" for each in got) and address not in world.may_have:
-            yield f"M3: {address} surely had nothing, and was told that it is cancelled"
+            yield f"M3: {address} surely had nothing, and got a cancellation"
         for variant in variants:
             calendar = world.calendars.get((address, variant))
             shown = calendar.show() if calendar is not None else []

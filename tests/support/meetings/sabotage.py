@@ -51,7 +51,7 @@ SABOTAGES: Mapping[str, Sequence[Patch]] = {
 
 
 @contextmanager
-def sabotaged(name: str) -> Iterator[None]:
+def sabotage(name: str) -> Iterator[None]:
     """Take out one of SABOTAGES."""
     with ExitStack() as stack:
         for module, attribute, replacement in SABOTAGES[name]:

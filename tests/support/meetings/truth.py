@@ -24,7 +24,7 @@ class Truth:
     guests_are_visible: bool = False
     is_cancelled: bool = False
     is_withdrawn: bool = False  #: Cancelled with its last attendee, by CancelJob.
-    wording: int = 0  #: How often all attendees had to be told something.
+    wording: int = 0  #: How often all attendees had to get a mail.
 
     @property
     def content(self) -> Content:
