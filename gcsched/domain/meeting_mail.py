@@ -34,7 +34,7 @@ class MeetingMail(Struct, frozen=True, kw_only=True):
     purpose: Purpose = Purpose.INVITATION  #: What the mail is for.
     role: Role = Role.REQUIRED  #: How much its recipient is needed.
     references: str = ""  #: Message-ID of the first mail to the recipient; "" in that mail itself.
-    earlier: MeetingRevision | None = None  #: What the recipient knew before an UPDATE.
+    earlier: MeetingRevision | None = None  #: What the recipient had before an UPDATE.
     is_removal: bool = False  #: A CANCELLATION for the recipient alone: the meeting takes place.
     invited_count: int = 1  #: How often the recipient had been added when this mail was made.
 

@@ -12,7 +12,7 @@ from gcsched.errors import MeetingCancelled, MeetingOver
 
 
 class Act(Struct, frozen=True, kw_only=True):
-    """Who changes a meeting, and when; *reason* is that of the caller."""
+    """Who changes a meeting, and when; *reason* is the one that the caller gave."""
 
     actor: Actor
     now: datetime

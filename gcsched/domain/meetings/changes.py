@@ -78,8 +78,8 @@ def update_meeting(meeting: Meeting, values: MeetingValues, act: Act) -> Meeting
     }
     guests = list_guests(meeting.attendees, are_visible=values.guests_see_each_other)
     content = {**find_content(values), "guests": guests}
-    latest, planned = meeting.revision, replace(meeting.revision, **content)
-    is_new_word = not has_same_content(planned, latest) or (
+    latest, changed = meeting.revision, replace(meeting.revision, **content)
+    is_new_word = not has_same_content(changed, latest) or (
         values.guests_see_each_other != meeting.guests_see_each_other
     )
     if is_new_word or invite_time != meeting.invite_time:
@@ -169,17 +169,17 @@ def add_attendees(
     return record(meeting, act, changes)
 
 
-def invite(added: Attendee, removed: Attendee | None, meeting: Meeting) -> Attendee:
-    """Return *added* as an attendee of *meeting*; one who was *removed* keeps the latest word.
+def invite(attendee: Attendee, removed: Attendee | None, meeting: Meeting) -> Attendee:
+    """Return *attendee* as added to *meeting*; it keeps its last word if it was *removed*.
 
     Its mails then are others, and show the next revision or a later one. One who was forgotten may
     be the same person, and the jobs of that time still hold their keys.
     """
     if removed is None:
         forgotten = [each.invited_count for each in meeting.attendees if not each.email]
-        return replace(added, invited_count=max(forgotten, default=0) + 1)
+        return replace(attendee, invited_count=max(forgotten, default=0) + 1)
     return replace(
-        added,
+        attendee,
         invited_count=removed.invited_count + 1,
         invited_revision=meeting.revision.number + 1,
         word=removed.word,

@@ -80,7 +80,7 @@ def find_objection(job: Job, standing: Standing) -> Objection | None:
     if standing.state is MeetingState.CANCELLED or place.is_removed:
         return Objection(reason=REMOVED if place.is_removed else CANCELLED)
     is_again = mail.invited_count != place.invited_count
-    is_moved = mail.purpose is Purpose.REMINDER and not has_reminder(job, mail, standing)
+    is_moved = mail.purpose is Purpose.REMINDER and not is_planned_reminder(job, mail, standing)
     if is_again or is_moved:
         return Objection(reason=describe_supersession(standing.content_revision))
     return wait_for(standing.content_revision, mail)
@@ -103,7 +103,7 @@ def wait_for(number: int, mail: MeetingMail) -> Objection | None:
     return Objection(reason=describe_supersession(number), is_final=False)
 
 
-def has_reminder(job: Job, mail: MeetingMail, standing: Standing) -> bool:
+def is_planned_reminder(job: Job, mail: MeetingMail, standing: Standing) -> bool:
     """Return whether the meeting still has this reminder, for this start."""
     if mail.revision.start != standing.start:
         return False

@@ -32,7 +32,7 @@ def may_have_left(job: Job) -> bool:
 
 
 def read_word(job: Job) -> Word:
-    """Return the word that the recipient of *job* has, or may have; one of NOTHING if none."""
+    """Return the word that the recipient of *job* has, or may have; NOTHING if none."""
     if job.meeting is None or job.meeting.purpose not in METHODS or not may_have_left(job):
         return Word()
     return Word(
@@ -44,11 +44,7 @@ def read_word(job: Job) -> Word:
 
 
 def merge_words(known: Word, other: Word) -> Word:
-    """Return the later of two words; SURE if one is, where both are the same. None is taken back.
-
-    >>> merge_words(Word(told=Told.MAYBE, sequence=2), Word(told=Told.SURE, sequence=1)).sequence
-    2
-    """
+    """Return the later of two words; SURE if one is, where both are the same."""
     if Told.NOTHING in {known.told, other.told}:
         return other if known.told is Told.NOTHING else known
     ranks = [(each.sequence, each.revision) for each in (known, other)]

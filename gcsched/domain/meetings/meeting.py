@@ -1,4 +1,4 @@
-"""The meeting as a resource: what is planned, who is invited, what each attendee has. Pure."""
+"""The meeting as a resource: what is planned, who is invited, what each attendee knows. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -51,9 +51,9 @@ class Attendee(Struct, frozen=True, kw_only=True):
     name: str = ""
     empid: str = ""  #: The employee's id at the caller; "" for none.
     role: Role = Role.REQUIRED
-    is_removed: bool = False  #: Removed, and kept here because of the word that it has.
+    is_removed: bool = False  #: Removed, and kept here because of what the attendee has.
     removed_revision: int = 0  #: What a cancellation to the removed attendee shows; 0 for none.
-    removal_reason: str = ""  #: The reason of the caller who removed the attendee.
+    removal_reason: str = ""  #: Why the attendee was removed, as the caller gave it.
     invited_count: int = 1  #: How often the attendee was added: part of the keys of its mails.
     invited_revision: int = 1  #: What mails show at least since the attendee was added again.
     word: Word = Word()

@@ -60,7 +60,7 @@ class Goal(Struct, frozen=True, kw_only=True):
 
 
 def find_goal(meeting: Meeting, attendee: Attendee) -> Goal:
-    """Return the word that *attendee* shall have."""
+    """Return which word *attendee* shall have."""
     if attendee.is_removed:
         return Goal(method=Method.CANCEL, number=attendee.removed_revision)
     method = Method.REQUEST if meeting.is_scheduled else Method.CANCEL

@@ -22,11 +22,11 @@ def is_up_to_date(
     """Return whether *job*, with content that still holds, is as it would be made now."""
     if job.meeting is None or has_new_invite_time(maker, job):
         return False
-    shown, planned = job.meeting.revision, maker.describe(attendee, job.meeting.purpose)
-    texts = maker.find_texts(attendee, planned, reminder)
+    shown, present = job.meeting.revision, maker.describe(attendee, job.meeting.purpose)
+    texts = maker.find_texts(attendee, present, reminder)
     return (
-        has_same_content(shown, planned.revision)
-        and shown.guests == planned.revision.guests
+        has_same_content(shown, present.revision)
+        and shown.guests == present.revision.guests
         and all(getattr(job, name) == texts[name] for name in TEXTS)
     )
 

@@ -18,7 +18,7 @@ HOLDS_KEY = frozenset(State) - FINAL_STATES | {State.SENT}
 
 def add_reminders(needs: Needs, maker: MailMaker, jobs: Sequence[Job]) -> None:
     """Add to *needs* what has to happen to the reminders among the *jobs* of its attendee."""
-    planned = list_reminders(maker.meeting, needs.attendee)
+    planned = find_planned(maker.meeting, needs.attendee)
     existing = set[str]()
     for job in jobs:
         if job.meeting is None or job.meeting.purpose is not Purpose.REMINDER:
@@ -36,7 +36,7 @@ def add_reminders(needs: Needs, maker: MailMaker, jobs: Sequence[Job]) -> None:
     ]
 
 
-def list_reminders(meeting: Meeting, attendee: Attendee) -> Mapping[str, Reminder]:
+def find_planned(meeting: Meeting, attendee: Attendee) -> Mapping[str, Reminder]:
     """Return the reminders that *attendee* shall have, by their keys, also those of past times.
 
     One who has no invitation yet, or surely none any more, is reminded of nothing.

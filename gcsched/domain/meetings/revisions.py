@@ -34,7 +34,7 @@ def revise(
 
 
 def has_same_content(one: MeetingRevision, other: MeetingRevision) -> bool:
-    """Return whether two revisions say the same about the meeting, apart from guests."""
+    """Return whether two revisions say the same about the meeting, but for the guests."""
     return one == replace(
         other,
         number=one.number,

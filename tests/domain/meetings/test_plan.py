@@ -20,7 +20,7 @@ def test_a_new_meeting_invites_each_attendee_at_once() -> None:
         assert (job.state, job.due_time, job.expire_time) == (State.SCHEDULED, NOW, START)
         assert job.message == "Review"
         assert show(job) == (1, 0)
-    assert scene.effects_on(Purpose.INVITATION) == [(What.MAKES, 1, 0)]
+    assert scene.list_effects(Purpose.INVITATION) == [(What.MAKES, 1, 0)]
 
 
 def test_an_invitation_that_waits_shows_the_change_and_no_second_mail_is_made() -> None:
@@ -34,7 +34,7 @@ def test_an_invitation_that_waits_shows_the_change_and_no_second_mail_is_made() 
     assert job.revision is not None
     assert (job.revision.start, job.expire_time) == (MOVED, MOVED)
     assert show(job) == (2, 0)
-    assert scene.effects_on(Purpose.INVITATION) == [(What.CHANGES, 1, 0)]
+    assert scene.list_effects(Purpose.INVITATION) == [(What.CHANGES, 1, 0)]
 
 
 def test_who_has_an_invitation_gets_an_update_with_a_higher_sequence() -> None:
@@ -51,7 +51,7 @@ def test_who_has_an_invitation_gets_an_update_with_a_higher_sequence() -> None:
     assert update.meeting.references == invitation.message_id
     assert update.meeting.earlier is not None
     assert update.meeting.earlier.start == START
-    assert scene.effects_on(Purpose.UPDATE) == [(What.MAKES, 1, 0)]
+    assert scene.list_effects(Purpose.UPDATE) == [(What.MAKES, 1, 0)]
 
 
 def test_a_second_change_before_the_update_left_is_still_one_mail() -> None:
@@ -94,8 +94,8 @@ def test_a_cancelled_meeting_takes_back_what_waits_and_tells_those_who_know() ->
     assert cancellation.message == "Cancelled: Review"
     assert show(cancellation) == (2, 1)
     assert cancellation.expire_time == START + timedelta(minutes=45)
-    assert scene.effects_on(Purpose.CANCELLATION, ADA) == [(What.MAKES, 1, 0)]
-    assert scene.effects_on(Purpose.INVITATION, BOB) == [(What.CANCELS, 1, 0)]
+    assert scene.list_effects(Purpose.CANCELLATION, ADA) == [(What.MAKES, 1, 0)]
+    assert scene.list_effects(Purpose.INVITATION, BOB) == [(What.CANCELS, 1, 0)]
 
 
 def test_a_waiting_update_is_cancelled_with_the_meeting() -> None:

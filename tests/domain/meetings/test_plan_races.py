@@ -49,8 +49,8 @@ def test_a_mail_that_has_begun_raises_the_sequence_before_another_one_is_changed
     scene.reconcile()
     assert show(scene.last(BOB)) == (3, 1)
     assert scene.jobs(ADA) == [scene.world.jobs[begun.id]]
-    assert scene.effects_on(Purpose.UPDATE, ADA) == [(What.MAKES, 1, 0)]
-    assert scene.effects_on(Purpose.INVITATION, ADA) == [(What.NOTHING, 0, 1)]
+    assert scene.list_effects(Purpose.UPDATE, ADA) == [(What.MAKES, 1, 0)]
+    assert scene.list_effects(Purpose.INVITATION, ADA) == [(What.NOTHING, 0, 1)]
 
     scene.end(begun)
     scene.reconcile()
@@ -76,7 +76,7 @@ def test_a_removal_waits_for_the_mail_in_flight_and_then_corrects_it() -> None:
     begun = scene.begin(scene.last(ADA))
     scene.remove(ADA, reason="Too many")
     assert len(scene.jobs(ADA)) == 1
-    assert scene.effects_on(Purpose.CANCELLATION) == [(What.MAKES, 1, 0)]
+    assert scene.list_effects(Purpose.CANCELLATION) == [(What.MAKES, 1, 0)]
     scene.end(begun)
     scene.reconcile()
 

@@ -69,7 +69,7 @@ def test_a_move_cancels_the_reminders_and_makes_new_ones() -> None:
     states = [job.state for job in scene.jobs(ADA, REMINDER)]
     assert states == [State.CANCELLED, State.CANCELLED, State.SCHEDULED, State.SCHEDULED]
     assert waiting(scene) == minutes(15, 60)
-    assert scene.effects_on(REMINDER) == [(What.MAKES, 2, 0), (What.CANCELS, 2, 0)]
+    assert scene.list_effects(REMINDER) == [(What.MAKES, 2, 0), (What.CANCELS, 2, 0)]
 
 
 def test_a_move_back_makes_the_first_reminders_again() -> None:
@@ -147,7 +147,7 @@ def test_a_move_counts_the_reminders_that_have_begun() -> None:
     scene.begin(first)
     scene.update(start=MOVED)
 
-    assert scene.effects_on(REMINDER) == [(What.MAKES, 2, 1), (What.CANCELS, 1, 0)]
+    assert scene.list_effects(REMINDER) == [(What.MAKES, 2, 1), (What.CANCELS, 1, 0)]
 
 
 def test_a_reminder_that_may_have_left_comes_again_unless_the_words_changed() -> None:

@@ -21,7 +21,7 @@ def test_a_cancellation_in_flight_is_corrected_by_a_higher_invitation_to_that_at
     assert show(begun) == (2, 1)
     assert scene.meeting.revision.sequence == 2
     assert scene.meeting.content_revision == 1
-    assert scene.effects_on(Purpose.INVITATION) == [(What.MAKES, 1, 0)]
+    assert scene.list_effects(Purpose.INVITATION) == [(What.MAKES, 1, 0)]
     scene.end(begun)
     scene.reconcile()
 

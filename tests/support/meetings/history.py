@@ -113,7 +113,7 @@ class History:
         return task
 
     def run(self) -> None:
-        """Make some calls happen, and much else; then let the dust settle until the start."""
+        """Make some calls while much else happens; then wait until all is at rest, or the start."""
         left = FEWEST_CALLS + self.seed % 9
         while left or (self.tasks and self.chance.random() < 0.9):
             # Most faults need a call while mails are on their way.
@@ -147,7 +147,7 @@ class History:
         return chosen[0](job)
 
     def tick(self) -> None:
-        """Make one random thing happen."""
+        """Do one random thing."""
         dice = self.chance.random()
         if dice < 0.25 and len(self.tasks) < MOST_TASKS and self.start_work():
             return
@@ -214,7 +214,7 @@ class History:
         return True
 
     def settle(self, after_start: timedelta) -> None:
-        """Do all that is left without any failure, up to that time."""
+        """Do all that is left, without any failure, up to that time."""
         self.world.is_calm = True
         for _ in range(3_000):
             if self.tasks:
@@ -224,7 +224,7 @@ class History:
         self.calls.broken.append("M1: it never comes to rest")
 
     def wait(self, until: datetime) -> bool:
-        """Advance the time until something is due; return False if nothing is before *until*."""
+        """Wait until something is due; return False if nothing is before *until*."""
         world, check_time = self.world, self.world.meeting.check_time
         times = [job.due_time for job in world.jobs.values() if job.state in CLAIMABLE]
         times += [world.leases[j.id] for j in world.jobs.values() if j.state is State.SENDING]

@@ -1,10 +1,10 @@
 """The promises M1 to M8, checked on a history that has come to rest (docs/reliability.md).
 
-What attendees should have follows from the calls alone, what they have from the mails that came.
+What attendees should have follows from the calls alone, what they have by the mails that arrived.
 """
 
 from collections.abc import Collection, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import FINAL_STATES, Job, State
@@ -16,7 +16,7 @@ from tests.support.meetings.callers import LENGTH
 from tests.support.meetings.history import History
 from tests.support.meetings.world import LEASE, Body
 
-NOTED = timedelta(minutes=2)  # how long after a mail it is known at the latest that it was sent
+NOTED = timedelta(minutes=2)
 UNSENT = (*(FINAL_STATES - {State.SENT}), State.UNCERTAIN)
 
 
@@ -45,7 +45,7 @@ def check_words(history: History, variants: Collection[Variant]) -> Iterator[str
         wanted = [truth.content] if is_told else []
         got = [each.message for each in world.received if each.address == address]
         if any(each.method == "CANCEL" for each in got) and address not in world.may_have:
-            yield f"M3: {address} surely had nothing, and got its cancellation"
+            yield f"M3: {address} surely had nothing, and got a cancellation"
         for variant in variants:
             calendar = world.calendars.get((address, variant))
             shown = calendar.show() if calendar is not None else []
@@ -100,7 +100,7 @@ def check_reminders(history: History) -> Iterator[str]:
             continue
         mails = [job for job in list_jobs(history, address) if counts(job) == count]
         words = {job.id for job in mails if read_message(job).method}
-        bodies = [each.time for each in world.bodies if each.job.id in words]
+        looks = [find_next_look(each) for each in world.bodies if each.job.id in words]
         reminders = [
             job
             for job in mails
@@ -113,9 +113,14 @@ def check_reminders(history: History) -> Iterator[str]:
         for before in truth.reminders:
             those = [job for job in reminders if job.schedule_time == truth.start - before]
             is_excused = any(unsent(job) or job.state is State.SENT for job in those)
-            known = max([history.calm_time, *bodies])
-            if truth.start - before > known + NOTED and not is_excused:
+            known = max([history.calm_time + NOTED, *looks])
+            if truth.start - before > known and not is_excused:
                 yield f"M1: {address} was not reminded {before} before the start"
+
+
+def find_next_look(body: Body) -> datetime:
+    """Return when it is known at the latest what became of a mail, if its notice was lost."""
+    return body.time + NOTED + (body.time - body.job.schedule_time) / 2
 
 
 def check_sequences(history: History) -> Iterator[str]:

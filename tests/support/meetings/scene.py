@@ -196,7 +196,7 @@ class Scene:
     def pass_time(self, by: timedelta) -> None:
         self.world.now += by
 
-    def effects_on(self, purpose: Purpose, email: str = ADA) -> list[tuple[What, int, int]]:
+    def list_effects(self, purpose: Purpose, email: str = ADA) -> list[tuple[What, int, int]]:
         """Return what the last call did about mails of *purpose* to *email*."""
         return [
             (each.what, each.count, each.in_flight)
