@@ -125,8 +125,8 @@ class Settings(RecipientSettings):
         default=None,
     )
     invite_file: bool = setting(
-        "Whether invitations carry the file `invite.ics` beside the calendar part: some mail "
-        "clients know only the one, some only the other, and some show both.",
+        "Whether mails about meetings carry the file `invite.ics` beside the calendar part: some "
+        "mail clients know only the one, some only the other, and some show both.",
         "give 1 or 0",
         default=True,
     )

@@ -31,11 +31,11 @@ ROLES: Mapping[Role, str] = {
     Role.INFORMED: "NON-PARTICIPANT",
 }
 # All are asked, those who are only informed too: without RSVP some programs show no buttons at all.
-ASKED: Mapping[Role, str] = {
+QUESTIONS: Mapping[Role, str] = {
     role: f"CUTYPE=INDIVIDUAL;ROLE={name};PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
     for role, name in ROLES.items()
 }
-INVITED = ASKED[Role.REQUIRED]
+INVITED = QUESTIONS[Role.REQUIRED]
 
 
 class Method(StrEnum):
@@ -65,8 +65,8 @@ class Prepared(NamedTuple):
 
     def fill(self, attendee: Person, role: Role = Role.REQUIRED) -> bytes:
         """Return the file for *attendee*, who is the first in it."""
-        asked = INVITED if role is Role.REQUIRED else ASKED[role]
-        line = f"ATTENDEE;{asked}{format_cn(attendee.name)}:{format_mailto(attendee.email)}"
+        question = INVITED if role is Role.REQUIRED else QUESTIONS[role]
+        line = f"ATTENDEE;{question}{format_cn(attendee.name)}:{format_mailto(attendee.email)}"
         if self.guests:
             others = write_others(self.guests, attendee)
             return b"".join((self.before, fold(line), *others, self.after))
@@ -175,7 +175,7 @@ class Guest(NamedTuple):
 
 @lru_cache(maxsize=1_000)
 def write_guest(guest: Person) -> Guest:
-    """Return the line of *guest*; how much others are needed is not said to an attendee.
+    """Return the line of *guest* for the others, who need not know how much that guest is needed.
 
     Kept, because the mail of each attendee has the lines of all the others.
     """

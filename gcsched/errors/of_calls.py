@@ -228,8 +228,9 @@ class IllegalTransition(GcschedError):
         self.metadata = {"job_id": job_id, "state": state, "state_time": state_time.isoformat()}
 
     def with_meeting(self, meeting_id: str) -> "IllegalTransition":
-        """Return the error with the meeting of the job in its metadata."""
-        self.metadata = {**self.metadata, "meeting_id": meeting_id}
+        """Return the error with the meeting of the job in its metadata; a sample has no id."""
+        if meeting_id:
+            self.metadata = {**self.metadata, "meeting_id": meeting_id}
         return self
 
 

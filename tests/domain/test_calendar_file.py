@@ -207,7 +207,7 @@ def test_guests_who_see_each_other_are_all_named_the_recipient_first() -> None:
         ada.replace("ada@example.org", "ADA@EXAMPLE.ORG"),
         ":mailto:edsger@example.org",
     ]
-    # What others are needed for is not said: Ada alone is optional.
+    # How much the others are needed is not in it: Ada alone is optional.
     assert of_ada.count(b"OPT-PARTICIPANT") == 1
     assert write_request(revision, ADA, Role.OPTIONAL) == of_ada
 

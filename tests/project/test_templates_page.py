@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.template_folder import MAX_FILE_OCTETS, default_folder
 from gcsched.adapters.mail.template_validation import GMAIL_CLIP_OCTETS
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
 from tests.support.command import run_command, run_shell
+from tests.support.meeting_mails import a_meeting_job
 from tests.support.template_folders import sample_variables
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,26 @@ def test_optional_variables_are_optional_as_shown(tmp_path: Path) -> None:
     assert without.split("\n")[0] == "Room to be announced"
     assert "host" not in without
     assert "Room 4.2\nYour host is Ann." in with_both
+
+
+def test_a_loop_over_changes_shows_them_as_the_page_says(tmp_path: Path) -> None:
+    source = block("jinja", "change.label")
+    (tmp_path / "doc.html").write_text("-")
+    for kind in ("html", "txt"):
+        (tmp_path / f"own.{kind}").write_text(source)
+    composer = Composer(
+        templates=Templates.load(tmp_path),
+        sender_email="people@example.org",
+        sender_name="",
+        timezone=ZoneInfo("UTC"),
+    )
+
+    job = a_meeting_job("update", job={"template": "own"}, location="")
+    lines = composer.render(job).text.split("\n")
+
+    assert "Where: none (before: Room 4.2, second floor)" in lines
+    assert any(line.startswith("When: Wednesday, 6 January 2027, 14:00") for line in lines)
+    assert composer.templates.find_prerenderer("own") is not None
 
 
 async def test_the_first_steps_work(tmp_path: Path) -> None:

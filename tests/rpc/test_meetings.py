@@ -11,6 +11,8 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.messages import preview_message
 from gcsched.rpc.methods.schedule import shorten_preview
 from tests.support.in_process_app import RunningApp
+from tests.support.meeting_service import mails_to, read_lines, wait_until_told
+from tests.support.relay.server import Relay
 from tests.support.service_process import Stub, a_meet
 from tests.support.status_details import error_reason, status_of, violations
 
@@ -19,7 +21,7 @@ START = "2030-03-31T02:30"
 
 @pytest.fixture
 def app_settings() -> dict[str, str]:
-    return {"organizer_domains": "example.com"}
+    return {"organizer_domains": "example.com", "meeting_settle": "0"}
 
 
 def a_meeting(number: int = 1, *, at: int = 0, **event: Any) -> task_pb2.MeetRequest:
@@ -52,6 +54,28 @@ async def test_an_answer_has_the_meeting_and_what_became_of_its_times(
     stored = await app.resources.mongo.meetings.find_one({"_id": first.meeting_id})
     assert stored is not None
     assert stored["attendees"][0]["job_id"] == first.job_id
+
+
+async def test_a_meeting_of_a_request_with_an_event_is_changed_as_others_are(
+    stub: Stub, relay: Relay
+) -> None:
+    request = a_meeting(at=1, start="2030-01-05T09:00")
+    meeting_id = (await stub.ScheduleMeet(request)).meeting_id
+    await wait_until_told(stub, meeting_id, request.emailID)
+
+    moved = await stub.UpdateMeeting(
+        task_pb2.UpdateMeetingRequest(
+            meeting=task_pb2.Meeting(meeting_id=meeting_id, start="2030-01-06T09:00")
+        )
+    )
+    told = await wait_until_told(stub, meeting_id, request.emailID, sequence=1)
+    first, second = mails_to(relay, request.emailID)
+
+    one, other = read_lines(first), read_lines(second)
+    assert (one["UID"], other["UID"]) == (moved.uid, moved.uid)
+    assert [each["SEQUENCE"] for each in (one, other)] == ["0", "1"]
+    assert other["DTSTART"] == "20300106T080000Z"
+    assert [each.method for each in told.steps] == ["UpdateMeeting"]
 
 
 async def test_a_batch_answers_each_event_for_itself(stub: Stub) -> None:

@@ -24,7 +24,7 @@ class Change(Struct, frozen=True, kw_only=True):
 def describe_changes(
     earlier: MeetingRevision, revision: MeetingRevision, *, old_time: str, new_time: str
 ) -> tuple[Change, ...]:
-    """Return what *revision* changes for a recipient who was told *earlier*.
+    """Return what *revision* changes for a recipient who knows *earlier*.
 
     The times are in words. Empty if the two differ in nothing that a mail shows.
     """

@@ -84,9 +84,8 @@ class MongoIndexes:
             try:
                 await self._create(problem, model)
             except DuplicateKeyError:
-                return problem.with_fault(
-                    IndexFault.DUPLICATES, await self._describe_duplicates(model)
-                )
+                why = await self._describe_duplicates(problem.collection, model)
+                return problem.with_fault(IndexFault.DUPLICATES, why)
             except OperationFailure as error:
                 if classify_error(error) not in {Problem.INDEX, Problem.PERMISSION}:
                     raise
@@ -102,12 +101,12 @@ class MongoIndexes:
         else:
             await self.mongo.database[problem.collection].create_indexes([model])
 
-    async def _describe_duplicates(self, model: IndexModel) -> str:
-        """Describe the jobs that share a key of a unique index: ten pairs of ids, never a key."""
+    async def _describe_duplicates(self, collection: str, model: IndexModel) -> str:
+        """Describe what shares a key of a unique index: ten pairs of ids, never a key."""
         specification = model.document
         fields = list(specification["key"])
         key = {each: f"${each}" for each in fields}
-        found = self.mongo.jobs.aggregate(
+        found = self.mongo.database[collection].aggregate(
             [
                 # Only the documents that the index would hold can conflict.
                 {"$match": specification.get("partialFilterExpression", {})},
@@ -123,13 +122,14 @@ class MongoIndexes:
         except PyMongoError as error:
             how = "took too long" if error.timeout else "failed"
             named = " and ".join(fields)
-            return f"several jobs have the same {named}, but the search for them {how}"
+            return f"several {collection} have the same {named}, but the search for them {how}"
         count = f"{len(pairs)}{' or more' if len(pairs) == MAX_COUNTED else ''}"
         named = ", ".join(f"{first} and {last}" for first, last in pairs[:MAX_NAMED])
-        return (
-            f"{count} values of {' and '.join(fields)} belong to several jobs: {named}; of each"
-            f" pair, cancel one that waits, or remove the {fields[0]} of one that has ended"
-        )
+        advice = f"remove the {fields[0]} of one"
+        if collection == self.mongo.jobs.name:
+            advice = f"cancel one that waits, or {advice} that has ended"
+        values = f"{count} values of {' and '.join(fields)}"
+        return f"{values} belong to several {collection}: {named}; of each pair, {advice}"
 
 
 LAST = {"$max": "$_id"}

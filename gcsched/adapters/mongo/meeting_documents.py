@@ -45,10 +45,11 @@ class MeetingDocument(NamedDocument):
     organizer: str  # an address
     # Each attendee: empid, email, folded (the address without case) and name ("" once forgotten),
     # job_id of the latest invitation, update or cancellation; and where they have a value: role,
-    # removed, removed_revision (that of the cancellation) and removal_reason, invited (how often),
-    # the word that the attendee has (its certainty, method, sequence, and in `heard` the number of
-    # its revision), the job as it was last seen (delivery, delivery_reason, and in `shown` the
-    # number of its revision), and thread (the first Message-ID).
+    # removed, removed_revision (that of the cancellation) and removal_reason, invited (how often)
+    # and invited_revision (what mails show at least since then), the word that the attendee has
+    # (its certainty, method, sequence, and in `heard` the number of its revision), the job as it
+    # was last seen (delivery, delivery_reason, and in `shown` the number of its revision), and
+    # thread (the first Message-ID).
     attendees: list[dict[str, Any]]
     client: str | None = None  # the client that created it; absent if it has no name
     created: datetime

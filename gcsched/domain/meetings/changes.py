@@ -150,7 +150,7 @@ def add_attendees(
         raise MeetingOver(meeting.id, latest.end)
     known = {fold_address(each.email): each for each in meeting.attendees if each.email}
     added = {
-        address: invite(each, found, latest.number)
+        address: invite(each, found, meeting)
         for each in attendees
         if (found := known.get(address := fold_address(each.email))) is None or found.is_removed
     }
@@ -161,24 +161,27 @@ def add_attendees(
     told_others = tell_others and is_corrected(meeting)
     raises = told_others or any(needs_higher(each, latest.sequence) for each in added.values())
     changes: dict[str, Any] = {"attendees": merged}
-    if raises or tell_others or guests != latest.guests:
+    is_again = not added.keys().isdisjoint(known)
+    if raises or tell_others or is_again or guests != latest.guests:
         changes["revision"] = revise(meeting, act.now, raises_sequence=raises, guests=guests)
     if tell_others:
         changes["content_revision"] = latest.number + 1
     return record(meeting, act, changes)
 
 
-def invite(wanted: Attendee, removed: Attendee | None, number: int) -> Attendee:
-    """Return *wanted* as added after revision *number*.
+def invite(wanted: Attendee, removed: Attendee | None, meeting: Meeting) -> Attendee:
+    """Return *wanted* as added to *meeting*; it keeps what it was told if it was *removed*.
 
-    One who was *removed* keeps what it was told, and gets mails of its own.
+    Its mails then are others, and show the next revision or a later one. One who was forgotten may
+    be the same person, and the jobs of that time still hold their keys.
     """
     if removed is None:
-        return replace(wanted, invited_revision=number)
+        forgotten = [each.invited_count for each in meeting.attendees if not each.email]
+        return replace(wanted, invited_count=max(forgotten, default=0) + 1)
     return replace(
         wanted,
         invited_count=removed.invited_count + 1,
-        invited_revision=number,
+        invited_revision=meeting.revision.number + 1,
         word=removed.word,
         thread=removed.thread,
     )

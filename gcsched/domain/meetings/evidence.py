@@ -57,8 +57,12 @@ def merge_words(known: Word, other: Word) -> Word:
     return other if ranks[1] > ranks[0] else known
 
 
-def group_by_recipient(jobs: Iterable[Job]) -> Mapping[str, Sequence[Job]]:
-    """Return the *jobs* that have a meeting, by folded address, in the order of their creation."""
+Groups = Mapping[str, Sequence[Job]]
+"""The jobs of a meeting by the folded address of their recipient, in the order of their making."""
+
+
+def group_by_recipient(jobs: Iterable[Job]) -> Groups:
+    """Return the *jobs* that have a meeting and were not erased, by folded address."""
     groups = dict[str, list[Job]]()
     for job in sorted(jobs, key=lambda each: (each.create_time, each.id)):
         if job.meeting is not None and job.email:
@@ -72,18 +76,26 @@ def fold_jobs(meeting: Meeting, jobs: Sequence[Job]) -> Meeting:
     A body that has begun proves nothing yet: the relay may still refuse it, and no word is ever
     taken back. The version stays: it is the store's to compare, and the plan's to raise.
     """
-    groups = group_by_recipient(jobs)
-    attendees = tuple(
-        fold_attendee(each, groups.get(fold_address(each.email), ())) if each.email else each
-        for each in meeting.attendees
-    )
+    return fold_groups(meeting, group_by_recipient(jobs))
+
+
+def fold_groups(meeting: Meeting, groups: Groups) -> Meeting:
+    """Return *meeting* with what the jobs in *groups* prove."""
+    attendees = tuple(fold_attendee(each, find_jobs(groups, each)) for each in meeting.attendees)
     if attendees != meeting.attendees:
         meeting = replace(meeting, attendees=attendees)
     return fold_withdrawals(meeting, groups)
 
 
+def find_jobs(groups: Groups, attendee: Attendee) -> Sequence[Job]:
+    """Return the jobs of *attendee*; none if that person was forgotten."""
+    return groups.get(fold_address(attendee.email), ())
+
+
 def fold_attendee(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
     """Return *attendee* with what its *jobs* prove, which are in the order of their creation."""
+    if not jobs:
+        return attendee
     mails = [each for each in jobs if each.meeting and each.meeting.purpose in METHODS]
     word, thread = attendee.word, attendee.thread
     for job in mails:

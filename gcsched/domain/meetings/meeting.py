@@ -55,7 +55,7 @@ class Attendee(Struct, frozen=True, kw_only=True):
     removed_revision: int = 0  #: What a cancellation to the removed attendee shows; 0 for none.
     removal_reason: str = ""  #: Why the attendee was removed, as the caller said.
     invited_count: int = 1  #: How often the attendee was added: part of the keys of its mails.
-    invited_revision: int = 1  #: The latest revision when the attendee was added last.
+    invited_revision: int = 1  #: What mails show at least since the attendee was added again.
     word: Word = Word()
     job_id: str = ""  #: The latest invitation, update or cancellation; "" if none was made.
     delivery: JobState | None = None  #: The state in which that job was last seen.

@@ -12,13 +12,18 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import Job, State
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.check_time import find_check_time
 from gcsched.domain.meetings.claims import explain_cancel, find_standing
 from gcsched.domain.meetings.effects import Effect, find_effects, find_flying
-from gcsched.domain.meetings.evidence import assume_arrival, fold_jobs, group_by_recipient
+from gcsched.domain.meetings.evidence import (
+    Groups,
+    assume_arrival,
+    find_jobs,
+    fold_groups,
+    group_by_recipient,
+)
 from gcsched.domain.meetings.mails import MailMaker, MailRules
 from gcsched.domain.meetings.meeting import Meeting, Told
 from gcsched.domain.meetings.needs import Needs, Raise, find_goal, find_needs
@@ -60,7 +65,8 @@ def plan_mails(
     *revisions* has those that `find_needed_revisions` names, as far as they exist. The texts and
     labels of a meeting of ScheduleMeet are those of its job.
     """
-    noted = fold_jobs(meeting, jobs)
+    groups = group_by_recipient(jobs)
+    noted = fold_groups(meeting, groups)
     if is_outdated(meeting, jobs):
         return store(meeting, now)  # the guard fails, so it is read again before it acts
     if noted.revision != meeting.revision:
@@ -71,7 +77,7 @@ def plan_mails(
         return replace(plan, effects=tuple(find_flying(jobs)))
     known = {**find_shown_revisions(jobs), **revisions, noted.revision.number: noted.revision}
     maker = MailMaker(meeting=noted, revisions=known, now=now, rules=rules)
-    all_needs = find_all_needs(maker, jobs)
+    all_needs = find_all_needs(maker, groups)
     effects = tuple(each for needs in all_needs for each in find_effects(needs))
     plan = plan_step(maker, all_needs) or settle(meeting, noted, find_check_time(jobs, noted, now))
     return replace(plan, effects=effects)
@@ -82,12 +88,12 @@ def is_outdated(meeting: Meeting, jobs: Iterable[Job]) -> bool:
     return any(job.revision.number > meeting.revision.number for job in jobs if job.revision)
 
 
-def find_all_needs(maker: MailMaker, jobs: Sequence[Job]) -> Sequence[Needs]:
+def find_all_needs(maker: MailMaker, groups: Groups) -> Sequence[Needs]:
     """Return what has to happen to the mails of each attendee who was not forgotten."""
-    groups, found = group_by_recipient(jobs), list[Needs]()
+    found = list[Needs]()
     for attendee in maker.meeting.attendees:
         if attendee.email:
-            of_attendee = groups.get(fold_address(attendee.email), ())
+            of_attendee = find_jobs(groups, attendee)
             needs = find_needs(maker, assume_arrival(attendee, of_attendee), of_attendee)
             add_reminders(needs, maker, of_attendee)
             found.append(needs)
@@ -200,10 +206,9 @@ def find_needed_revisions(meeting: Meeting, jobs: Sequence[Job]) -> Collection[i
     An update says what changed since the latest word, and a cancellation to an attendee who was
     removed shows what the meeting was then.
     """
-    noted, groups = fold_jobs(meeting, jobs), group_by_recipient(jobs)
-    told = (
-        assume_arrival(each, groups.get(fold_address(each.email), ())) for each in noted.attendees
-    )
+    groups = group_by_recipient(jobs)
+    noted = fold_groups(meeting, groups)
+    told = (assume_arrival(each, find_jobs(groups, each)) for each in noted.attendees)
     behind = {
         each.removed_revision if each.is_removed else each.word.revision
         for each in told

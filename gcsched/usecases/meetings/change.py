@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from msgspec.structs import replace
 
 from gcsched.domain.access import Client
 from gcsched.domain.actor import Actor
@@ -151,7 +152,7 @@ class ChangeMeeting:
         if requested.is_dry_run:
             count = count_new(seen, applied.meeting)
             await self.quota.check(client, count, within=limit_write(progress.until))
-            return await self._preview(applied, jobs)
+            return await self._preview(seen, applied, jobs)
         if not is_changed:
             await self._settle(progress, is_used=True)  # an earlier try has made the change
             return Applied(meeting, applied.time_note)
@@ -173,9 +174,17 @@ class ChangeMeeting:
         reserved, progress.reserved = progress.reserved, None
         await settle(reserved, is_used=is_used)
 
-    async def _preview(self, applied: Applied, jobs: Sequence[Job]) -> MeetingResult:
-        """Return what the change would do about mails; nothing is stored."""
-        meeting = applied.meeting
+    async def _preview(self, seen: Meeting, applied: Applied, jobs: Sequence[Job]) -> MeetingResult:
+        """Return what the change would do about mails; nothing is stored.
+
+        The etag stays: one of a change that was not made might be that of another change later.
+        """
+        meeting = replace(
+            applied.meeting,
+            changes=seen.changes,
+            update_time=seen.update_time,
+            steps=seen.steps,
+        )
         missing = find_needed_revisions(meeting, jobs)
         revisions = await self.store.find_revisions(meeting.id, missing) if missing else {}
         now = truncate_to_millisecond(self.now())

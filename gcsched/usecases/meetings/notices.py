@@ -23,6 +23,7 @@ from gcsched.usecases.problem_log import ProblemLog
 INTERVAL = timedelta(seconds=1)
 MAX_WAITING = 50_000  # more are left to the sweep
 MAX_WORDS = 500  # in one write
+MAX_STUCK = 1_000
 AT_ONCE = 4  # meetings; each takes some statements one after the other
 
 Reconcile = Callable[[str], Awaitable[object]]
@@ -43,6 +44,7 @@ class MeetingNotices:
     _words: list[SentWord] = field(default_factory=list, init=False)
     _requested: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _is_away: bool = field(default=False, init=False)
+    _stuck: dict[str, str] = field(default_factory=dict, init=False)
     _problem_log: ProblemLog = field(
         default_factory=partial(
             ProblemLog,
@@ -124,10 +126,19 @@ class MeetingNotices:
         except StoreUnavailable as error:
             return error
         except (MeetingContended, UnreadableMeeting) as error:
-            structlog.get_logger().warning(
-                "meeting not looked at", meeting_id=meeting_id, error=error.for_log
-            )
+            self._log_stuck(meeting_id, error.for_log)
+        else:
+            self._stuck.pop(meeting_id, None)
         return None
+
+    def _log_stuck(self, meeting_id: str, error: str) -> None:
+        """Log that a meeting cannot be looked at, once for each error: its mails come again."""
+        if self._stuck.get(meeting_id) == error:
+            return
+        if len(self._stuck) >= MAX_STUCK:
+            self._stuck.clear()
+        self._stuck[meeting_id] = error
+        structlog.get_logger().warning("meeting not looked at", meeting_id=meeting_id, error=error)
 
 
 def is_notable(job: Job, mail: MeetingMail) -> bool:

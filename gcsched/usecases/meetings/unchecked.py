@@ -1,5 +1,7 @@
 """The sweep's look at meetings whose check time has come: what crashed or was missed is healed."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +13,8 @@ from gcsched.usecases.ports import Clock, Meetings
 from gcsched.usecases.stored_time import truncate_to_millisecond
 
 MAX_CHECKED = 100  # in one sweep
+AT_ONCE = 4
+MAX_SECONDS = 3.0  # a sweep has other work, which must not wait for long
 WITHIN = timedelta(seconds=10)
 PUT_OFF = timedelta(minutes=10)  # one that cannot be read must not keep the others waiting
 
@@ -24,15 +28,23 @@ class CheckMeetings:
     now: Clock
 
     async def check(self) -> int:
-        """Reconcile MAX_CHECKED meetings at most; return how many. Raises StoreUnavailable."""
+        """Reconcile meetings for MAX_SECONDS at most; return how many. Raises StoreUnavailable."""
         now = truncate_to_millisecond(self.now())
         found = await self.meetings.find_unchecked(now=now, most=MAX_CHECKED)
-        stuck = [each for each in found if not await self._try_reconcile(each)]
-        if stuck:
-            await self.meetings.put_off(stuck, now + PUT_OFF)
-        return len(found) - len(stuck)
+        count, until = 0, time.monotonic() + MAX_SECONDS
+        for start in range(0, len(found), AT_ONCE):
+            if time.monotonic() > until:
+                break
+            part = found[start : start + AT_ONCE]
+            results = await asyncio.gather(*map(self._try_reconcile, part))
+            count += sum(results)
+            stuck = [each for each, is_done in zip(part, results, strict=True) if not is_done]
+            if stuck:
+                await self.meetings.put_off(stuck, now + PUT_OFF)
+        return count
 
     async def _try_reconcile(self, meeting_id: str) -> bool:
+        """Reconcile one meeting; return False if it cannot be looked at now."""
         try:
             await self.reconciler.reconcile(meeting_id, within=WITHIN)
         except (MeetingContended, UnreadableMeeting) as error:

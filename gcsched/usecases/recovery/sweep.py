@@ -130,9 +130,9 @@ class Sweep:
             self._conclude_orphans,
             self._catch_up_daily_run,
             self._end_expired,
-            self._check_meetings,
             self._wake_for_overdue,
             self._schedule_upcoming,
+            self._check_meetings,
         ):
             try:
                 await step(report)

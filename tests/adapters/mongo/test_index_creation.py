@@ -14,6 +14,7 @@ from gcsched.adapters.mongo.index_names import CLIENT_INDEXES
 from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList
+from gcsched.adapters.mongo.other_documents import INDEXES
 from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.errors import StoreRefused
@@ -49,6 +50,7 @@ async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
         "empid_id",
         "email_id",
         "folded_id",
+        "invitation_meeting_id",
         "email_folded",
         "delete_after",
     }
@@ -63,8 +65,9 @@ def mongo_uri(new_mongo_uri: str) -> str:
 @pytest.fixture
 async def uncontrolled(raw: Database[Row], new_mongo_uri: str) -> AsyncIterator[Mongo]:
     """A service without access control, on a database that has not been used with it."""
-    for name in CLIENT_INDEXES:
-        raw["jobs"].drop_index(name)
+    for collection in INDEXES:
+        for name in CLIENT_INDEXES & set(raw[collection].index_information()):
+            raw[collection].drop_index(name)
     async with open_mongo(new_mongo_uri, has_clients=False) as mongo:
         await mongo.prepare()
         yield mongo
@@ -73,10 +76,11 @@ async def uncontrolled(raw: Database[Row], new_mongo_uri: str) -> AsyncIterator[
 async def test_without_access_control_there_are_no_indexes_of_clients(
     uncontrolled: Mongo, raw: Database[Row]
 ) -> None:
-    made = set(raw["jobs"].index_information())
+    made = {name: set(raw[name].index_information()) for name in INDEXES}
 
-    assert {"dedup_key", "request_id_id"} <= made
-    assert not made & CLIENT_INDEXES
+    assert {"dedup_key", "request_id_id"} <= made["jobs"]
+    assert {"request_id", "start_id"} <= made["meetings"]
+    assert not set().union(*made.values()) & CLIENT_INDEXES
     assert await MongoIndexes(mongo=uncontrolled).check() == []
 
 
@@ -124,11 +128,13 @@ async def test_without_access_control_a_missing_index_is_still_an_error(
 async def test_access_control_that_is_switched_on_makes_the_indexes(
     uncontrolled: Mongo, raw: Database[Row], new_mongo_uri: str
 ) -> None:
-    before = set(raw["jobs"].index_information())
+    before = {name: set(raw[name].index_information()) for name in INDEXES}
     async with open_mongo(new_mongo_uri, has_clients=True) as mongo:
         await mongo.prepare()
 
-    assert set(raw["jobs"].index_information()) == before | CLIENT_INDEXES
+    after = {name: set(raw[name].index_information()) for name in INDEXES}
+    assert set().union(*(after[name] - before[name] for name in INDEXES)) == CLIENT_INDEXES
+    assert {name for name in INDEXES if after[name] != before[name]} == {"jobs", "meetings"}
     assert await MongoIndexes(mongo=uncontrolled).check() == []
 
 

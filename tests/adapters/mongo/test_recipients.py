@@ -12,10 +12,12 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import FINAL_STATES, Job, State
+from gcsched.domain.meeting import Person
+from gcsched.domain.meeting_mail import MeetingMail, Purpose
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import ErasedBatch
-from tests.support.builders import NOW, a_job, an_attempt, an_invitation
+from tests.support.builders import NOW, a_job, a_revision, an_attempt, an_invitation
 from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
@@ -113,6 +115,25 @@ async def test_a_word_is_erased_from_a_reason_wherever_it_is_in_a_long_text(
     await personal_data.erase_jobs("E1", after="", most=10, now=NOW)
 
     assert "Zanzibar" not in str(jobs.find_one())
+
+
+async def test_an_erased_update_keeps_no_words_of_the_meeting_in_what_a_relay_said(
+    personal_data: MongoPersonalData, jobs: Collection[Row]
+) -> None:
+    mail = MeetingMail(
+        revision=a_revision(guests=(Person("grete@example.com", "Grete Hermann"),), reason="Zank"),
+        purpose=Purpose.UPDATE,
+        earlier=a_revision(summary="Kassensturz", location="Nordturm"),
+    )
+    said = "550 Hermann, Zank, Kassensturz, Nordturm unknown"
+    refusal = an_attempt(kind=Kind.RECIPIENT, code=550, text=said)
+    jobs.insert_one(encode(a_failed_job(meeting=mail, reason=said, attempts=(refusal,))))
+
+    await personal_data.erase_jobs("E1", after="", most=10, now=NOW)
+
+    [row] = jobs.find()
+    assert row["reason"] == "erased on 2026-07-01; 550 (hidden) unknown"
+    assert [attempt["text"] for attempt in row["attempts"]] == ["550 (hidden) unknown"]
 
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))

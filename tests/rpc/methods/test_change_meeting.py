@@ -24,7 +24,7 @@ from tests.support.meeting_service import (
     wait_for_mails,
     wait_until_told,
 )
-from tests.support.relay.server import Relay
+from tests.support.relay.server import At, Hang, Relay
 from tests.support.rows import Row
 from tests.support.service_process import Stub
 from tests.support.wait import until
@@ -238,6 +238,8 @@ async def test_a_validation_of_a_change_changes_nothing(
     off = await cancel(stub, created.meeting_id, validate_only=True)
 
     assert (moved.start, moved.sequence) == ("2030-01-06T09:00", 1)
+    assert (moved.etag, moved.update_time) == (created.etag, created.update_time)
+    assert [each.method for each in off.steps] == ["CreateMeeting"]
     assert effects_of(moved) == [
         *((ADA, "REMINDER", "CANCELS", 1), (ADA, "REMINDER", "MAKES", 1)),
         (ADA, "UPDATE", "MAKES", 1),
@@ -384,6 +386,28 @@ async def test_a_reminder_is_a_plain_mail(stub: Stub, relay: Relay) -> None:
         "text/plain",
         "text/html",
     ]
+
+
+async def test_a_mail_on_its_way_is_counted_and_corrected_once_it_has_ended(
+    stub: Stub, relay: Relay
+) -> None:
+    replies = asyncio.Event()
+    relay.script(At.BODY, Hang(replies), nth=1)
+    created = await create(stub)
+    meeting_id = created.meeting_id
+    await until(lambda: relay.bodies)
+
+    moved = await update(stub, meeting_id, start="2030-01-06T09:00")
+    off = await cancel(stub, meeting_id)
+    replies.set()
+    mails = await wait_for_mails(relay, ADA, 2)
+
+    assert [sum(each.in_flight for each in of.effects) for of in (moved, off)] == [1, 1]
+    lines = [read_lines(each) for each in mails]
+    assert [each["METHOD"] for each in lines] == ["REQUEST", "CANCEL"]
+    assert [each["DTSTART"] for each in lines] == ["20300105T080000Z", "20300106T080000Z"]
+    assert int(lines[1]["SEQUENCE"]) > int(lines[0]["SEQUENCE"]) == 0
+    assert len(relay.ledger) == 2
 
 
 async def test_cancelling_the_waiting_invitation_cancels_the_meeting(stub: Stub) -> None:

@@ -152,29 +152,27 @@ async def test_a_default_order_is_the_first_of_its_filter(stub: Stub, clock: Fix
     )
 
 
-@pytest.mark.parametrize(
-    ("fields", "wrong"),
-    [
-        ({"organizer": "x"}, {"filter.organizer"}),
-        ({"attendee": ADA, "organizer": BOB}, {"filter"}),
-        ({"attendee": ADA, "start_time_from": at(1)}, {"filter"}),
-        ({"attendee": ADA, "order": "START_TIME_ASC"}, {"order"}),
-        ({"organizer": ADA, "order": "CREATE_TIME_ASC"}, {"order"}),
-        ({"start_time_from": Timestamp(seconds=2**62)}, {"filter.start_time_from"}),
-        (
-            {"attendee": "x", "client": "\n", "order": -1, "view": -1, "page_size": -1},
-            {"filter.attendee", "filter.client", "order", "view", "page_size"},
-        ),
-        ({"page_token": "nonsense"}, {"page_token"}),
-    ],
-)
-async def test_all_violations_of_a_list_are_reported(
-    stub: Stub, fields: dict[str, Any], wrong: set[str]
-) -> None:
-    refusal = await read_error_status(stub.ListMeetings(a_list_request(**fields)))
+REFUSED_LISTS: list[tuple[dict[str, Any], set[str]]] = [
+    ({"organizer": "x"}, {"filter.organizer"}),
+    ({"attendee": ADA, "organizer": BOB}, {"filter"}),
+    ({"attendee": ADA, "start_time_from": at(1)}, {"filter"}),
+    ({"attendee": ADA, "order": "START_TIME_ASC"}, {"order"}),
+    ({"organizer": ADA, "order": "CREATE_TIME_ASC"}, {"order"}),
+    ({"start_time_from": Timestamp(seconds=2**62)}, {"filter.start_time_from"}),
+    (
+        {"attendee": "x", "client": "\n", "order": -1, "view": -1, "page_size": -1},
+        {"filter.attendee", "filter.client", "order", "view", "page_size"},
+    ),
+    ({"page_token": "nonsense"}, {"page_token"}),
+]
 
-    assert (refusal.code, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
-    assert set(refusal.violations) == wrong
+
+async def test_all_violations_of_a_list_are_reported(stub: Stub) -> None:
+    for fields, wrong in REFUSED_LISTS:
+        refusal = await read_error_status(stub.ListMeetings(a_list_request(**fields)))
+
+        assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert (fields, {*refusal.violations}) == (fields, wrong)
 
 
 async def test_a_token_leads_on_in_its_own_list_only(stub: Stub, clock: FixedClock) -> None:

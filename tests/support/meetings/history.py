@@ -33,9 +33,10 @@ from tests.support.relay.script import repeatable
 
 BEGINNING = datetime(2027, 1, 4, 8, 0, 3, 250_000, tzinfo=UTC)
 MOST_TASKS = 8
-PACES = (1, 4, 16)
+FEWEST_CALLS = 6
+PACES = (1, 5, 25)
 LONG = tuple(timedelta(minutes=each) for each in (1, 1, 2, 5, 5, 20, 60, 24 * 60))
-KILLED = 0.02  # how likely a process dies before its next read or write
+KILLED = 0.012  # how likely a process dies before its next read or write
 RETENTION = timedelta(hours=1)
 
 
@@ -58,6 +59,7 @@ class History:
     calls: Calls = field(init=False)
     tasks: list[Task] = field(default_factory=list)
     calm_time: datetime = BEGINNING
+    kills: int = 0
     tokens: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
 
     def __post_init__(self) -> None:
@@ -107,16 +109,16 @@ class History:
         [task] = self.chance.choices(self.tasks, [each.pace for each in self.tasks])
         return task
 
-    def run(self, calls: int) -> None:
-        """Let *calls* calls happen, and much else; then let the dust settle until the start."""
-        left = calls
+    def run(self) -> None:
+        """Let some calls happen, and much else; then let the dust settle until the start."""
+        left = FEWEST_CALLS + self.seed % 9
         while left or (self.tasks and self.chance.random() < 0.9):
             # Most faults need a call while mails are on their way.
             is_busy = any(each.delivery is not None for each in self.tasks)
             if (
                 left
                 and len(self.tasks) < MOST_TASKS
-                and self.chance.random() < (0.25 if is_busy else 0.03)
+                and self.chance.random() < (0.35 if is_busy else 0.02)
             ):
                 left -= 1
                 self.start(self.choose_call())
@@ -164,6 +166,7 @@ class History:
             self.tasks.remove(task)
 
     def kill(self, task: Task) -> None:
+        self.kills += 1
         self.tasks.remove(task)
         task.steps.close()
         if task.delivery is not None:
@@ -194,7 +197,7 @@ class History:
             choices.append(None)
         if not choices:
             return False
-        many = len(choices) if self.chance.random() < 0.5 else 1
+        many = len(choices) if self.chance.random() < 0.2 else 1
         for chosen in self.chance.sample(choices, many):
             if chosen is None:
                 world.is_noticed = False

@@ -3,7 +3,7 @@
 What attendees should have is told by the calls alone, what they have by the mails that arrived.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from gcsched.domain.address_folding import fold_address
@@ -20,9 +20,9 @@ NOTED = timedelta(minutes=2)  # how long after a mail it is known at the latest 
 UNSENT = (*(FINAL_STATES - {State.SENT}), State.UNCERTAIN)
 
 
-def find_broken(history: History) -> list[str]:
-    """Return what does not hold, each with the name of its promise."""
-    words = [*check_words(history)]
+def find_broken(history: History, variants: Collection[Variant] = tuple(Variant)) -> list[str]:
+    """Return what does not hold with calendars of *variants*, each with its promise."""
+    words = [*check_words(history, variants)]
     history.settle(LENGTH + timedelta(hours=1))
     checks = (
         words,
@@ -36,7 +36,7 @@ def find_broken(history: History) -> list[str]:
     return [*history.calls.broken, *(each for check in checks for each in check)]
 
 
-def check_words(history: History) -> Iterator[str]:
+def check_words(history: History, variants: Collection[Variant]) -> Iterator[str]:
     """M1 and M3: each attendee has the latest word, in a calendar of any kind."""
     world, truth = history.world, history.truth
     addresses = truth.added.keys() | {each.address for each in world.received}
@@ -46,7 +46,7 @@ def check_words(history: History) -> Iterator[str]:
         got = [each.message for each in world.received if each.address == address]
         if any(each.method == "CANCEL" for each in got) and address not in world.may_have:
             yield f"M3: {address} surely had nothing, and was told that it is cancelled"
-        for variant in Variant:
+        for variant in variants:
             calendar = world.calendars.get((address, variant))
             shown = calendar.show() if calendar is not None else []
             if not is_told:  # what was over before anything could be done needs no cancellation
@@ -142,6 +142,8 @@ def check_order(history: History) -> Iterator[str]:
         message, address = read_message(body.job), fold_address(body.job.email)
         if not message.method:
             continue
+        if body.flying:
+            yield f"M4: {address} gets {message.sequence} while another mail is in flight"
         if message.sequence < latest.get(address, 0):
             yield f"M4: {address} gets {message.sequence} after {latest[address]}"
         latest[address] = max(latest.get(address, 0), message.sequence)

@@ -37,6 +37,7 @@ class Body:
 
     time: datetime
     job: Job
+    flying: tuple[Job, ...]  #: Other mails to the same attendee that were on their way.
     commits: int  #: How many changes of callers were stored when it began.
     answers: int  #: How many of them had been answered.
 
@@ -126,9 +127,28 @@ class World:
         self.jobs[job.id] = replace(stored, begun=self.now, date=stored.date or self.now)
         begun = replace(job, begun=self.now, date=job.date or self.now)
         self.bodies.append(
-            Body(time=self.now, job=begun, commits=self.commits, answers=self.answers)
+            Body(
+                time=self.now,
+                job=begun,
+                flying=self.find_flying(begun),
+                commits=self.commits,
+                answers=self.answers,
+            )
         )
         return begun
+
+    def find_flying(self, job: Job) -> tuple[Job, ...]:
+        """Return the other mails with a calendar part on their way to the recipient of *job*."""
+        if not read_message(job).method:
+            return ()
+        return tuple(
+            each
+            for each in self.jobs.values()
+            if each.id != job.id
+            and each.has_begun
+            and fold_address(each.email) == fold_address(job.email)
+            and read_message(each).method
+        )
 
     def conclude(self, token: str, changed: Job) -> bool:
         """Store the outcome of an attempt if *token* still holds the job."""

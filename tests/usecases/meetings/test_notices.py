@@ -128,6 +128,7 @@ UNCERTAIN = an_attempt(kind=Kind.UNCERTAIN, date=NOW)
         (send(a_mail(1, Purpose.REMINDER)), False),
         (a_mail(1, Purpose.REMINDER, state=State.FAILED), False),
         (send(a_job()), False),
+        (send(an_invitation(meeting=MeetingMail(revision=a_revision(meeting_id="")))), False),
     ],
 )
 async def test_only_what_says_something_about_an_attendee_is_noticed(
@@ -170,8 +171,11 @@ async def test_a_meeting_that_cannot_be_changed_does_not_stop_the_others(error: 
                 notices.notice(f"meeting-{number}")
             await until(lambda: len(meetings.reconciled) == 9)
             assert notices.waiting == 0
+            notices.notice("meeting-1")
+            notices.notice("last")
+            await until(lambda: "last" in meetings.reconciled)
 
-    assert [each["meeting_id"] for each in events] == ["meeting-1"]
+    assert [each["meeting_id"] for each in events] == ["meeting-1"], "it is logged once"
 
 
 async def test_what_was_sent_is_noted_before_the_process_ends() -> None:

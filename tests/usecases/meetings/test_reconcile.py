@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -16,14 +16,19 @@ from gcsched.domain.meetings.effects import What
 from gcsched.domain.meetings.evidence import fold_jobs
 from gcsched.domain.meetings.meeting import Meeting, Reminder, Told
 from gcsched.domain.smtp_reply import Kind
-from gcsched.errors import AdmissionClosed, StoreUnavailable, UnreadableMeeting
+from gcsched.errors import (
+    AdmissionClosed,
+    MeetingContended,
+    StoreUnavailable,
+    UnreadableMeeting,
+)
 from gcsched.usecases.meetings.reconcile import Reconciled
-from gcsched.usecases.ports import MeetingJobs
+from gcsched.usecases.ports import MeetingJobs, Meetings
 from tests.support.background import in_background
 from tests.support.builders import NOW, a_revision
 from tests.support.clocks import DAY, SECOND
 from tests.support.meeting_worlds import WITHIN, MeetingWorld, list_mails
-from tests.support.stored_meetings import MINUTE, an_invitee, revise_meeting
+from tests.support.stored_meetings import MINUTE, an_invitee, revise_meeting, send
 
 ADA, TWO = "ada@example.org", "guest-2@example.org"
 
@@ -297,3 +302,123 @@ async def test_a_damaged_meeting_is_put_off_and_does_not_keep_others_waiting(
     assert len(world.list_jobs()) == 1
     [damaged] = world.raw["meetings"].find({"_id": "meeting-0"})
     assert damaged["check"] == NOW + timedelta(minutes=10)
+
+
+async def test_an_update_says_what_changed_though_the_invitation_is_deleted_long_since(
+    world: MeetingWorld,
+) -> None:
+    await create_and_invite(world)
+    world.send_due()
+    meeting = (await world.reconcile()).meeting
+    world.raw["jobs"].delete_many({})
+
+    await world.change(revise_meeting(meeting, location="Room 7"))
+    await world.reconcile()
+
+    [update] = world.list_jobs()
+    assert update.meeting is not None
+    assert update.meeting.purpose is Purpose.UPDATE
+    assert update.meeting.earlier == a_revision()
+    assert update.meeting.references == meeting.attendees[0].thread != ""
+
+
+@dataclass
+class Disturbed:
+    """The store of meetings with another process that changes each before it is replaced."""
+
+    store: Meetings
+    disturb: Callable[[], object]
+
+    async def replace(self, seen: Meeting, changed: Meeting, *, within: timedelta) -> bool:
+        self.disturb()
+        return await self.store.replace(seen, changed, within=within)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+async def test_a_meeting_that_others_change_at_every_try_is_contended(world: MeetingWorld) -> None:
+    await world.create()
+    change = {"$inc": {"version": 1}}
+    world.meetings = Disturbed(world.store, lambda: world.raw["meetings"].update_one({}, change))
+
+    with pytest.raises(MeetingContended):
+        await world.reconcile()
+
+    assert len(world.list_jobs()) == 1, "each try finds the mail that the first has made"
+
+
+async def test_a_meeting_that_is_deleted_meanwhile_is_not_settled(world: MeetingWorld) -> None:
+    await world.create()
+    world.meetings = Disturbed(world.store, lambda: world.raw["meetings"].delete_many({}))
+
+    assert not (await world.reconcile()).is_settled
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A store of jobs that does not answer one method."""
+
+    jobs: MeetingJobs
+    method: str
+
+    def __getattr__(self, name: str) -> Any:
+        async def wait(*_: Any, **__: Any) -> None:
+            await asyncio.Event().wait()
+
+        return wait if name == self.method else getattr(self.jobs, name)
+
+
+async def test_a_call_ends_in_time_and_says_whether_old_mails_may_still_wait(
+    world: MeetingWorld,
+) -> None:
+    await create_and_invite(world)
+    [job] = world.list_jobs()
+    soon = timedelta(milliseconds=200)
+    await cancel(world)
+    jobs, world.jobs = world.jobs, cast("MeetingJobs", Silent(world.jobs, "change_all"))
+    with pytest.raises(StoreUnavailable):
+        await world.reconciler.reconcile("meeting-1", within=soon)
+    world.jobs = jobs
+    await world.reconcile()
+
+    world.put(send(job))
+    world.raw["meetings"].update_one({}, {"$set": {"check": NOW}})
+    world.jobs = cast("MeetingJobs", Silent(jobs, "make"))
+    late = await world.reconciler.reconcile("meeting-1", within=soon)
+    assert late is not None
+    assert not late.is_settled
+
+
+@dataclass
+class RefusesLater:
+    """A store of jobs that takes the first change only."""
+
+    jobs: MeetingJobs
+    changes: int = 0
+
+    async def change_all(
+        self, pairs: Sequence[tuple[Job, Job]], *, within: timedelta
+    ) -> tuple[int, int]:
+        self.changes += 1
+        if self.changes > 1:
+            raise StoreUnavailable("changing mails of a meeting")
+        return await self.jobs.change_all(pairs, within=within)
+
+    async def make(self, jobs: Sequence[Job], *, within: timedelta) -> Sequence[Job]:
+        return await self.jobs.make(jobs, within=within)
+
+
+async def test_it_is_an_error_if_only_the_claimed_mails_were_held_back(world: MeetingWorld) -> None:
+    reminders = (Reminder(before=30 * MINUTE), Reminder(before=60 * MINUTE))
+    await create_and_invite(world, reminders=reminders)
+    world.send_due()
+    await world.reconcile()
+    world.claim(world.list_jobs(state="SCHEDULED")[0])
+    await cancel(world)
+    world.jobs = RefusesLater(world.jobs)
+
+    with pytest.raises(StoreUnavailable):
+        await world.reconcile()
+
+    assert len(world.list_jobs(state="SCHEDULED")) == 1

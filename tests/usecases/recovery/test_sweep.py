@@ -1,6 +1,7 @@
 """The sweep on real stores: jobs left behind are repaired and counted, and no other is touched."""
 
 import socket
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.codec import encode
 from gcsched.domain.job import State
 from gcsched.domain.retry import OnUncertain
+from gcsched.errors import StoreRefused
 from gcsched.usecases.recovery.sweep import Repair
 from tests.support.background import in_background
 from tests.support.builders import NOON, NOW, a_claimed_job, a_job, an_attempt
@@ -271,3 +273,33 @@ async def test_a_missed_daily_run_is_caught_up(replicas: Replicas, raw: Database
     assert {(row["state"], row["due"]) for row in raw["jobs"].find()} == {("SCHEDULED", NOW)}
     assert without_zeros(report) == {Repair.DAILY: 3, Repair.OVERDUE: 1}
     assert replica.nudges
+
+
+async def test_a_sweep_checks_meetings_last_and_counts_no_repair(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(an_orphan())
+    replica, seen = await replicas.open(), list[str]()
+
+    async def check() -> None:
+        seen.extend(row["state"] for row in raw["jobs"].find())
+
+    report = await replace(replica.sweep, check_meetings=check).sweep()
+
+    assert seen == ["SCHEDULED"]
+    assert without_zeros(report) == {Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+
+
+async def test_a_refused_check_of_meetings_stops_no_other_repair(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(an_orphan())
+    replica = await replicas.open()
+
+    async def refuse() -> None:
+        raise StoreRefused("looking for unchecked meetings", "index", "an index is missing")
+
+    with pytest.raises(StoreRefused):
+        await replace(replica.sweep, check_meetings=refuse).sweep()
+
+    assert [row["state"] for row in raw["jobs"].find()] == ["SCHEDULED"]

@@ -49,6 +49,8 @@ def encode_attendee(attendee: Attendee) -> dict[str, Any]:
         document["removal_reason"] = attendee.removal_reason
     if attendee.invited_count != 1:
         document["invited"] = attendee.invited_count
+    if attendee.invited_revision != 1:
+        document["invited_revision"] = attendee.invited_revision
     return document | encode_word(attendee.word) | encode_delivery(attendee)
 
 
@@ -79,6 +81,7 @@ def encode_delivery(attendee: Attendee) -> dict[str, Any]:
 
 OPTIONAL_FIELDS = (
     *("role", "removed", "removed_revision", "removal_reason", "invited"),
+    "invited_revision",
     *("told", "method", "sequence", "heard"),
     *("delivery", "delivery_reason", "shown", "thread"),
 )
@@ -99,6 +102,7 @@ def decode_attendee(document: Document) -> Attendee:
         removed_revision=decode_count_or(document, "removed_revision", 0),
         removal_reason=document.get("removal_reason") or "",
         invited_count=decode_count_or(document, "invited", 1),
+        invited_revision=decode_count_or(document, "invited_revision", 1),
         word=decode_word(document),
         job_id=document["job_id"],
         delivery=decode_member(document, "delivery", JOB_STATES)
