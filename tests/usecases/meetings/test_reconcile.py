@@ -388,3 +388,37 @@ async def test_a_call_ends_in_time_and_says_whether_old_mails_may_still_wait(
     late = await world.reconciler.reconcile("meeting-1", within=soon)
     assert late is not None
     assert not late.is_settled
+
+
+@dataclass
+class RefusesLater:
+    """A store of jobs that takes the first change only."""
+
+    jobs: MeetingJobs
+    changes: int = 0
+
+    async def change_all(
+        self, pairs: Sequence[tuple[Job, Job]], *, within: timedelta
+    ) -> tuple[int, int]:
+        self.changes += 1
+        if self.changes > 1:
+            raise StoreUnavailable("changing mails of a meeting")
+        return await self.jobs.change_all(pairs, within=within)
+
+    async def make(self, jobs: Sequence[Job], *, within: timedelta) -> Sequence[Job]:
+        return await self.jobs.make(jobs, within=within)
+
+
+async def test_it_is_an_error_if_only_the_claimed_mails_were_held_back(world: MeetingWorld) -> None:
+    reminders = (Reminder(before=30 * MINUTE), Reminder(before=60 * MINUTE))
+    await create_and_invite(world, reminders=reminders)
+    world.send_due()
+    await world.reconcile()
+    world.claim(world.list_jobs(state="SCHEDULED")[0])
+    await cancel(world)
+    world.jobs = RefusesLater(world.jobs)
+
+    with pytest.raises(StoreUnavailable):
+        await world.reconcile()
+
+    assert len(world.list_jobs(state="SCHEDULED")) == 1
