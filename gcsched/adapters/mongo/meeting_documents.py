@@ -61,6 +61,7 @@ class MeetingDocument(NamedDocument):
     guests_see: bool | None = None  # guests_see_each_other
     invite: datetime | None = None  # invite_time, and the revision that set it, if not the first
     invite_revision: int | None = None
+    reminder_revision: int | None = None
     texts: dict[str, Any] | None = None  # templates and subjects by purpose, values for templates
     labels: dict[str, str] | None = None  # for the caller, also those of its jobs
     sender: str | None = None  # the key of the sender of its mails; absent for the default one

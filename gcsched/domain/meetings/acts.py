@@ -1,7 +1,6 @@
 """What each change of a meeting by a caller has in common: who made it, and its step. Pure."""
 
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,19 +26,16 @@ def require_changeable(meeting: Meeting, now: datetime) -> None:
         raise MeetingOver(meeting.id, meeting.revision.end)
 
 
-def record(meeting: Meeting, act: Act, changes: dict[str, Any]) -> Meeting:
-    """Return *meeting* with *changes* and the step of the caller; itself if they change nothing."""
-    changed = replace(meeting, **changes)
-    if changed == meeting:
-        return meeting
+def record(seen: Meeting, changed: Meeting, act: Act) -> Meeting:
+    """Return *changed*, which a caller has made of *seen*, with the step of the caller."""
     step = make_step(act, changed.revision.number)
     return replace(
         changed,
-        version=meeting.version + 1,
-        changes=meeting.changes + 1,
+        version=seen.version + 1,
+        changes=seen.changes + 1,
         update_time=act.now,
         check_time=act.now,
-        steps=(*meeting.steps, step)[-MAX_STEPS:],
+        steps=(*seen.steps, step)[-MAX_STEPS:],
     )
 
 

@@ -1,4 +1,4 @@
-"""The changes that callers make to meetings. Pure.
+"""The changes that callers make to meetings. Pure. Each makes a revision.
 
 Each function returns the changed meeting, with the step of its caller, its `version` and `changes`
 raised by one, and `check_time` at once. It returns the very meeting that it was given if that is as
@@ -67,29 +67,36 @@ def update_meeting(meeting: Meeting, values: MeetingValues, act: Act) -> Meeting
     require_changeable(meeting, act.now)
     if meeting.revision.start <= act.now and values.occasion.start <= act.now:
         raise MeetingOver(meeting.id, meeting.revision.end)
-    invite_time = choose_invite_time(meeting, values, act.now)
-    settings: dict[str, Any] = {
+    guests = list_guests(meeting.attendees, are_visible=values.guests_see_each_other)
+    content = {**find_content(values), "guests": guests}
+    changed = replace(meeting, **find_settings(meeting, values, act.now))
+    is_new_word = changed.guests_see_each_other != meeting.guests_see_each_other
+    if not has_same_content(replace(meeting.revision, **content), meeting.revision):
+        is_new_word = True
+    if changed == meeting and not is_new_word:
+        return meeting
+    raises = is_new_word and is_corrected(meeting)
+    revision = revise(meeting, act.now, raises_sequence=raises, **content)
+    changed = replace(changed, revision=revision)
+    if is_new_word:
+        changed = replace(changed, content_revision=revision.number)
+    if changed.invite_time != meeting.invite_time:
+        changed = replace(changed, invite_revision=revision.number)
+    if changed.reminders != meeting.reminders:
+        changed = replace(changed, reminder_revision=revision.number)
+    return record(meeting, changed, act)
+
+
+def find_settings(meeting: Meeting, values: MeetingValues, now: datetime) -> dict[str, Any]:
+    """Return the fields of *meeting* beside its revision that *values* set."""
+    return {
         "reminders": values.reminders,
         "guests_see_each_other": values.guests_see_each_other,
         "texts": values.texts,
         "labels": values.labels,
         "strict_time": values.strict_time,
-        "invite_time": invite_time,
+        "invite_time": choose_invite_time(meeting, values, now),
     }
-    guests = list_guests(meeting.attendees, are_visible=values.guests_see_each_other)
-    content = {**find_content(values), "guests": guests}
-    latest, changed = meeting.revision, replace(meeting.revision, **content)
-    is_new_word = not has_same_content(changed, latest) or (
-        values.guests_see_each_other != meeting.guests_see_each_other
-    )
-    if is_new_word or invite_time != meeting.invite_time:
-        raises = is_new_word and is_corrected(meeting)
-        settings["revision"] = revise(meeting, act.now, raises_sequence=raises, **content)
-    if is_new_word:
-        settings["content_revision"] = latest.number + 1
-    if invite_time != meeting.invite_time:
-        settings["invite_revision"] = latest.number + 1
-    return record(meeting, act, settings)
 
 
 def cancel_meeting(meeting: Meeting, act: Act) -> Meeting:
@@ -99,12 +106,13 @@ def cancel_meeting(meeting: Meeting, act: Act) -> Meeting:
     require_changeable(meeting, act.now)
     raises = is_corrected(meeting)
     revision = revise(meeting, act.now, raises_sequence=raises, reason=act.reason)
-    changes = {
-        "state": MeetingState.CANCELLED,
-        "revision": revision,
-        "content_revision": revision.number,
-    }
-    return record(meeting, act, changes)
+    changed = replace(
+        meeting,
+        state=MeetingState.CANCELLED,
+        revision=revision,
+        content_revision=revision.number,
+    )
+    return record(meeting, changed, act)
 
 
 def is_corrected(meeting: Meeting) -> bool:
@@ -160,13 +168,11 @@ def add_attendees(
     guests = list_guests(merged, are_visible=meeting.guests_see_each_other)
     told_others = tell_others and is_corrected(meeting)
     raises = told_others or any(needs_higher(each, latest.sequence) for each in added.values())
-    changes: dict[str, Any] = {"attendees": merged}
-    is_again = not added.keys().isdisjoint(known)
-    if raises or tell_others or is_again or guests != latest.guests:
-        changes["revision"] = revise(meeting, act.now, raises_sequence=raises, guests=guests)
+    revision = revise(meeting, act.now, raises_sequence=raises, guests=guests)
+    changed = replace(meeting, attendees=merged, revision=revision)
     if tell_others:
-        changes["content_revision"] = latest.number + 1
-    return record(meeting, act, changes)
+        changed = replace(changed, content_revision=revision.number)
+    return record(meeting, changed, act)
 
 
 def invite(attendee: Attendee, removed: Attendee | None, meeting: Meeting) -> Attendee:
@@ -226,4 +232,4 @@ def remove_attendees(meeting: Meeting, emails: Sequence[str], act: Act) -> Meeti
     # Cancellations of an earlier removal may have the present SEQUENCE, if that is not the first.
     raises = is_any_told(leaving.values()) or meeting.revision.sequence > 0
     revision = revise(meeting, act.now, raises_sequence=raises, guests=guests)
-    return record(meeting, act, {"attendees": merged, "revision": revision})
+    return record(meeting, replace(meeting, attendees=merged, revision=revision), act)

@@ -149,7 +149,8 @@ class MailMaker:
         self, attendee: Attendee, mail: MeetingMail, due_time: datetime, *, dedup_key: str
     ) -> Job:
         job_id, sender = self.rules.make_id(self.now), self.meeting.sender
-        domain = self.rules.sender_domains[sender] if sender else self.rules.message_id_domain
+        # A sender that was removed from the settings fails its job, not the plan of all mails.
+        domain = self.rules.sender_domains.get(sender, self.rules.message_id_domain)
         return Job(
             id=job_id,
             state=State.SCHEDULED,

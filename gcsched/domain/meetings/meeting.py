@@ -117,6 +117,7 @@ class Meeting(Struct, frozen=True, kw_only=True):
     guests_see_each_other: bool = False
     invite_time: datetime  #: When the invitations go; not before create_time.
     invite_revision: int = 1  #: The revision that set `invite_time`.
+    reminder_revision: int = 1  #: The revision that set `reminders`.
     texts: MeetingTexts = MeetingTexts()
     labels: Mapping[str, str] = field(default_factory=dict)
     sender: str = ""  #: The key of the sender of its mails; "" for the default one.

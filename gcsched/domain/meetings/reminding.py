@@ -51,14 +51,20 @@ def find_planned(meeting: Meeting, attendee: Attendee) -> Mapping[str, Reminder]
 
 def sort_reminder(needs: Needs, maker: MailMaker, job: Job, reminder: Reminder | None) -> None:
     """Sort an open reminder: it may stay, be pointed, be cancelled, or be in flight already."""
-    mail = job.meeting
-    is_current = mail is not None and mail.revision.number >= maker.meeting.content_revision
+    meeting, number = maker.meeting, 0 if job.revision is None else job.revision.number
+    is_old = number < meeting.content_revision
     if job.has_begun:
-        if reminder is None or not is_current:
+        if reminder is None or is_old:
             needs.in_flight.append(job)
-    elif reminder is None or (may_have_left(job) and not is_current):
+    elif reminder is None or (may_have_left(job) and is_old):
         needs.cancels.append(job)
     elif may_have_left(job):
         return  # a resend has the same octets
-    elif not is_current or not is_up_to_date(maker, job, needs.attendee, reminder):
+    # One that stays after a change of the reminders is written all the same: a slow process that
+    # would cancel it, because the caller had dropped it for a moment, fails at its guard then.
+    elif (
+        is_old
+        or number < meeting.reminder_revision
+        or not is_up_to_date(maker, job, needs.attendee, reminder)
+    ):
         needs.points.append((job, reminder))

@@ -82,6 +82,7 @@ MEETING_FIELDS: dict[str, Any] = {
     "guests_see_each_other": st.booleans(),
     "invite_time": TIMES,
     "invite_revision": st.integers(1, 9),
+    "reminder_revision": st.integers(1, 9),
     "texts": st.builds(
         MeetingTexts,
         mails=st.dictionaries(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode, encode
 from gcsched.domain.meeting import Person
-from gcsched.domain.meeting_mail import MeetingMail
+from gcsched.domain.meeting_mail import MeetingMail, Purpose, Role
 from tests.support.builders import a_job, a_revision, an_invitation
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -31,6 +31,22 @@ def test_a_stored_invitation_is_read_back(one: str, other: str, more: str, most:
         organizer=Person(email="ada@example.com", name=most),
     )
     job = an_invitation(meeting=MeetingMail(revision=revision))
+
+    assert decode(store(encode(job))) == job
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_what_a_mail_says_beside_its_revision_is_read_back(purpose: Purpose) -> None:
+    mail = MeetingMail(
+        revision=a_revision(number=3, sequence=2, guests=(Person(email="bob@example.org"),)),
+        purpose=purpose,
+        role=Role.OPTIONAL,
+        references="first@example.net",
+        earlier=a_revision(),
+        is_removal=purpose is Purpose.CANCELLATION,
+        invited_count=2,
+    )
+    job = an_invitation(meeting=mail)
 
     assert decode(store(encode(job))) == job
 

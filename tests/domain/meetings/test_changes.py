@@ -114,7 +114,7 @@ def test_a_revision_for_guests_alone_keeps_the_stamp() -> None:
     assert scene.meeting.revision.guests == (Person(email=ADA), Person(email=BOB))
 
 
-def test_settings_change_without_a_revision() -> None:
+def test_settings_change_without_a_word_to_those_who_know() -> None:
     scene = Scene()
     texts = MeetingTexts(mails={}, variables={"room": "5"})
     reminders = (Reminder(before=timedelta(minutes=5)),)
@@ -123,7 +123,9 @@ def test_settings_change_without_a_revision() -> None:
     meeting = scene.meeting
     assert (meeting.texts, meeting.labels, meeting.reminders) == (texts, {"a": "b"}, reminders)
     assert meeting.strict_time
-    assert (meeting.revision.number, meeting.changes) == (1, 1)
+    assert (meeting.revision.number, meeting.changes) == (2, 1)
+    assert (meeting.content_revision, meeting.revision.sequence) == (1, 0)
+    assert meeting.revision.stamp == NOW
     assert scene.last().variables == {"room": "5"}
 
 

@@ -76,6 +76,7 @@ def test_a_mail_has_the_message_id_domain_of_its_sender() -> None:
     assert make(Purpose.UPDATE).message_id.endswith("@mail.example.net")
     job = make(Purpose.UPDATE, sender="hr@example.com")
     assert job.message_id == f"{job.id}@mail.example.com"
+    assert make(Purpose.UPDATE, sender="gone@example.com").sender == "gone@example.com"
 
 
 def test_an_update_settles_for_as_long_as_the_operator_wants() -> None:

@@ -156,11 +156,11 @@ def test_others_get_no_mail_for_an_addition_unless_the_caller_says_so() -> None:
     scene.send_all(ADA)
     scene.add(BOB)
     assert [job.state for job in scene.jobs(ADA)] == [State.SENT]
-    assert show(scene.last(BOB)) == (1, 0)
+    assert show(scene.last(BOB)) == (2, 0)
 
     scene.add("cleo@example.org", tell_others=True)
     assert scene.last(ADA).message == "Updated: Review"
-    assert show(scene.last(ADA)) == (2, 1)
+    assert show(scene.last(ADA)) == (3, 1)
 
 
 def test_one_who_was_removed_and_told_is_invited_again_with_a_higher_sequence() -> None:

@@ -10,7 +10,7 @@ from gcsched.domain.meetings.effects import What
 from gcsched.domain.meetings.meeting import MeetingState, Told
 from gcsched.domain.smtp_reply import Kind
 from tests.support.meetings.processes import Planner
-from tests.support.meetings.scene import ADA, BOB, MOVED, Scene, show
+from tests.support.meetings.scene import ADA, BOB, MOVED, Scene, remind, show
 
 
 def test_a_claimed_mail_is_given_back_before_anything_else_happens() -> None:
@@ -192,6 +192,18 @@ def test_a_process_that_planned_before_a_change_does_not_act_on_mails_of_later()
         assert scene.world.jobs[update.id].state is State.SCHEDULED
 
     assert scene.last() == update
+
+
+def test_a_reminder_that_was_dropped_for_a_moment_is_not_cancelled_by_a_slow_process() -> None:
+    scene = Scene(reminders=remind(15))
+    scene.send_all()
+    scene.update(reminders=(), plans=False)
+    [(seen, cancelled)] = scene.plan().changes
+    scene.update(reminders=remind(15))
+
+    assert cancelled.state is State.CANCELLED
+    assert not scene.world.change_job(seen, cancelled)
+    assert scene.last().state is State.SCHEDULED
 
 
 def test_an_old_mail_that_a_slow_process_makes_is_stopped_and_then_changed() -> None:

@@ -37,7 +37,7 @@ FEWEST_CALLS = 6
 PACES = (1, 5, 25)
 LONG = tuple(timedelta(minutes=each) for each in (1, 1, 2, 5, 5, 20, 60, 24 * 60))
 KILLED = 0.012  # how likely a process dies before its next read or write
-LONGEST_CALL = timedelta(minutes=1)
+LONGEST_CALL = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
 
 

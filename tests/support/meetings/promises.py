@@ -167,9 +167,20 @@ def check_bodies(history: History) -> Iterator[str]:
             for each in history.calls.truths[body.answers : body.commits + 1]
         ):
             yield f"M7: {body.job.email} reads the addresses of others"
-        limit = revision.end if purpose is Purpose.CANCELLATION else revision.start
+        limit = revision.start
+        if purpose is Purpose.CANCELLATION:
+            limit = max([revision.end, *list_ends(history, fold_address(body.job.email))])
         if body.time > limit + LEASE:
             yield f"M8: a {purpose} began at {body.time}, after {limit}"
+
+
+def list_ends(history: History, address: str) -> list[datetime]:
+    """Return the ends that *address* may have read, of which a cancellation may come later."""
+    return [
+        body.job.meeting.revision.end
+        for body in history.world.bodies
+        if body.job.meeting and fold_address(body.job.email) == address
+    ]
 
 
 def is_current(history: History, body: Body) -> bool:

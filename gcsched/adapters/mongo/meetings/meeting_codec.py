@@ -87,6 +87,7 @@ def encode_optional_fields(meeting: Meeting) -> dict[str, Any]:
         "request_id": "" if meeting.client else meeting.request_id,
         "fingerprint": meeting.fingerprint,
         "invite_revision": meeting.invite_revision if meeting.invite_revision != 1 else 0,
+        "reminder_revision": meeting.reminder_revision if meeting.reminder_revision != 1 else 0,
         "check": meeting.check_time,
         "steps": [encode_step(each) for each in meeting.steps],
     }
@@ -95,7 +96,8 @@ def encode_optional_fields(meeting: Meeting) -> dict[str, Any]:
 
 OPTIONAL_FIELDS = (
     *("reminders", "guests_see", "texts", "labels", "sender", "strict_time", "client"),
-    *("own_request_id", "request_id", "fingerprint", "invite_revision", "check", "steps"),
+    *("own_request_id", "request_id", "fingerprint", "invite_revision"),
+    *("reminder_revision", "check", "steps"),
 )
 """The fields that a meeting may lack."""
 
@@ -145,6 +147,7 @@ def decode_meeting(document: Document, revision: MeetingRevision) -> Meeting:
         guests_see_each_other=decode_flag(document, "guests_see"),
         invite_time=decode_optional_time(document, "invite") or created,
         invite_revision=decode_count_or(document, "invite_revision", 1),
+        reminder_revision=decode_count_or(document, "reminder_revision", 1),
         texts=decode_texts(document),
         labels=decode_text_map(document, "labels"),
         sender=document.get("sender") or "",
