@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import icalendar
-import vobject
-from ical.calendar_stream import IcsCalendarStream
-
 from tests.support.calendars.reading import Reading, instant
+from tests.support.later import Later
+
+icalendar, vobject, ical = Later("icalendar"), Later("vobject"), Later("ical.calendar_stream")
 
 
 def read_by_icalendar(file: bytes) -> Reading:
@@ -66,7 +65,7 @@ def read_by_vobject(file: bytes) -> Reading:
 
 
 def read_by_ical(file: bytes) -> Reading:
-    [calendar] = IcsCalendarStream.from_ics(file.decode()).calendars
+    [calendar] = ical.IcsCalendarStream.from_ics(file.decode()).calendars
     others = calendar.todos or calendar.journal or calendar.freebusy or calendar.timezones
     [event] = calendar.events
     organizer, [attendee] = event.organizer, event.attendees
