@@ -5,9 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
-import libfaketime
 from redis.asyncio import Redis
 
 from tests.chaos.cluster import ChaosCluster, service_name
@@ -24,13 +22,13 @@ from tests.support.relay.script import (
     Trickle,
     repeatable,
 )
+from tests.support.wrong_clock import clock_offset
 
 ALL_STAGES = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
 SLOW_REPLY = Trickle(0.01)  # seconds for each of its about twenty bytes
 MAX_DELAY_SECONDS = 0.15
 MAX_CLOCK_OFFSET_SECONDS = 300
 CLAIM_SECONDS = 2.0
-LIBFAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
 
 Injector = Callable[[ChaosCluster, Fault], AbstractAsyncContextManager[None]]
 
@@ -73,12 +71,7 @@ async def offset_clock(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[Non
     original = service.environment
     offset = (fault.random_value * 2 - 1) * MAX_CLOCK_OFFSET_SECONDS
     await service.kill()
-    service.environment = {
-        **original,
-        "LD_PRELOAD": str(LIBFAKETIME),
-        "FAKETIME": f"{offset:+.1f}s",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
+    service.environment = {**original, **clock_offset(offset)}
     service.launch()
     yield
     await service.kill()

@@ -9,19 +9,9 @@ import pytest
 from tests.support.relay.server import Relay
 from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.wait import until
+from tests.support.wrong_clock import clock_offset
 
-libfaketime = pytest.importorskip("libfaketime", reason="its wheel is for Linux on x86_64")
-
-
-def clock_offset(seconds: int) -> dict[str, str]:
-    """Return the environment of a process whose wall clock is off; monotonic time stays right."""
-    folder = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src"
-    return {
-        "LD_PRELOAD": str(folder / "libfaketime.so.1"),
-        "FAKETIME": f"{seconds:+d}s",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_NO_CACHE": "1",
-    }
+pytest.importorskip("libfaketime", reason="its wheel is for Linux on x86_64")
 
 
 @pytest.mark.parametrize("seconds", [-600, 600], ids=["slow", "fast"])

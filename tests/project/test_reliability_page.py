@@ -1,6 +1,5 @@
 """Check that docs/reliability.md names tests, modules, log events and links that exist."""
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +27,7 @@ NOT_LOGGED = ("gcsched", "http", "ready")
 
 def names_of_tests(path: Path) -> list[str]:
     """Return the names of the tests in the file *path*."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name.startswith("test_")
-    ]
+    return re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text("utf-8"), re.MULTILINE)
 
 
 def log_events() -> Iterator[str]:

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ical.exceptions import CalendarParseError
-from vobject.base import VObjectError
-
 from tests.support.calendars.libical import read_by_libical
 from tests.support.calendars.node_readers import read_by_node
 from tests.support.calendars.python_readers import PYTHON_READERS, Reader
 from tests.support.calendars.reading import Reading, normalise
+from tests.support.later import Later
 
-REFUSALS = (ValueError, LookupError, AttributeError, CalendarParseError, VObjectError)
+vobject, ical = Later("vobject.base"), Later("ical.exceptions")
 
 Readings = Mapping[str, Mapping[str, Reading]]
 """By program, and by the name of the file."""
@@ -20,8 +18,16 @@ Readings = Mapping[str, Mapping[str, Reading]]
 def read_with(reader: Reader, file: bytes) -> Reading:
     try:
         return normalise(reader(file))
-    except REFUSALS as error:
+    except refusals() as error:
         return {"error": repr(error)}
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """Return the exceptions by which the programs of Python refuse a file."""
+    return (
+        *(ValueError, LookupError, AttributeError),
+        *(ical.CalendarParseError, vobject.VObjectError),
+    )
 
 
 def read_in_python(files: Mapping[str, bytes]) -> Readings:
