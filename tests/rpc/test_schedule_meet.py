@@ -153,7 +153,7 @@ async def test_a_silent_store_ends_a_dry_run_within_the_deadline(
 async def test_a_frozen_store_holds_so_many_calls_and_no_more(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
-    most, rest = 20, 2_480  # more than gRPC itself queues
+    most, rest = 20, 480  # more than a connection may have at once
     async with own_mongod(tmp_path) as mongod:
         settings = make_settings(
             mongo=mongod.uri,
@@ -164,24 +164,21 @@ async def test_a_frozen_store_holds_so_many_calls_and_no_more(
         async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             await stub.ScheduleMeet(a_meet(0))
             mongod.freeze()
-            start = time.monotonic()
+            start = time.process_time()
             calls = [
-                asyncio.ensure_future(stub.ScheduleMeet(a_meet(n), timeout=20))
-                for n in range(1, most + rest + 1)
+                asyncio.create_task(find_answer(stub, a_meet(n))) for n in range(1, most + rest + 1)
             ]
             await until(lambda: sum(call.done() for call in calls) == rest)
-            took = time.monotonic() - start
-            with pytest.raises(grpc.aio.AioRpcError) as unread:
-                await stub.ScheduleMeet(a_meet(1, emailID="no-at-sign"))
+            took = time.process_time() - start
+            unread = await find_answer(stub, a_meet(1, emailID="no-at-sign"))
             refused = [call for call in calls if call.done()]
             mongod.resume()
             kept = await asyncio.gather(*(call for call in calls if call not in refused))
 
-    errors = [call.exception() for call in refused] + [unread.value]
-    assert took < 8  # seconds; a refusal takes 0.5 ms, half of it in the caller
+    assert took < 2  # seconds of CPU time; a refusal takes 0.5 ms, half of it in the caller
     assert len(kept) == most
-    assert all(reply.success for reply in kept)
-    for error in errors:
+    assert all(isinstance(each, task_pb2.MeetResponse) and each.success for each in kept)
+    for error in (*(call.result() for call in refused), unread):
         assert isinstance(error, grpc.aio.AioRpcError)
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         (info,) = detail(error, error_details_pb2.ErrorInfo)
@@ -190,6 +187,16 @@ async def test_a_frozen_store_holds_so_many_calls_and_no_more(
         assert isinstance(retry, error_details_pb2.RetryInfo)
         assert info.reason == "OVERLOADED"
         assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+
+
+async def find_answer(
+    stub: Stub, request: task_pb2.MeetRequest
+) -> task_pb2.MeetResponse | grpc.aio.AioRpcError:
+    """Return the reply or the error: none is left for asyncio to log in a later test."""
+    try:
+        return await stub.ScheduleMeet(request, timeout=20)
+    except grpc.aio.AioRpcError as error:
+        return error
 
 
 async def test_random_bad_requests_only_meet_invalid_argument(stub: Stub, relay: Relay) -> None:

@@ -17,6 +17,7 @@ from tests.support.service_process import a_meet, environment, is_serving, sched
 from tests.support.wait import until
 
 Documents = list[dict[str, Any]]
+STOP_WITHIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ async def running_app(
     resources_scope = app.open_resources(settings, templates=load_kept_templates(settings))
     async with resources_scope as resources, asyncio.TaskGroup() as tasks:
         assert await app.wait_for_store(resources, stop)
-        tasks.create_task(app.run(settings, resources, stop), name="app")
+        running = tasks.create_task(app.run(settings, resources, stop), name="app")
         target = settings.grpc_listen
         await until(lambda: is_serving(target, credentials))
         try:
@@ -60,6 +61,8 @@ async def running_app(
             )
         finally:
             stop.set()
+            # Also where the test has failed: what is left open would fail a later one.
+            await asyncio.wait({running}, timeout=STOP_WITHIN_SECONDS)
 
 
 async def schedule_mails(app: RunningApp, count: int, *, first: int = 0) -> None:

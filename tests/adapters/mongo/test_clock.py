@@ -28,6 +28,13 @@ class LocalClock:
         return datetime.now(UTC) + self.error
 
 
+def is_now(clock: ServerClock) -> bool:
+    """Return whether *clock* is right, however long it takes on a busy machine to ask it."""
+    before = datetime.now(UTC)
+    shown = clock()
+    return before - A_MOMENT < shown < datetime.now(UTC) + A_MOMENT
+
+
 @pytest.fixture(params=["UTC", "Asia/Kolkata", "America/St_Johns"])
 def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with monkeypatch.context() as patch:
@@ -55,7 +62,7 @@ async def test_a_wrong_clock_is_corrected_and_logged_once(mongo: Mongo, hours: i
         await clock.measure()
         await clock.measure()
 
-    assert abs(clock() - datetime.now(UTC)) < A_MOMENT
+    assert is_now(clock)
     assert [log["event"] for log in logs] == ["clock differs from MongoDB's"]
     assert abs(logs[0]["seconds"] + hours * 3600) < 0.05
 
@@ -115,11 +122,11 @@ async def test_setting_the_clock_changes_nothing_before_the_next_measurement(mon
     await clock.measure()
 
     local.error = timedelta(days=2)
-    at_once = clock()
+    is_right_at_once = is_now(clock)
     await clock.measure()
 
-    assert abs(at_once - datetime.now(UTC)) < A_MOMENT
-    assert abs(clock() - datetime.now(UTC)) < A_MOMENT
+    assert is_right_at_once
+    assert is_now(clock)
 
 
 async def test_without_the_store_the_last_offset_stays(

@@ -170,13 +170,15 @@ async def test_a_redis_that_is_silent_or_gone_is_reported_quickly(tmp_path: Path
 
 
 @asynccontextmanager
-async def a_replica(redis_url: str, relay: Relay) -> AsyncIterator[FailoverTransport]:
+async def a_replica(
+    redis_url: str, relay: Relay, limit: RateLimit = LIMIT
+) -> AsyncIterator[FailoverTransport]:
     """Build the transport of one process: failover, rate limiter, pool."""
     async with bucket_at(redis_url, relay) as bucket, a_pool(relay) as pool:
         rate_limiter = RateLimiter(
             relay=pool.name,
-            per_second=LIMIT.per_second,
-            burst=LIMIT.burst,
+            per_second=limit.per_second,
+            burst=limit.burst,
             allowance=SharedRateAllowance(shared=bucket),
         )
         yield FailoverTransport(
@@ -200,21 +202,39 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(start <= each < start + 1 for each in times) for start in times)
 
 
+class LoopPauses:
+    """Records the longest pause of the loop, by which a mail may be late on a busy machine."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def run(self) -> None:
+        while True:
+            start = time.monotonic()
+            await asyncio.sleep(0.01)
+            self.longest = max(self.longest, time.monotonic() - start)
+
+
 async def test_three_clients_together_keep_to_the_rate_and_its_burst(
     patient_redis_url: str,
 ) -> None:
-    seconds = 6.0
+    # So slow that the burst bridges a pause of the machine of a second.
+    seconds, limit = 6.0, RateLimit(per_second=10, burst=10)
+    pauses = LoopPauses()
     async with Relay() as relay, AsyncExitStack() as stack:
         replicas = [
-            await stack.enter_async_context(a_replica(patient_redis_url, relay)) for _ in range(3)
+            await stack.enter_async_context(a_replica(patient_redis_url, relay, limit))
+            for _ in range(3)
         ]
 
+        watching = asyncio.create_task(pauses.run())
         deadline = time.monotonic() + seconds
         await asyncio.gather(*[send_until_deadline(deadline, replica) for replica in replicas])
+        watching.cancel()
 
         times = [kept.time for kept in relay.ledger]
-    assert most_in_a_second(times) <= 66
-    assert 45 <= (len(times) - LIMIT.burst) / seconds <= 51
+    assert most_in_a_second(times) <= 22 + limit.per_second * pauses.longest
+    assert 9 <= (len(times) - limit.burst) / seconds <= 10.2
 
 
 async def test_mails_that_come_all_at_once_still_leave_at_the_rate(patient_redis_url: str) -> None:
