@@ -59,11 +59,9 @@ class MeetingMethods(BlockingConnection):
         """Return a meeting, and what each attendee knows of it. Raises NotFound, CallFailed.
 
         >>> meeting = next(gcsched.list_meetings(attendee="ada@example.org"))
-        >>> [
-        ...     (each.email, each.told, each.delivery)
-        ...     for each in gcsched.get_meeting(meeting.meeting_id).attendees
-        ... ]
-        [('ada@example.org', 'NOTHING', 'SCHEDULED')]
+        >>> [ada] = gcsched.get_meeting(meeting.meeting_id).attendees
+        >>> ada.email, ada.delivery == State.SCHEDULED
+        ('ada@example.org', True)
         """
         return self._run(calls.get_meeting(meeting_id), timeout)
 
