@@ -25,6 +25,8 @@ from tests.support.wait import until
 BEFORE = timedelta(minutes=30)
 SPREAD_SECONDS = (-0.5, 1.5)
 CALL_TIMEOUT_SECONDS = 20.0
+RETRY_INTERVAL_SECONDS = 0.5  # the service is full: its callers call again
+MAX_SECONDS = 90.0
 REMINDER = "Reminder: "
 WAITING = {"SCHEDULED", "RETRYING", "SENDING"}
 
@@ -122,12 +124,16 @@ async def change_each(
     async def change(number: int) -> Change:
         delay, is_cancel, stub = drawn[number]
         await asyncio.sleep(max(0.0, due.timestamp() + delay - time.time()))
-        answer, in_flight = "OK", 0
-        try:
-            meeting = await send_change(stub, ids[number], due, is_cancel=is_cancel)
-            in_flight = sum(each.in_flight for each in meeting.effects)
-        except grpc.aio.AioRpcError as error:
-            answer = error.code().name
+        answer, in_flight = "", 0
+        until_time = time.monotonic() + MAX_SECONDS
+        while answer != "OK" and time.monotonic() < until_time:
+            try:
+                meeting = await send_change(stub, ids[number], due, is_cancel=is_cancel)
+            except grpc.aio.AioRpcError as error:
+                answer = error.code().name
+                await asyncio.sleep(RETRY_INTERVAL_SECONDS)
+            else:
+                answer, in_flight = "OK", sum(each.in_flight for each in meeting.effects)
         return Change(
             number=number, is_cancel=is_cancel, answer=answer, in_flight=in_flight, at=time.time()
         )
