@@ -155,7 +155,6 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
             await until(lambda: "arq worker ended" in running.log)
 
 
-@pytest.mark.executed
 async def test_a_template_with_an_unknown_variable_prevents_the_start(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
@@ -270,7 +269,6 @@ async def test_sigterm_with_open_streams_takes_no_longer_than_without(
     assert seconds < 4
 
 
-@pytest.mark.executed
 async def test_a_second_signal_stops_at_once(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forks import Fork, Streams
 from tests.support.launch import Launch, fork_service
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
@@ -163,12 +163,29 @@ async def test_what_grpc_writes_during_the_stop_does_not_delay_it(
     assert code == 0
 
 
-@pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe", "closed"])
+@pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe"])
 async def test_wrong_settings_keep_their_exit_code(how: str, tmp_path: Path) -> None:
-    output = subprocess.DEVNULL if how == "closed" else open_unwritable(tmp_path, how)
-    shell = f'exec "{sys.executable}" -m gcsched serve' + (" 2>&-" if how == "closed" else "")
+    errors = open_unwritable(tmp_path, how)
+    with (tmp_path / "output").open("w+b") as output:
+        streams = Streams(output=output.fileno(), errors=errors)
+        process = Fork(["serve"], {"PATH": os.environ["PATH"]}, streams)
+        try:
+            code = await asyncio.to_thread(process.wait, EXIT_WITHIN_SECONDS)
+        finally:
+            process.kill()
+            os.close(errors)
+        output.seek(0)
+        out = output.read()
+
+    assert code == 2
+    assert out == b"", "the message went to standard output instead of standard error"
+
+
+async def test_wrong_settings_keep_their_exit_code_without_standard_error() -> None:
     process = await asyncio.create_subprocess_shell(
-        shell, env={"PATH": os.environ["PATH"]}, stdout=asyncio.subprocess.PIPE, stderr=output
+        f'exec "{sys.executable}" -m gcsched serve 2>&-',
+        env={"PATH": os.environ["PATH"]},
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         out, _ = await asyncio.wait_for(process.communicate(), EXIT_WITHIN_SECONDS)

@@ -96,7 +96,11 @@ class DevProcess:
         self.process.send_signal(number)
 
     def wait_for_exit(self) -> int:
-        return self.process.wait(MAX_WAIT_SECONDS)
+        """Wait until it has ended and its last line is read; return the exit code."""
+        code = self.process.wait(MAX_WAIT_SECONDS)
+        with self.line_arrived:
+            assert self.line_arrived.wait_for(lambda: self.has_ended, MAX_WAIT_SECONDS)
+        return code
 
     def stop(self) -> int:
         """Send SIGINT, as Ctrl-C does; return the exit code."""

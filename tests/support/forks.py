@@ -20,14 +20,18 @@ _forks.set_forkserver_preload(["tests.support.preloaded"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """The file descriptors of the standard streams; the program gets duplicates of them."""
+    """The file descriptors of the standard streams; the program gets duplicates of them.
 
+    Without an *input* that is empty.
+    """
+
+    input: int | None = None
     output: int
     errors: int
 
 
 class Fork:
-    """`gcsched` with *arguments*, in a session of its own and with an empty standard input.
+    """`gcsched` with *arguments*, in a session of its own.
 
     It calls *before*, which must be importable, before anything else.
     """
@@ -40,12 +44,15 @@ class Fork:
         before: Callable[[], None] | None = None,
     ) -> None:
         # multiprocessing hands connections, and no other descriptors, to a process that it starts.
-        sent = [Connection(os.dup(number)) for number in (streams.output, streams.errors)]
+        numbers = {0: streams.input, 1: streams.output, 2: streams.errors}
+        sent = {
+            at: Connection(os.dup(number)) for at, number in numbers.items() if number is not None
+        }
         self._process = _forks.Process(
             target=_run, args=(list(arguments), dict(environment), sent, before)
         )
         self._process.start()
-        for each in sent:
+        for each in sent.values():
             each.close()
 
     @property
@@ -74,18 +81,26 @@ class Fork:
 def _run(
     arguments: list[str],
     environment: dict[str, str],
-    streams: Sequence[Connection],
+    streams: Mapping[int, Connection],
     before: Callable[[], None] | None,
 ) -> None:
     """Set up the process as if the program had been executed, and run it."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, stream in zip((sys.stdout.fileno(), sys.stderr.fileno()), streams, strict=True):
-        os.dup2(stream.fileno(), number)
+    for at, stream in streams.items():
+        os.dup2(stream.fileno(), at)
         stream.close()
+    open_streams()
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["gcsched", *arguments]
     if before is not None:
         before()
     sys.exit(main())
+
+
+def open_streams() -> None:
+    """Open the standard streams as the interpreter does at its start."""
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", 1 if os.isatty(1) else -1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)

@@ -3,10 +3,10 @@
 import asyncio
 import os
 import pty
-import subprocess
-import sys
 import termios
 from collections.abc import Sequence
+
+from tests.support.forks import Fork, Streams
 
 
 async def run_on_terminal(
@@ -19,21 +19,16 @@ async def run_on_terminal(
 def _run_in_pty(arguments: Sequence[str], columns: int, input_text: str) -> tuple[int, str]:
     controller, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, columns))
-    with subprocess.Popen(
-        [sys.executable, "-m", "gcsched", *arguments],
-        env=os.environ | {"TERM": "xterm-256color"},
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-    ) as process:
-        os.close(terminal)
-        os.write(controller, input_text.encode())
-        shown = b""
-        try:
-            while read := os.read(controller, 65_536):
-                shown += read
-        except OSError:  # on Linux, when the last writer has gone
-            pass
-        os.close(controller)
-    return process.returncode, shown.decode().replace("\r\n", "\n")
+    environment = os.environ | {"TERM": "xterm-256color"}
+    streams = Streams(input=terminal, output=terminal, errors=terminal)
+    process = Fork(arguments, environment, streams)
+    os.close(terminal)
+    os.write(controller, input_text.encode())
+    shown = b""
+    try:
+        while read := os.read(controller, 65_536):
+            shown += read
+    except OSError:  # on Linux, when the last writer has gone
+        pass
+    os.close(controller)
+    return process.wait(), shown.decode().replace("\r\n", "\n")
