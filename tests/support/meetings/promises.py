@@ -32,6 +32,7 @@ def find_broken(history: History, variants: Collection[Variant] = tuple(Variant)
         check_bodies(history),
         check_resends(history),
         check_repetitions(history),
+        check_tries(history),
     )
     return [*history.calls.broken, *(each for check in checks for each in check)]
 
@@ -224,6 +225,19 @@ def check_repetitions(history: History) -> Iterator[str]:
             if is_same and not is_explained(history, each.address):
                 yield f"M3: {each.address} reads {message.method} twice"
         latest[each.address] = message, each.job.id
+
+
+def check_tries(history: History) -> Iterator[str]:
+    """M3: what ended without being sent is not planned again after that with the same words."""
+    for body in history.world.bodies:
+        message = read_message(body.job)
+        if not message.method:
+            continue
+        for job in list_jobs(history, fold_address(body.job.email)):
+            is_same = counts(job) == counts(body.job) and job.revision == body.job.revision
+            is_before = job.id != body.job.id and job.state_time < body.job.create_time
+            if is_same and is_before and unsent(job) and read_message(job).method == message.method:
+                yield f"M3: job {body.job.id} tries again what {job.id} came to"
 
 
 def is_explained(history: History, address: str) -> bool:

@@ -5,27 +5,19 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from msgspec.structs import replace
-
 from gcsched.domain.job import Job
 from gcsched.domain.meetings import evidence, needs, plan, reminding
-from gcsched.domain.meetings.meeting import Attendee, Meeting
+from gcsched.domain.meetings.meeting import Attendee
 from tests.support.meetings import processes
 
 Patch = tuple[object, str, Callable[..., Any]]
 plan_mail = needs.plan_mail
-raise_sequence = plan.raise_sequence
 fold_attendee = evidence.fold_attendee
 
 
 def plan_without_waiting(*args: Any, has_begun: bool) -> None:
     del has_begun
     plan_mail(*args, has_begun=False)
-
-
-def raise_without_content(*args: Any) -> Meeting | None:
-    raised, before = raise_sequence(*args), args[0].meeting
-    return raised and replace(raised, content_revision=before.content_revision)
 
 
 def fold_with_begun(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
@@ -36,7 +28,6 @@ SABOTAGES: Mapping[str, Sequence[Patch]] = {
     "claimed mails are not held back": [(plan, "withdraw_claimed", lambda *_: ())],
     "claimed mails are not looked at": [(processes, "find_objection", lambda *_: None)],
     "SEQUENCE is not raised for mails in flight": [(plan, "raise_sequence", lambda *_: None)],
-    "SEQUENCE is raised for one attendee alone": [(plan, "raise_sequence", raise_without_content)],
     "mails in flight are ignored": [(plan, "assume_arrival", lambda attendee, _: attendee)],
     "mails in flight count as arrived": [(evidence, "fold_attendee", fold_with_begun)],
     "mails do not wait for the one before": [(needs, "plan_mail", plan_without_waiting)],
