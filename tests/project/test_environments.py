@@ -11,11 +11,10 @@ from tests.support.in_process_app import RunningApp
 from tests.support.readme_examples import CLIENT_EXAMPLES
 from tests.support.virtual_environments import (
     VirtualEnvironment,
-    build_wheel,
     create_environment,
     find_client_problems,
-    install_newest,
     install_oldest,
+    run,
 )
 
 pytestmark = pytest.mark.registry
@@ -56,7 +55,6 @@ print(client.get_meeting("M").attendees.email)
 """The last lines are wrong, each once."""
 WRONG_LINES = 19
 CALLER = Path(typed_caller.__file__).read_text(encoding="utf-8")
-STUBS = ["types-grpcio", "types-protobuf"]
 STRICT_PYRIGHT = {"pyrightconfig.json": '{"typeCheckingMode": "strict"}'}
 CHECKERS = {
     "mypy": ["--strict", "--config-file=", "--no-incremental", "--python-executable"],
@@ -65,10 +63,10 @@ CHECKERS = {
 
 
 async def test_the_client_runs_on_the_oldest_packages_that_it_allows(
-    tmp_path: Path, app: RunningApp
+    tmp_path: Path, wheel: Path, app: RunningApp
 ) -> None:
     oldest = await create_environment(tmp_path / "oldest")
-    await install_oldest(oldest, await build_wheel(tmp_path))
+    await install_oldest(oldest, wheel)
 
     installed = await oldest.versions()
     assert FLOORS.items() <= installed.items()
@@ -76,11 +74,8 @@ async def test_the_client_runs_on_the_oldest_packages_that_it_allows(
 
 
 async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
-    tmp_path: Path, app: RunningApp
+    newest: VirtualEnvironment, app: RunningApp
 ) -> None:
-    newest = await create_environment(tmp_path / "newest")
-    await install_newest(newest, await build_wheel(tmp_path), other_packages=["redis>=6"])
-
     installed = await newest.versions()
     assert int(installed["redis"].partition(".")[0]) >= 6
     assert {"pydantic", "structlog", "motor"}.isdisjoint(installed)
@@ -96,17 +91,16 @@ async def assert_client_works(environment: VirtualEnvironment, app: RunningApp) 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 async def test_a_strict_checker_takes_the_examples_and_finds_each_mistake(
-    checker: str, tmp_path: Path
+    checker: str, tmp_path: Path, newest: VirtualEnvironment
 ) -> None:
-    callers = await create_environment(tmp_path / "callers")
-    await install_newest(callers, await build_wheel(tmp_path), other_packages=STUBS)
     examples = {f"example{number}.py": each for number, each in enumerate(CLIENT_EXAMPLES)}
     examples["caller.py"] = CALLER
     for name, text in {**examples, "mistakes.py": MISTAKES, **STRICT_PYRIGHT}.items():
-        (callers.folder / name).write_text(text)
-    check = [sys.executable, "-m", checker, *CHECKERS[checker], callers.python]
+        (tmp_path / name).write_text(text)
+    check = [sys.executable, "-m", checker, *CHECKERS[checker], newest.python]
 
-    checked = await callers.run(*check, *examples, "mistakes.py")  # together: both start slowly
+    # All together, because a checker needs most of its time to start.
+    checked = await run(*check, *examples, "mistakes.py", folder=tmp_path)
 
     found = set(re.findall(r"(\w+\.py):(\d+).*error", checked.stdout))
     last = len(MISTAKES.splitlines())

@@ -1,6 +1,5 @@
 """What holds for the repository as a whole."""
 
-import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -53,7 +52,7 @@ def test_ignored_warnings_only_become_fewer() -> None:
 def test_a_module_says_what_it_is_and_stays_small(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
 
-    assert text == "" or ast.get_docstring(ast.parse(text)), "the first line says what it is"
+    assert text == "" or re.match('r?"""\\S', text), "the first line says what it is"
     assert len(text.splitlines()) <= 300
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.support.virtual_environments import (
-    build_wheel,
     create_environment,
     install_newest,
     install_oldest,
@@ -20,12 +19,10 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "interviews"
 
 @pytest.mark.parametrize("install", [install_oldest, install_newest])
 async def test_the_plugin_is_found_and_needs_no_package_of_the_service(
-    tmp_path: Path, install: Callable[..., Awaitable[Any]]
+    tmp_path: Path, wheel: Path, install: Callable[..., Awaitable[Any]]
 ) -> None:
     environment = await create_environment(tmp_path / "application")
-    await install(
-        environment, await build_wheel(tmp_path), extra="testing", other_packages=["pytest>=8.4"]
-    )
+    await install(environment, wheel, extra="testing", other_packages=["pytest>=8.4"])
     folder = shutil.copytree(EXAMPLE, environment.folder / "interviews")
 
     tests = await environment.run(environment.python, "-m", "pytest", "-q", str(folder))

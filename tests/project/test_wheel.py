@@ -35,13 +35,11 @@ def run_python(*arguments: str | Path, folder: Path, path: Path | None = None) -
 
 
 @pytest.fixture(scope="module")
-def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run_python("-m", "hatchling", "build", "-t", "wheel", "-d", folder, folder=ROOT)
-    (wheel,) = folder.glob("*.whl")
+def wheel_folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
     with ZipFile(wheel) as archive:
-        archive.extractall(folder / "unpacked")
-    return folder / "unpacked"
+        archive.extractall(folder)
+    return folder
 
 
 def test_it_holds_the_package_and_nothing_else(wheel_folder: Path) -> None:
