@@ -20,7 +20,7 @@ OTHER_PACKAGES = ["redis>=6", "types-grpcio", "types-protobuf"]
 
 
 @contextmanager
-def shared_folder(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+def common_folder(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
     """Yield a folder of this run, to one worker at a time."""
     own = factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
@@ -32,7 +32,7 @@ def shared_folder(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with shared_folder(tmp_path_factory, "wheel") as folder:
+    with common_folder(tmp_path_factory, "wheel") as folder:
         if not (built := list(folder.glob("*.whl"))):
             built = [asyncio.run(build_wheel(folder))]
         return built[0]
@@ -46,7 +46,7 @@ def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> VirtualEnvi
         made = await create_environment(folder)
         await install_newest(made, wheel, other_packages=OTHER_PACKAGES)
 
-    with shared_folder(tmp_path_factory, "newest") as folder:
+    with common_folder(tmp_path_factory, "newest") as folder:
         is_built = folder / "is_built"
         if not is_built.exists():
             asyncio.run(build(folder))
