@@ -3,7 +3,7 @@
 import re
 
 from tests.generate.api_reference import PAGE
-from tests.support.command import run_python, run_shell
+from tests.support.command import run_python, run_shell_with_forks
 from tests.support.in_process_app import RunningApp
 
 EXAMPLE_TARGET = "localhost:50051"
@@ -15,7 +15,7 @@ def blocks(language: str) -> list[str]:
 
 
 async def test_the_shell_examples_succeed_in_their_order(app: RunningApp) -> None:
-    done = await run_shell("\n".join(blocks("sh")), GCSCHED_TARGET=app.target)
+    done = await run_shell_with_forks("\n".join(blocks("sh")), GCSCHED_TARGET=app.target)
 
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert re.search(r"^state +CANCELLED$", done.stdout, re.MULTILINE)

@@ -23,15 +23,30 @@ def find_code_spans(cell: str) -> set[str]:
 
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+A_LOG_CALL = re.compile(rf"\.({'|'.join(sorted(LEVELS))})\b")
 LASTING_PROBLEM_MODULE = "gcsched/usecases/problem_log.py"
 
 
 @cache
-def parse_modules() -> Mapping[str, ast.Module]:
+def read_modules() -> Mapping[str, str]:
     return {
-        str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
+        str(file.relative_to(ROOT)): file.read_text(encoding="utf-8")
         for file in (ROOT / "gcsched").rglob("*.py")
     }
+
+
+@cache
+def parse_module(name: str) -> ast.Module:
+    return ast.parse(read_modules()[name])
+
+
+def parse_modules_with(*words: str) -> list[ast.Module]:
+    """Parse the modules whose text has all of *words*."""
+    return [
+        parse_module(name)
+        for name, text in read_modules().items()
+        if all(word in text for word in words)
+    ]
 
 
 @cache
@@ -51,8 +66,9 @@ def find_all_log_calls() -> list[tuple[str, ast.Call]]:
     """Return every call that logs, with its module."""
     return [
         (name, node)
-        for name, tree in parse_modules().items()
-        for node in ast.walk(tree)
+        for name, text in read_modules().items()
+        if A_LOG_CALL.search(text)
+        for node in ast.walk(parse_module(name))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in LEVELS
@@ -75,12 +91,12 @@ def fields_of(event: str) -> set[str]:
         found |= {"", *(each.arg for each in call.keywords if each.arg is not None)}
         for each in call.keywords:
             if each.arg is None:  # **facts: from this module, or from the function that is called
-                found |= names_in(parse_modules()[name]) | find_names_made_by(each.value)
+                found |= names_in(parse_module(name)) | find_names_made_by(each.value)
     if found:
         return found
-    modules = [tree for tree in parse_modules().values() if event in names_in(tree)]
+    modules = [tree for tree in parse_modules_with(*event.split()) if event in names_in(tree)]
     return (
-        set().union(*map(names_in, [*modules, parse_modules()[LASTING_PROBLEM_MODULE]]))
+        set().union(*map(names_in, [*modules, parse_module(LASTING_PROBLEM_MODULE)]))
         if modules
         else set()
     )
@@ -92,7 +108,7 @@ def find_names_made_by(value: ast.expr) -> set[str]:
     )
     return {
         name
-        for tree in parse_modules().values()
+        for tree in parse_modules_with(f"def {called}(")
         if any(isinstance(node, ast.FunctionDef) and node.name == called for node in tree.body)
         for name in names_in(tree)
     }

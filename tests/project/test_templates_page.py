@@ -12,7 +12,7 @@ from gcsched.adapters.mail.template_folder import MAX_FILE_OCTETS, default_folde
 from gcsched.adapters.mail.template_validation import GMAIL_CLIP_OCTETS
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
-from tests.support.command import run_command, run_shell
+from tests.support.command import run_command, run_shell_with_forks
 from tests.support.meeting_mails import a_meeting_job
 from tests.support.template_folders import sample_variables
 
@@ -86,7 +86,7 @@ async def test_the_first_steps_work(tmp_path: Path) -> None:
     preview = tmp_path / "doc-preview.html"
     steps = re.sub(r"\S+/doc-preview.html", str(preview), block("sh", "mkdir letters"))
 
-    done = await run_shell(f"cd {tmp_path}\n{steps}")
+    done = await run_shell_with_forks(f"cd {tmp_path}\n{steps}")
 
     assert (done.returncode, done.stderr) == (
         0,

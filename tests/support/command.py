@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 from gcsched.cli.main import main
+from tests.support import forwarding
+from tests.support.fork_server import forks_for_shells
 from tests.support.forks import Fork, Streams
 
 
@@ -64,6 +67,14 @@ async def run_shell(script: str, **environ: str) -> subprocess.CompletedProcess[
     """Run *script* up to the first command that fails; `gcsched` in it is this program."""
     function = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
     return await run_process("sh", "-euc", f"{function}\n{script}", **environ)
+
+
+async def run_shell_with_forks(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run *script* as `run_shell` does, which is slower; a pipe or a limit may be none of its."""
+    with forks_for_shells() as path:
+        forward = shlex.join([sys.executable, "-IS", forwarding.__file__, str(path)])
+        function = f'gcsched() {{ {forward} "$@"; }}'
+        return await run_process("sh", "-euc", f"{function}\n{script}", **environ)
 
 
 async def run_process(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
