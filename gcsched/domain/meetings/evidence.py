@@ -9,8 +9,11 @@ from gcsched.domain.calendar_file import Method
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Told, Word
-from gcsched.domain.meetings.withdrawals import fold_withdrawals, is_cancelled_by_caller
-from gcsched.domain.smtp_reply import Kind
+from gcsched.domain.meetings.withdrawals import (
+    fold_withdrawals,
+    has_lost_reply,
+    is_cancelled_by_caller,
+)
 
 METHODS: Mapping[Purpose, Method] = {
     Purpose.INVITATION: Method.REQUEST,
@@ -28,7 +31,7 @@ def may_have_left(job: Job) -> bool:
     """
     if job.state in {State.SENT, State.UNCERTAIN} or job.has_begun:
         return True
-    return any(each.kind is Kind.UNCERTAIN for each in job.attempts)
+    return has_lost_reply(job)
 
 
 def read_word(job: Job) -> Word:
