@@ -21,7 +21,8 @@ METHODS: Mapping[Purpose, Method] = {
     Purpose.CANCELLATION: Method.CANCEL,
 }
 """What each mail says to a calendar; a reminder says nothing."""
-UNSENT = (*(FINAL_STATES - {State.SENT}), State.UNCERTAIN)
+ENDED = frozenset({*FINAL_STATES, State.UNCERTAIN})
+UNSENT = ENDED - {State.SENT}
 
 
 def may_have_left(job: Job) -> bool:
@@ -80,10 +81,34 @@ def fold_jobs(meeting: Meeting, jobs: Sequence[Job]) -> Meeting:
 
 def fold_groups(meeting: Meeting, groups: Groups) -> Meeting:
     """Return *meeting* with what the jobs in *groups* prove."""
-    attendees = tuple(fold_attendee(each, find_jobs(groups, each)) for each in meeting.attendees)
+    attendees = tuple(
+        fold_attendee(assume_lost(each, jobs, meeting), jobs)
+        for each in meeting.attendees
+        for jobs in [find_jobs(groups, each)]
+    )
     if attendees != meeting.attendees:
         meeting = replace(meeting, attendees=attendees)
     return fold_withdrawals(meeting, groups)
+
+
+def assume_lost(attendee: Attendee, jobs: Sequence[Job], meeting: Meeting) -> Attendee:
+    """Return *attendee* with the word of a job that was deleted before its end could be noted.
+
+    That happens where no process ran for as long as jobs are kept. The mail may have left, with the
+    latest SEQUENCE at most.
+    """
+    if attendee.delivery is None or attendee.delivery in ENDED:
+        return attendee
+    if any(job.id == attendee.job_id for job in jobs):
+        return attendee
+    is_cancel = attendee.is_removed and attendee.mail_revision >= attendee.removed_revision
+    lost = Word(
+        told=Told.MAYBE,
+        method=Method.CANCEL if is_cancel else Method.REQUEST,
+        sequence=meeting.revision.sequence,
+        revision=attendee.mail_revision,
+    )
+    return replace(attendee, word=merge_words(attendee.word, lost), delivery=None)
 
 
 def find_jobs(groups: Groups, attendee: Attendee) -> Sequence[Job]:

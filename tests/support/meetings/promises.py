@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from gcsched.domain.address_folding import fold_address
-from gcsched.domain.job import FINAL_STATES, Job, State
+from gcsched.domain.job import CLAIMABLE, FINAL_STATES, Job, State
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.plan import OVER
 from gcsched.domain.smtp_reply import Kind
@@ -70,6 +70,8 @@ def has_unsent(history: History, address: str) -> bool:
         latest = [j for j in mails if read_message(j).content == truth.content and unsent(j)]
         is_refused = any(job.state is State.FAILED for job in mails)
         return bool(latest) or (is_refused and (address, count) not in history.world.unrefused)
+    if any(job.state in CLAIMABLE and job.steps for job in jobs):
+        return True  # a caller has rescheduled it
     count = truth.added.get(address, 1)
     mails = [job for job in jobs if counts(job) == count]
     cancels = [job for job in mails if read_message(job).method == "CANCEL"]
