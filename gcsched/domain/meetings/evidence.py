@@ -130,6 +130,9 @@ def fold_attendee(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
     latest = find_latest(mails, attendee.invited_count)
     if latest is None or latest.revision is None:
         return attendee
+    is_kept = any(job.id == attendee.job_id for job in jobs)
+    if not is_kept and latest.revision.number <= attendee.mail_revision:
+        return attendee  # the latest mail is deleted, and how it ended is noted
     return replace(
         attendee,
         job_id=latest.id,

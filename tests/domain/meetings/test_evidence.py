@@ -107,6 +107,18 @@ def test_a_deleted_job_leaves_its_word() -> None:
     assert [job.meeting.purpose for job in scene.jobs() if job.meeting] == [Purpose.CANCELLATION]
 
 
+def test_a_deleted_mail_that_failed_is_not_forgotten_because_of_an_older_one() -> None:
+    scene = Scene()
+    held = scene.send(scene.last())
+    scene.update(summary="Interview")
+    refused = scene.send(scene.last(), Kind.RECIPIENT)
+    del scene.world.jobs[refused.id]
+    scene.reconcile()
+
+    assert [job.id for job in scene.jobs()] == [held.id]
+    assert scene.attendee().job_id == refused.id
+
+
 def test_a_job_that_was_deleted_before_it_was_noted_may_have_been_sent() -> None:
     scene = Scene(ADA, "bob@example.org")
     assert scene.attendee().delivery is State.SCHEDULED
