@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from gcsched.domain.job import Job
-from gcsched.domain.meetings.evidence import METHODS
+from gcsched.domain.meetings.evidence import ENDED, METHODS
 from gcsched.domain.meetings.meeting import Meeting
-from gcsched.domain.meetings.needs import ENDED
 
 AFTER_DUE = timedelta(seconds=60)
 

@@ -9,8 +9,11 @@ from gcsched.domain.calendar_file import Method
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Told, Word
-from gcsched.domain.meetings.withdrawals import fold_withdrawals, is_cancelled_by_caller
-from gcsched.domain.smtp_reply import Kind
+from gcsched.domain.meetings.withdrawals import (
+    fold_withdrawals,
+    has_lost_reply,
+    is_cancelled_by_caller,
+)
 
 METHODS: Mapping[Purpose, Method] = {
     Purpose.INVITATION: Method.REQUEST,
@@ -18,7 +21,8 @@ METHODS: Mapping[Purpose, Method] = {
     Purpose.CANCELLATION: Method.CANCEL,
 }
 """What each mail says to a calendar; a reminder says nothing."""
-UNSENT = (*(FINAL_STATES - {State.SENT}), State.UNCERTAIN)
+ENDED = frozenset({*FINAL_STATES, State.UNCERTAIN})
+UNSENT = ENDED - {State.SENT}
 
 
 def may_have_left(job: Job) -> bool:
@@ -28,7 +32,7 @@ def may_have_left(job: Job) -> bool:
     """
     if job.state in {State.SENT, State.UNCERTAIN} or job.has_begun:
         return True
-    return any(each.kind is Kind.UNCERTAIN for each in job.attempts)
+    return has_lost_reply(job)
 
 
 def read_word(job: Job) -> Word:
@@ -77,10 +81,34 @@ def fold_jobs(meeting: Meeting, jobs: Sequence[Job]) -> Meeting:
 
 def fold_groups(meeting: Meeting, groups: Groups) -> Meeting:
     """Return *meeting* with what the jobs in *groups* prove."""
-    attendees = tuple(fold_attendee(each, find_jobs(groups, each)) for each in meeting.attendees)
+    attendees = tuple(
+        fold_attendee(assume_lost(each, jobs, meeting), jobs)
+        for each in meeting.attendees
+        for jobs in [find_jobs(groups, each)]
+    )
     if attendees != meeting.attendees:
         meeting = replace(meeting, attendees=attendees)
     return fold_withdrawals(meeting, groups)
+
+
+def assume_lost(attendee: Attendee, jobs: Sequence[Job], meeting: Meeting) -> Attendee:
+    """Return *attendee* with the word of a job that was deleted before its end could be noted.
+
+    That happens where no process ran for as long as jobs are kept. The mail may have left, with the
+    latest SEQUENCE at most.
+    """
+    if attendee.delivery is None or attendee.delivery in ENDED:
+        return attendee
+    if any(job.id == attendee.job_id for job in jobs):
+        return attendee
+    is_cancel = attendee.is_removed and attendee.mail_revision >= attendee.removed_revision
+    lost = Word(
+        told=Told.MAYBE,
+        method=Method.CANCEL if is_cancel else Method.REQUEST,
+        sequence=meeting.revision.sequence,
+        revision=attendee.mail_revision,
+    )
+    return replace(attendee, word=merge_words(attendee.word, lost), delivery=None)
 
 
 def find_jobs(groups: Groups, attendee: Attendee) -> Sequence[Job]:
@@ -102,6 +130,9 @@ def fold_attendee(attendee: Attendee, jobs: Sequence[Job]) -> Attendee:
     latest = find_latest(mails, attendee.invited_count)
     if latest is None or latest.revision is None:
         return attendee
+    is_kept = any(job.id == attendee.job_id for job in jobs)
+    if not is_kept and latest.revision.number <= attendee.mail_revision:
+        return attendee  # the latest mail is deleted, and how it ended is noted
     return replace(
         attendee,
         job_id=latest.id,

@@ -9,9 +9,9 @@ from enum import Enum, auto
 from msgspec import Struct, field
 
 from gcsched.domain.calendar_file import Method
-from gcsched.domain.job import FINAL_STATES, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.meeting_mail import MeetingMail, Purpose
-from gcsched.domain.meetings.evidence import METHODS, UNSENT, may_have_left
+from gcsched.domain.meetings.evidence import ENDED, METHODS, UNSENT, may_have_left
 from gcsched.domain.meetings.mails import MailMaker
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Reminder, Told
 from gcsched.domain.meetings.pointing import is_up_to_date
@@ -92,9 +92,6 @@ def find_needs(maker: MailMaker, attendee: Attendee, jobs: Sequence[Job]) -> Nee
         plan_mail(needs, goal, maker, jobs, has_begun=has_begun)
     needs.raises = find_raise(maker, attendee, goal)
     return needs
-
-
-ENDED = (*FINAL_STATES, State.UNCERTAIN)
 
 
 def serves(mail: MeetingMail, goal: Goal, attendee: Attendee) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from gcsched.domain.calendar_file import Method
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.meeting_mail import Purpose
-from gcsched.domain.meetings.evidence import may_have_left
+from gcsched.domain.meetings.evidence import ENDED, may_have_left
 from gcsched.domain.meetings.keys import reminder_key
 from gcsched.domain.meetings.mails import MailMaker
 from gcsched.domain.meetings.meeting import Attendee, Meeting, Reminder, Told
-from gcsched.domain.meetings.needs import ENDED, Needs
+from gcsched.domain.meetings.needs import Needs
 from gcsched.domain.meetings.pointing import is_up_to_date
 from gcsched.domain.meetings.withdrawals import is_cancelled_by_caller
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from gcsched.domain.address_folding import fold_address
-from gcsched.domain.calendar_file import Method
 from gcsched.domain.job import Job, State
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.meeting import (
@@ -17,9 +16,9 @@ from gcsched.domain.meetings.meeting import (
     Meeting,
     MeetingState,
     MeetingStep,
-    Told,
 )
 from gcsched.domain.meetings.revisions import list_guests, revise
+from gcsched.domain.smtp_reply import Kind
 
 
 def is_cancelled_by_caller(job: Job) -> bool:
@@ -27,6 +26,11 @@ def is_cancelled_by_caller(job: Job) -> bool:
     if job.state is not State.CANCELLED or not job.steps:
         return False
     return job.steps[-1].state == State.CANCELLED
+
+
+def has_lost_reply(job: Job) -> bool:
+    """Return whether a relay may have taken the mail of *job* in one of its attempts."""
+    return any(each.kind is Kind.UNCERTAIN for each in job.attempts)
 
 
 def fold_withdrawals(meeting: Meeting, groups: Mapping[str, Sequence[Job]]) -> Meeting:
@@ -46,11 +50,9 @@ def fold_withdrawals(meeting: Meeting, groups: Mapping[str, Sequence[Job]]) -> M
 def find_cancelled_invitation(attendee: Attendee, jobs: Sequence[Job]) -> Job | None:
     """Return the invitation of *attendee* that a caller cancelled before it can have left.
 
-    None if the attendee has an invitation, or may have one.
+    One that a slow process made after that may have left: then it has to be taken back.
     """
-    word = attendee.word
-    is_invited = word.told is not Told.NOTHING and word.method is Method.REQUEST
-    if attendee.is_removed or (is_invited and not attendee.is_in_doubt):
+    if attendee.is_removed:
         return None
     mails = [
         each
@@ -59,7 +61,8 @@ def find_cancelled_invitation(attendee: Attendee, jobs: Sequence[Job]) -> Job | 
         and each.meeting.purpose is Purpose.INVITATION
         and each.meeting.invited_count == attendee.invited_count
     ]
-    return next((each for each in mails if is_cancelled_by_caller(each)), None)
+    cancelled = (each for each in mails if is_cancelled_by_caller(each))
+    return next((each for each in cancelled if not has_lost_reply(each)), None)
 
 
 def withdraw(meeting: Meeting, attendee: Attendee, job: Job) -> Meeting:

@@ -107,6 +107,34 @@ def test_a_deleted_job_leaves_its_word() -> None:
     assert [job.meeting.purpose for job in scene.jobs() if job.meeting] == [Purpose.CANCELLATION]
 
 
+def test_a_deleted_mail_that_failed_is_not_forgotten_because_of_an_older_one() -> None:
+    scene = Scene()
+    held = scene.send(scene.last())
+    scene.update(summary="Interview")
+    refused = scene.send(scene.last(), Kind.RECIPIENT)
+    del scene.world.jobs[refused.id]
+    scene.reconcile()
+
+    assert [job.id for job in scene.jobs()] == [held.id]
+    assert scene.attendee().job_id == refused.id
+
+
+def test_a_job_that_was_deleted_before_it_was_noted_may_have_been_sent() -> None:
+    scene = Scene(ADA, "bob@example.org")
+    assert scene.attendee().delivery is State.SCHEDULED
+    scene.world.jobs.clear()
+    scene.reconcile()
+    assert scene.jobs() == []
+    assert scene.attendee().word == Word(told=Told.MAYBE, sequence=0, revision=1)
+
+    scene.remove(ADA)
+    assert len(scene.jobs()) == 1
+    scene.world.jobs.clear()
+    scene.reconcile()
+    assert scene.attendee().word.method is Method.CANCEL
+    assert scene.jobs() == []
+
+
 def test_a_mail_that_failed_is_not_made_again_after_its_job_was_deleted() -> None:
     scene = Scene()
     scene.send_all()

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from gcsched.domain.job import State
+from gcsched.domain.job_steps import add_step
 from gcsched.domain.meeting_mail import Purpose
 from gcsched.domain.meetings.effects import What
 from gcsched.domain.meetings.meeting import Attendee
@@ -68,6 +69,23 @@ def test_cancelling_the_job_of_a_second_invitation_removes_the_attendee_again() 
     assert scene.attendee(ADA).is_removed
     assert scene.meeting.is_scheduled
     assert len(scene.jobs(ADA)) == 3
+
+
+def test_an_invitation_that_a_slow_process_made_after_it_was_cancelled_is_taken_back() -> None:
+    scene = Scene(ADA, BOB)
+    job = scene.last(ADA)
+    changed = job.cancelled(scene.world.now, reason="")
+    actor = scene.make_act("CancelJob").actor
+    assert scene.world.change_job(job, add_step(job, changed, actor))  # and its process dies
+    late = replace(job, id="late")
+    assert scene.world.make_job(late)
+    scene.send(late)
+
+    assert scene.attendee(ADA).is_removed
+    cancellation = scene.last(ADA)
+    assert cancellation.meeting is not None
+    assert cancellation.meeting.purpose is Purpose.CANCELLATION
+    assert show(cancellation)[1] > 0
 
 
 def test_a_forgotten_attendee_is_left_alone() -> None:
