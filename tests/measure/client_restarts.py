@@ -24,13 +24,12 @@ from gcsched.cli.commands.serve import find_loop_factory
 from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.client_restarts import (
     ManyCallers,
-    Resources,
     call_each_once,
     count_connections,
-    count_resources,
+    count_settled_resources,
+    find_leaks,
 )
 from tests.scenarios.cluster import Cluster, a_cluster, quantile
-from tests.support.wait import until
 
 SERVICES = 3
 CLIENTS = 100  # of each kind, one after the other
@@ -47,7 +46,7 @@ async def measure(folder: Path, rounds: int) -> Figures:
             name: await measure_phase(cluster, target, number, rounds)
             for name, number in PHASES.items()
         }
-        before, native = count_resources(ports), psutil.Process().num_threads()
+        before, native = await count_settled_resources(ports), psutil.Process().num_threads()
         for _ in range(CLIENTS):
             await call_each_once(target)
         problems = await find_leaks(ports, before)
@@ -66,7 +65,8 @@ async def measure(folder: Path, rounds: int) -> Figures:
 
 async def measure_phase(cluster: Cluster, target: str, number: int, rounds: int) -> Figures:
     ports = [each.port for each in cluster.services]
-    callers, connections, before = ManyCallers(target=target), list[int](), count_resources(ports)
+    callers, connections = ManyCallers(target=target), list[int]()
+    before = await count_settled_resources(ports)
     start = time.monotonic()
 
     async def restart_each() -> None:
@@ -108,15 +108,6 @@ def find_lost_jobs(cluster: Cluster, callers: ManyCallers) -> list[str]:
         if stored.get(empid) != [job_id]
     ]
     return problems[:MAX_REPORTED]
-
-
-async def find_leaks(ports: list[int], before: Resources) -> list[str]:
-    """Wait for what ends a moment later; return what is there beside what was *before*."""
-    try:
-        await until(lambda: count_resources(ports) == before)
-    except AssertionError:
-        return [f"before {before}, afterwards {count_resources(ports)}"]
-    return []
 
 
 def main() -> None:

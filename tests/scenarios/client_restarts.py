@@ -146,6 +146,31 @@ def count_resources(ports: Collection[int]) -> Resources:
     )
 
 
+async def count_settled_resources(ports: Collection[int]) -> Resources:
+    """Return the count once no connection to *ports* is left, as before a client is opened."""
+    await until(lambda: count_connections(ports) == 0)
+    return count_resources(ports)
+
+
+async def find_leaks(ports: Collection[int], before: Resources) -> list[str]:
+    """Wait for what ends a moment later; return what is there more than *before*.
+
+    There may be less: what an earlier test left behind can end at any time.
+    """
+    now = before
+
+    def is_released() -> bool:
+        nonlocal now
+        now = count_resources(ports)
+        return all(getattr(now, each) <= getattr(before, each) for each in Resources.__slots__)
+
+    try:
+        await until(is_released)
+    except AssertionError:
+        return [f"before {before}, afterwards {now}"]
+    return []
+
+
 def count_connections(ports: Collection[int]) -> int:
     """Count the connections of this process to servers at *ports*."""
     opened = psutil.Process().net_connections("tcp")

@@ -13,11 +13,11 @@ from tests.scenarios.client_restarts import (
     ManyCallers,
     call_each_once,
     count_connections,
-    count_resources,
+    count_settled_resources,
+    find_leaks,
 )
 from tests.support.handlers import handlers_of
 from tests.support.ports import free_port
-from tests.support.wait import until
 
 GRACE = timedelta(seconds=1)
 
@@ -64,7 +64,7 @@ async def test_no_call_is_lost_and_nothing_stays_behind_when_services_restart_in
 
     async with serve_in_turn(ports):  # what gRPC keeps for the whole process is there afterwards
         await call_each_once(target)
-    before = count_resources(ports)
+    before = await count_settled_resources(ports)
     async with serve_in_turn(ports) as restart_each:
 
         async def restart() -> None:
@@ -73,9 +73,9 @@ async def test_no_call_is_lost_and_nothing_stays_behind_when_services_restart_in
             most_connections = count_connections(ports)
 
         await callers.call_during(restart)
-    # Tasks and connections of the servers end a moment later.
-    await until(lambda: count_resources(ports) == before)
+    leaks = await find_leaks(ports, before)
 
+    assert leaks == []
     assert callers.failures == []
     assert callers.jobs == {empid: f"job of {empid}" for empid in callers.jobs}
     assert len(callers.jobs) >= 2 * 308

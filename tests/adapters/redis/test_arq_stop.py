@@ -44,7 +44,7 @@ async def test_an_idle_pool_stops_at_once_and_leaves_no_connection(
         start = time.monotonic()
 
     assert time.monotonic() - start < 1
-    await until(lambda: connections() == before)
+    await until(lambda: connections() <= before)  # other tests' may end as well
 
 
 async def test_a_pool_in_the_middle_of_work_stops_within_a_second(

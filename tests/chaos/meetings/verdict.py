@@ -76,7 +76,15 @@ def check_latest_word(evidence: Evidence) -> Iterator[str]:
             elif len(shown) != 1 or shown[0] not in plan.finals:
                 yield f"{email}: has {shown} instead of {plan.finals} (M3)"
             if calendar is not None and calendar.strange:
-                yield f"{email}: a cancel of what never arrived (M3)"
+                yield from check_earlier_mails(evidence, plan, email)
+
+
+def check_earlier_mails(evidence: Evidence, plan: Plan, email: str) -> Iterator[str]:
+    """A cancel without an event is due only where an earlier mail may have arrived: UNCERTAIN."""
+    earlier = [job for job in evidence.jobs_of(plan, email) if find_purpose(job) != "CANCELLATION"]
+    outcomes = [[attempt["kind"] for attempt in job["attempts"]] for job in earlier]
+    if not any("UNCERTAIN" in each for each in outcomes):
+        yield f"{email}: a cancel of what never arrived (M3), after {outcomes}"
 
 
 def check_one_event(evidence: Evidence) -> Iterator[str]:
