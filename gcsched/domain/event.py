@@ -170,3 +170,8 @@ def end_violations(length: timedelta) -> Checked[None]:
 
 def to_wall(instant: datetime, zone: ZoneInfo) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def format_wall(moment: datetime) -> str:
+    """Return the naive *moment* as callers write it and MongoDB has it, e.g. 2027-01-05T09:00."""
+    return moment.isoformat(timespec="minutes")

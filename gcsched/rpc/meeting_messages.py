@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from gcsched.domain.event import format_wall
 from gcsched.domain.meetings.effects import Effect
 from gcsched.domain.meetings.keys import etag_of_meeting
 from gcsched.domain.meetings.meeting import (
@@ -31,8 +32,8 @@ def meeting_message(
         state=meeting.state.value,
         sequence=revision.sequence,
         summary=revision.summary,
-        start=revision.start_wall.isoformat(timespec="minutes"),
-        end=revision.end_wall.isoformat(timespec="minutes"),
+        start=format_wall(revision.start_wall),
+        end=format_wall(revision.end_wall),
         duration=revision.end - revision.start,
         time_zone=revision.zone,
         organizer=task_pb2.Person(email=revision.organizer.email, name=revision.organizer.name),

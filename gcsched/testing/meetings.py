@@ -10,14 +10,13 @@ from threading import Lock
 from typing import Any
 
 from google.protobuf.message import Message
-from msgspec.structs import replace
 
 from gcsched.client.results.meetings import Meeting as MeetingResult
 from gcsched.client.results.reading import read_message
 from gcsched.domain.access import ANYONE
 from gcsched.domain.address_folding import fold_address
 from gcsched.domain.checks import require_valid
-from gcsched.domain.meetings.acts import Act
+from gcsched.domain.meetings.acts import Act, unrecord
 from gcsched.domain.meetings.calendars import (
     FILE_NAME,
     find_attendee,
@@ -47,6 +46,7 @@ from gcsched.rpc.meeting_requests import attendees_from, draft_from, mask_from
 from gcsched.rpc.methods.meetings import (
     UNSTORED_FIELDS,
     cancellation_from,
+    is_full_requested,
     page_request_from,
     removal_from,
 )
@@ -117,7 +117,8 @@ class FakeMeetings:
         return build_reply(kept.meeting, effects, note)
 
     def get(self, request: task_pb2.GetMeetingRequest, _: datetime) -> Message:
-        return build_reply(self._find(request.meeting_id).noted)
+        meeting = self._find(request.meeting_id).noted
+        return meeting_message(meeting, is_full=is_full_requested(request))
 
     def list_page(self, request: task_pb2.ListMeetingsRequest, _: datetime) -> Message:
         requested = page_request_from(request)
@@ -166,13 +167,8 @@ class FakeMeetings:
         is_changed = applied.meeting is not seen
         if is_changed and named.etag and named.etag != etag_of_meeting(seen):
             raise EtagMismatch(seen.id, kind="meeting")
-        if is_trial:  # as the service: the record of changes stays, and with it the etag
-            trial = replace(
-                applied.meeting,
-                changes=seen.changes,
-                update_time=seen.update_time,
-                steps=seen.steps,
-            )
+        if is_trial:
+            trial = unrecord(seen, applied.meeting)
             return build_reply(trial, kept.plan(trial, now).effects, applied.time_note)
         if is_changed:
             kept.store(applied.meeting)

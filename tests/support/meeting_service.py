@@ -47,8 +47,8 @@ async def create(stub: Stub, *emails: str, **fields: Any) -> task_pb2.Meeting:
     return await stub.CreateMeeting(a_creation(a_meeting(*emails, **fields)))
 
 
-async def read(stub: Stub, meeting_id: str) -> task_pb2.Meeting:
-    return await stub.GetMeeting(task_pb2.GetMeetingRequest(meeting_id=meeting_id))
+async def read(stub: Stub, meeting_id: str, **request: Any) -> task_pb2.Meeting:
+    return await stub.GetMeeting(task_pb2.GetMeetingRequest(meeting_id=meeting_id, **request))
 
 
 def in_utc(ahead: timedelta) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gcsched.adapters.mongo.field_checks import (
     decode_times,
     make_field_error,
 )
+from gcsched.domain.event import format_wall
 from gcsched.domain.meeting import MeetingRevision, Person
 
 TIMES = ("stamp", "start", "end")
@@ -35,8 +36,8 @@ def encode_revision(revision: MeetingRevision) -> dict[str, Any]:
         "stamp": revision.stamp,
         "start": revision.start,
         "end": revision.end,
-        "start_wall": revision.start_wall.isoformat(timespec="minutes"),
-        "end_wall": revision.end_wall.isoformat(timespec="minutes"),
+        "start_wall": format_wall(revision.start_wall),
+        "end_wall": format_wall(revision.end_wall),
         "zone": revision.zone,
         "zone_version": revision.zone_version,
         "summary": revision.summary,

@@ -39,6 +39,14 @@ def record(seen: Meeting, changed: Meeting, act: Act) -> Meeting:
     )
 
 
+def unrecord(seen: Meeting, changed: Meeting) -> Meeting:
+    """Return *changed* as a trial shows it: not recorded, so with the etag of *seen*.
+
+    An etag of a change that was not made might be that of another change later.
+    """
+    return replace(changed, changes=seen.changes, update_time=seen.update_time, steps=seen.steps)
+
+
 def make_step(act: Act, revision: int) -> MeetingStep:
     return MeetingStep(
         time=act.now,

@@ -19,9 +19,11 @@ from gcsched.domain.event import (
     Occasion,
     description_violations,
     find_start,
+    format_wall,
     read_times,
     to_wall,
 )
+from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.checking import INVITE_AT, Checking, read_invite_time, read_summary
 from gcsched.domain.meetings.drafts import MeetingDraft
 from gcsched.domain.meetings.meeting import Meeting, MeetingTexts
@@ -207,9 +209,11 @@ def read_times_of_update(
 def merge_times(event: Event, meeting: Meeting, paths: AbstractSet[str]) -> Event:
     """Return the times of *event* in *paths*, with the present ones where it has none."""
     latest = meeting.revision
+    if event.end and event.duration is not None and paths >= set(LENGTHS):
+        event = drop_present_length(event, latest)
     has_length = not paths.isdisjoint(LENGTHS)
     return Event(
-        start=event.start if "start" in paths else latest.start_wall.isoformat(timespec="minutes"),
+        start=event.start if "start" in paths else format_wall(latest.start_wall),
         time_zone=event.time_zone if "time_zone" in paths else latest.zone,
         end=event.end if "end" in paths else "",
         duration=event.duration
@@ -217,6 +221,18 @@ def merge_times(event: Event, meeting: Meeting, paths: AbstractSet[str]) -> Even
         else (None if has_length else latest.end - latest.start),
         strict_time=event.strict_time if "strict_time" in paths else meeting.strict_time,
     )
+
+
+def drop_present_length(event: Event, latest: MeetingRevision) -> Event:
+    """Return *event*, which has an end and a duration as answers do, with the one that is new.
+
+    So a meeting can be read, changed in one field and sent back. A new start alone moves the end.
+    """
+    if event.end == format_wall(latest.end_wall):
+        return replace(event, end="")
+    if event.duration == latest.end - latest.start:
+        return replace(event, duration=None)
+    return event
 
 
 def read_new_invite_time(

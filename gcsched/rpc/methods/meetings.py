@@ -85,7 +85,8 @@ class MeetingMethods:
             require_valid(get_violations(request))
             client = current_caller()
             meeting = await self.read.get(request.meeting_id, client)
-            return meeting_message(meeting, is_full=client.may_read_content(meeting.client))
+            is_full = is_full_requested(request) and client.may_read_content(meeting.client)
+            return meeting_message(meeting, is_full=is_full)
 
     async def ListMeetings(
         self, request: task_pb2.ListMeetingsRequest, context: Context
@@ -187,6 +188,10 @@ def result_message(result: MeetingResult) -> task_pb2.Meeting:
 def get_violations(request: task_pb2.GetMeetingRequest) -> Checked[None]:
     yield from meeting_id_violations(request.meeting_id)
     yield from full_meeting_view_from(request.view)
+
+
+def is_full_requested(request: task_pb2.GetMeetingRequest) -> bool:
+    return not request.HasField("view") or request.view == task_pb2.Meeting.FULL
 
 
 def page_request_from(request: task_pb2.ListMeetingsRequest) -> PageRequest:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from msgspec.structs import replace
 
 from gcsched.domain.access import Client
 from gcsched.domain.actor import Actor
 from gcsched.domain.job import Job
+from gcsched.domain.meetings.acts import unrecord
 from gcsched.domain.meetings.evidence import fold_jobs
 from gcsched.domain.meetings.keys import etag_of_meeting
 from gcsched.domain.meetings.meeting import Meeting
@@ -175,16 +175,8 @@ class ChangeMeeting:
         await settle(reserved, is_used=is_used)
 
     async def _preview(self, seen: Meeting, applied: Applied, jobs: Sequence[Job]) -> MeetingResult:
-        """Return what the change would do about mails; nothing is stored.
-
-        The etag stays: one of a change that was not made might be that of another change later.
-        """
-        meeting = replace(
-            applied.meeting,
-            changes=seen.changes,
-            update_time=seen.update_time,
-            steps=seen.steps,
-        )
+        """Return what the change would do about mails; nothing is stored."""
+        meeting = unrecord(seen, applied.meeting)
         missing = find_needed_revisions(meeting, jobs)
         revisions = await self.store.find_revisions(meeting.id, missing) if missing else {}
         now = truncate_to_millisecond(self.now())

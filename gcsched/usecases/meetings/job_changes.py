@@ -50,7 +50,7 @@ class MeetingsOfJobs:
                 )
                 self.notices.notice(meeting_id)
             else:
-                if done is not None and not done.is_settled:
+                if done is not None and not (done.is_settled or done.is_contended):
                     raise StoreUnavailable("changing the meeting of a job")
 
     def notice(self, jobs: Collection[Job]) -> None:

@@ -8,7 +8,7 @@ keeps its check time until all is done, and the sweep goes on from what is store
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -35,12 +35,14 @@ RACE_INTERVAL_SECONDS = 0.01
 class Reconciled:
     """A meeting whose waiting mails are as it wants them, and what was done about them.
 
-    If it is not *settled*, some mails could not be made yet: the sweep makes them.
+    If it is not *settled*, some mails could not be made yet: the sweep makes them. *contended* says
+    that something interfered at every try, e.g. a job that cannot be read holds the key of a mail.
     """
 
     meeting: Meeting
     effects: Sequence[Effect]
     is_settled: bool
+    is_contended: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class Reconciler:
                 return await self._run(progress)
         except (StoreUnavailable, TimeoutError) as error:
             if progress is not None and progress.has_held_back:
-                return conclude(progress, progress.first, is_settled=False)
+                return conclude(progress, progress.first)
             if isinstance(error, StoreUnavailable):
                 raise
             raise StoreUnavailable("holding back the mails of a meeting") from error
@@ -122,6 +124,8 @@ class Reconciler:
                 return conclude(progress, plan, is_settled=True)
             if not progress.is_current:
                 await asyncio.sleep(RACE_INTERVAL_SECONDS)
+        if progress.has_held_back:
+            return replace(conclude(progress, plan), is_contended=True)
         raise MeetingContended(progress.meeting.id, MAX_ROUNDS)
 
     async def _plan(self, progress: Progress) -> MailPlan:
@@ -197,7 +201,7 @@ class Reconciler:
             self.wake_ups.schedule(due_time)
 
 
-def conclude(progress: Progress, last: MailPlan | None, *, is_settled: bool) -> Reconciled:
+def conclude(progress: Progress, last: MailPlan | None, *, is_settled: bool = False) -> Reconciled:
     """Return what was done: the first plan says what is to be done, the *last* what it met."""
     first = progress.first.effects if progress.first is not None else ()
     effects = combine_effects(first, last.effects if last is not None else ())

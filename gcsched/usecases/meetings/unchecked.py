@@ -46,10 +46,10 @@ class CheckMeetings:
     async def _try_reconcile(self, meeting_id: str) -> bool:
         """Reconcile one meeting; return False if it cannot be looked at now."""
         try:
-            await self.reconciler.reconcile(meeting_id, within=WITHIN)
+            done = await self.reconciler.reconcile(meeting_id, within=WITHIN)
         except (MeetingContended, UnreadableMeeting) as error:
             structlog.get_logger().warning(
                 "meeting not looked at", meeting_id=meeting_id, error=error.for_log
             )
             return False
-        return True
+        return done is None or not done.is_contended

@@ -85,6 +85,51 @@ def test_a_new_start_keeps_the_length_of_the_meeting() -> None:
     assert occasion.start_wall == datetime.fromisoformat("2027-01-06T10:15")
 
 
+AS_READ = {
+    "start": "2027-01-05T09:00",
+    "time_zone": "Europe/Berlin",
+    "end": "2027-01-05T09:30",
+    "duration": HALF_AN_HOUR,
+}
+
+
+@pytest.mark.parametrize("mask", [None, ("start", "end", "duration"), ("*",)])
+@pytest.mark.parametrize(
+    ("changed", "start", "end"),
+    [
+        ({}, "09:00", "09:30"),
+        ({"start": "2027-01-05T10:00"}, "10:00", "10:30"),
+        ({"end": "2027-01-05T11:00"}, "09:00", "11:00"),
+        ({"duration": timedelta(hours=1)}, "09:00", "10:00"),
+        ({"start": "2027-01-05T08:00", "end": "2027-01-05T11:00"}, "08:00", "11:00"),
+        ({"start": "2027-01-05T08:00", "duration": timedelta(hours=1)}, "08:00", "09:00"),
+    ],
+    ids=["nothing", "start", "end", "duration", "start and end", "start and duration"],
+)
+def test_a_meeting_as_it_was_read_can_be_sent_back_with_a_field_changed(
+    mask: Collection[str] | None, changed: dict[str, Any], start: str, end: str
+) -> None:
+    draft = an_update(summary="Review", event={**AS_READ, **changed})
+
+    occasion = update(draft, mask).occasion
+
+    assert occasion.start_wall == datetime.fromisoformat(f"2027-01-05T{start}")
+    assert occasion.end_wall == datetime.fromisoformat(f"2027-01-05T{end}")
+
+
+@pytest.mark.parametrize(
+    ("times", "mask"),
+    [({"end": "2027-01-05T12:00", "duration": timedelta(hours=1)}, None), ({}, ("end",))],
+    ids=["both are new", "neither"],
+)
+def test_exactly_one_of_end_and_duration_is_taken(
+    times: dict[str, Any], mask: Collection[str] | None
+) -> None:
+    found = problems(an_update(event=times), mask)
+
+    assert found == [("meeting", "must have exactly one of end and duration")]
+
+
 def test_a_new_end_or_duration_keeps_the_start() -> None:
     by_end = update(an_update(event={"end": "2027-01-05T11:00"}))
     by_duration = update(an_update(event={"duration": timedelta(hours=2)}), ("duration",))
@@ -109,14 +154,6 @@ def test_a_star_takes_everything_from_the_request() -> None:
     assert values.occasion.start == datetime(2027, 2, 1, 11, tzinfo=UTC)
     assert values.invite_time is None
     assert problems(an_update(), ("*",))
-
-
-def test_exactly_one_of_end_and_duration_is_taken() -> None:
-    both = an_update(event={"end": "2027-01-05T11:00", "duration": HALF_AN_HOUR})
-    assert problems(both) == [("meeting", "must have exactly one of end and duration")]
-    assert problems(an_update(), ("end",)) == [
-        ("meeting", "must have exactly one of end and duration")
-    ]
 
 
 def test_the_rules_of_new_meetings_hold_for_what_changes() -> None:

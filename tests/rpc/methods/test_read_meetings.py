@@ -201,8 +201,10 @@ async def test_a_basic_view_has_no_texts_and_a_full_one_has_all(stub: Stub) -> N
     [basic] = (await stub.ListMeetings(a_list_request())).meetings
     [full] = (await stub.ListMeetings(a_list_request(view=task_pb2.Meeting.FULL))).meetings
     found = await read(stub, created.meeting_id)
+    few = await read(stub, created.meeting_id, view=task_pb2.Meeting.BASIC)
 
-    assert full == found
+    assert full == found == await read(stub, created.meeting_id, view=task_pb2.Meeting.FULL)
+    assert basic == few
     assert (full.location, full.texts, len(full.steps)) == ("Room 5", texts, 1)
     for name in ("location", "url", "description", "texts", "steps"):
         full.ClearField(name)

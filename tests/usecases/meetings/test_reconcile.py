@@ -337,15 +337,60 @@ class Disturbed:
         return getattr(self.store, name)
 
 
+@dataclass(frozen=True)
+class DisturbedJobs:
+    """A store in which another process changes jobs just before each change."""
+
+    jobs: MeetingJobs
+    disturb: Callable[[], object]
+
+    async def change_all(
+        self, pairs: Sequence[tuple[Job, Job]], *, within: timedelta
+    ) -> tuple[int, int]:
+        self.disturb()
+        return await self.jobs.change_all(pairs, within=within)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.jobs, name)
+
+
 async def test_a_meeting_that_others_change_at_every_try_is_contended(world: MeetingWorld) -> None:
     await world.create()
     change = {"$inc": {"version": 1}}
     world.meetings = Disturbed(world.store, lambda: world.raw["meetings"].update_one({}, change))
 
+    done = await world.reconcile()
+
+    assert (done.is_settled, done.is_contended) == (False, True)
+    assert len(world.list_jobs()) == 1, "each try finds the mail that the first has made"
+
+
+async def test_mails_that_stay_as_they_are_at_every_try_may_show_old_content(
+    world: MeetingWorld,
+) -> None:
+    await create_and_invite(world)
+    await cancel(world)
+    change = {"$inc": {"version": 1}}
+    disturbed = DisturbedJobs(world.jobs, lambda: world.raw["jobs"].update_many({}, change))
+    world.jobs = cast("MeetingJobs", disturbed)
+
     with pytest.raises(MeetingContended):
         await world.reconcile()
 
-    assert len(world.list_jobs()) == 1, "each try finds the mail that the first has made"
+
+async def test_a_key_that_an_unreadable_job_holds_is_left_to_the_sweep(
+    world: MeetingWorld,
+) -> None:
+    await world.create()
+    stored = world.raw["meetings"].find_one()
+    assert stored is not None
+    await world.reconcile()
+    world.raw["meetings"].replace_one({}, stored)  # as if the process had died in between
+    world.raw["jobs"].update_one({}, {"$set": {"created": "NONSENSE"}})
+
+    done = await world.reconcile()
+
+    assert (done.is_settled, done.is_contended) == (False, True)
 
 
 async def test_a_meeting_that_is_deleted_meanwhile_is_not_settled(world: MeetingWorld) -> None:

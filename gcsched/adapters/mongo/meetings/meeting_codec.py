@@ -28,6 +28,7 @@ from gcsched.adapters.mongo.meetings.attendee_codec import (
     decode_count_or,
     encode_attendee,
 )
+from gcsched.domain.event import format_wall
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.meeting import (
     MAX_STEPS,
@@ -61,7 +62,7 @@ def encode_meeting(meeting: Meeting) -> dict[str, Any]:
         "sequence": revision.sequence,
         "start": revision.start,
         "end": revision.end,
-        "start_wall": revision.start_wall.isoformat(timespec="minutes"),
+        "start_wall": format_wall(revision.start_wall),
         "zone": revision.zone,
         "organizer": revision.organizer.email,
         "attendees": [encode_attendee(each) for each in meeting.attendees],
