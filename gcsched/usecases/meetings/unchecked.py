@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from gcsched.errors import MeetingContended, UnreadableMeeting
-from gcsched.usecases.meetings.reconcile import Reconciler
+from gcsched.usecases.meetings.reconcile import MAX_ROUNDS, Reconciler
 from gcsched.usecases.ports import Clock, Meetings
 from gcsched.usecases.stored_time import truncate_to_millisecond
 
@@ -47,9 +47,12 @@ class CheckMeetings:
         """Reconcile one meeting; return False if it cannot be looked at now."""
         try:
             done = await self.reconciler.reconcile(meeting_id, within=WITHIN)
+            if done is None or not done.is_contended:
+                return True
+            problem = MeetingContended(meeting_id, MAX_ROUNDS).for_log
         except (MeetingContended, UnreadableMeeting) as error:
-            structlog.get_logger().warning(
-                "meeting not looked at", meeting_id=meeting_id, error=error.for_log
-            )
-            return False
-        return done is None or not done.is_contended
+            problem = error.for_log
+        structlog.get_logger().warning(
+            "meeting not looked at", meeting_id=meeting_id, error=problem
+        )
+        return False

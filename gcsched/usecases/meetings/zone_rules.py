@@ -13,7 +13,7 @@ import structlog
 
 from gcsched.domain.meetings.evidence import fold_jobs
 from gcsched.domain.meetings.zone_rules import StoredTimes, apply_zone_rules, may_move
-from gcsched.errors import MeetingContended, UnreadableMeeting
+from gcsched.errors import MeetingContended, StoreRefused, UnreadableMeeting
 from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.ports import Clock, Meetings
 from gcsched.usecases.stored_time import truncate_to_millisecond
@@ -76,7 +76,7 @@ class ApplyZoneRules:
         """Move the meeting if it has to be; return whether it was."""
         try:
             return await self._move_with_retries(meeting_id)
-        except (MeetingContended, UnreadableMeeting) as error:
+        except (MeetingContended, StoreRefused, UnreadableMeeting) as error:
             structlog.get_logger().warning(
                 "meeting not looked at", meeting_id=meeting_id, error=error.for_log
             )

@@ -171,3 +171,19 @@ async def test_a_damaged_meeting_does_not_hold_up_the_others(world: MeetingWorld
     assert [each["meeting_id"] for each in events if each["log_level"] == "warning"] == [
         "meeting-1"
     ]
+
+
+async def test_a_meeting_that_mongodb_refuses_does_not_hold_up_the_others(
+    world: MeetingWorld,
+) -> None:
+    await store(world, "meeting-1", **OUTDATED)
+    await store(world, "meeting-2", **OUTDATED)
+    world.raw.command("collMod", "meetings", validator={"_id": {"$ne": "meeting-1"}})
+    try:
+        with capture_logs() as events:
+            assert await rules_of(world).apply() == 1
+    finally:
+        world.raw.command("collMod", "meetings", validator={})
+
+    assert "meeting-1" in {each.get("meeting_id") for each in events}
+    assert starts(world) == {RIGHT, RIGHT - HOUR}
