@@ -39,6 +39,7 @@ from gcsched.adapters.mongo.meeting_documents import MeetingDocument, MeetingRev
 from gcsched.adapters.mongo.other_documents import (
     DOCUMENTS,
     AuditDocument,
+    HistoryDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
@@ -97,6 +98,7 @@ class Mongo:
     runs: Collection
     usage: Collection
     audit: Collection
+    history: Collection
     meetings: Collection
     meeting_revisions: Collection
     uri: str = field(repr=False)
@@ -109,8 +111,12 @@ class Mongo:
     @property
     def jobs_without_time_zones(self) -> Collection:
         """The jobs, for reads of many: `decode` attaches UTC in a third of the driver's time."""
-        plain = self.jobs.codec_options.with_options(tz_aware=False)
-        return self.jobs.with_options(codec_options=plain)
+        return without_time_zones(self.jobs)
+
+    @property
+    def meetings_without_time_zones(self) -> Collection:
+        """The meetings, likewise."""
+        return without_time_zones(self.meetings)
 
     async def check_deployment(self) -> None:
         """Refuse a MongoDB that can lose what it confirmed (ADR 0021).
@@ -185,6 +191,11 @@ class Mongo:
             raise StoreUnavailable(doing, why=NOT_PRIMARY)
 
 
+def without_time_zones(collection: Collection) -> Collection:
+    plain = collection.codec_options.with_options(tz_aware=False)
+    return collection.with_options(codec_options=plain)
+
+
 def durable_write_concern() -> WriteConcern:
     """Return the write concern of every write: a majority has it in its journals, or an error."""
     return WriteConcern(w="majority", j=True, wtimeout=WTIMEOUT_MS)
@@ -216,6 +227,7 @@ async def open_mongo(
             runs=database[RunDocument.Settings.name],
             usage=database[UsageDocument.Settings.name],
             audit=database[AuditDocument.Settings.name],
+            history=database[HistoryDocument.Settings.name],
             meetings=database[MeetingDocument.Settings.name],
             meeting_revisions=database[MeetingRevisionDocument.Settings.name],
             uri=uri,
