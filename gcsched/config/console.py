@@ -74,8 +74,9 @@ class ConsoleSettings(ListenSettings):
     @property
     def is_console_encrypted(self) -> bool:
         """Whether browsers reach the console by HTTPS, its own or that of a proxy."""
-        is_proxy_encrypted = (self.console_origin or "").startswith("https:")
-        return self.console_tls_cert_file is not None or is_proxy_encrypted
+        if self.console_origin is not None:
+            return self.console_origin.startswith("https:")
+        return self.console_tls_cert_file is not None
 
     @property
     def is_console_insecure(self) -> bool:

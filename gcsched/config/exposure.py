@@ -10,6 +10,7 @@ CONSOLE_TLS = (
     "GCSCHED_CONSOLE_TLS_CERT_FILE and GCSCHED_CONSOLE_TLS_KEY_FILE (or, behind a proxy that"
     " encrypts, GCSCHED_CONSOLE_ORIGIN to its https:// address)"
 )
+CONSOLE_ORIGIN = "GCSCHED_CONSOLE_ORIGIN to an address of the proxy that begins with https://"
 
 
 def find_exposure_problem(
@@ -52,10 +53,12 @@ def find_console_problem(
     is_reached_by_proxy = bool(origin) and not is_loopback(proxy.hostname or "")
     if not is_reached_there and not is_reached_by_proxy:
         return None
-    is_encrypted = has_tls or proxy.scheme == "https"
+    has_https = proxy.scheme == "https"
+    # What a browser sends to a proxy in clear text stays so, whatever the proxy does with it.
+    is_encrypted = has_https if is_reached_by_proxy else has_tls or has_https
     if is_encrypted and has_clients_file:
         return None
-    tls = None if is_encrypted else CONSOLE_TLS
+    tls = None if is_encrypted else CONSOLE_ORIGIN if is_reached_by_proxy else CONSOLE_TLS
     clients = None if has_clients_file else CLIENTS
     if is_reached_there:
         return describe_exposure(f"GCSCHED_CONSOLE_LISTEN={listen}", tls=tls, clients=clients)

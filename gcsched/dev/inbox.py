@@ -31,18 +31,24 @@ class MailFolder:
 
     folder: Path
     _entries: dict[str, InboxEntry] = field(default_factory=dict, init=False)
+    _arrivals: int = field(default=0, init=False)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @property
+    def arrivals(self) -> int:
+        return self._arrivals
 
     def notify(self) -> None:
         """Wake those who wait for a mail: one was caught."""
+        self._arrivals += 1
         self._arrived.set()
         self._arrived = asyncio.Event()
 
-    async def wait_for_mail(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                return await self._arrived.wait()
-        return False
+    async def wait_for_mail(self, seconds: float, *, after: int) -> None:
+        if self._arrivals == after:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._arrived.wait()
 
     async def list_mails(
         self, *, words: str = "", recipient: str = "", before: str = "", most: int

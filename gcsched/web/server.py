@@ -118,6 +118,7 @@ async def serve_application(
     runner = web.AppRunner(
         app,
         access_log=None,
+        auto_decompress=False,  # of a body: 64 KiB can become 64 MiB
         logger=ServerErrorLogger(server_logger),
         shutdown_timeout=SHUTDOWN_SECONDS,
     )

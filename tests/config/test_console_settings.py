@@ -36,12 +36,14 @@ def test_every_combination_starts_or_says_what_to_set(listen: str, origin: str) 
         problem = find_console_problem(
             listen=listen, origin=origin, has_tls=has_tls, has_clients_file=has_clients
         )
-        is_encrypted = has_tls or origin.startswith("https")
+        is_by_proxy = "example.org" in origin
+        is_encrypted = origin.startswith("https") or (has_tls and not is_by_proxy)
         if not is_reached or (is_encrypted and has_clients):
             assert problem is None
         else:
             assert problem is not None
-            assert ("GCSCHED_CONSOLE_TLS_CERT_FILE" in problem) is not is_encrypted
+            remedy = "ORIGIN to an address of the proxy" if is_by_proxy else "CONSOLE_TLS_CERT_FILE"
+            assert (remedy in problem) is not is_encrypted
             assert ("GCSCHED_CLIENTS_FILE" in problem) is not has_clients
             assert problem.endswith("GCSCHED_ALLOW_INSECURE=1")
 

@@ -1,19 +1,19 @@
 """One request to the console: who asks, what they sent, and how to answer it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from multidict import MultiDictProxy
 
 from gcsched.domain.access import Client
 from gcsched.domain.actor import Actor
 from gcsched.errors import Stopping
 from gcsched.web.console import paths
 from gcsched.web.console.preferences import Preferences
-from gcsched.web.console.problems import MalformedForm
+from gcsched.web.console.request_body import read_form
 from gcsched.web.console.session import Session
 from gcsched.web.console.times import Times
 from gcsched.web.console.view import View
@@ -36,7 +36,8 @@ LIVE = "live"
 class Call:
     """A request after the checks of hosts and origins.
 
-    *client* is who has logged in; STRANGER before. *within* is the time for the answer.
+    *client* is who has logged in; STRANGER before. *deadline* is when it must be answered, on the
+    monotonic clock.
     """
 
     request: web.Request
@@ -44,7 +45,7 @@ class Call:
     preferences: Preferences
     client: Client = STRANGER
     session: Session | None = None
-    within: timedelta = timedelta(0)
+    deadline: float = 0.0
     address: str = ""
     """The address in the table of routes, with names in braces; "" before a route was found."""
     page_of_act: str = ""
@@ -61,6 +62,11 @@ class Call:
         return found
 
     @property
+    def within(self) -> timedelta:
+        """Return the time that is left: what waited for a slot has less for its act."""
+        return timedelta(seconds=max(0.0, self.deadline - time.monotonic()))
+
+    @property
     def is_logged_in(self) -> bool:
         return self.client is not STRANGER
 
@@ -68,6 +74,11 @@ class Call:
     def is_refresh(self) -> bool:
         """Whether the script of the page asks, and not a person who opens it."""
         return self.request.headers.get("HX-Request") == "true"
+
+    @property
+    def is_after_act(self) -> bool:
+        """Whether a page of ours leads here, as an act does; without TLS browsers do not tell."""
+        return self.request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
     @property
     def root(self) -> str:
@@ -95,19 +106,11 @@ class Call:
 
     async def form(self) -> Mapping[str, str]:
         """Return the fields that were sent; of those with the same name the last one."""
-        sent = await self._read_form()
-        return {name: value for name, value in sent.items() if isinstance(value, str)}
+        return dict((await read_form(self.request)).items())
 
     async def form_values(self, name: str) -> list[str]:
         """Return all values of the field *name*, such as the boxes that are ticked."""
-        sent = await self._read_form()
-        return [value for value in sent.getall(name, []) if isinstance(value, str)]
-
-    async def _read_form(self) -> MultiDictProxy[Any]:
-        try:
-            return await self.request.post()
-        except ValueError as error:  # of a browser there is none like that
-            raise MalformedForm from error
+        return (await read_form(self.request)).getall(name, [])
 
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Answer with *template*, or with its block `live` if the script asks for that alone.
@@ -116,9 +119,9 @@ class Call:
         """
         view = View.of(self)
         renderer = self.installation.renderer
-        if not self.is_refresh:
+        part = renderer.render_live(template, view, values) if self.is_refresh else None
+        if part is None:
             return html(renderer.render(template, view, values), status=status)
-        part = renderer.render_live(template, view, values)
         if part.etag in self.request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers={"ETag": part.etag})
         return html(part.text, status=status, headers={"ETag": part.etag})

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import timedelta
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -79,7 +80,8 @@ class Guard:
         async def serve(request: web.Request) -> web.StreamResponse:
             call = CALL.get()
             call.address = route.path
-            call.page_of_act = route.page.format_map(request.match_info)
+            values = {name: quote(text, safe="") for name, text in request.match_info.items()}
+            call.page_of_act = route.page.format_map(values)
             if route.kind is not Kind.FILE:
                 self._check_running()
             if route.act != OPEN:
@@ -92,7 +94,8 @@ class Guard:
         return serve
 
     async def _run(self, call: Call, route: Route) -> web.StreamResponse:
-        call.within, start = route.within - ANSWER_MARGIN, time.perf_counter()
+        call.deadline = time.monotonic() + (route.within - ANSWER_MARGIN).total_seconds()
+        start = time.perf_counter()
         try:
             async with asyncio.timeout(route.within.total_seconds()):
                 return await route.handler(call)

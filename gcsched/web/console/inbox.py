@@ -61,5 +61,9 @@ class Inbox(Protocol):
     async def delete_mails(self, *, recipient: str = "") -> int:
         """Delete the mails to *recipient*, or all; return how many."""
 
-    async def wait_for_mail(self, seconds: float) -> bool:
-        """Wait until the next mail comes; return whether one came in time."""
+    @property
+    def arrivals(self) -> int:
+        """Return how many mails were caught since the start."""
+
+    async def wait_for_mail(self, seconds: float, *, after: int) -> None:
+        """Wait until there were more arrivals than *after*, but not longer than *seconds*."""

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from gcsched.domain.job import State
+from gcsched.domain.job_list import JobOrder
 from gcsched.domain.relay_health import RelayState
 from gcsched.usecases.management.read_jobs import CappedCount
 from gcsched.usecases.monitoring.status import RelayReport, StatusReport
+from gcsched.web.console.figures import HOUR
 from gcsched.web.console.own_process import Expiry, OwnProcess
 from gcsched.web.console.states import STATE_MARKS
 from gcsched.web.console.view import STORE_NAMES
@@ -68,7 +71,9 @@ def find_jobs(report: StatusReport, failed: CappedCount | None) -> Iterator[Need
         )
     if failed is not None and failed.jobs:
         number = f"{failed.jobs:,}{'+' if failed.is_more else ''}"
-        yield make_job_need(State.FAILED, number, "that were due in the last hour")
+        since = (report.report_time - HOUR).replace(second=0, microsecond=0)
+        newest = {"due_from": since.isoformat(), "order": JobOrder.DUE_TIME_DESC}
+        yield make_job_need(State.FAILED, number, "that were due in the last hour", **newest)
     if counts is not None and counts.unreadable:
         glyph, colour = TROUBLE
         title = f"{counts.unreadable:,} jobs cannot be read"
@@ -76,14 +81,15 @@ def find_jobs(report: StatusReport, failed: CappedCount | None) -> Iterator[Need
         yield Need(glyph=glyph, colour=colour, title=title, text=text)
 
 
-def make_job_need(state: State, number: str, text: str) -> Need:
+def make_job_need(state: State, number: str, text: str, **filters: str) -> Need:
+    """Return the need whose link leads to the jobs of *state* that *filters* leave."""
     mark = STATE_MARKS[state]
     return Need(
         glyph=mark.glyph,
         colour=mark.colour,
         title=f"{number} {state.value}",
         text=text,
-        path=f"jobs?state={state.value}",
+        path=f"jobs?{urlencode({'state': state.value, **filters})}",
     )
 
 

@@ -57,9 +57,16 @@ class Renderer:
     def render(self, template: str, view: View, values: Mapping[str, object]) -> str:
         return self._environment.get_template(template).render(view=view, **values)
 
-    def render_live(self, template: str, view: View, values: Mapping[str, object]) -> LivePart:
-        """Render the block `live` of *template*, and the bands, which belong to each refresh."""
+    def render_live(
+        self, template: str, view: View, values: Mapping[str, object]
+    ) -> LivePart | None:
+        """Render the block `live` of *template*, and the bands, which belong to each refresh.
+
+        Return None for a template without that block.
+        """
         found = self._environment.get_template(template)
+        if LIVE_BLOCK not in found.blocks:
+            return None
         context: Any = found.new_context({"view": view, **values})
         live = "".join(found.blocks[LIVE_BLOCK](context))
         bands = self.render(BANDS, view, {"is_refresh": True})

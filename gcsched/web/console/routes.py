@@ -23,90 +23,58 @@ from gcsched.web.console.pages import (
     test_mail,
     ticked,
 )
-from gcsched.web.console.routing import CHANGE_MANY_WITHIN, OPEN, Handler, Kind, Route
+from gcsched.web.console.routing import (
+    CHANGE_MANY_WITHIN,
+    OPEN,
+    Handler,
+    Kind,
+    Route,
+    of_one,
+    of_page,
+)
 
-
-def of_job(name: str, act: str, handler: Handler) -> Route:
-    """Return the route of an act on one job, whose page it belongs to."""
-    return Route(
-        method="POST",
-        path=f"/jobs/{{id}}/{name}",
-        act=act,
-        handler=handler,
-        kind=Kind.ACT,
-        page="/jobs/{id}",
-    )
+JOB = "/jobs/{id}"
 
 
 def of_jobs(which: str, name: str, act: str, handler: Handler) -> Route:
     """Return the route of an act on many jobs, which has two steps at one address."""
-    return Route(
-        method="POST",
-        path=f"/jobs-{which}/{name}",
-        act=act,
-        handler=handler,
-        kind=Kind.ACT,
-        page="/jobs",
-        within=CHANGE_MANY_WITHIN,
-    )
+    path = f"/jobs-{which}/{name}"
+    return of_page("/jobs", path, act, handler, within=CHANGE_MANY_WITHIN)
 
 
 ROUTES = (
     Route(method="GET", path="/static/{name}", act=OPEN, handler=frame.send_file, kind=Kind.FILE),
     Route(method="GET", path="/login", act=OPEN, handler=login.show),
-    Route(method="POST", path="/login", act=OPEN, handler=login.log_in, kind=Kind.ACT),
-    Route(method="POST", path="/logout", act=OPEN, handler=login.log_out, kind=Kind.ACT),
-    Route(method="POST", path="/view", act=OPEN, handler=frame.choose_view, kind=Kind.ACT),
+    of_page("/", "/login", OPEN, login.log_in),
+    of_page("/", "/logout", OPEN, login.log_out),
+    of_page("/", "/view", OPEN, frame.choose_view),
     Route(method="GET", path="/keys", act="console", handler=frame.show_keys),
     Route(method="GET", path="/", act="GetStatus", handler=now.show),
-    Route(
-        method="POST",
-        path="/resume",
-        act="ResumeSending",
-        handler=frame.resume_sending,
-        kind=Kind.ACT,
-    ),
+    of_page("/", "/resume", "ResumeSending", frame.resume_sending),
     Route(method="GET", path="/jobs", act="ListJobs", handler=jobs.show),
-    Route(
-        method="POST",
-        path="/jobs",
-        act="ListJobs",
-        handler=job_search.act,
-        kind=Kind.ACT,
-        page="/jobs",
-    ),
+    of_page("/jobs", "/jobs", "ListJobs", job_search.act),
     Route(method="GET", path="/jobs-count", act="CountJobs", handler=jobs.count),
     of_jobs("ticked", "cancel", "CancelJob", ticked.cancel),
     of_jobs("ticked", "retry", "RetryJob", ticked.retry),
     of_jobs("filtered", "cancel", "CancelJobs", bulk.cancel),
     of_jobs("filtered", "retry", "RetryJobs", bulk.retry),
-    Route(method="GET", path="/jobs/{id}", act="GetJob", handler=job.show),
+    Route(method="GET", path=JOB, act="GetJob", handler=job.show),
     Route(method="GET", path="/jobs/{id}/mail", act="GetJob", handler=job.show_html),
-    of_job("cancel", "CancelJob", job_acts.cancel),
-    of_job("reschedule", "RescheduleJob", job_acts.reschedule),
-    of_job("retry", "RetryJob", job_acts.retry),
-    of_job("resolve", "ResolveJob", job_acts.resolve),
-    of_job("block", "AddSuppression", job_acts.block),
+    of_one(JOB, "cancel", "CancelJob", job_acts.cancel),
+    of_one(JOB, "reschedule", "RescheduleJob", job_acts.reschedule),
+    of_one(JOB, "retry", "RetryJob", job_acts.retry),
+    of_one(JOB, "resolve", "ResolveJob", job_acts.resolve),
+    of_one(JOB, "block", "AddSuppression", job_acts.block),
     Route(method="GET", path="/jobs/{id}/again", act="ScheduleMeet", handler=send_again.show),
-    of_job("again", "ScheduleMeet", send_again.act),
+    of_one(JOB, "again", "ScheduleMeet", send_again.act),
     Route(method="GET", path="/now-due", act="CountJobs", handler=now.show_due),
-    Route(
-        method="POST", path="/pause", act="PauseSending", handler=now.pause_sending, kind=Kind.ACT
-    ),
+    of_page("/", "/pause", "PauseSending", now.pause_sending),
     Route(method="GET", path="/daily", act="RunDailyQueue", handler=now.show_daily),
-    Route(
-        method="POST",
-        path="/daily",
-        act="RunDailyQueue",
-        handler=now.run_daily_queue,
-        kind=Kind.ACT,
-        page="/daily",
-        within=CHANGE_MANY_WITHIN,
-    ),
+    of_page("/daily", "/daily", "RunDailyQueue", now.run_daily_queue, within=CHANGE_MANY_WITHIN),
     Route(method="GET", path="/relays", act="GetStatus", handler=relays.show),
     Route(method="GET", path="/lateness", act="GetStatus", handler=lateness.show),
     Route(method="GET", path="/audit", act="ListAudit", handler=audit.show),
-    Route(method="POST", path="/audit", act="ListAudit", handler=audit.choose, kind=Kind.ACT),
+    of_page("/audit", "/audit", "ListAudit", audit.choose),
     Route(method="GET", path="/clients", act="clients", handler=clients.show),
     *meeting_routes.ROUTES,
     *inbox.ROUTES,

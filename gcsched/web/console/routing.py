@@ -41,10 +41,25 @@ class Route:
     act: str
     handler: Handler
     kind: Kind = Kind.PAGE
-    page: str = "/"
+    page: str = ""
     within: timedelta = READ_WITHIN
 
 
-def of_page(page: str, path: str, act: str, handler: Handler) -> Route:
-    """Return the route of a form of *page*."""
-    return Route(method="POST", path=path, act=act, handler=handler, kind=Kind.ACT, page=page)
+def of_page(
+    page: str, path: str, act: str, handler: Handler, *, within: timedelta = READ_WITHIN
+) -> Route:
+    """Return the route of a form of *page*, which may be sent to an address of its own."""
+    return Route(
+        method="POST",
+        path=path,
+        act=act,
+        handler=handler,
+        kind=Kind.ACT,
+        page=page,
+        within=within,
+    )
+
+
+def of_one(page: str, name: str, act: str, handler: Handler) -> Route:
+    """Return the route of the act *name* on what *page* shows."""
+    return of_page(page, f"{page}/{name}", act, handler)

@@ -37,6 +37,13 @@ class StaticFiles:
             by_name[name] = StaticFile(content, TYPES[path.suffix])
         return cls(names=names, by_name=by_name)
 
+    def find_current(self, name: str) -> StaticFile | None:
+        """Return what the file *name* of another version is in this one."""
+        rest, _, suffix = name.rpartition(".")
+        stem, _, _ = rest.rpartition(".")
+        current = self.names.get(f"{stem}.{suffix}")
+        return None if current is None else self.by_name[current]
+
     def name_of(self, file: str) -> str:
         """Return the address of *file*, from the first page on."""
         return f"static/{self.names[file]}"

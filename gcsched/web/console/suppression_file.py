@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from gcsched.domain.address_rules import AddressRules
@@ -95,7 +96,8 @@ def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Row]]]:
     """Return the lines that are not empty, each with its number and its cells by their columns."""
     try:
         text = content.decode("utf-8-sig")
-        rows = list(number_rows(text))
+        # One more than are imported, and one of names: the rest of a file is not even parsed.
+        rows = list(islice(number_rows(text), MAX_LINES + 2))
     except UnicodeDecodeError:
         yield Violation("file", "is not UTF-8: save it as CSV in UTF-8")
         return ()
@@ -108,7 +110,7 @@ def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Row]]]:
     if not rows:
         yield Violation("file", "has no line with an address")
     if len(rows) > MAX_LINES:
-        yield Violation("file", f"has {len(rows):,} lines, at most {MAX_LINES:,} are imported")
+        yield Violation("file", f"has more than {MAX_LINES:,} lines: import it in parts")
     names = columns or READ_COLUMNS
     return [(number, dict(zip(names, cells, strict=False))) for number, cells in rows]
 

@@ -81,7 +81,8 @@ class View:
             times=call.times(),
             navigation=list_pages(call) if is_shown else [],
             pause=services.status.pause() if services is not None and is_shown else None,
-            notice=NOTICES.get(call.request.query.get("done", ""), ""),
+            # In a link from elsewhere it would be a lie in our name.
+            notice=NOTICES.get(call.request.query.get("done", ""), "") if call.is_after_act else "",
             stores_away=find_stores_away(call) if is_shown else (),
         )
 

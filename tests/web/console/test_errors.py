@@ -20,6 +20,7 @@ from tests.support.console import Browser
 from tests.support.in_process_app import RunningApp
 from tests.support.log_events import Events, find_events
 from tests.support.probes import probe_http
+from tests.support.wait import until
 
 SHARED = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,6 +57,13 @@ async def wait_too_long(_: Call) -> web.StreamResponse:
     raise AssertionError
 
 
+async def wait_for_a_slot(call: Call) -> web.StreamResponse:
+    """Wait as for a slot, and return what is left for an act then, in parts of the whole."""
+    whole = call.within
+    await until(lambda: call.within < whole * 0.9)
+    return web.Response(text=f"{call.within / whole}")
+
+
 async def take_form(call: Call) -> web.StreamResponse:
     return web.Response(text=str(len((await call.form())["text"])))
 
@@ -70,6 +78,13 @@ def more_routes() -> Iterator[None]:
             act="GetStatus",
             handler=wait_too_long,
             within=timedelta(seconds=0.05),
+        ),
+        Route(
+            method="GET",
+            path="/waits",
+            act="GetStatus",
+            handler=wait_for_a_slot,
+            within=timedelta(seconds=0.5),
         ),
         Route(
             method="POST", path="/form", act="GetStatus", handler=take_form, kind=Kind.ACT, page="/"
@@ -162,6 +177,14 @@ async def test_a_page_that_takes_too_long_is_ended_and_counted(
         metrics = await probe.scrape()
     assert metrics.by("page", "gcsched_console_seconds_count")["/slow"] == 1
     assert metrics.by("page", "gcsched_console_seconds_sum")["/slow"] >= 0.05
+
+
+@SHARED
+async def test_what_was_waited_for_is_taken_off_the_time_of_an_act(visitor: Browser) -> None:
+    answer = await visitor.open("/waits")
+
+    assert answer.status == 200
+    assert 0 <= float(answer.text) < 0.9
 
 
 @SHARED

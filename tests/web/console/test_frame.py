@@ -3,6 +3,7 @@
 import pytest
 
 from gcsched.pb import task_pb2
+from gcsched.web.console.static_files import FOLDER
 from tests.support.console import Answer, Browser, ConsoleClients
 from tests.support.service_process import Stub
 from tests.support.wait import until
@@ -126,8 +127,7 @@ async def test_a_client_without_the_scope_sees_no_resume_and_cannot(
 async def test_a_refresh_has_the_part_alone_and_is_short_if_nothing_changed(
     visitor: Browser, stub: Stub
 ) -> None:
-    first = await quiet_refresh(visitor)
-    same = await visitor.refresh("/", first.headers["ETag"])
+    first, same = await quiet_refreshes(visitor)
     await pause(stub)
     await until_paused(visitor)
     changed = await visitor.refresh("/", first.headers["ETag"])
@@ -138,17 +138,51 @@ async def test_a_refresh_has_the_part_alone_and_is_short_if_nothing_changed(
     assert changed.find("[hx-swap-oob] .band.paused")
 
 
-async def quiet_refresh(visitor: Browser) -> Answer:
-    """Return a refresh of the page once another one has nothing new: what was started is known."""
+async def quiet_refreshes(visitor: Browser) -> tuple[Answer, Answer]:
+    """Return a refresh of the page and the next one, which has nothing new after the start."""
+    found: list[Answer] = []
 
-    async def find() -> Answer | None:
+    async def is_quiet() -> bool:
         page = await visitor.refresh("/")
-        again = await visitor.refresh("/", page.headers["ETag"])
-        return page if again.status == 304 else None
+        found[:] = [page, await visitor.refresh("/", page.headers["ETag"])]
+        return found[-1].status == 304
 
-    found = await until(find)
-    assert isinstance(found, Answer)
-    return found
+    await until(is_quiet)
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("file", ["console.css", "console.js", "htmx.min.js", "icon.svg"])
+async def test_a_page_of_another_version_gets_the_files_of_this_one(
+    visitor: Browser, file: str
+) -> None:
+    stem, suffix = file.rsplit(".", 1)
+
+    answer = await visitor.open(f"/static/{stem}.0123456789ab.{suffix}")
+
+    assert answer.text == (FOLDER / file).read_text(encoding="utf-8")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (await visitor.open(f"/static/{stem}.{suffix}x")).status == 404
+
+
+async def test_a_notice_is_shown_after_an_act_and_not_in_a_link_from_elsewhere(
+    visitor: Browser,
+) -> None:
+    after = await visitor.open("/?done=paused", Sec_Fetch_Site="same-origin")
+
+    assert "Sending is paused." in after.words
+    for site in ("none", "cross-site", "same-site"):
+        linked = await visitor.open("/?done=paused", Sec_Fetch_Site=site)
+        assert (linked.status, "Sending is paused." in linked.words) == (200, False)
+
+
+@pytest.mark.parametrize("path", ["/keys", "/daily", "/audit", "/nothing"])
+async def test_a_page_that_does_not_refresh_is_whole_for_the_script_too(
+    visitor: Browser, path: str
+) -> None:
+    opened, refreshed = await visitor.open(path), await visitor.refresh(path)
+
+    assert refreshed.status == opened.status
+    assert refreshed.status == 404 or refreshed.find("main h1")
 
 
 async def test_the_script_gets_an_error_as_one_sentence(

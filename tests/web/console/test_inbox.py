@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from gcsched.dev.inbox import MailFolder
+from gcsched.web.console.inbox import InboxEntry
 from tests.support.console import Browser, find_base, open_browser
 from tests.support.in_process_app import RunningApp
 
@@ -116,6 +118,27 @@ async def test_suites_of_tests_wait_for_a_mail_and_delete_it(
     assert [each["subject"] for each in late["messages"]] == ["Late"]
     assert json.loads(deleted.text) == {"deleted": 1}
     assert [each["subject"] for each in left["messages"]] == ["Late", "Plain"]
+
+
+async def test_a_mail_that_arrives_while_the_others_are_listed_is_not_missed(
+    inbox: Browser, folder: MailFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = folder.list_mails
+
+    async def list_and_catch(**given: Any) -> Sequence[InboxEntry]:
+        found = await listed(**given)
+        mail = folder.folder / "20260701T120002.000000Z-eve@example.org.eml"
+        if not mail.exists():
+            mail.write_text("Subject: Late\nTo: eve@example.org\n\nx\n")
+            folder.notify()
+        return found
+
+    monkeypatch.setattr(folder, "list_mails", list_and_catch)
+    start = asyncio.get_running_loop().time()
+    answer = await inbox.open("/inbox/messages?to=eve@example.org&wait=20")
+
+    assert [each["subject"] for each in json.loads(answer.text)["messages"]] == ["Late"]
+    assert asyncio.get_running_loop().time() - start < 15
 
 
 async def test_delete_all_leaves_an_empty_inbox(inbox: Browser, folder: MailFolder) -> None:

@@ -163,13 +163,11 @@ async def test_a_store_that_fails_ends_the_act_and_the_rest_is_named(
     ticks = await find_ticks(eva, "N0", "N1", "N2")
     change, tried = ticked.change, list[str]()
 
-    async def fail_at_second(
-        call: Call, act: ManyAct, tick: Tick, command: Cancel | Retry, *, within: timedelta
-    ) -> None:
+    async def fail_at_second(call: Call, act: ManyAct, tick: Tick, command: Cancel | Retry) -> None:
         tried.append(tick.job_id)
         if len(tried) == 2:
             raise StoreUnavailable("changing a job")
-        await change(call, act, tick, command, within=within)
+        await change(call, act, tick, command)
 
     monkeypatch.setattr(ticked, "change", fail_at_second)
     done = await eva.send(CANCEL_TICKED, [*ticks, ("is_sure", "yes")])
@@ -235,6 +233,26 @@ async def test_more_than_a_hundred_need_their_number_typed(
     assert set(before.values()) == {"SCHEDULED"}
     assert heading(done) == "101 jobs are cancelled"
     assert set((await read_states(closed_console)).values()) == {"CANCELLED"}
+
+
+async def test_a_number_that_has_grown_a_lot_is_shown_again_before_anything_is_done(
+    browser: Browser, open_console: RunningApp
+) -> None:
+    jobs = number_jobs(160)
+    await keep(open_console, *jobs[:3])
+    form = await browser.send(CANCEL_ALL, {"state": "SCHEDULED"})
+    await keep(open_console, *jobs[3:])
+
+    again = await browser.send(CANCEL_ALL, read_form(form, CANCEL_ALL[1:]))
+    before = await read_states(open_console)
+    sent = [*read_form(again, CANCEL_ALL[1:]), ("typed", "160")]
+    done = await browser.send(CANCEL_ALL, [each for each in sent if each != ("typed", "")])
+
+    assert "Nothing was done: they were 3" in again.words
+    assert "160 of them can be cancelled now" in again.words
+    assert again.find("#typed")
+    assert set(before.values()) == {"SCHEDULED"}
+    assert heading(done) == "160 jobs are cancelled"
 
 
 async def test_jobs_of_a_filter_are_retried(eva: Browser, closed_console: RunningApp) -> None:

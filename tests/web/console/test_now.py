@@ -92,7 +92,9 @@ async def test_what_failed_needs_someone_and_links_to_it(
 
     [line] = [each for each in needs(page) if "FAILED" in each]
     assert line == "✕ 1 FAILED that were due in the last hour"
-    [link] = page.find(".needs a[href='./jobs?state=FAILED']")
+    [link] = page.find(".needs a[href^='./jobs?state=FAILED']")
+    listed = await browser.open(link.get("href").removeprefix("."))
+    assert len(listed.find("[data-rows] tbody tr")) == 1
     assert link.text_content() == "1 FAILED"
 
 

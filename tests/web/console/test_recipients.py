@@ -149,3 +149,13 @@ async def test_hostile_texts_are_text(browser: Browser, open_console: RunningApp
 
     assert not page.find("main img, main script, main [hx-get='/x']")
     assert "<script>" in read_facts(page)["Name"]
+
+
+async def test_the_switches_of_a_refused_form_lead_back_to_the_form_of_the_same_recipient(
+    browser: Browser,
+) -> None:
+    page = await browser.send(f"/recipients/{ODD_PATH}/erase", {"typed": "another"})
+
+    assert page.status == 400
+    [back] = page.find(".switches input[name=back]")
+    assert back.get("value") == f"/recipients/{ODD_PATH}/erase"

@@ -25,6 +25,18 @@ async def test_refused_logins_are_counted_and_logged_without_the_token(
     assert not any(forged.secret in str(each) for each in events)
 
 
+async def test_a_login_without_the_scope_is_counted_like_the_others(
+    stranger: Browser, closed_console: RunningApp, clients: ConsoleClients, events: Events
+) -> None:
+    answer = await stranger.log_in(clients.tokens["schedule"])
+
+    assert answer.status == 403
+    async with probe_http(closed_console.http) as probe:
+        metrics = await probe.scrape()
+    assert metrics.by("reason", "gcsched_calls_refused_total") == {"scope": 1}
+    assert find_events(events, "call refused")[0]["client"] == "schedule"
+
+
 async def test_many_refused_logins_wait_and_a_right_one_does_not(
     stranger: Browser, closed_console: RunningApp, clients: ConsoleClients
 ) -> None:

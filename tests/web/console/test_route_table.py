@@ -15,6 +15,8 @@ OPEN_ROUTES = {
     ("POST", "/logout"),
     ("POST", "/view"),
 }
+OF_EVERY_PAGE = {"/login", "/logout", "/view", "/resume", "/pause"}
+"""Acts in the frame, and that of the first page."""
 
 
 def test_only_the_listed_routes_need_no_login_and_each_act_has_scopes() -> None:
@@ -45,7 +47,10 @@ def test_what_only_reads_is_a_get_and_what_changes_something_is_none() -> None:
         assert (route.method in {"GET", "HEAD"}) is (route.kind is not Kind.ACT), route
 
 
-def test_the_page_of_an_act_exists() -> None:
+def test_an_act_belongs_to_the_page_whose_address_its_own_begins_with() -> None:
     pages = {each.path for each in ROUTES if each.method == "GET"}
+    acts = [each for each in ROUTES if each.kind is Kind.ACT]
 
-    assert {each.page for each in ROUTES if each.kind is Kind.ACT} <= pages
+    assert {each.page for each in acts} <= pages
+    assert all(each.path.startswith(each.page) for each in acts)
+    assert {each.path for each in acts if each.page == "/"} == OF_EVERY_PAGE

@@ -28,6 +28,9 @@ from gcsched.web.console.many_acts import (
 from gcsched.web.console.pages.job_acts import parse_cancel, parse_retry
 from gcsched.web.console.pages.jobs import build_path
 
+MAX_GROWTH = 1.1
+"""Beyond that a number that was confirmed is no longer what is done: it is shown again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
@@ -68,8 +71,9 @@ async def run(call: Call, act: ManyAct) -> web.StreamResponse:
     except InvalidRequest as error:
         problems = {each.field: each.problem for each in error.violations}
         return show_form(call, form, form.count or 0, problems=problems)
-    if form.count is None:
-        return show_form(call, form, await change(call, form, command, is_dry_run=True))
+    count = await change(call, form, command, is_dry_run=True)
+    if form.count is None or count > max(MAX_UNTYPED, form.count * MAX_GROWTH):
+        return show_form(call, form, count)
     try:
         changed = await change(call, form, command)
     except BulkNotFinished as error:
@@ -110,6 +114,7 @@ def show_form(
         "bulk.html",
         status=400 if problems else 200,
         count=count,
+        count_before=form.count,
         is_typed=count > MAX_UNTYPED,
         problems=problems or {},
         reason=form.fields.get("reason", ""),

@@ -14,12 +14,18 @@ FOREVER = "public, max-age=31536000, immutable"
 
 
 async def send_file(call: Call) -> web.StreamResponse:
-    """Send a file of the pages. Its name has a digest of its content, so it is kept forever."""
-    found = call.installation.static.by_name.get(call.request.match_info["name"])
+    """Send a file of the pages. Its name has a digest of its content, so it is kept forever.
+
+    While processes are replaced, a page of one version may ask another one: it gets that one's.
+    """
+    static, name = call.installation.static, call.request.match_info["name"]
+    found, caching = static.by_name.get(name), FOREVER
+    if found is None:
+        found, caching = static.find_current(name), "no-store"
     if found is None:
         raise UnknownPage
     return web.Response(
-        body=found.content, content_type=found.content_type, headers={"Cache-Control": FOREVER}
+        body=found.content, content_type=found.content_type, headers={"Cache-Control": caching}
     )
 
 

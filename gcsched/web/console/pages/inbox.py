@@ -11,7 +11,7 @@ from gcsched.web.console.call import Call
 from gcsched.web.console.inbox import Inbox, InboxEntry, InboxMail
 from gcsched.web.console.mail_view import MailFacts, read_facts, show_mail
 from gcsched.web.console.problems import UnknownPage
-from gcsched.web.console.routing import Kind, Route
+from gcsched.web.console.routing import Kind, Route, of_page
 
 ACT = "inbox"
 PAGE_SIZE = 50
@@ -102,11 +102,12 @@ async def list_messages(call: Call) -> web.StreamResponse:
     inbox, recipient = find_inbox(call), call.request.query.get("to", "")
     until = time.monotonic() + parse_wait(call.request.query.get("wait", ""))
     while True:
+        arrivals = inbox.arrivals  # a mail may arrive while those before it are listed
         found = await inbox.list_mails(recipient=recipient, most=MAX_MESSAGES)
         left = until - time.monotonic()
         if found or left <= 0:
             return web.json_response({"messages": await describe_all(inbox, found)})
-        await inbox.wait_for_mail(left)
+        await inbox.wait_for_mail(left, after=arrivals)
 
 
 def parse_wait(text: str) -> float:
@@ -160,7 +161,7 @@ ROUTES = (
         kind=Kind.ACT,
         page="/inbox",
     ),
-    Route(method="POST", path="/inbox", act=ACT, handler=delete_all, kind=Kind.ACT, page="/inbox"),
+    of_page("/inbox", "/inbox", ACT, delete_all),
     Route(method="GET", path="/inbox/{id}", act=ACT, handler=show_one),
     Route(method="GET", path="/inbox/{id}/html", act=ACT, handler=show_html),
     Route(method="GET", path="/inbox/{id}/parts/{number}", act=ACT, handler=send_attachment),

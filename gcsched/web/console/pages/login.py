@@ -5,6 +5,7 @@ from aiohttp import web
 from gcsched.domain.access import Client, check_scope
 from gcsched.domain.access_token import parse_token
 from gcsched.domain.refusal import NOT_VALID, Refusal, RefusalReason
+from gcsched.errors import ScopeMissing
 from gcsched.usecases.access.access_control import AccessControl
 from gcsched.web.console import cookies
 from gcsched.web.console.call import Call
@@ -35,10 +36,14 @@ async def log_in(call: Call) -> web.StreamResponse:
     text = form.get("token", "").strip()
     found = authenticate(access, text)
     if isinstance(found, Refusal):
-        access.record_refusal(found, method=METHOD, peer=lambda: call.request.remote or "")
-        await call.installation.login_delay.wait()
+        await refuse(call, access, found)
         problem = PROBLEMS.get(found.reason, NOT_A_TOKEN)
         return show_login(call, problem=problem, back=back, status=401)
+    try:
+        check_scope(found, "console")
+    except ScopeMissing:
+        await refuse(call, access, Refusal(RefusalReason.SCOPE, found.name))
+        raise
     token_id, _ = parse_token(text)
     usable = access.find_usable(token_id)
     if usable is not None:
@@ -47,16 +52,14 @@ async def log_in(call: Call) -> web.StreamResponse:
 
 
 def authenticate(access: AccessControl, text: str) -> Client | Refusal:
-    """Return the client whose token *text* is, and which may use the console.
+    """Return the client whose token *text* is."""
+    return access.authenticate([f"Bearer {text}"]) if text else Refusal(RefusalReason.MISSING)
 
-    Raises ScopeMissing if it may not.
-    """
-    if not text:
-        return Refusal(RefusalReason.MISSING)
-    found = access.authenticate([f"Bearer {text}"])
-    if isinstance(found, Client):
-        check_scope(found, "console")
-    return found
+
+async def refuse(call: Call, access: AccessControl, refusal: Refusal) -> None:
+    """Count the refused login, and delay its answer."""
+    access.record_refusal(refusal, method=METHOD, peer=lambda: call.request.remote or "")
+    await call.installation.login_delay.wait()
 
 
 async def log_out(call: Call) -> web.StreamResponse:

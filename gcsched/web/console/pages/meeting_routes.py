@@ -1,27 +1,14 @@
 """The addresses of the pages about meetings."""
 
 from gcsched.web.console.pages import meeting, meeting_acts, meetings
-from gcsched.web.console.routing import Handler, Kind, Route
+from gcsched.web.console.routing import Route, of_one, of_page
 
 PAGE = "/meetings/{id}"
 
 
-def of_meeting(name: str, act: str, handler: Handler) -> Route:
-    """Return the route of an act on one meeting, whose page it belongs to."""
-    path = f"{PAGE}/{name}"
-    return Route(method="POST", path=path, act=act, handler=handler, kind=Kind.ACT, page=PAGE)
-
-
 ROUTES = (
     Route(method="GET", path="/meetings", act="ListMeetings", handler=meetings.show),
-    Route(
-        method="POST",
-        path="/meetings",
-        act="ListMeetings",
-        handler=meetings.act,
-        kind=Kind.ACT,
-        page="/meetings",
-    ),
+    of_page("/meetings", "/meetings", "ListMeetings", meetings.act),
     Route(method="GET", path=PAGE, act="GetMeeting", handler=meeting.show),
     Route(
         method="GET",
@@ -29,9 +16,9 @@ ROUTES = (
         act="GetMeetingCalendar",
         handler=meeting.send_calendar,
     ),
-    of_meeting("move", "UpdateMeeting", meeting_acts.move),
-    of_meeting("edit", "UpdateMeeting", meeting_acts.edit),
-    of_meeting("cancel", "CancelMeeting", meeting_acts.cancel),
-    of_meeting("add", "AddAttendees", meeting_acts.add),
-    of_meeting("remove", "RemoveAttendees", meeting_acts.remove),
+    of_one(PAGE, "move", "UpdateMeeting", meeting_acts.move),
+    of_one(PAGE, "edit", "UpdateMeeting", meeting_acts.edit),
+    of_one(PAGE, "cancel", "CancelMeeting", meeting_acts.cancel),
+    of_one(PAGE, "add", "AddAttendees", meeting_acts.add),
+    of_one(PAGE, "remove", "RemoveAttendees", meeting_acts.remove),
 )

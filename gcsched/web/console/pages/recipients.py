@@ -12,7 +12,7 @@ from gcsched.errors import UnknownRecipient
 from gcsched.usecases.management.recipients import ErasurePreview, ForgetResult
 from gcsched.web.console.call import Call
 from gcsched.web.console.pages.jobs import make_row, read_page
-from gcsched.web.console.routing import CHANGE_MANY_WITHIN, Kind, Route
+from gcsched.web.console.routing import CHANGE_MANY_WITHIN, Route, of_page
 
 PAGE = "/recipients/{empid}"
 ERASE = "/recipients/{empid}/erase"
@@ -100,13 +100,5 @@ async def erase(call: Call) -> web.StreamResponse:
 ROUTES = (
     Route(method="GET", path=PAGE, act="GetRecipient", handler=show),
     Route(method="GET", path=ERASE, act="ForgetRecipient", handler=show_erasure),
-    Route(
-        method="POST",
-        path=ERASE,
-        act="ForgetRecipient",
-        handler=erase,
-        kind=Kind.ACT,
-        page=ERASE,
-        within=CHANGE_MANY_WITHIN,
-    ),
+    of_page(ERASE, ERASE, "ForgetRecipient", erase, within=CHANGE_MANY_WITHIN),
 )

@@ -18,7 +18,8 @@ from gcsched.usecases.management.suppression_import import (
 from gcsched.usecases.management.suppressions import SuppressionPage
 from gcsched.web.console.call import Call
 from gcsched.web.console.pages.suppressions import PAGE, read_page, show_refused
-from gcsched.web.console.routing import CHANGE_MANY_WITHIN, Kind, Route
+from gcsched.web.console.request_body import Upload, read_upload
+from gcsched.web.console.routing import CHANGE_MANY_WITHIN, Route, of_page
 from gcsched.web.console.suppression_file import (
     MAX_OCTETS,
     ImportRules,
@@ -28,7 +29,6 @@ from gcsched.web.console.suppression_file import (
     write_header,
     write_rows,
 )
-from gcsched.web.console.upload import Upload, read_upload
 
 EXPORT_PAGE_SIZE = 200
 EXPORT_WITHIN = CHANGE_MANY_WITHIN
@@ -72,7 +72,6 @@ async def write_pages(call: Call, page: SuppressionPage) -> AsyncIterator[bytes]
 
 
 async def import_file(call: Call) -> web.StreamResponse:
-    start = time.monotonic()
     upload = await read_upload(call.request, file_field="file", most=MAX_OCTETS)
     try:
         rows, rules = require_valid(read_rows(upload.content)), read_rules(call, upload)
@@ -83,12 +82,11 @@ async def import_file(call: Call) -> web.StreamResponse:
         suppressions=services.suppressions, changing=services.change_suppressions
     )
     async with services.slots.changing_many.slot(call.within):
-        over = timedelta(seconds=time.monotonic() - start)
         report = await importing.add_all(
             [each for each in parsed if isinstance(each, ImportLine)],
             [each for each in parsed if isinstance(each, RefusedLine)],
             actor=call.actor("AddSuppression"),
-            within=call.within - over - REPORT_MARGIN,
+            within=call.within - REPORT_MARGIN,
         )
     return call.page(
         "suppressions_imported.html",
@@ -123,13 +121,5 @@ def read_rules(call: Call, upload: Upload) -> ImportRules:
 
 ROUTES = (
     Route(method="GET", path="/suppressions/export", act="ListSuppressions", handler=export),
-    Route(
-        method="POST",
-        path="/suppressions/import",
-        act="AddSuppression",
-        handler=import_file,
-        kind=Kind.ACT,
-        page=PAGE,
-        within=CHANGE_MANY_WITHIN,
-    ),
+    of_page(PAGE, "/suppressions/import", "AddSuppression", import_file, within=CHANGE_MANY_WITHIN),
 )

@@ -1,8 +1,6 @@
 """Acts on the jobs whose rows are ticked, each as the method for one job does it."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 from aiohttp import web
@@ -68,11 +66,10 @@ async def change_all(
     call: Call, act: ManyAct, ticks: Sequence[Tick], command: Cancel | Retry
 ) -> list[Result]:
     """Change one job after the other. What would fail at each of them ends it."""
-    now = asyncio.get_running_loop().time
-    end, results = now() + call.within.total_seconds(), list[Result]()
+    results: list[Result] = []
     for tick in ticks:
         try:
-            await change(call, act, tick, command, within=timedelta(seconds=max(0.0, end - now())))
+            await change(call, act, tick, command)
         except EtagMismatch:
             results.append(Result(tick.job_id, CHANGED))
         except ITS_OWN as error:
@@ -85,12 +82,11 @@ async def change_all(
     return results
 
 
-async def change(
-    call: Call, act: ManyAct, tick: Tick, command: Cancel | Retry, *, within: timedelta
-) -> None:
-    async with call.services.slots.changing.slot(within):
+async def change(call: Call, act: ManyAct, tick: Tick, command: Cancel | Retry) -> None:
+    actor = call.actor(act.method)
+    async with call.services.slots.changing.slot(call.within):
         await call.services.change_job.change(
-            tick.job_id, command, etag=tick.etag, within=within, actor=call.actor(act.method)
+            tick.job_id, command, etag=tick.etag, within=call.within, actor=actor
         )
 
 
