@@ -34,6 +34,11 @@ class InvalidRequest(GcschedError):
         super().__init__("; ".join(f"{v.field}: {v.problem}" for v in violations))
         self.violations = violations
 
+    @property
+    def by_field(self) -> dict[str, str]:
+        """Return the problem of each field; of several with a field the last one."""
+        return {each.field: each.problem for each in self.violations}
+
 
 class Unauthenticated(GcschedError):
     """The caller is not known: its token or certificate is missing, wrong, expired or revoked."""

@@ -71,14 +71,20 @@ class ReadMeetings:
 
         Raises UnknownMeeting, UnreadableMeeting, UnknownAttendee, ScopeMissing, StoreUnavailable.
         """
-        meeting = await self.get(meeting_id, client)
+        return await self.write_calendar_of(await self.get(meeting_id, client), email, client)
+
+    async def write_calendar_of(self, meeting: Meeting, email: str, client: Client) -> bytes:
+        """Return the calendar file of *meeting*, which *client* may see, as `write_calendar`.
+
+        Raises UnknownAttendee, ScopeMissing, StoreUnavailable.
+        """
         if not client.may_read_content(meeting.client):
             raise ScopeMissing(client.name, CALENDAR, (Scope.CONTENT,))
         if not email:
             return write_page_calendar(meeting)
         attendee = find_attendee(meeting, email)
         if attendee is None:
-            raise UnknownAttendee(meeting_id, ["email"])
+            raise UnknownAttendee(meeting.id, ["email"])
         return write_calendar(meeting, attendee, await self._find_shown(meeting, attendee))
 
     async def _find_shown(self, meeting: Meeting, attendee: Attendee) -> MeetingRevision:

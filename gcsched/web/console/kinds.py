@@ -7,7 +7,7 @@ from gcsched.domain.smtp_reply import Kind
 KIND_WORDS: Mapping[Kind, str] = {
     Kind.ACCEPTED: "taken",
     Kind.DEFERRED: "put off by the relay",
-    Kind.RECIPIENT: "the address does not exist",
+    Kind.RECIPIENT: "the address was refused",
     Kind.CONTENT: "refused for its content",
     Kind.POLICY: "refused by a rule",
     Kind.RELAY: "trouble with the relay",

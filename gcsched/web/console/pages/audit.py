@@ -66,7 +66,7 @@ async def show_list(call: Call, given: dict[str, str], token: str) -> web.Respon
     try:
         entry_filter = require_valid(parse(call, given))
     except InvalidRequest as error:
-        problems = {each.field: each.problem for each in error.violations}
+        problems = error.by_field
         return call.page("audit.html", status=400, **describe(given, problems=problems))
     after = require_valid(entry_filter.parse_cursor(token))
     async with call.services.slots.listing.slot(call.within):

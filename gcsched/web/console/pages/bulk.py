@@ -69,7 +69,7 @@ async def run(call: Call, act: ManyAct) -> web.StreamResponse:
     try:
         command = require_valid(parse_command(call, form))
     except InvalidRequest as error:
-        problems = {each.field: each.problem for each in error.violations}
+        problems = error.by_field
         return show_form(call, form, form.count or 0, problems=problems)
     count = await change(call, form, command, is_dry_run=True)
     if form.count is None or count > max(MAX_UNTYPED, form.count * MAX_GROWTH):

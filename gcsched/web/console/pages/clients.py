@@ -11,11 +11,11 @@ from gcsched.domain.access import Client
 from gcsched.domain.client_limits import Limit
 from gcsched.usecases.access.read_clients import ClientReport
 from gcsched.web.console.call import Call
+from gcsched.web.console.needs import SOON
 
 READ_WITHIN = timedelta(seconds=2)
 NEAR = 0.8
 """The log warns of a limit from here on, too."""
-SOON = timedelta(days=14)
 MAX_NAMED = 8
 
 

@@ -34,7 +34,7 @@ Fields = Mapping[str, str]
 AS_IT_IS = (IllegalTransition, DuplicateJob, JobContended, JobSuperseded)
 """The job does not allow the act: its page says why."""
 NO_ETAG = "-"
-"""Of no job: a form without an etag has shown none."""
+"""Of nothing that is stored: a form without an etag has shown none."""
 CHANGED = (
     "The job has changed since this form was opened, so nothing was done. Look, and send again."
 )
@@ -69,7 +69,7 @@ async def run(
         async with call.services.slots.changing.slot(call.within):
             await do(call, act, fields)
     except InvalidRequest as error:
-        problems = {each.field: each.problem for each in error.violations}
+        problems = error.by_field
         return await show_refused(call, 400, make_refused(act, fields, problems=problems))
     except EtagMismatch:
         refused = make_refused(act, fields, sentence=CHANGED, has_changed=True)

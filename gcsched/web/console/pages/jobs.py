@@ -144,7 +144,7 @@ def show_problems(call: Call, given: Mapping[str, str], error: InvalidRequest) -
     return call.page(
         "jobs_filter.html",
         status=400,
-        **form_values(given, {each.field: each.problem for each in error.violations}),
+        **form_values(given, error.by_field),
     )
 
 

@@ -174,7 +174,7 @@ async def write_calendar(call: Call, meeting: Meeting, of: str) -> bytes:
     if address is None:
         raise UnknownAttendee(meeting.id, ["of"])
     async with call.services.slots.reading.slot(call.within):
-        return await call.services.read_meetings.write_calendar(meeting.id, address, call.client)
+        return await call.services.read_meetings.write_calendar_of(meeting, address, call.client)
 
 
 def find_address(meeting: Meeting, number: str) -> str | None:

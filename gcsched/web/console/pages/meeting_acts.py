@@ -27,12 +27,11 @@ from gcsched.web.console.meeting_view import find_differences
 from gcsched.web.console.meeting_words import sum_up
 from gcsched.web.console.pages.errors import capitalize
 from gcsched.web.console.pages.job import Refused
+from gcsched.web.console.pages.job_acts import NO_ETAG
 from gcsched.web.console.pages.meeting import METHODS, parse_seen, read_meeting, show_meeting
 
 AS_IT_IS = (MeetingOver, MeetingCancelled, MeetingContended, UnknownAttendee)
 """The meeting does not allow the act: its page says why."""
-NO_ETAG = "-"
-"""Of no meeting: a form without an etag has shown none."""
 CHANGED = (
     "The meeting has changed since this form was opened, so nothing was done. Look, and send again."
 )

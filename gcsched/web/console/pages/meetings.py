@@ -108,7 +108,7 @@ async def read(call: Call, listed: ListedMeetings, token: str) -> MeetingPage:
 
 
 def show_problems(call: Call, given: Mapping[str, str], error: InvalidRequest) -> web.Response:
-    problems = {each.field: each.problem for each in error.violations}
+    problems = error.by_field
     return call.page("meetings_filter.html", status=400, **form_values(given, problems))
 
 

@@ -104,7 +104,7 @@ async def pause_sending(call: Call) -> web.StreamResponse:
     try:
         pause = require_valid(parse_pause(by, reason, start_time=services.status.now()))
     except InvalidRequest as error:
-        problems = {each.field: each.problem for each in error.violations}
+        problems = error.by_field
         return await show_with(call, status=400, problems=problems, reason=reason, by=by)
     await services.sending.pause(pause, actor=call.actor("PauseSending"), within=call.within)
     return call.redirect("/", done="paused")

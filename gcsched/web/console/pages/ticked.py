@@ -57,7 +57,7 @@ async def run(call: Call, act: ManyAct) -> web.StreamResponse:
     try:
         command = require_valid(parse_many_command(call, act, fields))
     except InvalidRequest as error:
-        problems = {each.field: each.problem for each in error.violations}
+        problems = error.by_field
         return show_form(call, act, fields, values, problems=problems)
     return show_results(call, act, fields, await change_all(call, act, ticks, command))
 
