@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ from gcsched.usecases.problem_log import ProblemLog
 
 MAX_WAITING = 360
 """Minutes whose shares are kept while MongoDB is away: six hours."""
-FLUSHED_TOGETHER = 100
-"""More shares wait for the next minute: the end of this one must not be noticed late."""
+FLUSH_SECONDS = 30.0
+"""What is not stored in that time waits for the next minute: its end must not be noticed late."""
 AFTER_TURN_SECONDS = 0.05
 """A timer may be early by the resolution of the clock."""
 
@@ -61,6 +62,7 @@ class HistoryRecorder:
     store: HistoryStore
     oldest_due: Callable[[], timedelta | None]
     now: Clock
+    clock: Callable[[], float] = time.monotonic
     _process: str = field(default_factory=lambda: secrets.token_hex(6), init=False)
     _number: int = field(default=0, init=False)
     _start: datetime = field(init=False)
@@ -99,7 +101,8 @@ class HistoryRecorder:
 
     async def flush(self) -> None:
         """Store the shares that wait, the oldest first; keep them if the store is away."""
-        for _ in range(min(len(self._waiting), FLUSHED_TOGETHER)):
+        until = self.clock() + FLUSH_SECONDS
+        while self._waiting and self.clock() < until:
             try:
                 await self.store.add(self._waiting[0])
             except StoreUnavailable as error:

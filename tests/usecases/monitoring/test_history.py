@@ -1,7 +1,7 @@
 """The recorder of the history: what it makes of a minute, and what it keeps while it must."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +9,12 @@ from structlog.testing import capture_logs
 
 from gcsched.domain.history import HistoryFigures, HistoryShare, HistoryStep, find_history_bucket
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.monitoring.history import MAX_WAITING, EventCounts, HistoryRecorder
+from gcsched.usecases.monitoring.history import (
+    FLUSH_SECONDS,
+    MAX_WAITING,
+    EventCounts,
+    HistoryRecorder,
+)
 from gcsched.usecases.monitoring.read_history import HistorySpan, ReadHistory
 from tests.support.builders import NOW, FixedClock
 from tests.support.clocks import FakeMonotonicClock
@@ -26,8 +31,10 @@ class AwayStore:
     is_away: bool = False
     shares: list[HistoryShare] = field(default_factory=list)
     reads: int = 0
+    on_add: Callable[[], None] = lambda: None
 
     async def add(self, share: HistoryShare) -> None:
+        self.on_add()
         if self.is_away:
             raise StoreUnavailable("adding to the history")
         self.shares.append(share)
@@ -93,6 +100,23 @@ async def test_shares_wait_while_the_store_is_away_and_are_stored_in_their_order
     assert [each.figures.start for each in store.shares] == [START + n * MINUTE for n in range(3)]
 
 
+async def test_a_slow_store_does_not_delay_the_end_of_the_next_minute() -> None:
+    store, clock, seconds = AwayStore(is_away=True), FixedClock(START), FakeMonotonicClock()
+    recorder = a_recorder(store, clock)
+    recorder.clock = seconds
+    for _ in range(9):
+        clock.now += MINUTE
+        recorder.end_minute()
+    store.is_away, store.on_add = False, lambda: seconds.advance(FLUSH_SECONDS / 3)
+
+    await recorder.flush()
+    first = len(store.shares)
+    await recorder.flush()
+
+    assert first == 3
+    assert [each.figures.start for each in store.shares] == [START + n * MINUTE for n in range(6)]
+
+
 async def test_beyond_six_hours_the_oldest_shares_are_dropped() -> None:
     store, clock = AwayStore(is_away=True), FixedClock(START)
     recorder = a_recorder(store, clock)
@@ -102,8 +126,7 @@ async def test_beyond_six_hours_the_oldest_shares_are_dropped() -> None:
             recorder.end_minute()
 
     store.is_away = False
-    for _ in range(4):
-        await recorder.flush()
+    await recorder.flush()
 
     assert len(store.shares) == MAX_WAITING
     assert store.shares[0].figures.start == START + 2 * MINUTE

@@ -98,9 +98,12 @@ async def test_the_count_is_a_part_of_its_own(admin: Browser, locked_console: Ru
 
     page = await admin.open("/jobs?client=payroll")
     [part] = page.find("[hx-get*=count]")
-    counted = await admin.open(f"/{part.get('hx-get').removeprefix('./')}")
+    path = f"/{part.get('hx-get').removeprefix('./')}"
+    counted, opened = await admin.refresh(path), await admin.open(path)
 
     assert counted.text.strip() == "2 jobs in all"
+    assert "2 jobs in all" in opened.words  # without the script it is the whole page
+    assert list_employees(opened) == ["N8", "N7"]
 
 
 async def test_new_jobs_do_not_push_rows_away(visitor: Browser, console: RunningApp) -> None:
@@ -198,7 +201,14 @@ async def test_a_search_without_a_hit_explains_itself(visitor: Browser, text: st
 async def test_the_filter_is_that_of_the_contract(
     admin: Browser, locked_console: RunningApp
 ) -> None:
-    invitation = an_invitation(id="e" * 32, message_id="e@example.org", dedup_key="e", empid="M")
+    invitation = an_invitation(
+        id="e" * 32,
+        message_id="e@example.org",
+        dedup_key="e",
+        empid="M",
+        due_time=NOW + timedelta(hours=1),
+        schedule_time=NOW + timedelta(hours=1),
+    )
     assert invitation.meeting is not None
     jobs = [
         a_kept_job(NOW, id="a" * 32, empid="A", client="payroll", request_id="r-1"),

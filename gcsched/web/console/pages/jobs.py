@@ -88,9 +88,12 @@ async def choose(call: Call, form: Mapping[str, str]) -> web.StreamResponse:
 
 
 async def count(call: Call) -> web.StreamResponse:
-    """Answer with how many jobs the list has, a part of its page."""
+    """Answer with how many jobs the list has, a part of its page; without the script, all of it."""
     query = parse(call, dict(call.request.query))
-    return call.fragment("jobs_count.html", count=await count_jobs(call, query))
+    counted = await count_jobs(call, query)
+    if call.is_refresh:
+        return call.fragment("jobs_count.html", count=counted)
+    return await show_list(call, Listing(query=query, token=""), counted)
 
 
 def parse(call: Call, given: Mapping[str, str]) -> JobListQuery:
@@ -102,10 +105,14 @@ def build_path(path: str, query: JobListQuery, **more: str) -> str:
     return f"{path}?{urlencode(fields)}" if fields else path
 
 
-async def show_list(call: Call, listing: Listing) -> web.Response:
+async def show_list(
+    call: Call, listing: Listing, counted: CappedCount | None = None
+) -> web.Response:
+    """Show a page of the list, and how many jobs it has if they are *counted*, or searched for."""
     found = await read(call, listing)
     query, is_searched = listing.query, bool(listing.query.filter.email)
-    counted = await count_jobs(call, query) if is_searched else None
+    if is_searched:
+        counted = await count_jobs(call, query)
     token = query.encode_cursor(found.jobs.next_cursor)
     return call.page(
         "jobs_found.html" if is_searched else "jobs.html",
