@@ -142,13 +142,9 @@ def fill_form(listing: JobListQuery, zone: ZoneInfo) -> dict[str, str]:
     return {**empty, **format_query(listing), **local, "email": found.email}
 
 
-def find_failed(now: datetime) -> JobFilter:
-    """Return the filter of jobs that FAILED among those due in the hour before *now*.
-
-    It begins with a full minute, so that a page with a link to it is the same for a minute.
-    """
-    since = (now - HOUR).replace(second=0, microsecond=0)
-    return JobFilter(state=State.FAILED, due_time_from=since)
+def find_hour(now: datetime) -> datetime:
+    """Return when the last hour began: with a full minute, so that links to it stay for one."""
+    return (now - HOUR).replace(second=0, microsecond=0)
 
 
 def describe(job_filter: JobFilter) -> list[tuple[str, str]]:

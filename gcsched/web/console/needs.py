@@ -10,7 +10,7 @@ from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.relay_health import RelayState
 from gcsched.usecases.management.read_jobs import CappedCount
 from gcsched.usecases.monitoring.status import RelayReport, StatusReport
-from gcsched.web.console.job_filters import find_failed, format_query
+from gcsched.web.console.job_filters import find_hour, format_query
 from gcsched.web.console.own_process import Expiry, OwnProcess
 from gcsched.web.console.states import STATE_MARKS
 from gcsched.web.console.view import STORE_NAMES
@@ -66,15 +66,12 @@ def find_jobs(report: StatusReport, failed: CappedCount | None) -> Iterator[Need
     counts = report.counts
     uncertain = 0 if counts is None else counts.by_state.get(State.UNCERTAIN, 0)
     if uncertain:
-        yield make_job_need(
-            JobFilter(state=State.UNCERTAIN),
-            f"{uncertain:,} UNCERTAIN",
-            "may have arrived or not: decide about each",
-        )
+        text = "may have arrived or not: decide about each"
+        yield make_job_need(State.UNCERTAIN, f"{uncertain:,}", text)
     if failed is not None and failed.jobs:
         number = f"{failed.jobs:,}{'+' if failed.is_more else ''}"
-        text = "that were due in the last hour"
-        yield make_job_need(find_failed(report.report_time), f"{number} FAILED", text)
+        since = find_hour(report.report_time)
+        yield make_job_need(State.FAILED, number, "that were due in the last hour", since)
     if counts is not None and counts.unreadable:
         glyph, colour = TROUBLE
         title = f"{counts.unreadable:,} jobs cannot be read"
@@ -82,13 +79,20 @@ def find_jobs(report: StatusReport, failed: CappedCount | None) -> Iterator[Need
         yield Need(glyph=glyph, colour=colour, title=title, text=text)
 
 
-def make_job_need(job_filter: JobFilter, title: str, text: str) -> Need:
-    """Return the need about the jobs of *job_filter*, which has a state; it leads to all of them."""
-    assert job_filter.state is not None
-    mark = STATE_MARKS[job_filter.state]
+def make_job_need(
+    state: State, number: str, text: str, due_time_from: datetime | None = None
+) -> Need:
+    """Return the need about the jobs in *state*, all or those due since; it leads to their list."""
+    mark = STATE_MARKS[state]
+    job_filter = JobFilter(state=state, due_time_from=due_time_from)
     listing = JobListQuery(filter=job_filter, order=JobOrder.DUE_TIME_ASC)
-    path = f"jobs?{urlencode(format_query(listing))}"
-    return Need(glyph=mark.glyph, colour=mark.colour, title=title, text=text, path=path)
+    return Need(
+        glyph=mark.glyph,
+        colour=mark.colour,
+        title=f"{number} {state.value}",
+        text=text,
+        path=f"jobs?{urlencode(format_query(listing))}",
+    )
 
 
 def find_relay(relay: RelayReport) -> Need | None:
