@@ -12,7 +12,7 @@ from tests.support.command import run_python
 from tests.support.in_process_app import RunningApp
 from tests.support.installed_modules import find_dependencies, modules_beyond_the_client
 
-CLIENT = ("gcsched.cli", "gcsched.client", "gcsched.pb")
+CLIENT = ("gcsched.bench", "gcsched.cli", "gcsched.client", "gcsched.pb")
 SHARED = {
     "gcsched.domain",
     "gcsched.domain.caller_text",
@@ -64,6 +64,21 @@ def test_the_service_needs_packages_that_the_client_does_not() -> None:
     assert "redis" not in find_dependencies("gcsched")
     for extra in ("server", "embedded", "dev"):
         assert {"arq", "redis", "grpcio-reflection"} <= find_dependencies("gcsched", extra)
+
+
+async def test_a_load_test_with_stores_of_its_own_needs_what_they_need() -> None:
+    missing = json.dumps(modules_beyond_the_client())
+    script = str(Path(client_without_server.__file__))
+
+    done = await run_python("-P", script, missing, "bench unary --rounds 1")
+
+    code, output = json.loads(done.stdout)["results"]["bench unary --rounds 1"]
+    assert code == 2
+    assert re.fullmatch(
+        r"gcsched bench without --target cannot run: the module \w+ is not installed;"
+        r" run `pip install 'gcsched\[embedded\]'`\n",
+        output,
+    )
 
 
 async def test_the_client_and_its_commands_do_without_the_packages_of_the_service(

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Position, expect
 
-DATE_CORNER = {"x": 12, "y": 12}
+DATE_CORNER: Position = {"x": 12, "y": 12}
 """Where the first part of a field for a time is, so that it is the one that a click chooses."""
 
 

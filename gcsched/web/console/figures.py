@@ -13,8 +13,8 @@ from gcsched.errors import GcschedError
 from gcsched.usecases.call_slots import CallSlots
 from gcsched.usecases.management.read_jobs import MAX_COUNTED, CappedCount, ReadJobs
 from gcsched.usecases.ports import Clock
+from gcsched.web.console.job_filters import HOUR, find_hour
 
-HOUR = timedelta(hours=1)
 COUNTED_AGAIN_SECONDS = 4.0
 SHOWN_SECONDS = 60.0
 WAITING = (State.SCHEDULED, State.RETRYING, State.QUEUED)
@@ -72,7 +72,7 @@ class Figures:
 
     async def count_failed(self, client: Client, *, within: timedelta) -> CappedCount | None:
         """Count the jobs that were due in the last hour and FAILED; None as above."""
-        filters = [JobFilter(state=State.FAILED, due_time_from=self.now() - HOUR)]
+        filters = [JobFilter(state=State.FAILED, due_time_from=find_hour(self.now()))]
         return await self._count(self._failed, filters, client, within)
 
     async def _count(

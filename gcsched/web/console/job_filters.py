@@ -1,7 +1,7 @@
 """The filters of the list of jobs, as forms and addresses of pages write them. Pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ FIELDS = (
     *("state", "due_from", "due_before", "empid", "email", "request_id", "id_prefix"),
     *("meeting_id", "client", "order"),
 )
+HOUR = timedelta(hours=1)
 Query = TypeVar("Query")
 NOT_SERVED = (
     "cannot be combined, because no index serves that: choose a state, with due times or without,"
@@ -139,6 +140,11 @@ def fill_form(listing: JobListQuery, zone: ZoneInfo) -> dict[str, str]:
     local = {n: f"{t.astimezone(zone):%Y-%m-%dT%H:%M}" for n, t in times.items() if t is not None}
     empty = dict.fromkeys(FIELDS, "")
     return {**empty, **format_query(listing), **local, "email": found.email}
+
+
+def find_hour(now: datetime) -> datetime:
+    """Return when the last hour began: with a full minute, so that links to it stay for one."""
+    return (now - HOUR).replace(second=0, microsecond=0)
 
 
 def describe(job_filter: JobFilter) -> list[tuple[str, str]]:

@@ -97,11 +97,6 @@ def show_offset(wall: datetime, instant: datetime) -> str:
     return f"{sign}{minutes // 60:02}:{minutes % 60:02}"
 
 
-def write_wall(wall: datetime) -> str:
-    """Return a time as fields of forms have it."""
-    return wall.isoformat(timespec="seconds" if wall.second else "minutes")
-
-
 def show_length(length: timedelta) -> str:
     """Return *length* exactly: `30 min`, `1 h 30 min`, `2 d`."""
     seconds, parts = int(length.total_seconds()), list[str]()

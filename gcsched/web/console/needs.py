@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from gcsched.domain.job import State
-from gcsched.domain.job_list import JobOrder
+from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.relay_health import RelayState
 from gcsched.usecases.management.read_jobs import CappedCount
 from gcsched.usecases.monitoring.status import RelayReport, StatusReport
-from gcsched.web.console.figures import HOUR
+from gcsched.web.console.job_filters import find_hour, format_query
 from gcsched.web.console.own_process import Expiry, OwnProcess
 from gcsched.web.console.states import STATE_MARKS
 from gcsched.web.console.view import STORE_NAMES
@@ -66,14 +66,12 @@ def find_jobs(report: StatusReport, failed: CappedCount | None) -> Iterator[Need
     counts = report.counts
     uncertain = 0 if counts is None else counts.by_state.get(State.UNCERTAIN, 0)
     if uncertain:
-        yield make_job_need(
-            State.UNCERTAIN, f"{uncertain:,}", "may have arrived or not: decide about each"
-        )
+        text = "may have arrived or not: decide about each"
+        yield make_job_need(State.UNCERTAIN, f"{uncertain:,}", text)
     if failed is not None and failed.jobs:
         number = f"{failed.jobs:,}{'+' if failed.is_more else ''}"
-        since = (report.report_time - HOUR).replace(second=0, microsecond=0)
-        newest = {"due_from": since.isoformat(), "order": JobOrder.DUE_TIME_DESC}
-        yield make_job_need(State.FAILED, number, "that were due in the last hour", **newest)
+        since = find_hour(report.report_time)
+        yield make_job_need(State.FAILED, number, "that were due in the last hour", since)
     if counts is not None and counts.unreadable:
         glyph, colour = TROUBLE
         title = f"{counts.unreadable:,} jobs cannot be read"
@@ -81,15 +79,21 @@ def find_jobs(report: StatusReport, failed: CappedCount | None) -> Iterator[Need
         yield Need(glyph=glyph, colour=colour, title=title, text=text)
 
 
-def make_job_need(state: State, number: str, text: str, **filters: str) -> Need:
-    """Return the need whose link leads to the jobs of *state* that *filters* leave."""
+def make_job_need(
+    state: State, number: str, text: str, due_time_from: datetime | None = None
+) -> Need:
+    """Return the need about the jobs in *state*, all or those due since; it leads to their list."""
     mark = STATE_MARKS[state]
+    job_filter = JobFilter(state=state, due_time_from=due_time_from)
+    # All of a state are worked off from the oldest on; those of an hour are about what happens now.
+    order = JobOrder.DUE_TIME_DESC if due_time_from else JobOrder.DUE_TIME_ASC
+    listing = JobListQuery(filter=job_filter, order=order)
     return Need(
         glyph=mark.glyph,
         colour=mark.colour,
         title=f"{number} {state.value}",
         text=text,
-        path=f"jobs?{urlencode({'state': state.value, **filters})}",
+        path=f"jobs?{urlencode(format_query(listing))}",
     )
 
 

@@ -165,6 +165,18 @@ async def test_several_jobs_of_an_employee_are_listed(
     assert list_employees(page) == ["E 5&x", "E 5&x"]
 
 
+async def test_the_jobs_of_a_client_are_listed_even_if_it_has_one(
+    visitor: Browser, console: RunningApp
+) -> None:
+    await keep(console, a_kept_job(NOW, empid="E1", client="payroll"), a_kept_job(NOW, empid="E2"))
+
+    answer = await search(visitor, "payroll")
+    page = await visitor.open(visitor.follow(answer, "/jobs"))
+
+    assert parse_qs(urlsplit(answer.location).query) == {"client": ["payroll"]}
+    assert list_employees(page) == ["E1"]
+
+
 async def test_a_searched_address_is_in_no_address_of_a_page(
     visitor: Browser, console: RunningApp
 ) -> None:

@@ -1,5 +1,6 @@
 """Acts on ticked rows and on all jobs of a filter: their two steps, their scopes, their records."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ from tests.support.console import (
 from tests.support.console_jobs import a_failed_job, a_kept_job, keep
 from tests.support.in_process_app import RunningApp, read_jobs
 from tests.support.rows import Row
+from tests.support.stores import own_mongod
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CANCEL_TICKED, CANCEL_ALL = "/jobs-ticked/cancel", "/jobs-filtered/cancel"
@@ -342,6 +344,29 @@ async def test_a_run_that_does_not_finish_says_how_many_and_goes_on(
     assert "At least 500 jobs are cancelled, and stay so." in stopped.words
     assert [each.text_content() for each in stopped.find("main .card button")] == ["Go on"]
     assert (done.status, heading(done)) == (200, "600 jobs are cancelled")
+
+
+async def test_a_silent_mongodb_is_not_waited_for_before_anything_was_counted(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with (
+        own_mongod(tmp_path) as mongod,
+        running_console(mongo=mongod.uri, redis=redis_url) as app,
+        open_browser(find_base(app)) as browser,
+    ):
+        await keep(app, *number_jobs(3))
+        assert heading(await browser.send(RETRY_ALL, {"all": "yes"})) == "Retry all jobs"
+        mongod.freeze()
+        try:
+            start = time.monotonic()
+            answers = [await browser.send(each, {"all": "yes"}) for each in (CANCEL_ALL, RETRY_ALL)]
+            seconds = time.monotonic() - start
+        finally:
+            mongod.resume()
+
+    assert [each.status for each in answers] == [503, 503]
+    assert all("did not confirm in time" in each.words for each in answers)
+    assert seconds < 2 * 8
 
 
 @pytest.mark.parametrize(

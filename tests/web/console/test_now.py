@@ -17,6 +17,7 @@ from tests.support.console import (
     open_browser,
     running_console,
 )
+from tests.support.console_jobs import a_failed_job, keep
 from tests.support.in_process_app import RunningApp
 from tests.support.relay.script import Answer as Reply
 from tests.support.relay.script import At
@@ -83,7 +84,7 @@ async def test_the_count_of_the_hour_comes_for_itself_and_then_stays(
 
 
 async def test_what_failed_needs_someone_and_links_to_it(
-    browser: Browser, stub: Stub, relay: Relay
+    browser: Browser, stub: Stub, relay: Relay, open_console: RunningApp
 ) -> None:
     relay.script(At.RCPT, Reply(550, HOSTILE))
     await stub.ScheduleMeet(a_meet())
@@ -92,10 +93,27 @@ async def test_what_failed_needs_someone_and_links_to_it(
 
     [line] = [each for each in needs(page) if "FAILED" in each]
     assert line == "✕ 1 FAILED that were due in the last hour"
-    [link] = page.find(".needs a[href^='./jobs?state=FAILED']")
-    listed = await browser.open(link.get("href").removeprefix("."))
-    assert len(listed.find("[data-rows] tbody tr")) == 1
+    [link] = page.find(".needs a[href*='state=FAILED']")
     assert link.text_content() == "1 FAILED"
+    now = datetime.now(UTC).replace(microsecond=0)
+    await keep(open_console, a_failed_job(now, due_time=now - timedelta(hours=2)))
+    everything = await browser.open("/jobs?state=FAILED")
+    linked = await browser.open(link.get("href").removeprefix("."))
+    assert [len(each.find("[data-rows=jobs] tbody tr")) for each in (everything, linked)] == [2, 1]
+
+
+async def test_the_page_has_the_search_field_of_jobs(
+    browser: Browser, open_console: RunningApp
+) -> None:
+    job = a_failed_job(datetime.now(UTC).replace(microsecond=0))
+    await keep(open_console, job)
+    page = await browser.open("/")
+    [field] = page.find("form[action='./jobs'] input[type=search][data-search]")
+
+    found = await browser.send("/jobs", {field.get("name"): job.email})
+
+    assert browser.follow(found, "/jobs") == f"/jobs/{job.id}"
+    assert not page.find("#live input")  # what is typed stays while the page refreshes
 
 
 async def test_lateness_is_shown_once_a_mail_was_sent(browser: Browser, stub: Stub) -> None:

@@ -3,15 +3,17 @@
 The filter that is sent is the one that the page prints, never what a list happens to show.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from aiohttp import web
 
 from gcsched.domain.checks import Checked, require_valid
 from gcsched.domain.commands import Cancel, Retry
 from gcsched.domain.job_list import JobListQuery
-from gcsched.errors import BulkNotFinished, InvalidRequest
+from gcsched.errors import BulkNotFinished, InvalidRequest, StoreUnavailable
 from gcsched.usecases.management.bulk_change import BulkChange
 from gcsched.web.console.call import Call
 from gcsched.web.console.job_filters import describe
@@ -26,8 +28,10 @@ from gcsched.web.console.many_acts import (
     parse_count,
 )
 from gcsched.web.console.pages.job_acts import parse_cancel, parse_retry
-from gcsched.web.console.pages.jobs import build_path
+from gcsched.web.console.pages.jobs import build_path, read_page
 
+ANSWER_WITHIN = timedelta(seconds=5)
+"""How long a silent MongoDB is waited for before jobs are counted."""
 MAX_GROWTH = 1.1
 """Beyond that a number that was confirmed is no longer what is done: it is shown again."""
 
@@ -69,8 +73,9 @@ async def run(call: Call, act: ManyAct) -> web.StreamResponse:
     try:
         command = require_valid(parse_command(call, form))
     except InvalidRequest as error:
-        problems = error.by_field
-        return show_form(call, form, form.count or 0, problems=problems)
+        return show_form(call, form, form.count or 0, problems=error.by_field)
+    if form.count is None:
+        await check_answer(call, query)
     count = await change(call, form, command, is_dry_run=True)
     if form.count is None or count > max(MAX_UNTYPED, form.count * MAX_GROWTH):
         return show_form(call, form, count)
@@ -94,6 +99,16 @@ def parse_command(call: Call, form: Form) -> Checked[Cancel | Retry]:
     command = yield from parse_many_command(call, form.act, form.fields)
     yield from number_violations(form.fields.get("typed", ""), form.count or 0)
     return command
+
+
+async def check_answer(call: Call, query: JobListQuery) -> None:
+    """Read one job. Raises StoreUnavailable soon if MongoDB is silent: many take long to count."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+            async with call.services.slots.listing.slot(ANSWER_WITHIN):
+                await read_page(call, query, None, most=1)
+    except TimeoutError as error:
+        raise StoreUnavailable("reading the jobs of the filter") from error
 
 
 async def change(

@@ -9,6 +9,7 @@ from gcsched.domain.address import parse_stored_address
 from gcsched.domain.checks import find_valid
 from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.validation import (
+    MAX_CLIENT_LENGTH,
     MAX_EMPID_LENGTH,
     MAX_ID_LENGTH,
     MAX_REQUEST_ID_LENGTH,
@@ -41,7 +42,8 @@ async def find(call: Call, text: str) -> web.StreamResponse:
     for job_filter in list_meanings(text):
         query = JobListQuery(filter=job_filter, order=JobOrder.CREATE_TIME_DESC)
         found = await read_two(call, query)
-        if len(found.jobs) == 1 and found.next_cursor is None:
+        is_alone = len(found.jobs) == 1 and found.next_cursor is None
+        if is_alone and not job_filter.client:
             return call.redirect(f"/jobs/{found.jobs[0].id}")
         if found.jobs and job_filter.email:
             return await jobs.show_list(call, jobs.Listing(query=query, token=""))
@@ -81,6 +83,8 @@ def list_meanings(text: str) -> Iterator[JobFilter]:
         yield JobFilter(empid=text)
     if ID_BEGIN.fullmatch(text.lower()):
         yield JobFilter(id_prefix=text.lower())
+    if len(text) <= MAX_CLIENT_LENGTH:
+        yield JobFilter(client=text)
 
 
 async def read_two(call: Call, query: JobListQuery) -> Page:

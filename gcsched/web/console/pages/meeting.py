@@ -7,6 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from gcsched.domain.checks import require_valid
+from gcsched.domain.event import format_wall
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.meeting import MeetingRevision
@@ -143,7 +144,7 @@ def fill_forms(meeting: Meeting, *, is_full: bool) -> Mapping[str, str]:
     latest = meeting.revision
     texts = ("summary", "location", "url", "description")
     return {
-        "start": meeting_words.write_wall(latest.start_wall),
+        "start": format_wall(latest.start_wall),
         "minutes": f"{(latest.end - latest.start).total_seconds() / 60:g}",
         "zone": latest.zone,
         **{name: getattr(latest, name) if is_full else "" for name in texts},
