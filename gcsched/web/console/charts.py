@@ -26,7 +26,7 @@ HALF_DOT = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class AxisTick:
     """A *label* of an axis at *place*. A *minor* one is left out where there is little room."""
 
     place: float
@@ -49,7 +49,7 @@ class Chart:
 
     lines: Sequence[Series] = ()
     bars: Sequence[Series] = ()
-    ticks: Sequence[Tick]
+    ticks: Sequence[AxisTick]
     promise: float | None = None
 
     @property
@@ -58,7 +58,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
+class TimeSlots:
     """The intervals of an axis of time, *count* of them beside each other."""
 
     count: int
@@ -75,7 +75,7 @@ class Slots:
 
 
 def draw_durations(
-    slots: Slots,
+    slots: TimeSlots,
     lines: Sequence[tuple[str, str, Sequence[timedelta | None]]],
     *,
     promise: timedelta | None = None,
@@ -92,7 +92,7 @@ def draw_durations(
             for title, colour, values in lines
         ],
         ticks=[
-            Tick(
+            AxisTick(
                 place=find_height(each, top), label=show_duration(each) if each > SHORTEST else "0"
             )
             for each in NICE_DURATIONS
@@ -102,7 +102,7 @@ def draw_durations(
     )
 
 
-def draw_line(slots: Slots, values: Sequence[timedelta | None], top: timedelta) -> str:
+def draw_line(slots: TimeSlots, values: Sequence[timedelta | None], top: timedelta) -> str:
     """Return the path through *values*; a single one becomes a dash that can be seen."""
     parts: list[str] = []
     is_open = False
@@ -123,7 +123,7 @@ def find_height(value: timedelta, top: timedelta) -> float:
 
 
 def draw_bars(
-    slots: Slots,
+    slots: TimeSlots,
     bars: Sequence[tuple[str, str, Sequence[float | None]]],
     *,
     show_number: Callable[[float], str],
@@ -140,14 +140,14 @@ def draw_bars(
         path = "".join(stack(slots, values, bases, top))
         drawn.append(Series(title=title, colour=colour, path=path))
     ticks = [
-        Tick(place=BOTTOM - part / 2 * (BOTTOM - TOP), label=show_number(top * part / 2))
+        AxisTick(place=BOTTOM - part / 2 * (BOTTOM - TOP), label=show_number(top * part / 2))
         for part in (0, 1, 2)
     ]
     return Chart(bars=drawn, ticks=ticks)
 
 
 def stack(
-    slots: Slots, values: Sequence[float | None], bases: list[float], top: float
+    slots: TimeSlots, values: Sequence[float | None], bases: list[float], top: float
 ) -> Iterator[str]:
     """Yield a rectangle for each of *values*, upon *bases*, which grow by it."""
     gap = min(1.0, slots.width / 5)

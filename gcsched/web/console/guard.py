@@ -27,7 +27,7 @@ from gcsched.web.console.problems import (
     UnknownPage,
     WrongMethod,
 )
-from gcsched.web.console.routing import OPEN, Kind, Route
+from gcsched.web.console.routing import OPEN, Route, RouteKind
 from gcsched.web.console.security import HEADERS, PLAIN_REFERRER, SAFE_METHODS, is_same_origin
 from gcsched.web.console.session import Session, find_client
 
@@ -82,11 +82,11 @@ class Guard:
             call.address = route.path
             values = {name: quote(text, safe="") for name, text in request.match_info.items()}
             call.page_of_act = route.page.format_map(values)
-            if route.kind is not Kind.FILE:
+            if route.kind is not RouteKind.FILE:
                 self._check_running()
             if route.act != OPEN:
                 self._authorize(call, route)
-            if route.kind is not Kind.ACT:
+            if route.kind is not RouteKind.ACT:
                 return await self._run(call, route)
             with self._installation.acts.begin():
                 return await self._run(call, route)

@@ -12,7 +12,7 @@ from gcsched.domain.history import (
     find_quantiles,
 )
 from gcsched.usecases.monitoring.read_history import History, HistorySpan
-from gcsched.web.console.charts import Chart, Slots, draw_bars, draw_durations
+from gcsched.web.console.charts import Chart, TimeSlots, draw_bars, draw_durations
 from gcsched.web.console.history_names import ADMISSION_COLOURS, KIND_COLOURS, OTHER
 from gcsched.web.console.times import Times, show_duration
 
@@ -42,7 +42,7 @@ class Moment(NamedTuple):
     short: str
 
 
-class Row(NamedTuple):
+class HistoryRow(NamedTuple):
     """The numbers of the interval that begins at *start*, in the order of the columns."""
 
     start: Moment
@@ -67,7 +67,7 @@ class Panel:
     title: str
     chart: Chart
     columns: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[HistoryRow]
     spots: Sequence[Spot]
     empty: str = ""
 
@@ -160,7 +160,7 @@ class PanelMaker:
         self._history = history
         known = {each.start: each for each in history.figures}
         self._columns = [known.get(start) for start in history.starts]
-        self._slots = Slots(count=len(history.starts))
+        self._slots = TimeSlots(count=len(history.starts))
         self._moments = [
             Moment(iso=each.isoformat(), title=times.show_fully(each), short=times.show(each))
             for each in history.starts
@@ -246,7 +246,7 @@ class PanelMaker:
             title=title,
             chart=chart,
             columns=columns,
-            rows=[Row(self._moments[slot], row) for slot, row in reversed([*cells.items()])],
+            rows=[HistoryRow(self._moments[slot], row) for slot, row in reversed([*cells.items()])],
             spots=spots,
             empty=empty,
         )

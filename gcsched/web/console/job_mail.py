@@ -11,7 +11,7 @@ from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail, MailPreview
 from gcsched.domain.mail_date import choose_date
 from gcsched.errors import TemplateProblem
-from gcsched.web.console.services import MailMaker
+from gcsched.web.console.services import MailPreviewer
 
 NOT_LEFT = "(set when it leaves)"
 FORGOTTEN = "its recipient was forgotten, so no address is left"
@@ -29,7 +29,7 @@ class ShownMail:
     problem: str = ""
 
 
-def make_mail(maker: MailMaker, job: Job) -> ShownMail:
+def make_mail(maker: MailPreviewer, job: Job) -> ShownMail:
     """Return the mail of *job*."""
     if job.is_erased:
         return ShownMail(problem=FORGOTTEN)

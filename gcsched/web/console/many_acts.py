@@ -57,7 +57,7 @@ RETRY = ManyAct(
 MANY_ACTS = (CANCEL, RETRY)
 
 
-class Tick(NamedTuple):
+class TickedJob(NamedTuple):
     """A row that is ticked: the job, and the etag of the version that the row shows."""
 
     job_id: str
@@ -69,9 +69,9 @@ def format_tick(job: Job) -> str:
     return f"{job.id} {etag_of(job)}"
 
 
-def parse_ticks(values: Iterable[str]) -> Checked[tuple[Tick, ...]]:
+def parse_ticks(values: Iterable[str]) -> Checked[tuple[TickedJob, ...]]:
     """Parse the values of the boxes that are ticked, each job once."""
-    found = dict.fromkeys(Tick(*each.partition(" ")[::2]) for each in values)
+    found = dict.fromkeys(TickedJob(*each.partition(" ")[::2]) for each in values)
     if not found:
         yield Violation("job", "no row is ticked: tick the rows of the jobs first")
     if len(found) > MAX_TICKED:

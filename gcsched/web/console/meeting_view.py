@@ -26,7 +26,7 @@ HIDDEN_TEXTS = {"summary": "title", "location": "place", "url": "link"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailLink:
+class JobLink:
     """A mail of a meeting: what it is for, and its job. *id* is "" if the job is deleted."""
 
     noun: str
@@ -42,7 +42,7 @@ class AttendeeView:
     attendee: Attendee
     address: str
     knowledge: Mark
-    mails: Sequence[MailLink]
+    mails: Sequence[JobLink]
     reason: str
 
 
@@ -95,20 +95,20 @@ def build_attendees(
     ]
 
 
-def list_mails(attendee: Attendee, jobs: Sequence[Job]) -> Iterator[MailLink]:
+def list_mails(attendee: Attendee, jobs: Sequence[Job]) -> Iterator[JobLink]:
     """Yield the mails to *attendee*: then the reminders, but for those that are withdrawn."""
     if attendee.delivery is not None and attendee.job_id not in {each.id for each in jobs}:
-        yield MailLink(noun="latest mail", state=attendee.delivery)
-    reminders = list[tuple[datetime, MailLink]]()
+        yield JobLink(noun="latest mail", state=attendee.delivery)
+    reminders = list[tuple[datetime, JobLink]]()
     for job in jobs:
         if job.meeting is None:
             continue
         noun = NOUNS[job.meeting.purpose]
         if job.meeting.purpose is not Purpose.REMINDER:
-            yield MailLink(noun=noun, state=job.state, id=job.id)
+            yield JobLink(noun=noun, state=job.state, id=job.id)
         elif job.state is not State.CANCELLED:
             before = show_length(job.meeting.revision.start - job.schedule_time)
-            link = MailLink(noun=f"{noun} {before} before", state=job.state, id=job.id)
+            link = JobLink(noun=f"{noun} {before} before", state=job.state, id=job.id)
             reminders.append((job.schedule_time, link))
     yield from (link for _, link in sorted(reminders, key=itemgetter(0)))
 

@@ -14,7 +14,7 @@ from gcsched.domain.meetings.needs import find_goal
 from gcsched.web.console.states import STATE_MARKS
 
 
-class Phase(Enum):
+class MeetingPhase(Enum):
     """Where a meeting is in its life."""
 
     AHEAD = auto()
@@ -31,18 +31,18 @@ class Mark(NamedTuple):
     words: str
 
 
-class Headline(NamedTuple):
+class MeetingHeadline(NamedTuple):
     """A sentence about a meeting, and the instant at its end."""
 
     text: str
     time: datetime
 
 
-PHASE_MARKS: Mapping[Phase, Mark] = {
-    Phase.AHEAD: Mark(*STATE_MARKS["SCHEDULED"], "SCHEDULED"),
-    Phase.NOW: Mark(*STATE_MARKS["SENDING"], "SCHEDULED, now"),
-    Phase.OVER: Mark(*STATE_MARKS["SENT"], "SCHEDULED, over"),
-    Phase.CANCELLED: Mark(*STATE_MARKS["CANCELLED"], "CANCELLED"),
+PHASE_MARKS: Mapping[MeetingPhase, Mark] = {
+    MeetingPhase.AHEAD: Mark(*STATE_MARKS["SCHEDULED"], "SCHEDULED"),
+    MeetingPhase.NOW: Mark(*STATE_MARKS["SENDING"], "SCHEDULED, now"),
+    MeetingPhase.OVER: Mark(*STATE_MARKS["SENT"], "SCHEDULED, over"),
+    MeetingPhase.CANCELLED: Mark(*STATE_MARKS["CANCELLED"], "CANCELLED"),
 }
 METHOD_WORDS: Mapping[str, str] = {
     "CreateMeeting": "created",
@@ -62,24 +62,24 @@ NOUNS: Mapping[Purpose, str] = {
 }
 
 
-def find_phase(meeting: Meeting, now: datetime) -> Phase:
+def find_phase(meeting: Meeting, now: datetime) -> MeetingPhase:
     if not meeting.is_scheduled:
-        return Phase.CANCELLED
+        return MeetingPhase.CANCELLED
     if meeting.is_over(now):
-        return Phase.OVER
-    return Phase.AHEAD if now < meeting.revision.start else Phase.NOW
+        return MeetingPhase.OVER
+    return MeetingPhase.AHEAD if now < meeting.revision.start else MeetingPhase.NOW
 
 
-def write_headline(meeting: Meeting, phase: Phase) -> Headline:
+def write_headline(meeting: Meeting, phase: MeetingPhase) -> MeetingHeadline:
     match phase:
-        case Phase.CANCELLED:
-            return Headline("was called off,", meeting.revision.stamp)
-        case Phase.OVER:
-            return Headline("took place until", meeting.revision.end)
-        case Phase.NOW:
-            return Headline("goes on until", meeting.revision.end)
+        case MeetingPhase.CANCELLED:
+            return MeetingHeadline("was called off,", meeting.revision.stamp)
+        case MeetingPhase.OVER:
+            return MeetingHeadline("took place until", meeting.revision.end)
+        case MeetingPhase.NOW:
+            return MeetingHeadline("goes on until", meeting.revision.end)
         case _:
-            return Headline("begins", meeting.revision.start)
+            return MeetingHeadline("begins", meeting.revision.start)
 
 
 def show_span(start: datetime, end: datetime) -> str:

@@ -27,8 +27,8 @@ from gcsched.web.console.routing import (
     CHANGE_MANY_WITHIN,
     OPEN,
     Handler,
-    Kind,
     Route,
+    RouteKind,
     of_one,
     of_page,
 )
@@ -43,7 +43,9 @@ def of_jobs(which: str, name: str, act: str, handler: Handler) -> Route:
 
 
 ROUTES = (
-    Route(method="GET", path="/static/{name}", act=OPEN, handler=frame.send_file, kind=Kind.FILE),
+    Route(
+        method="GET", path="/static/{name}", act=OPEN, handler=frame.send_file, kind=RouteKind.FILE
+    ),
     Route(method="GET", path="/login", act=OPEN, handler=login.show),
     of_page("/", "/login", OPEN, login.log_in),
     of_page("/", "/logout", OPEN, login.log_out),

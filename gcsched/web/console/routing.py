@@ -16,7 +16,7 @@ CHANGE_MANY_WITHIN = timedelta(seconds=60)
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
-class Kind(Enum):
+class RouteKind(Enum):
     """What an address answers with; errors and limits depend on it."""
 
     PAGE = auto()  #: A page, or the part of it that a refresh asks for.
@@ -40,7 +40,7 @@ class Route:
     path: str
     act: str
     handler: Handler
-    kind: Kind = Kind.PAGE
+    kind: RouteKind = RouteKind.PAGE
     page: str = ""
     within: timedelta = READ_WITHIN
 
@@ -54,7 +54,7 @@ def of_page(
         path=path,
         act=act,
         handler=handler,
-        kind=Kind.ACT,
+        kind=RouteKind.ACT,
         page=page,
         within=within,
     )

@@ -38,7 +38,7 @@ from gcsched.web.console.history_panels import KeptPanels
 from gcsched.web.console.own_process import OwnProcess
 
 
-class MailMaker(Drafter, MailComposer, Protocol):
+class MailPreviewer(Drafter, MailComposer, Protocol):
     """Makes the mails of jobs, for previews and as they leave."""
 
 
@@ -92,7 +92,7 @@ class Services:
     templates: Callable[[], Sequence[TemplateInfo]]
     preview: PreviewTemplate
     send_test: SendTestMail
-    mails: MailMaker
+    mails: MailPreviewer
     rules: JobRules
     write_json: Callable[[Job], str]
     process: OwnProcess

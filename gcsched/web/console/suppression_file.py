@@ -24,7 +24,7 @@ MAX_LINES = 2_000
 MAX_OCTETS = 512 * 1024
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """How a cell begins that a spreadsheet would run, or one that was quoted for that."""
-Row = Mapping[str, str]
+Cells = Mapping[str, str]
 """The cells of a line, by their columns."""
 SHORTENED = "\u2026"
 
@@ -79,7 +79,7 @@ def unprotect(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
-def parse_row(number: int, cells: Row, rules: ImportRules) -> ImportLine | RefusedLine:
+def parse_row(number: int, cells: Cells, rules: ImportRules) -> ImportLine | RefusedLine:
     """Return the suppression in line *number*, or why there is none."""
     try:
         return ImportLine(number=number, suppression=require_valid(parse_line(cells, rules)))
@@ -92,7 +92,7 @@ def explain(error: InvalidRequest) -> str:
     return "; ".join(f"{names.get(v.field, v.field)} {v.problem}" for v in error.violations)
 
 
-def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Row]]]:
+def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Cells]]]:
     """Return the lines that are not empty, each with its number and its cells by their columns."""
     try:
         text = content.decode("utf-8-sig")
@@ -135,7 +135,7 @@ def find_columns(cells: Sequence[str]) -> Sequence[str]:
     return names if "address" in names else ()
 
 
-def parse_line(cells: Row, rules: ImportRules) -> Checked[NewSuppression]:
+def parse_line(cells: Cells, rules: ImportRules) -> Checked[NewSuppression]:
     """Parse one line; a relay's words may be longer than a reason, and are shortened then."""
     reason = cells.get("reason", "") or rules.default_reason
     if len(reason) > MAX_REASON_LENGTH:

@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gcsched.usecases.monitoring.read_history import HistorySpan
-from gcsched.web.console.charts import Slots, Tick
+from gcsched.web.console.charts import AxisTick, TimeSlots
 
 FEWEST_SLOTS_BEFORE_END = 3
 """A label nearer to the end of the axis would be cut off, or lie on another."""
@@ -43,14 +43,14 @@ RULES: Mapping[HistorySpan, Rule] = {
 }
 
 
-def list_ticks(span: HistorySpan, starts: Sequence[datetime], zone: ZoneInfo) -> Iterator[Tick]:
+def list_ticks(span: HistorySpan, starts: Sequence[datetime], zone: ZoneInfo) -> Iterator[AxisTick]:
     """Yield the labels below the intervals that begin at *starts*."""
-    rule, slots = RULES[span], Slots(count=len(starts))
+    rule, slots = RULES[span], TimeSlots(count=len(starts))
     local = [each.astimezone(zone) for each in starts]
     for slot in range(1, len(local) - FEWEST_SLOTS_BEFORE_END):
         if rule.find_part(local[slot]) != rule.find_part(local[slot - 1]):
             moment = local[slot]
-            yield Tick(
+            yield AxisTick(
                 place=slots.find_left(slot),
                 label=rule.show(moment),
                 is_minor=rule.is_minor(moment),

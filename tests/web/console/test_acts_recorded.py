@@ -11,7 +11,7 @@ from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job
 from gcsched.web.console.pages.inbox import ROUTES as INBOX_ROUTES
 from gcsched.web.console.routes import ROUTES
-from gcsched.web.console.routing import OPEN, Kind
+from gcsched.web.console.routing import OPEN, RouteKind
 from tests.support.audits import read_entries
 from tests.support.console import Browser, ConsoleClients
 from tests.support.console_jobs import a_failed_job, a_kept_job, an_uncertain_job, keep
@@ -143,7 +143,7 @@ def test_each_act_of_the_table_is_here() -> None:
     acts = {
         each.path
         for each in ROUTES
-        if each.kind is Kind.ACT
+        if each.kind is RouteKind.ACT
         and each.act != OPEN
         and (each.method, each.path) not in WITHOUT_A_RECORD
     }

@@ -13,7 +13,7 @@ from gcsched.web.console.charts import (
     LEFT,
     RIGHT,
     TOP,
-    Slots,
+    TimeSlots,
     draw_bars,
     draw_durations,
     find_nice_top,
@@ -31,7 +31,7 @@ def heights_of(path: str) -> list[float]:
 def test_equal_factors_are_equal_distances_on_the_axis_of_durations() -> None:
     values = [0.01 * SECOND, 0.1 * SECOND, SECOND, 10 * SECOND, 100 * SECOND]
 
-    chart = draw_durations(Slots(count=5), [("p99", "waiting", values)], promise=10 * SECOND)
+    chart = draw_durations(TimeSlots(count=5), [("p99", "waiting", values)], promise=10 * SECOND)
 
     [line] = chart.lines
     ys = [float(each) for each in re.findall(r" ([\d.]+)", line.path)]
@@ -44,14 +44,14 @@ def test_equal_factors_are_equal_distances_on_the_axis_of_durations() -> None:
 def test_a_line_has_a_gap_where_nothing_is_known_and_a_dash_for_a_single_point() -> None:
     values = [SECOND, SECOND, None, SECOND, None]
 
-    [line] = draw_durations(Slots(count=5), [("p99", "waiting", values)]).lines
+    [line] = draw_durations(TimeSlots(count=5), [("p99", "waiting", values)]).lines
 
     assert [line.path.count(each) for each in "MLh"] == [2, 1, 1]
 
 
 def test_bars_stand_upon_each_other_and_end_at_the_end_of_the_axis() -> None:
     chart = draw_bars(
-        Slots(count=2),
+        TimeSlots(count=2),
         [("ACCEPTED", "sent", [1999, 1000]), ("POLICY", "failed", [1, None])],
         show_number=str,
     )
@@ -64,7 +64,7 @@ def test_bars_stand_upon_each_other_and_end_at_the_end_of_the_axis() -> None:
 
 def test_a_single_refusal_among_many_mails_is_seen() -> None:
     chart = draw_bars(
-        Slots(count=1),
+        TimeSlots(count=1),
         [("ACCEPTED", "sent", [1000]), ("POLICY", "failed", [1])],
         show_number=str,
     )
@@ -89,7 +89,7 @@ def test_labels_stand_where_their_time_begins(name: str, first: str) -> None:
 
     assert ticks[0].label == first
     assert all(LEFT < each.place < RIGHT for each in ticks)
-    slots = Slots(count=len(starts))
+    slots = TimeSlots(count=len(starts))
     slot = round((ticks[0].place - LEFT) / slots.width)
     assert f"{starts[slot]:%H:%M}" == {"1h": "11:40", "24h": "15:00", "7d": "00:00"}[name]
 

@@ -15,7 +15,7 @@ from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
 from gcsched.web.console import problems, routes, server
 from gcsched.web.console.call import Call
 from gcsched.web.console.pages.errors import STATUSES, TITLES
-from gcsched.web.console.routing import Kind, Route
+from gcsched.web.console.routing import Route, RouteKind
 from tests.support.console import Browser
 from tests.support.in_process_app import RunningApp
 from tests.support.log_events import Events, find_events
@@ -87,7 +87,12 @@ def more_routes() -> Iterator[None]:
             within=timedelta(seconds=0.5),
         ),
         Route(
-            method="POST", path="/form", act="GetStatus", handler=take_form, kind=Kind.ACT, page="/"
+            method="POST",
+            path="/form",
+            act="GetStatus",
+            handler=take_form,
+            kind=RouteKind.ACT,
+            page="/",
         ),
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -15,7 +15,7 @@ from gcsched.adapters.mongo.meetings.store import MongoMeetings
 from gcsched.domain.job import Job, State
 from gcsched.process.zone_data import find_zone_version
 from gcsched.web.console.routes import ROUTES
-from gcsched.web.console.routing import Kind
+from gcsched.web.console.routing import RouteKind
 from tests.support.builders import a_revision
 from tests.support.chromium import open_tab
 from tests.support.console import ConsoleClients, find_base
@@ -192,7 +192,7 @@ async def test_each_act_is_done_by_its_form_without_the_script(
     missing = [
         (route.method, route.path)
         for route in ROUTES
-        if route.kind is Kind.ACT
+        if route.kind is RouteKind.ACT
         and (route.method, route.path) not in NO_FORMS
         and not any(m == route.method and is_like(path, route.path) for m, path in used)
     ]

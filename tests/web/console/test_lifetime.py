@@ -17,7 +17,7 @@ from gcsched.errors import CannotListen, Stopping
 from gcsched.web.console import routes, server
 from gcsched.web.console.acts import Acts
 from gcsched.web.console.call import Call
-from gcsched.web.console.routing import Kind, Route
+from gcsched.web.console.routing import Route, RouteKind
 from tests.support.certificates import issue, write_pair
 from tests.support.console import Browser, ConsoleClients, find_base, open_browser, running_console
 from tests.support.in_process_app import make_settings
@@ -118,7 +118,7 @@ async def test_an_act_that_has_begun_is_answered_although_the_process_stops(
         await may_end.wait()
         return call.redirect("/", done="resumed")
 
-    slow = Route(method="POST", path="/slow", act="GetStatus", handler=act, kind=Kind.ACT)
+    slow = Route(method="POST", path="/slow", act="GetStatus", handler=act, kind=RouteKind.ACT)
     monkeypatch.setattr(server, "ROUTES", (*routes.ROUTES, slow))
     async with (
         running_console(mongo=mongo_uri, redis=redis_url) as app,

@@ -19,7 +19,7 @@ from gcsched.web.console import routes, server
 from gcsched.web.console.call import Call
 from gcsched.web.console.many_acts import (
     ManyAct,
-    Tick,
+    TickedJob,
     format_bulk_query,
     parse_bulk_query,
     parse_count,
@@ -165,7 +165,9 @@ async def test_a_store_that_fails_ends_the_act_and_the_rest_is_named(
     ticks = await find_ticks(eva, "N0", "N1", "N2")
     change, tried = ticked.change, list[str]()
 
-    async def fail_at_second(call: Call, act: ManyAct, tick: Tick, command: Cancel | Retry) -> None:
+    async def fail_at_second(
+        call: Call, act: ManyAct, tick: TickedJob, command: Cancel | Retry
+    ) -> None:
         tried.append(tick.job_id)
         if len(tried) == 2:
             raise StoreUnavailable("changing a job")

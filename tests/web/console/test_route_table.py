@@ -3,7 +3,7 @@
 from gcsched.domain.access import SCOPES
 from gcsched.web.connection_limiter import ConnectionLimiter
 from gcsched.web.console.routes import ROUTES
-from gcsched.web.console.routing import OPEN, Kind
+from gcsched.web.console.routing import OPEN, RouteKind
 from gcsched.web.console.server import build_application
 from gcsched.wiring.console import ServedConsole
 from tests.support.in_process_app import RunningApp
@@ -44,12 +44,12 @@ async def test_the_router_has_the_routes_of_the_table_and_no_others(
 
 def test_what_only_reads_is_a_get_and_what_changes_something_is_none() -> None:
     for route in ROUTES:
-        assert (route.method in {"GET", "HEAD"}) is (route.kind is not Kind.ACT), route
+        assert (route.method in {"GET", "HEAD"}) is (route.kind is not RouteKind.ACT), route
 
 
 def test_an_act_belongs_to_the_page_whose_address_its_own_begins_with() -> None:
     pages = {each.path for each in ROUTES if each.method == "GET"}
-    acts = [each for each in ROUTES if each.kind is Kind.ACT]
+    acts = [each for each in ROUTES if each.kind is RouteKind.ACT]
 
     assert {each.page for each in acts} <= pages
     assert all(each.path.startswith(each.page) for each in acts)

@@ -11,7 +11,7 @@ from gcsched.web.console.call import Call
 from gcsched.web.console.inbox import Inbox, InboxEntry, InboxMail
 from gcsched.web.console.mail_view import MailFacts, read_facts, show_mail
 from gcsched.web.console.problems import UnknownPage
-from gcsched.web.console.routing import Kind, Route, of_page
+from gcsched.web.console.routing import Route, RouteKind, of_page
 
 ACT = "inbox"
 PAGE_SIZE = 50
@@ -158,7 +158,7 @@ ROUTES = (
         path="/inbox/messages",
         act=ACT,
         handler=delete_messages,
-        kind=Kind.ACT,
+        kind=RouteKind.ACT,
         page="/inbox",
     ),
     of_page("/inbox", "/inbox", ACT, delete_all),

@@ -31,7 +31,7 @@ MAX_ID_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class JobRow:
     """A job in the list; its address is masked unless the client may read its content.
 
     *tick* is the value of its box.
@@ -168,9 +168,9 @@ def form_values(
     }
 
 
-def make_row(call: Call, job: Job) -> Row:
+def make_row(call: Call, job: Job) -> JobRow:
     is_full = call.client.may_read_content(job.client)
-    return Row(
+    return JobRow(
         job=job,
         address=show_address(job, is_full=is_full),
         code=find_code(job.reason),

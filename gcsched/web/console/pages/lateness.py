@@ -6,7 +6,7 @@ from gcsched.domain.history import HistoryStep
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.read_history import History, HistorySpan
 from gcsched.web.console.call import Call
-from gcsched.web.console.charts import HEIGHT, WIDTH, Slots
+from gcsched.web.console.charts import HEIGHT, WIDTH, TimeSlots
 from gcsched.web.console.history_names import WORDS
 from gcsched.web.console.history_panels import PROMISE, sum_up
 from gcsched.web.console.time_axis import list_ticks
@@ -44,7 +44,7 @@ async def show(call: Call) -> web.StreamResponse:
         sums=sum_up(figures),
         panels=call.services.panels.find(history, times) if history is not None and figures else [],
         ticks=[] if history is None else [*list_ticks(span, history.starts, times.zone)],
-        slots=Slots(count=span.count),
+        slots=TimeSlots(count=span.count),
         size=(WIDTH, HEIGHT),
         words=WORDS,
         promise=PROMISE,

@@ -20,7 +20,7 @@ from gcsched.web.console import meeting_words
 from gcsched.web.console.call import Call
 from gcsched.web.console.masked import mask_local_part
 from gcsched.web.console.meeting_view import build_attendees, build_history, build_reminders
-from gcsched.web.console.meeting_words import PHASE_MARKS, Phase, find_phase
+from gcsched.web.console.meeting_words import PHASE_MARKS, MeetingPhase, find_phase
 from gcsched.web.console.pages.job import NONE_REFUSED, Refused
 from gcsched.web.console.view import may
 
@@ -128,11 +128,11 @@ def show_times(call: Call, meeting: Meeting) -> list[tuple[str, str]]:
     return shown
 
 
-def list_acts(call: Call, phase: Phase) -> frozenset[str]:
+def list_acts(call: Call, phase: MeetingPhase) -> frozenset[str]:
     """Return the acts that the meeting and the scopes of the client allow."""
-    if phase in {Phase.OVER, Phase.CANCELLED}:
+    if phase in {MeetingPhase.OVER, MeetingPhase.CANCELLED}:
         return frozenset()
-    found = METHODS.keys() if phase is Phase.AHEAD else METHODS.keys() - BEFORE_START
+    found = METHODS.keys() if phase is MeetingPhase.AHEAD else METHODS.keys() - BEFORE_START
     return frozenset(each for each in found if may(call.client, METHODS[each]))
 
 

@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class MeetingRow:
     """A meeting in the list; its texts and addresses are left out or masked without `content`.
 
     *invited* counts the attendees who are not removed, *mails* the latest mails to them by state.
@@ -126,12 +126,12 @@ def form_values(
     }
 
 
-def make_row(call: Call, meeting: Meeting) -> Row:
+def make_row(call: Call, meeting: Meeting) -> MeetingRow:
     is_full = call.client.may_read_content(meeting.client)
     organizer = meeting.revision.organizer
     address = organizer.email if is_full else mask_local_part(organizer.email)
     invited = [each for each in meeting.attendees if not each.is_removed]
-    return Row(
+    return MeetingRow(
         meeting=meeting,
         mark=PHASE_MARKS[find_phase(meeting, call.times().now)],
         title=meeting.revision.summary if is_full else "",

@@ -22,8 +22,8 @@ from gcsched.web.console.request_body import Upload, read_upload
 from gcsched.web.console.routing import CHANGE_MANY_WITHIN, Route, of_page
 from gcsched.web.console.suppression_file import (
     MAX_OCTETS,
+    Cells,
     ImportRules,
-    Row,
     parse_row,
     read_rows,
     write_header,
@@ -96,7 +96,7 @@ async def import_file(call: Call) -> web.StreamResponse:
 
 
 async def parse_rows(
-    rows: Sequence[tuple[int, Row]], rules: ImportRules
+    rows: Sequence[tuple[int, Cells]], rules: ImportRules
 ) -> list[ImportLine | RefusedLine]:
     """Parse *rows*; an address that is not ASCII takes a millisecond, so mails go on in between."""
     parsed, share = list[ImportLine | RefusedLine](), LoopShare()

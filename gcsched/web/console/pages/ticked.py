@@ -14,7 +14,7 @@ from gcsched.web.console.many_acts import (
     CANCEL,
     RETRY,
     ManyAct,
-    Tick,
+    TickedJob,
     format_bulk_query,
     parse_ticks,
 )
@@ -63,7 +63,7 @@ async def run(call: Call, act: ManyAct) -> web.StreamResponse:
 
 
 async def change_all(
-    call: Call, act: ManyAct, ticks: Sequence[Tick], command: Cancel | Retry
+    call: Call, act: ManyAct, ticks: Sequence[TickedJob], command: Cancel | Retry
 ) -> list[Result]:
     """Change one job after the other. What would fail at each of them ends it."""
     results: list[Result] = []
@@ -82,7 +82,7 @@ async def change_all(
     return results
 
 
-async def change(call: Call, act: ManyAct, tick: Tick, command: Cancel | Retry) -> None:
+async def change(call: Call, act: ManyAct, tick: TickedJob, command: Cancel | Retry) -> None:
     actor = call.actor(act.method)
     async with call.services.slots.changing.slot(call.within):
         await call.services.change_job.change(
