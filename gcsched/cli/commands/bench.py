@@ -62,7 +62,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=DEFAULT_DOMAIN,
         help="the domain of all recipients (%(default)s, which cannot exist)",
     )
-    add("--really", action="store_true", help="required with --target: its relay gets all these mails")
+    add(
+        "--really",
+        action="store_true",
+        help="required with --target: its relay gets all these mails",
+    )
     add_report_arguments(parser)
 
 
