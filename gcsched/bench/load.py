@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gcsched.bench.failure import BenchFailed
-from gcsched.bench.progress import Progress
+from gcsched.bench.progress import LoadProgress
 from gcsched.bench.scenario import BATCH_SIZE
 from gcsched.bench.system import System
 from gcsched.client import CallFailed
@@ -31,7 +31,7 @@ class Load:
     system: System
     run: str
     domain: str
-    progress: Progress
+    progress: LoadProgress
     due_times: dict[str, int] = field(default_factory=dict)
     employees: set[str] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)

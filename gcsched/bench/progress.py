@@ -10,7 +10,7 @@ RATE_WINDOW_SECONDS = 2.0
 
 
 @dataclass(kw_only=True)
-class Progress:
+class LoadProgress:
     """The state of the round under way; *late_seconds* is the lateness of the latest mail."""
 
     scenario: str = ""
@@ -36,11 +36,11 @@ class Progress:
         return (self.done - before) / (now - since) if now > since else 0.0
 
 
-Show = Callable[[Progress], None]
+Show = Callable[[LoadProgress], None]
 
 
 @asynccontextmanager
-async def show_regularly(progress: Progress, show: Show, every: float) -> AsyncIterator[None]:
+async def show_regularly(progress: LoadProgress, show: Show, every: float) -> AsyncIterator[None]:
     """Call *show* each *every* seconds while the block runs."""
 
     async def repeat() -> None:

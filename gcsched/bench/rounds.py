@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gcsched.bench.cpu import read_cpu_seconds, read_memory_mb
-from gcsched.bench.figures import Figures, describe_cpu, quantiles
+from gcsched.bench.figures import BenchFigures, describe_cpu, quantiles
 from gcsched.bench.load import Load
-from gcsched.bench.scenario import Kind, Scenario
+from gcsched.bench.scenario import Scenario, ScenarioKind
 from gcsched.bench.system import Arrivals
 
 FAR_SECONDS = 7_200
@@ -26,7 +26,7 @@ ARRIVAL_GRACE_SECONDS = 30
 class Round:
     """One round: how long each call took or how late each mail was; *instants* of arrival."""
 
-    figures: Figures = field(default_factory=dict)
+    figures: BenchFigures = field(default_factory=dict)
     late_seconds: list[float] = field(default_factory=list)
     instants: list[float] = field(default_factory=list)
 
@@ -35,14 +35,14 @@ async def warm_up(load: Load, scenario: Scenario) -> None:
     """Make some calls that are not measured: connections, caches and code are ready then."""
     load.progress.begin("warming up", WARM_UP_JOBS)
     far = time.time() + FAR_SECONDS
-    if scenario.kind is Kind.BATCHES:
+    if scenario.kind is ScenarioKind.BATCHES:
         await load.schedule_batches(WARM_UP_JOBS, scenario.concurrency, lambda _: far)
-    elif scenario.kind is not Kind.MAILS:
+    elif scenario.kind is not ScenarioKind.MAILS:
         await load.schedule(WARM_UP_JOBS, 64, lambda _: far)
 
 
 async def run_round(load: Load, scenario: Scenario) -> Round:
-    if scenario.kind is Kind.MAILS:
+    if scenario.kind is ScenarioKind.MAILS:
         return await run_mails(load, scenario)
     return await run_calls(load, scenario)
 
@@ -56,19 +56,19 @@ async def run_calls(load: Load, scenario: Scenario) -> Round:
     def due(i: int) -> float:
         return far + i % 600
 
-    if scenario.kind is Kind.CALLS:
+    if scenario.kind is ScenarioKind.CALLS:
         took = {"call": await load.schedule(scenario.count, scenario.concurrency, due)}
-    elif scenario.kind is Kind.BATCHES:
+    elif scenario.kind is ScenarioKind.BATCHES:
         took = {"batch": await load.schedule_batches(scenario.count, scenario.concurrency, due)}
     else:
         took = await load.mix(scenario.count, scenario.concurrency, due)
     seconds = time.perf_counter() - started
     rate = {
-        "jobs_per_s" if scenario.kind is Kind.BATCHES else "calls_per_s": round(
+        "jobs_per_s" if scenario.kind is ScenarioKind.BATCHES else "calls_per_s": round(
             load.progress.done / seconds, 1
         )
     }
-    figures: Figures = {**rate, "seconds": round(seconds, 3)}
+    figures: BenchFigures = {**rate, "seconds": round(seconds, 3)}
     for name, each in took.items():
         figures |= quantiles(name, each)
     used = subtract(read_cpu_seconds(load.system.pids), before)
@@ -150,7 +150,7 @@ def describe_mails(
     )
 
 
-def describe_memory(load: Load) -> Figures:
+def describe_memory(load: Load) -> BenchFigures:
     pids = load.system.pids
     return {"memory_mb": read_memory_mb(pids["gcsched"])} if "gcsched" in pids else {}
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gcsched.bench.failure import BenchFailed
-from gcsched.bench.figures import Figures, build_histogram, build_rates, summarize
+from gcsched.bench.figures import BenchFigures, build_histogram, build_rates, summarize
 from gcsched.bench.load import Load
-from gcsched.bench.progress import Progress, Show, show_regularly
+from gcsched.bench.progress import LoadProgress, Show, show_regularly
 from gcsched.bench.rounds import Round, run_round, warm_up
 from gcsched.bench.scenario import Scenario
 from gcsched.bench.surroundings import describe_service
@@ -36,15 +36,15 @@ class BenchRun:
     show_seconds: float
     is_embedded: bool
     name: str = field(default_factory=lambda: secrets.token_hex(4))
-    progress: Progress = field(default_factory=Progress)
+    progress: LoadProgress = field(default_factory=LoadProgress)
 
-    async def run(self) -> Figures:
+    async def run(self) -> BenchFigures:
         """Run all scenarios, in order; return what each came to.
 
         Raises BenchFailed, CallFailed and EmbeddedStoreProblem. However it ends, jobs of the run
         that wait in a service of others are cancelled.
         """
-        found: Figures = {}
+        found: BenchFigures = {}
         async with show_regularly(self.progress, self.show, self.show_seconds):
             for scenario in self.scenarios:
                 self.progress.scenario, self.progress.rounds = scenario.name, scenario.rounds
@@ -55,7 +55,7 @@ class BenchRun:
                     found[scenario.name] = await self._run_scenario(scenario, system)
         return found
 
-    async def _run_scenario(self, scenario: Scenario, system: System) -> Figures:
+    async def _run_scenario(self, scenario: Scenario, system: System) -> BenchFigures:
         load = Load(system=system, run=self.name, domain=self.domain, progress=self.progress)
         rounds: list[Round] = []
         async with self._cancel_afterwards(load):
@@ -89,7 +89,7 @@ async def cancel_jobs(load: Load) -> None:
 
 def describe(
     scenario: Scenario, rounds: Sequence[Round], load: Load, service: Mapping[str, Any]
-) -> Figures:
+) -> BenchFigures:
     """Return the figures of a scenario. Raises BenchFailed if nothing was answered."""
     summary = summarize([each.figures for each in rounds])
     late = [seconds for each in rounds for seconds in each.late_seconds]

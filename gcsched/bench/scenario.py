@@ -11,7 +11,7 @@ MAX_CONCURRENCY = 1_000
 BATCH_SIZE = 500
 
 
-class Kind(StrEnum):
+class ScenarioKind(StrEnum):
     """What a scenario measures."""
 
     CALLS = "calls"
@@ -31,7 +31,7 @@ class Scenario:
 
     name: str
     help: str
-    kind: Kind
+    kind: ScenarioKind
     count: int
     rounds: int = 3
     concurrency: int = 64
@@ -68,28 +68,28 @@ ALL = (
     Scenario(
         name="unary",
         help="single calls, as many as possible",
-        kind=Kind.CALLS,
+        kind=ScenarioKind.CALLS,
         count=2_000,
         concurrency=256,
     ),
     Scenario(
         name="batch",
         help=f"batches of {BATCH_SIZE} requests",
-        kind=Kind.BATCHES,
+        kind=ScenarioKind.BATCHES,
         count=10_000,
         concurrency=4,
     ),
     Scenario(
         name="burst",
         help="all mails due in the same second",
-        kind=Kind.MAILS,
+        kind=ScenarioKind.MAILS,
         count=3_000,
         rounds=2,
     ),
     Scenario(
         name="even",
         help="mails spread evenly over 20 s",
-        kind=Kind.MAILS,
+        kind=ScenarioKind.MAILS,
         count=1_000,
         rounds=1,
         spread_seconds=20,
@@ -97,7 +97,7 @@ ALL = (
     Scenario(
         name="far",
         help="a burst to a relay 30 ms away (built-in sink only)",
-        kind=Kind.MAILS,
+        kind=ScenarioKind.MAILS,
         count=3_000,
         rounds=1,
         reply_delay=0.03,
@@ -105,14 +105,14 @@ ALL = (
     Scenario(
         name="mixed",
         help="calls with reads and cancels among them",
-        kind=Kind.MIXED,
+        kind=ScenarioKind.MIXED,
         count=3_000,
         rounds=1,
     ),
     Scenario(
         name="soak",
         help="50 mails per second, each scheduled 3 s before, for a minute",
-        kind=Kind.MAILS,
+        kind=ScenarioKind.MAILS,
         count=3_000,
         rounds=1,
         spread_seconds=60,

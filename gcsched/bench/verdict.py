@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gcsched.bench.cpu import OTHER_PROGRAMS
-from gcsched.bench.scenario import Kind, Scenario
+from gcsched.bench.scenario import Scenario, ScenarioKind
 from gcsched.bench.system import LOAD_GENERATOR
 
 BUSY_SHARE = 0.85
@@ -62,7 +62,7 @@ def judge_paced(summary: Mapping[str, Any]) -> str:
 
 
 def judge_sessions(scenario: Scenario, summary: Mapping[str, Any], sessions: int) -> str | None:
-    if scenario.kind is not Kind.MAILS or not scenario.reply_delay or not sessions:
+    if scenario.kind is not ScenarioKind.MAILS or not scenario.reply_delay or not sessions:
         return None
     share = summary["mails_per_s"]["median"] * scenario.reply_delay / sessions
     if share < WAITING_SHARE:

@@ -11,7 +11,7 @@ from gcsched.cli.blocks import Block, Table
 
 if TYPE_CHECKING:
     from gcsched.bench.comparison import Compared
-    from gcsched.bench.progress import Progress
+    from gcsched.bench.progress import LoadProgress
 
 BAR_WIDTH = 30
 LIVE_SECONDS, PLAIN_SECONDS = 0.2, 5.0
@@ -44,7 +44,7 @@ SMALL = 10.0
 class Display:
     """Where progress is shown, and how often."""
 
-    show: "Callable[[Progress], None]"
+    show: "Callable[[LoadProgress], None]"
     every_seconds: float
 
 
@@ -64,20 +64,20 @@ def open_display(*, is_silent: bool) -> Iterator[Display]:
     else:
         started = time.monotonic()
 
-        def show_line(progress: "Progress") -> None:
+        def show_line(progress: "LoadProgress") -> None:
             seconds = time.monotonic() - started
             output.print_note(f"{seconds:5.0f} s  {format_progress(progress)}")
 
         yield Display(show=show_line, every_seconds=PLAIN_SECONDS)
 
 
-def format_bar(progress: "Progress") -> str:
+def format_bar(progress: "LoadProgress") -> str:
     share = min(1.0, progress.done / progress.total) if progress.total else 0.0
     full = round(share * BAR_WIDTH)
     return f"{'█' * full}{'░' * (BAR_WIDTH - full)}  {format_progress(progress)}"
 
 
-def format_progress(progress: "Progress") -> str:
+def format_progress(progress: "LoadProgress") -> str:
     name = progress.scenario
     if progress.rounds > 1:
         name += f" {progress.round}/{progress.rounds}"
