@@ -44,7 +44,6 @@ def service_environment(
 ) -> dict[str, str]:
     """Return the variables of the service; those of *environ* that may mail or refuse are empty."""
     cleared = {name: "" for name in environ if name.startswith("GCSCHED_")}
-    kept = {name: environ[name] for name in SPEED_SETTINGS if environ.get(name)}
     own = {
         "GCSCHED_MONGO_URI": stores.mongo_uri,
         "GCSCHED_REDIS_URL": stores.redis_url,
@@ -56,7 +55,7 @@ def service_environment(
         "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{free_port()}",
         "GCSCHED_LOG_LEVEL": "WARNING",
     }
-    return {**cleared, **kept, **own}
+    return {**cleared, **list_speed_settings(environ), **own}
 
 
 @asynccontextmanager

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from gcsched.bench.failure import BenchFailed
+
 MAX_COUNT = 100_000
 MAX_SECONDS = 3_600
 MAX_ROUNDS = 20
@@ -52,16 +54,37 @@ class Scenario:
     def with_options(
         self, count: int | None, rounds: int | None, seconds: int | None
     ) -> "Scenario":
-        """Return the scenario with the options that are not None; *seconds* is for a spread."""
+        """Return the scenario with the options that are not None; *seconds* is for a spread.
+
+        A spread keeps its rate if there is no *count*. Raises BenchFailed beyond a bound.
+        """
+        for option, given, most in (
+            ("--count", count, MAX_COUNT),
+            ("--rounds", rounds, MAX_ROUNDS),
+            ("--seconds", seconds, MAX_SECONDS),
+        ):
+            if given is not None and given > most:
+                raise BenchFailed(f"{option} {given:,}: at most {most:,} are possible")
         spread = seconds if seconds and self.spread_seconds else self.spread_seconds
-        per_second = self.count / self.spread_seconds if self.spread_seconds else 0
-        longer = round(per_second * spread) or self.count
         return replace(
             self,
-            count=min(count or longer, MAX_COUNT),
-            rounds=min(rounds or self.rounds, MAX_ROUNDS),
-            spread_seconds=min(spread, MAX_SECONDS),
+            count=count or self._count_within(spread),
+            rounds=rounds or self.rounds,
+            spread_seconds=spread,
         )
+
+    def _count_within(self, spread: int) -> int:
+        """Return how many mails *spread* seconds have at the scenario's rate."""
+        if not self.spread_seconds:
+            return self.count
+        per_second = self.count / self.spread_seconds
+        if (found := round(per_second * spread)) > MAX_COUNT:
+            raise BenchFailed(
+                f"{self.name} makes {per_second:.0f} mails per second, {found:,} in {spread:,} s,"
+                f" and at most {MAX_COUNT:,} are possible: choose --seconds up to"
+                f" {int(MAX_COUNT / per_second):,}, or a lower rate by --count as well"
+            )
+        return found
 
 
 ALL = (
@@ -121,3 +144,5 @@ ALL = (
 )
 SCENARIOS: Mapping[str, Scenario] = {each.name: each for each in ALL}
 DEFAULT_NAMES = ("unary", "batch", "burst", "even", "far")
+SPREAD_NAMES = tuple(each.name for each in ALL if each.spread_seconds)
+"""Scenarios that can take a chosen time."""

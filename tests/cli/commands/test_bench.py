@@ -177,6 +177,9 @@ async def test_two_reports_are_shown_beside_each_other(tmp_path: Path) -> None:
         (["nothing"], "unknown scenario 'nothing'"),
         (["far", "--target=127.0.0.1"], "leave out --target"),
         (["--count=0"], "expected an integer ≥ 1"),
+        (["--count=100001"], "at most 100,000 are possible"),
+        (["even", "--seconds=3600"], "choose --seconds up to 2,000"),
+        (["unary", "--seconds=60"], "--seconds is for even and soak"),
     ],
 )
 async def test_wrong_usage_says_what_to_write(arguments: list[str], expected: str) -> None:
@@ -184,6 +187,15 @@ async def test_wrong_usage_says_what_to_write(arguments: list[str], expected: st
 
     assert done.code == 2
     assert expected in done.err
+
+
+async def test_the_help_names_all_scenarios_and_bounds() -> None:
+    done = await run_command("bench", "--help")
+
+    shown = " ".join(done.out.split())
+    assert "unary, batch, burst, even, far, mixed, soak; without any: unary, batch," in shown
+    for bound in ("100,000", "at most 20", "how long even and soak take, at most 3,600"):
+        assert bound in shown
 
 
 async def test_a_file_that_exists_is_refused_before_anything_runs(tmp_path: Path) -> None:
