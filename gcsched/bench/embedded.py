@@ -81,13 +81,15 @@ async def run_embedded(
         variables = service_environment(environ, stores, smtp_port=smtp_port, grpc_port=grpc_port)
         service = make_service(folder, variables)
         await start(stack, service, grpc_port)
-        clients = [new_client(f"127.0.0.1:{grpc_port}") for _ in range(CLIENTS)]
+        target = f"127.0.0.1:{grpc_port}"
+        clients = [new_client(target) for _ in range(CLIENTS)]
         for client in clients:
             await stack.enter_async_context(client)
         await wait_until_serving(clients[0])
         others = {"mongod": mongod.pid, "valkey": valkey.pid, "relay": sink.pid}
         yield EmbeddedSystem(
             clients=clients,
+            target=target,
             processes={"gcsched": service.pid, **others},
             ledger=folder / "ledger",
             is_pinned=stack.enter_context(split_cores(service.pid, others)),

@@ -26,7 +26,10 @@ DueTime = Callable[[int], float]
 
 @dataclass(kw_only=True)
 class Load:
-    """The callers of one run; *run* is in each employee id and address, so it finds its jobs."""
+    """The callers of one run; *run* is in each employee id and address, so it finds its jobs.
+
+    *is_unanswered*: a call failed or was broken off, so that its jobs may still be stored.
+    """
 
     system: System
     run: str
@@ -35,6 +38,7 @@ class Load:
     due_times: dict[str, int] = field(default_factory=dict)
     employees: set[str] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)
+    is_unanswered: bool = False
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _is_stopping: bool = False
 
@@ -119,6 +123,7 @@ class Load:
         try:
             reply = await client.call(method, request, timeout=CALL_SECONDS)
         except CallFailed as error:
+            self.is_unanswered = True
             if error.code not in OVERLOAD_CODES:
                 raise
             self.failures[error.code] += 1
@@ -146,6 +151,7 @@ class Load:
             return
         self._is_stopping = True
         _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        self.is_unanswered |= bool(late)
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

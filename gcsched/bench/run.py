@@ -1,6 +1,5 @@
 """A load test: each scenario against its system, and then nothing of the run is left."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -8,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gcsched.bench.cancellation import cancel_jobs, finish
 from gcsched.bench.failure import BenchFailed
 from gcsched.bench.figures import BenchFigures, build_histogram, build_rates, summarize
 from gcsched.bench.load import Load
@@ -17,10 +17,7 @@ from gcsched.bench.scenario import Scenario
 from gcsched.bench.surroundings import describe_service
 from gcsched.bench.system import System
 from gcsched.bench.verdict import judge
-
-CANCEL_REASON = "the load test has ended"
-CANCEL_PASSES = 2  # a call without an answer may store its job after the first one
-CANCEL_PAUSE_SECONDS = 1.0
+from gcsched.errors import GcschedError
 
 OpenSystem = Callable[[Scenario], AbstractAsyncContextManager[System]]
 
@@ -70,21 +67,15 @@ class BenchRun:
     @asynccontextmanager
     async def _cancel_afterwards(self, load: Load) -> AsyncIterator[None]:
         """Cancel the jobs of the run at the end, unless their stores go away anyway."""
+        failure: GcschedError | None = None
         try:
             yield
+        except GcschedError as error:
+            failure = error
+            raise
         finally:
             if not self.is_embedded:
-                await cancel_jobs(load)
-
-
-async def cancel_jobs(load: Load) -> None:
-    """Cancel all jobs of the run. Raises CallFailed."""
-    load.progress.begin("cancelling", len(load.employees))
-    for number in range(CANCEL_PASSES if load.failures else 1):
-        await asyncio.sleep(CANCEL_PAUSE_SECONDS if number else 0)
-        for empid in sorted(load.employees):
-            await load.system.clients[0].cancel_jobs(empid=empid, reason=CANCEL_REASON)
-            load.progress.done += 1
+                await finish(cancel_jobs(load, failure))
 
 
 def describe(

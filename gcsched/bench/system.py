@@ -26,6 +26,10 @@ class System(Protocol):
         """Return how many employees the jobs have; 0: one each."""
 
     @property
+    def target(self) -> str:
+        """Return the address of the service, as commands name it."""
+
+    @property
     def pids(self) -> Mapping[str, int]:
         """Return the processes whose CPU time is visible, by their part."""
 
@@ -38,6 +42,7 @@ class RemoteSystem:
     """A service that was running before: only its answers can be seen."""
 
     clients: Sequence[AsyncClient]
+    target: str
     employees: int = SHARED_EMPLOYEES  # few, so that few calls cancel and list all jobs
 
     @property
@@ -65,6 +70,7 @@ class EmbeddedSystem:
     """A service, stores and a sink of the run's own."""
 
     clients: Sequence[AsyncClient]
+    target: str
     processes: Mapping[str, int]
     ledger: Path
     is_pinned: bool

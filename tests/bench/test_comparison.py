@@ -42,7 +42,8 @@ def incomplete_reports() -> Iterator[object]:
     for name in ("surroundings", "scenarios"):
         yield {key: each for key, each in a_report().items() if key != name}
         yield {**a_report(), name: []}
-    for scenario in ([], {}, {"scenario": {}}, {"summary": {}}):
+    scenarios: tuple[object, ...] = ([], {}, {"scenario": {}}, {"summary": {}})
+    for scenario in scenarios:
         yield {**a_report(), "scenarios": {"unary": scenario}}
     for figure in (4.0, {}, {"median": 4.0}, a_figure(0.0) | {"max": "4"}):
         yield a_report(calls_per_s=figure)

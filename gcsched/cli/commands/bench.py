@@ -251,7 +251,7 @@ def open_remote_system(chosen: Namespace) -> "OpenSystem":
             ]
             service = await describe_service(clients[0])
             check_safe(service, chosen.target, is_confirmed=chosen.really)
-            yield RemoteSystem(clients=clients)
+            yield RemoteSystem(clients=clients, target=chosen.target)
 
     return open_system
 
