@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gcsched.bench.access import check_access
 from gcsched.bench.cancellation import cancel_jobs, finish
 from gcsched.bench.failure import BenchFailed
 from gcsched.bench.figures import BenchFigures, build_histogram, build_rates, summarize
@@ -55,6 +56,9 @@ class BenchRun:
     async def _run_scenario(self, scenario: Scenario, system: System) -> BenchFigures:
         load = Load(system=system, run=self.name, domain=self.domain, progress=self.progress)
         rounds: list[Round] = []
+        if not self.is_embedded:  # for all scenarios, before the first one
+            client = system.clients[0]
+            await check_access(client, self.scenarios, run=self.name, domain=self.domain)
         async with self._cancel_afterwards(load):
             await warm_up(load, scenario)
             for number in range(1, scenario.rounds + 1):

@@ -11,6 +11,8 @@ MAX_SECONDS = 3_600
 MAX_ROUNDS = 20
 MAX_CONCURRENCY = 1_000
 BATCH_SIZE = 500
+LEAD_SHARE = 1.4
+"""How much longer than at the measured rate the calls may take: they wait for a busy machine."""
 
 
 class ScenarioKind(StrEnum):
@@ -46,10 +48,12 @@ class Scenario:
         """Return whether the load is as fast as it can be, so that something is the limit."""
         return self.spread_seconds == 0
 
-    @property
-    def lead_seconds(self) -> float:
-        """Return how long before the first due time the first call is made."""
-        return 3.0 if self.is_paced else 4.0 + self.count / 750
+    def choose_lead(self, calls_per_s: float) -> float:
+        """Return how long before the first due time the first call is made, in seconds.
+
+        No mail of a load that is not paced is due before all are scheduled at that rate.
+        """
+        return 3.0 if self.is_paced else 4.0 + LEAD_SHARE * self.count / calls_per_s
 
     def with_options(
         self, count: int | None, rounds: int | None, seconds: int | None

@@ -32,3 +32,11 @@ def test_a_longer_load_is_not_slower_than_it_says() -> None:
 
     assert SCENARIOS["even"].with_options(None, None, 2_000).count == 100_000
     assert (slower.count, slower.spread_seconds) == (36_000, 3_600)
+
+
+@pytest.mark.parametrize("name", ["burst", "even", "far"])
+def test_slow_calls_get_a_longer_lead(name: str) -> None:
+    scenario = SCENARIOS[name].with_options(3_000, None, None)
+
+    assert scenario.choose_lead(20.0) > 3_000 / 20.0
+    assert scenario.choose_lead(3_000.0) < 10

@@ -29,6 +29,7 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "late_p50_ms": ("late, 50 % within", " ms"),
     "late_p99_ms": ("late, 99 % within", " ms"),
     "late_max_ms": ("late, all within", " ms"),
+    "scheduled_ahead_s": ("scheduled before due, least", " s"),
     "missing": ("missing mails", ""),
     "duplicates": ("second mails", ""),
     "cpu_us.gcsched": ("CPU of the service, each", " µs"),
@@ -121,7 +122,7 @@ def format_scenario(name: str, found: Mapping[str, Any]) -> Iterator[Sequence[st
 
 
 def format_number(value: float) -> str:
-    return f"{value:,.1f}" if 0 < value < SMALL and value != int(value) else f"{value:,.0f}"
+    return f"{value:,.1f}" if 0 < abs(value) < SMALL and value != int(value) else f"{value:,.0f}"
 
 
 def format_comparison(found: "Sequence[Compared]", differences: Sequence[str]) -> list[Block]:
