@@ -90,9 +90,10 @@ async def run_mails(load: Load, scenario: Scenario) -> Round:
     took = await load.schedule(
         count, scenario.concurrency, lambda i: first + i * spread // count, per_second=per_second
     )
+    load.progress.begin("all scheduled", due_time=first)
+    await asyncio.sleep(max(0.0, first - 0.05 - time.time()))
     if not scenario.spread_seconds:
         # The CPU of the burst alone, not that of the calls before it.
-        await asyncio.sleep(max(0.0, first - 0.05 - time.time()))
         before, begun = read_cpu_seconds(load.system.pids), time.time()
     await wait_for_mails(load, first + spread)
     ended = time.time()

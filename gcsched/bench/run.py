@@ -46,8 +46,8 @@ class BenchRun:
         async with show_regularly(self.progress, self.show, self.show_seconds):
             for scenario in self.scenarios:
                 self.progress.scenario, self.progress.rounds = scenario.name, scenario.rounds
-                self.progress.round = 1
-                self.progress.begin("starting", 0)
+                self.progress.round = 0
+                self.progress.begin("starting" if self.is_embedded else "connecting")
                 self.show(self.progress)
                 async with self.open_system(scenario) as system:
                     found[scenario.name] = await self._run_scenario(scenario, system)

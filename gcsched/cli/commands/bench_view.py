@@ -1,5 +1,7 @@
 """A load test for people: progress while it runs, the final table, two reports side by side."""
 
+import shutil
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from gcsched.bench.comparison import Compared
     from gcsched.bench.progress import LoadProgress
 
-BAR_WIDTH = 30
+BAR_WIDTH, WIDE_COLUMNS = 30, 100
 LIVE_SECONDS, PLAIN_SECONDS = 0.2, 5.0
 FIGURES: Mapping[str, tuple[str, str]] = {
     "calls_per_s": ("calls per second", ""),
@@ -32,8 +34,8 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "scheduled_ahead_s": ("scheduled before due, least", " s"),
     "missing": ("missing mails", ""),
     "duplicates": ("second mails", ""),
-    "cpu_us.gcsched": ("CPU of the service, each", " µs"),
-    "cpu_us.mongod": ("CPU of MongoDB, each", " µs"),
+    "cpu_us.gcsched": ("service CPU per job or call", " µs"),
+    "cpu_us.mongod": ("MongoDB CPU per job or call", " µs"),
     "memory_mb": ("memory of the service", " MB"),
 }
 SPREAD_RATES = {"mails_per_s"}
@@ -57,7 +59,7 @@ def open_display(*, is_silent: bool) -> Iterator[Display]:
     elif output.is_terminal():
         from gcsched.cli import terminal
 
-        with terminal.live_display() as show_blocks:
+        with terminal.live_display(is_kept=False) as show_blocks:
             yield Display(
                 show=lambda progress: show_blocks([format_bar(progress)]),
                 every_seconds=LIVE_SECONDS,
@@ -73,19 +75,27 @@ def open_display(*, is_silent: bool) -> Iterator[Display]:
 
 
 def format_bar(progress: "LoadProgress") -> str:
+    """Return a bar and what it shows, which has its own line unless the terminal is wide."""
     share = min(1.0, progress.done / progress.total) if progress.total else 0.0
     full = round(share * BAR_WIDTH)
-    return f"{'█' * full}{'░' * (BAR_WIDTH - full)}  {format_progress(progress)}"
+    gap = "  " if measure_columns() >= WIDE_COLUMNS else "\n"
+    return f"{'█' * full}{'░' * (BAR_WIDTH - full)}{gap}{format_progress(progress)}"
+
+
+def measure_columns() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def format_progress(progress: "LoadProgress") -> str:
     name = progress.scenario
-    if progress.rounds > 1:
+    if progress.rounds > 1 and progress.round:
         name += f" {progress.round}/{progress.rounds}"
     parts = [f"{name}: {progress.stage}"]
     if progress.total:
         parts.append(f"{progress.done:,} of {progress.total:,}")
-        parts.append(f"{progress.measure_rate():,.0f} per second")
+        parts.append(f"{progress.measure_rate():,.0f}/s")
+    if progress.due_time is not None:
+        parts.append(f"due in {max(0.0, progress.due_time - time.time()):.0f} s")
     if progress.late_seconds is not None:
         parts.append(f"late {progress.late_seconds * 1e3:,.0f} ms")
     return ", ".join(parts)
@@ -97,28 +107,38 @@ def format_report(report: Mapping[str, Any]) -> list[Block]:
         f"gcsched {where['gcsched']}, Python {where['python']}, {where['cores']} cores:"
         f" {where['target']}"
     )
-    rows = [
-        row for name, found in report["scenarios"].items() for row in format_scenario(name, found)
-    ]
+    scenarios = report["scenarios"]
+    has_ranges = any(len(found["rounds"]) > 1 for found in scenarios.values())
     columns = ("SCENARIO", "FIGURE", "MEDIAN", "LEAST", "LARGEST")
-    verdicts = [f"{name}: {found['verdict']}" for name, found in report["scenarios"].items()]
-    return [about, Table(rows=rows, columns=columns, uncut_columns=5), "\n".join(verdicts)]
+    if not has_ranges:
+        columns = ("SCENARIO", "FIGURE", "VALUE")
+    rows = [
+        row[: len(columns)]
+        for name, found in scenarios.items()
+        for row in format_scenario(name, found)
+    ]
+    verdicts = [fold(f"{name}: {found['verdict']}") for name, found in scenarios.items()]
+    table = Table(rows=rows, columns=columns, uncut_columns=len(columns))
+    return [fold(about), table, *verdicts]
+
+
+def fold(sentences: str) -> str:
+    """Break *sentences* between words where they are wider than the terminal."""
+    return textwrap.fill(sentences, measure_columns()) if output.is_terminal() else sentences
 
 
 def format_scenario(name: str, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     summary = found["summary"]
     is_spread = bool(found["scenario"]["spread_seconds"])
-    label = name
     for key, (title, unit) in FIGURES.items():
         if key not in summary or (is_spread and key in SPREAD_RATES):
             continue
         each = summary[key]
         has_range = len(found["rounds"]) > 1
         ends = [format_number(each[end]) if has_range else "" for end in ("min", "max")]
-        yield (label, title, format_number(each["median"]) + unit, *ends)
-        label = ""
+        yield (name, title, format_number(each["median"]) + unit, *ends)
     for code, count in found["failures"].items():
-        yield (label, f"calls with {code}", str(count), "", "")
+        yield (name, f"calls with {code}", str(count), "", "")
 
 
 def format_number(value: float) -> str:
