@@ -25,7 +25,7 @@ def print_blocks(blocks: Sequence[Block]) -> None:
 
 @contextmanager
 def live_display(*, is_kept: bool = True) -> Iterator[Callable[[Sequence[Block]], None]]:
-    """Yield a function that shows blocks in place of the previous ones; *is_kept*: at the end too."""
+    """Yield a function that shows blocks in place of the previous ones, which stay if *is_kept*."""
     with Live(auto_refresh=False, vertical_overflow="visible", transient=not is_kept) as live:
         yield lambda blocks: live.update(render(blocks), refresh=True)
 
