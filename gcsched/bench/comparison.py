@@ -55,9 +55,31 @@ def read_report(file: Path) -> Mapping[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BenchFailed(f"{file} cannot be read as a report: {error}") from error
-    if not isinstance(found, dict) or "scenarios" not in found:
+    if not is_report(found):
         raise BenchFailed(f"{file} is not a report: make one with `gcsched bench --output FILE`")
-    return found
+    return dict(found)
+
+
+def is_report(found: object) -> bool:
+    """Return whether *found* has all that a comparison reads."""
+    match found:
+        case {"surroundings": dict(), "scenarios": dict(scenarios)}:
+            return all(map(has_summary, scenarios.values()))
+    return False
+
+
+def has_summary(scenario: object) -> bool:
+    match scenario:
+        case {"scenario": dict(), "summary": dict(summary)}:
+            return all(is_range(each) for name, each in summary.items() if name in COMPARED)
+    return False
+
+
+def is_range(figure: object) -> bool:
+    match figure:
+        case {"median": int() | float(), "min": int() | float(), "max": int() | float()}:
+            return True
+    return False
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Compared]:

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 USER_TIME, SYSTEM_TIME = 11, 12
@@ -70,5 +70,11 @@ def split_cores(service: int, others: Mapping[str, int]) -> Iterator[bool]:
 
 def restrict(pid: int, cores: set[int]) -> None:
     """Restrict every thread of *pid*, and those that they start, to *cores*."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
+    restrict_threads((int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()), cores)
+
+
+def restrict_threads(threads: Iterable[int], cores: set[int]) -> None:
+    """Restrict *threads*, by their ids in the kernel, to *cores*; some may have ended."""
+    for thread in threads:
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(thread, cores)

@@ -44,7 +44,6 @@ def service_environment(
 ) -> dict[str, str]:
     """Return the variables of the service; those of *environ* that may mail or refuse are empty."""
     cleared = {name: "" for name in environ if name.startswith("GCSCHED_")}
-    kept = {name: environ[name] for name in SPEED_SETTINGS if environ.get(name)}
     own = {
         "GCSCHED_MONGO_URI": stores.mongo_uri,
         "GCSCHED_REDIS_URL": stores.redis_url,
@@ -56,7 +55,7 @@ def service_environment(
         "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{free_port()}",
         "GCSCHED_LOG_LEVEL": "WARNING",
     }
-    return {**cleared, **kept, **own}
+    return {**cleared, **list_speed_settings(environ), **own}
 
 
 @asynccontextmanager
@@ -82,13 +81,15 @@ async def run_embedded(
         variables = service_environment(environ, stores, smtp_port=smtp_port, grpc_port=grpc_port)
         service = make_service(folder, variables)
         await start(stack, service, grpc_port)
-        clients = [new_client(f"127.0.0.1:{grpc_port}") for _ in range(CLIENTS)]
+        target = f"127.0.0.1:{grpc_port}"
+        clients = [new_client(target) for _ in range(CLIENTS)]
         for client in clients:
             await stack.enter_async_context(client)
         await wait_until_serving(clients[0])
         others = {"mongod": mongod.pid, "valkey": valkey.pid, "relay": sink.pid}
         yield EmbeddedSystem(
             clients=clients,
+            target=target,
             processes={"gcsched": service.pid, **others},
             ledger=folder / "ledger",
             is_pinned=stack.enter_context(split_cores(service.pid, others)),

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Figures = dict[str, Any]
+BenchFigures = dict[str, Any]
 MICROSECONDS, MILLISECONDS = 1e6, 1e3
 HISTOGRAM_BINS = 48
 RATE_BINS, MAX_RATE_BINS = (0.02, 0.1, 1.0, 10.0, 60.0), 120
@@ -15,7 +15,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] if values else 0.0
 
 
-def quantiles(name: str, seconds: Sequence[float]) -> Figures:
+def quantiles(name: str, seconds: Sequence[float]) -> BenchFigures:
     """Return p50, p99 and the largest of *seconds*, in milliseconds."""
     found = sorted(seconds)
     shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
@@ -25,7 +25,7 @@ def quantiles(name: str, seconds: Sequence[float]) -> Figures:
     }
 
 
-def build_rates(instants: Sequence[float]) -> Figures:
+def build_rates(instants: Sequence[float]) -> BenchFigures:
     """Count *instants* in bins of one length, from the first on; about a hundred bins or fewer."""
     if not instants:
         return {"bin_s": 1.0, "counts": []}
@@ -39,7 +39,7 @@ def build_rates(instants: Sequence[float]) -> Figures:
     return {"bin_s": length, "counts": counts}
 
 
-def build_histogram(seconds: Sequence[float]) -> Figures:
+def build_histogram(seconds: Sequence[float]) -> BenchFigures:
     """Return the bins of a histogram of *seconds*, of one width, in milliseconds."""
     if not seconds:
         return {"from_ms": 0.0, "bin_ms": 1.0, "counts": []}
@@ -55,7 +55,7 @@ def build_histogram(seconds: Sequence[float]) -> Figures:
     }
 
 
-def describe_cpu(used: Mapping[str, float], seconds: float, count: int) -> Figures:
+def describe_cpu(used: Mapping[str, float], seconds: float, count: int) -> BenchFigures:
     """Return the share of a core, and microseconds for each job, of each part that was seen."""
     if not used:
         return {}
@@ -67,7 +67,7 @@ def describe_cpu(used: Mapping[str, float], seconds: float, count: int) -> Figur
     }
 
 
-def summarize(rounds: Sequence[Figures]) -> Figures:
+def summarize(rounds: Sequence[BenchFigures]) -> BenchFigures:
     """Return median, least and largest of each plain number of *rounds*, nested ones by a dot."""
     flat = [flatten(each) for each in rounds]
     names = [name for name in flat[0] if all(name in each for each in flat)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gcsched.bench.failure import BenchFailed
-from gcsched.bench.progress import Progress
+from gcsched.bench.progress import LoadProgress
 from gcsched.bench.scenario import BATCH_SIZE
 from gcsched.bench.system import System
 from gcsched.client import CallFailed
@@ -26,15 +27,23 @@ DueTime = Callable[[int], float]
 
 @dataclass(kw_only=True)
 class Load:
-    """The callers of one run; *run* is in each employee id and address, so it finds its jobs."""
+    """The callers of one run; *run* is in each employee id and address, so it finds its jobs.
+
+    *calls_per_s* is the rate of the latest single calls, *least_ahead* how long before its due time
+    the latest of their jobs was scheduled, in seconds.
+    *is_unanswered*: a call failed or was broken off, so that its jobs may still be stored.
+    """
 
     system: System
     run: str
     domain: str
-    progress: Progress
+    progress: LoadProgress
     due_times: dict[str, int] = field(default_factory=dict)
     employees: set[str] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)
+    calls_per_s: float = 500.0
+    least_ahead: float = math.inf
+    is_unanswered: bool = False
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _is_stopping: bool = False
 
@@ -52,9 +61,13 @@ class Load:
             for i in self._until_stopped(jobs):
                 if per_second:
                     await asyncio.sleep(max(0.0, started + i / per_second - time.monotonic()))
-                await self._call(seconds, "ScheduleMeet", self._request(due(i)))
+                when = due(i)
+                if await self._call(seconds, "ScheduleMeet", self._request(when)) is not None:
+                    self.least_ahead = min(self.least_ahead, when - time.time())
 
+        self.least_ahead = math.inf
         await self._run_callers(call() for _ in range(concurrency))
+        self.calls_per_s = len(seconds) / (time.monotonic() - started) or self.calls_per_s
         return seconds
 
     async def schedule_batches(self, count: int, concurrency: int, due: DueTime) -> list[float]:
@@ -119,6 +132,7 @@ class Load:
         try:
             reply = await client.call(method, request, timeout=CALL_SECONDS)
         except CallFailed as error:
+            self.is_unanswered = True
             if error.code not in OVERLOAD_CODES:
                 raise
             self.failures[error.code] += 1
@@ -146,6 +160,7 @@ class Load:
             return
         self._is_stopping = True
         _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        self.is_unanswered |= bool(late)
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

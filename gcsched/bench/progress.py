@@ -10,20 +10,26 @@ RATE_WINDOW_SECONDS = 2.0
 
 
 @dataclass(kw_only=True)
-class Progress:
-    """The state of the round under way; *late_seconds* is the lateness of the latest mail."""
+class LoadProgress:
+    """The state of the round under way, of 0 before the first one.
+
+    *late_seconds* is the lateness of the latest mail; *due_time* is what the load waits for, in
+    Unix seconds.
+    """
 
     scenario: str = ""
     stage: str = "starting"
-    round: int = 1
+    round: int = 0
     rounds: int = 1
     done: int = 0
     total: int = 0
     late_seconds: float | None = None
+    due_time: float | None = None
     _marks: list[tuple[float, int]] = field(default_factory=list)
 
-    def begin(self, stage: str, total: int) -> None:
+    def begin(self, stage: str, total: int = 0, *, due_time: float | None = None) -> None:
         self.stage, self.total, self.done, self.late_seconds = stage, total, 0, None
+        self.due_time = due_time
         self._marks = [(time.monotonic(), 0)]
 
     def measure_rate(self) -> float:
@@ -36,11 +42,11 @@ class Progress:
         return (self.done - before) / (now - since) if now > since else 0.0
 
 
-Show = Callable[[Progress], None]
+Show = Callable[[LoadProgress], None]
 
 
 @asynccontextmanager
-async def show_regularly(progress: Progress, show: Show, every: float) -> AsyncIterator[None]:
+async def show_regularly(progress: LoadProgress, show: Show, every: float) -> AsyncIterator[None]:
     """Call *show* each *every* seconds while the block runs."""
 
     async def repeat() -> None:

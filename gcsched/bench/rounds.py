@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gcsched.bench.cpu import read_cpu_seconds, read_memory_mb
-from gcsched.bench.figures import Figures, describe_cpu, quantiles
+from gcsched.bench.figures import BenchFigures, describe_cpu, quantiles
 from gcsched.bench.load import Load
-from gcsched.bench.scenario import Kind, Scenario
+from gcsched.bench.scenario import Scenario, ScenarioKind
 from gcsched.bench.system import Arrivals
 
 FAR_SECONDS = 7_200
 """In how many seconds the jobs of calls are due: they are cancelled before."""
 WARM_UP_JOBS = 500
-POLL_SECONDS = 0.1
-REMOTE_POLL_SECONDS = 2.0
 DUPLICATE_SECONDS = 1.0
 """How long a second mail for a job is waited for."""
 SLOWEST_MAILS_PER_SECOND = 20
@@ -26,23 +24,26 @@ ARRIVAL_GRACE_SECONDS = 30
 class Round:
     """One round: how long each call took or how late each mail was; *instants* of arrival."""
 
-    figures: Figures = field(default_factory=dict)
+    figures: BenchFigures = field(default_factory=dict)
     late_seconds: list[float] = field(default_factory=list)
     instants: list[float] = field(default_factory=list)
 
 
 async def warm_up(load: Load, scenario: Scenario) -> None:
-    """Make some calls that are not measured: connections, caches and code are ready then."""
+    """Make some calls that are not measured: connections, caches and code are ready then.
+
+    How fast they were is how long before their due times mails are scheduled.
+    """
     load.progress.begin("warming up", WARM_UP_JOBS)
     far = time.time() + FAR_SECONDS
-    if scenario.kind is Kind.BATCHES:
+    if scenario.kind is ScenarioKind.BATCHES:
         await load.schedule_batches(WARM_UP_JOBS, scenario.concurrency, lambda _: far)
-    elif scenario.kind is not Kind.MAILS:
+    else:
         await load.schedule(WARM_UP_JOBS, 64, lambda _: far)
 
 
 async def run_round(load: Load, scenario: Scenario) -> Round:
-    if scenario.kind is Kind.MAILS:
+    if scenario.kind is ScenarioKind.MAILS:
         return await run_mails(load, scenario)
     return await run_calls(load, scenario)
 
@@ -56,19 +57,19 @@ async def run_calls(load: Load, scenario: Scenario) -> Round:
     def due(i: int) -> float:
         return far + i % 600
 
-    if scenario.kind is Kind.CALLS:
+    if scenario.kind is ScenarioKind.CALLS:
         took = {"call": await load.schedule(scenario.count, scenario.concurrency, due)}
-    elif scenario.kind is Kind.BATCHES:
+    elif scenario.kind is ScenarioKind.BATCHES:
         took = {"batch": await load.schedule_batches(scenario.count, scenario.concurrency, due)}
     else:
         took = await load.mix(scenario.count, scenario.concurrency, due)
     seconds = time.perf_counter() - started
     rate = {
-        "jobs_per_s" if scenario.kind is Kind.BATCHES else "calls_per_s": round(
+        "jobs_per_s" if scenario.kind is ScenarioKind.BATCHES else "calls_per_s": round(
             load.progress.done / seconds, 1
         )
     }
-    figures: Figures = {**rate, "seconds": round(seconds, 3)}
+    figures: BenchFigures = {**rate, "seconds": round(seconds, 3)}
     for name, each in took.items():
         figures |= quantiles(name, each)
     used = subtract(read_cpu_seconds(load.system.pids), before)
@@ -82,54 +83,42 @@ async def run_mails(load: Load, scenario: Scenario) -> Round:
     """Schedule mails for the coming seconds, and wait until the relay has them."""
     load.progress.begin("scheduling", scenario.count)
     load.due_times.clear()
-    first = int(time.time() + scenario.lead_seconds)
+    first = int(time.time() + scenario.choose_lead(load.calls_per_s))
     count, spread = scenario.count, scenario.spread_seconds
     per_second = count / spread if scenario.is_paced else 0.0
     before, begun = read_cpu_seconds(load.system.pids), time.time()
     took = await load.schedule(
         count, scenario.concurrency, lambda i: first + i * spread // count, per_second=per_second
     )
-    slack = first - time.time()
+    load.progress.begin("all scheduled", due_time=first)
+    await asyncio.sleep(max(0.0, first - 0.05 - time.time()))
     if not scenario.spread_seconds:
         # The CPU of the burst alone, not that of the calls before it.
-        await asyncio.sleep(max(0.0, first - 0.05 - time.time()))
         before, begun = read_cpu_seconds(load.system.pids), time.time()
-    arrivals = await wait_for_mails(load, first + spread)
+    await wait_for_mails(load, first + spread)
     ended = time.time()
     used = subtract(read_cpu_seconds(load.system.pids), before)
-    found = describe_mails(load, arrivals, first=first, slack=slack, took=took)
+    await asyncio.sleep(DUPLICATE_SECONDS)
+    arrivals = await load.system.read_arrivals(load.employees, load.due_times)
+    found = describe_mails(load, arrivals, first=first, took=took)
     found.figures |= describe_cpu(used, ended - begun, count) | describe_memory(load)
     return found
 
 
-async def wait_for_mails(load: Load, last_due: int) -> Arrivals:
-    """Wait until every scheduled mail has arrived, or too long; then a moment for duplicates."""
+async def wait_for_mails(load: Load, last_due: int) -> None:
+    """Wait until every scheduled mail has arrived, or too long."""
     scheduled = load.due_times
     limit = ARRIVAL_GRACE_SECONDS + len(scheduled) / SLOWEST_MAILS_PER_SECOND
     load.progress.begin("mailing", len(scheduled))
-    is_remote = bool(load.system.employees)
-    pause = REMOTE_POLL_SECONDS if is_remote else POLL_SECONDS
     while True:
-        arrivals = await load.system.read_arrivals(load.employees)
-        present = scheduled.keys() & arrivals.keys()
-        load.progress.done = len(present)
-        if present:
-            load.progress.late_seconds = latest_lateness(scheduled, arrivals)
-        if len(present) >= len(scheduled) or time.time() > last_due + limit:
-            break
-        await asyncio.sleep(pause)
-    await asyncio.sleep(DUPLICATE_SECONDS)
-    return await load.system.read_arrivals(load.employees)
+        found = await load.system.count_arrived(load.employees, scheduled)
+        load.progress.done, load.progress.late_seconds = found.mails, found.late_seconds
+        if found.mails >= len(scheduled) or time.time() > last_due + limit:
+            return
+        await asyncio.sleep(load.system.poll_seconds)
 
 
-def latest_lateness(scheduled: Mapping[str, int], arrivals: Arrivals) -> float:
-    latest = max(scheduled.keys() & arrivals.keys(), key=lambda each: arrivals[each][0])
-    return arrivals[latest][0] - scheduled[latest]
-
-
-def describe_mails(
-    load: Load, arrivals: Arrivals, *, first: int, slack: float, took: list[float]
-) -> Round:
+def describe_mails(load: Load, arrivals: Arrivals, *, first: int, took: list[float]) -> Round:
     scheduled = load.due_times
     present = [each for each in scheduled if each in arrivals]
     instants = [arrivals[each][0] for each in present]
@@ -143,14 +132,14 @@ def describe_mails(
             "duplicates": sum(len(arrivals[each]) - 1 for each in present),
             **quantiles("late", late),
             **quantiles("call", took),
-            "scheduled_ahead_s": round(slack, 2),
+            "scheduled_ahead_s": round(load.least_ahead, 2) if took else 0.0,
         },
         late_seconds=late,
         instants=instants,
     )
 
 
-def describe_memory(load: Load) -> Figures:
+def describe_memory(load: Load) -> BenchFigures:
     pids = load.system.pids
     return {"memory_mb": read_memory_mb(pids["gcsched"])} if "gcsched" in pids else {}
 

@@ -1,6 +1,5 @@
 """A load test: each scenario against its system, and then nothing of the run is left."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -8,19 +7,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gcsched.bench.access import check_access
+from gcsched.bench.cancellation import cancel_jobs, finish
 from gcsched.bench.failure import BenchFailed
-from gcsched.bench.figures import Figures, build_histogram, build_rates, summarize
+from gcsched.bench.figures import BenchFigures, build_histogram, build_rates, summarize
 from gcsched.bench.load import Load
-from gcsched.bench.progress import Progress, Show, show_regularly
+from gcsched.bench.progress import LoadProgress, Show, show_regularly
 from gcsched.bench.rounds import Round, run_round, warm_up
 from gcsched.bench.scenario import Scenario
 from gcsched.bench.surroundings import describe_service
 from gcsched.bench.system import System
 from gcsched.bench.verdict import judge
-
-CANCEL_REASON = "the load test has ended"
-CANCEL_PASSES = 2  # a call without an answer may store its job after the first one
-CANCEL_PAUSE_SECONDS = 1.0
+from gcsched.errors import GcschedError
 
 OpenSystem = Callable[[Scenario], AbstractAsyncContextManager[System]]
 
@@ -36,28 +34,31 @@ class BenchRun:
     show_seconds: float
     is_embedded: bool
     name: str = field(default_factory=lambda: secrets.token_hex(4))
-    progress: Progress = field(default_factory=Progress)
+    progress: LoadProgress = field(default_factory=LoadProgress)
 
-    async def run(self) -> Figures:
+    async def run(self) -> BenchFigures:
         """Run all scenarios, in order; return what each came to.
 
         Raises BenchFailed, CallFailed and EmbeddedStoreProblem. However it ends, jobs of the run
         that wait in a service of others are cancelled.
         """
-        found: Figures = {}
+        found: BenchFigures = {}
         async with show_regularly(self.progress, self.show, self.show_seconds):
             for scenario in self.scenarios:
                 self.progress.scenario, self.progress.rounds = scenario.name, scenario.rounds
-                self.progress.round = 1
-                self.progress.begin("starting", 0)
+                self.progress.round = 0
+                self.progress.begin("starting" if self.is_embedded else "connecting")
                 self.show(self.progress)
                 async with self.open_system(scenario) as system:
                     found[scenario.name] = await self._run_scenario(scenario, system)
         return found
 
-    async def _run_scenario(self, scenario: Scenario, system: System) -> Figures:
+    async def _run_scenario(self, scenario: Scenario, system: System) -> BenchFigures:
         load = Load(system=system, run=self.name, domain=self.domain, progress=self.progress)
         rounds: list[Round] = []
+        if not self.is_embedded:  # for all scenarios, before the first one
+            client = system.clients[0]
+            await check_access(client, self.scenarios, run=self.name, domain=self.domain)
         async with self._cancel_afterwards(load):
             await warm_up(load, scenario)
             for number in range(1, scenario.rounds + 1):
@@ -70,26 +71,20 @@ class BenchRun:
     @asynccontextmanager
     async def _cancel_afterwards(self, load: Load) -> AsyncIterator[None]:
         """Cancel the jobs of the run at the end, unless their stores go away anyway."""
+        failure: GcschedError | None = None
         try:
             yield
+        except GcschedError as error:
+            failure = error
+            raise
         finally:
             if not self.is_embedded:
-                await cancel_jobs(load)
-
-
-async def cancel_jobs(load: Load) -> None:
-    """Cancel all jobs of the run. Raises CallFailed."""
-    load.progress.begin("cancelling", len(load.employees))
-    for number in range(CANCEL_PASSES if load.failures else 1):
-        await asyncio.sleep(CANCEL_PAUSE_SECONDS if number else 0)
-        for empid in sorted(load.employees):
-            await load.system.clients[0].cancel_jobs(empid=empid, reason=CANCEL_REASON)
-            load.progress.done += 1
+                await finish(cancel_jobs(load, failure))
 
 
 def describe(
     scenario: Scenario, rounds: Sequence[Round], load: Load, service: Mapping[str, Any]
-) -> Figures:
+) -> BenchFigures:
     """Return the figures of a scenario. Raises BenchFailed if nothing was answered."""
     summary = summarize([each.figures for each in rounds])
     late = [seconds for each in rounds for seconds in each.late_seconds]

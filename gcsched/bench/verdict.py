@@ -1,10 +1,10 @@
 """Which part was the limit of a scenario, as far as the figures show it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gcsched.bench.cpu import OTHER_PROGRAMS
-from gcsched.bench.scenario import Kind, Scenario
+from gcsched.bench.scenario import Scenario, ScenarioKind
 from gcsched.bench.system import LOAD_GENERATOR
 
 BUSY_SHARE = 0.85
@@ -19,7 +19,10 @@ ON_TIME_MS = 1_000.0
 def judge(
     scenario: Scenario, summary: Mapping[str, Any], *, is_pinned: bool, cores: int, sessions: int
 ) -> str:
-    """Return one sentence or two; they name what cannot be seen."""
+    """Return some sentences: first what makes the figures doubtful, then what the limit was.
+
+    They name what cannot be seen.
+    """
     shares = {
         name.partition(".")[2]: each["median"]
         for name, each in summary.items()
@@ -27,20 +30,49 @@ def judge(
     }
     seen = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     others_share = shares.pop(OTHER_PROGRAMS, 0.0)
-    if "gcsched" not in shares:
-        return judge_remote(shares, is_limit_sought=scenario.is_bounded_by_load)
-    suffix = f" Of a core each: {seen}."
-    if others_share >= CROWDED_SHARE:
-        suffix += " Other programs were in the way: measure on a quiet machine."
-    if not scenario.is_bounded_by_load:
-        return judge_paced(summary) + suffix
-    if (found := judge_sessions(scenario, summary, sessions)) is not None:
-        return found + suffix
-    if shares["gcsched"] >= BUSY_SHARE:
-        return "The limit was the service: it used its core. More processes do more." + suffix
-    return (
-        judge_others(shares, is_pinned=is_pinned, cores=cores, others_share=others_share) + suffix
-    )
+    is_visible = "gcsched" in shares
+    found = list(judge_mails(scenario, summary))
+    if not is_visible:
+        found.append(judge_remote(shares, is_limit_sought=scenario.is_bounded_by_load))
+    elif is_behind(summary):
+        pass  # what looks like a limit of the service or of the relay may be one of the calls
+    elif not scenario.is_bounded_by_load:
+        pass  # judged with the mails
+    elif (waiting := judge_sessions(scenario, summary, sessions)) is not None:
+        found.append(waiting)
+    elif shares["gcsched"] >= BUSY_SHARE:
+        found.append("The limit was the service: it used its core. More processes do more.")
+    else:
+        found.append(
+            judge_others(shares, is_pinned=is_pinned, cores=cores, others_share=others_share)
+        )
+    if is_visible:
+        found.append(f"Of a core each: {seen}.")
+        if others_share >= CROWDED_SHARE:
+            found.append("Other programs were in the way: measure on a quiet machine.")
+    return " ".join(found)
+
+
+def is_behind(summary: Mapping[str, Any]) -> bool:
+    """Return whether a mail was due before its call was answered."""
+    return "scheduled_ahead_s" in summary and summary["scheduled_ahead_s"]["min"] < 0
+
+
+def judge_mails(scenario: Scenario, summary: Mapping[str, Any]) -> Iterator[str]:
+    """Judge whether the mails were scheduled in time, came once, and kept a chosen pace."""
+    if is_behind(summary):
+        seconds = -summary["scheduled_ahead_s"]["min"]
+        yield (
+            f"The calls were late: mails were scheduled up to {seconds:,.1f} s after they were due,"
+            " so lateness and rate are those of the load generator and of the calls. Make the load"
+            " smaller (--count)."
+        )
+    if "missing" in summary and (missing := summary["missing"]["max"]):
+        yield f"{missing:,.0f} mails of a round did not arrive: see `gcsched status`."
+    if "duplicates" in summary and (second := summary["duplicates"]["max"]):
+        yield f"{second:,.0f} mails of a round arrived a second time."
+    if not scenario.is_bounded_by_load and not is_behind(summary):
+        yield judge_paced(summary)
 
 
 def judge_remote(shares: Mapping[str, float], *, is_limit_sought: bool) -> str:
@@ -56,13 +88,15 @@ def judge_remote(shares: Mapping[str, float], *, is_limit_sought: bool) -> str:
 
 def judge_paced(summary: Mapping[str, Any]) -> str:
     late = summary["late_p99_ms"]["median"]
-    if late <= ON_TIME_MS and not summary["missing"]["max"]:
-        return "The load was paced, and nothing was a limit."
-    return f"The load was paced, and the mails did not keep up: 99 % within {late:,.0f} ms."
+    if late > ON_TIME_MS:
+        return f"The load was paced, and the mails did not keep up: 99 % within {late:,.0f} ms."
+    if summary["missing"]["max"]:
+        return f"The load was paced; of the mails that arrived 99 % were within {late:,.0f} ms."
+    return "The load was paced, and nothing was a limit."
 
 
 def judge_sessions(scenario: Scenario, summary: Mapping[str, Any], sessions: int) -> str | None:
-    if scenario.kind is not Kind.MAILS or not scenario.reply_delay or not sessions:
+    if scenario.kind is not ScenarioKind.MAILS or not scenario.reply_delay or not sessions:
         return None
     share = summary["mails_per_s"]["median"] * scenario.reply_delay / sessions
     if share < WAITING_SHARE:

@@ -24,9 +24,9 @@ def print_blocks(blocks: Sequence[Block]) -> None:
 
 
 @contextmanager
-def live_display() -> Iterator[Callable[[Sequence[Block]], None]]:
-    """Yield a function that shows blocks in place of the previous ones."""
-    with Live(auto_refresh=False, vertical_overflow="visible") as live:
+def live_display(*, is_kept: bool = True) -> Iterator[Callable[[Sequence[Block]], None]]:
+    """Yield a function that shows blocks in place of the previous ones, which stay if *is_kept*."""
+    with Live(auto_refresh=False, vertical_overflow="visible", transient=not is_kept) as live:
         yield lambda blocks: live.update(render(blocks), refresh=True)
 
 

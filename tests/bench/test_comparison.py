@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,23 @@ def test_other_surroundings_are_named() -> None:
     assert find_differences(a_report(), a_report()) == []
 
 
+def incomplete_reports() -> Iterator[object]:
+    """Yield reports that lack something that a comparison reads."""
+    for name in ("surroundings", "scenarios"):
+        yield {key: each for key, each in a_report().items() if key != name}
+        yield {**a_report(), name: []}
+    scenarios: tuple[object, ...] = ([], {}, {"scenario": {}}, {"summary": {}})
+    for scenario in scenarios:
+        yield {**a_report(), "scenarios": {"unary": scenario}}
+    for figure in (4.0, {}, {"median": 4.0}, a_figure(0.0) | {"max": "4"}):
+        yield a_report(calls_per_s=figure)
+
+
 def test_files_that_are_no_reports_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     with pytest.raises(BenchFailed, match="cannot be read"):
         read_report(file)
-    for text in ("[]", "{}", "not JSON"):
+    for text in ("[]", "{}", "not JSON", *map(json.dumps, incomplete_reports())):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(BenchFailed, match=r"a\.json"):
             read_report(file)

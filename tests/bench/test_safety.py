@@ -8,8 +8,16 @@ from gcsched.bench.safety import check_safe
 DELIVERS = {"relays": ["smtp.example.org:587"], "redirect_to": "", "allowed_recipients": []}
 
 
-@pytest.mark.parametrize("service", [DELIVERS, {}])
-def test_a_relay_counts_as_one_that_delivers(service: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "service",
+    [
+        DELIVERS,
+        {},
+        {**DELIVERS, "redirect_to": "qa@example.org"},
+        {**DELIVERS, "allowed_recipients": ["example.org"]},
+    ],
+)
+def test_each_relay_counts_as_one_that_delivers(service: dict[str, Any]) -> None:
     with pytest.raises(BenchFailed, match="add --really"):
         check_safe(service, "gcsched:50051", is_confirmed=False)
 
@@ -17,7 +25,8 @@ def test_a_relay_counts_as_one_that_delivers(service: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"redirect_to": "qa@example.org"}, {"allowed_recipients": ["example.org"]}]
+    "setting", [{"redirect_to": "qa@example.org"}, {"allowed_recipients": ["qa@example.org"]}]
 )
-def test_a_service_that_limits_where_mails_go_is_safe(setting: dict[str, Any]) -> None:
-    check_safe({**DELIVERS, **setting}, "gcsched:50051", is_confirmed=False)
+def test_the_refusal_names_the_mailboxes_that_would_get_the_mails(setting: dict[str, Any]) -> None:
+    with pytest.raises(BenchFailed, match=r"qa@example\.org.* to smtp\.example\.org:587"):
+        check_safe({**DELIVERS, **setting}, "gcsched:50051", is_confirmed=False)

@@ -59,6 +59,43 @@ def test_a_paced_load_seeks_no_limit() -> None:
     assert "did not keep up: 99 % within 5,000 ms" in late
 
 
+@pytest.mark.parametrize("name", ["burst", "soak"])
+@pytest.mark.parametrize("shares", [{"gcsched": 0.97}, {"load_generator": 0.2}])
+def test_mails_that_were_due_before_they_were_scheduled_measure_the_calls(
+    name: str, shares: dict[str, float]
+) -> None:
+    figures = {"late_p99_ms": 5000.0, "missing": 0, "mails_per_s": 90.0, "shares": shares}
+
+    late = verdict(name, scheduled_ahead_s=-1.24, **figures)
+    in_time = verdict(name, scheduled_ahead_s=0.3, **figures)
+
+    assert late.startswith("The calls were late: mails were scheduled up to 1.2 s after")
+    assert "--count" in late
+    assert not any(words in late for words in ("did not keep up", "The limit was the service"))
+    assert "calls were late" not in in_time
+
+
+@pytest.mark.parametrize("name", ["burst", "far", "even"])
+@pytest.mark.parametrize("shares", [{"gcsched": 0.97}, {"load_generator": 0.2}])
+def test_mails_that_are_missing_or_came_twice_are_named(
+    name: str, shares: dict[str, float]
+) -> None:
+    figures = {"late_p99_ms": 40.0, "mails_per_s": 90.0, "shares": shares}
+
+    found = verdict(name, missing=1200, duplicates=3, **figures)
+
+    assert found.startswith("1,200 mails of a round did not arrive")
+    assert "3 mails of a round arrived a second time." in found
+    assert "nothing was a limit" not in found
+
+
+def test_the_lateness_of_a_paced_load_is_judged_also_of_a_remote_service() -> None:
+    late = verdict("soak", late_p99_ms=5000.0, missing=0, shares={"load_generator": 0.2})
+
+    assert "did not keep up: 99 % within 5,000 ms" in late
+    assert "cannot be seen from here" in late
+
+
 def test_of_a_remote_service_only_the_load_generator_is_seen() -> None:
     idle = verdict("unary", shares={"load_generator": 0.2})
     busy = verdict("unary", shares={"load_generator": 0.95})

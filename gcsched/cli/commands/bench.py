@@ -13,6 +13,15 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gcsched.bench.failure import BenchFailed
+from gcsched.bench.scenario import (
+    DEFAULT_NAMES,
+    MAX_COUNT,
+    MAX_ROUNDS,
+    MAX_SECONDS,
+    SCENARIOS,
+    SPREAD_NAMES,
+)
 from gcsched.cli import call, output, tls
 from gcsched.cli.arguments import parse_count, parse_path
 from gcsched.cli.call import describe_call_failure, with_client_arguments
@@ -36,7 +45,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DOMAIN = "bench.test"
 """Below a name that RFC 2606 reserves: no address there can exist."""
-SCENARIO_NAMES = ("unary", "batch", "burst", "even", "far", "mixed", "soak")
 TERMINATED = 143
 CALL_TIMEOUT_SECONDS = 60.0
 BUILT_IN = "built-in service, stores and sink"
@@ -48,12 +56,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "scenarios",
         nargs="*",
         metavar="SCENARIO",
-        help=f"{', '.join(SCENARIO_NAMES)}; without any: the first five, or four with --target",
+        help=f"{', '.join(SCENARIOS)}; without any: {', '.join(DEFAULT_NAMES)}",
     )
     for option, what in (
-        ("--count", "jobs in a round, at most 100,000"),
-        ("--rounds", "rounds of each scenario, at most 20"),
-        ("--seconds", "how long even and soak take, at most 3,600"),
+        ("--count", f"jobs in a round, at most {MAX_COUNT:,}"),
+        ("--rounds", f"rounds of each scenario, at most {MAX_ROUNDS}"),
+        ("--seconds", f"how long {' and '.join(SPREAD_NAMES)} take, at most {MAX_SECONDS:,}"),
     ):
         add(option, metavar="N", type=parse_number, help=what)
     add(
@@ -62,7 +70,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=DEFAULT_DOMAIN,
         help="the domain of all recipients (%(default)s, which cannot exist)",
     )
-    add("--really", action="store_true", help="with --target: its relay may get all these mails")
+    add(
+        "--really",
+        action="store_true",
+        help="required with --target: its relay gets all these mails",
+    )
     add_report_arguments(parser)
 
 
@@ -106,8 +118,6 @@ def run(chosen: Namespace) -> int:
 
 def choose_scenarios(chosen: Namespace) -> "list[Scenario]":
     """Return the scenarios with their options. Raises WrongUsage."""
-    from gcsched.bench.scenario import DEFAULT_NAMES, SCENARIOS
-
     names = chosen.scenarios or [
         name for name in DEFAULT_NAMES if chosen.target is None or not SCENARIOS[name].reply_delay
     ]
@@ -116,10 +126,15 @@ def choose_scenarios(chosen: Namespace) -> "list[Scenario]":
             raise WrongUsage(f"unknown scenario {name!r}: choose among {', '.join(SCENARIOS)}")
         if chosen.target is not None and SCENARIOS[name].reply_delay:
             raise WrongUsage(f"{name} needs the built-in sink: leave out --target")
-    return [
-        SCENARIOS[name].with_options(chosen.count, chosen.rounds, chosen.seconds)
-        for name in dict.fromkeys(names)
-    ]
+    if chosen.seconds and not set(names) & set(SPREAD_NAMES):
+        raise WrongUsage(f"--seconds is for {' and '.join(SPREAD_NAMES)}: choose one of them")
+    try:
+        return [
+            SCENARIOS[name].with_options(chosen.count, chosen.rounds, chosen.seconds)
+            for name in dict.fromkeys(names)
+        ]
+    except BenchFailed as error:
+        raise WrongUsage(str(error)) from error
 
 
 def refuse_unwritable_files(chosen: Namespace) -> None:
@@ -236,7 +251,7 @@ def open_remote_system(chosen: Namespace) -> "OpenSystem":
             ]
             service = await describe_service(clients[0])
             check_safe(service, chosen.target, is_confirmed=chosen.really)
-            yield RemoteSystem(clients=clients)
+            yield RemoteSystem(clients=clients, target=chosen.target)
 
     return open_system
 

@@ -1,5 +1,7 @@
 """A load test for people: progress while it runs, the final table, two reports side by side."""
 
+import shutil
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,9 +13,9 @@ from gcsched.cli.blocks import Block, Table
 
 if TYPE_CHECKING:
     from gcsched.bench.comparison import Compared
-    from gcsched.bench.progress import Progress
+    from gcsched.bench.progress import LoadProgress
 
-BAR_WIDTH = 30
+BAR_WIDTH, WIDE_COLUMNS = 30, 100
 LIVE_SECONDS, PLAIN_SECONDS = 0.2, 5.0
 FIGURES: Mapping[str, tuple[str, str]] = {
     "calls_per_s": ("calls per second", ""),
@@ -23,20 +25,24 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "call_p99_ms": ("call, 99 % within", " ms"),
     "batch_p50_ms": ("batch, 50 % within", " ms"),
     "batch_p99_ms": ("batch, 99 % within", " ms"),
+    "schedule_p50_ms": ("schedule, 50 % within", " ms"),
     "schedule_p99_ms": ("schedule, 99 % within", " ms"),
+    "read_p50_ms": ("read, 50 % within", " ms"),
     "read_p99_ms": ("read, 99 % within", " ms"),
+    "cancel_p50_ms": ("cancel, 50 % within", " ms"),
     "cancel_p99_ms": ("cancel, 99 % within", " ms"),
     "late_p50_ms": ("late, 50 % within", " ms"),
     "late_p99_ms": ("late, 99 % within", " ms"),
     "late_max_ms": ("late, all within", " ms"),
+    "scheduled_ahead_s": ("scheduled before due, least", " s"),
     "missing": ("missing mails", ""),
     "duplicates": ("second mails", ""),
-    "cpu_us.gcsched": ("CPU of the service, each", " µs"),
-    "cpu_us.mongod": ("CPU of MongoDB, each", " µs"),
+    "cpu_us.gcsched": ("service CPU per job or call", " µs"),
+    "cpu_us.mongod": ("MongoDB CPU per job or call", " µs"),
     "memory_mb": ("memory of the service", " MB"),
 }
-SPREAD_RATES = {"mails_per_s"}
-"""Figures that say nothing where the mails are spread over time."""
+HIDDEN_IF_SPREAD = {"mails_per_s", "cpu_us.gcsched", "cpu_us.mongod"}
+"""Figures that say nothing where mails are spread over time: CPU is mostly that of an idle service."""
 SMALL = 10.0
 
 
@@ -44,7 +50,7 @@ SMALL = 10.0
 class Display:
     """Where progress is shown, and how often."""
 
-    show: "Callable[[Progress], None]"
+    show: "Callable[[LoadProgress], None]"
     every_seconds: float
 
 
@@ -56,7 +62,7 @@ def open_display(*, is_silent: bool) -> Iterator[Display]:
     elif output.is_terminal():
         from gcsched.cli import terminal
 
-        with terminal.live_display() as show_blocks:
+        with terminal.live_display(is_kept=False) as show_blocks:
             yield Display(
                 show=lambda progress: show_blocks([format_bar(progress)]),
                 every_seconds=LIVE_SECONDS,
@@ -64,27 +70,35 @@ def open_display(*, is_silent: bool) -> Iterator[Display]:
     else:
         started = time.monotonic()
 
-        def show_line(progress: "Progress") -> None:
+        def show_line(progress: "LoadProgress") -> None:
             seconds = time.monotonic() - started
             output.print_note(f"{seconds:5.0f} s  {format_progress(progress)}")
 
         yield Display(show=show_line, every_seconds=PLAIN_SECONDS)
 
 
-def format_bar(progress: "Progress") -> str:
+def format_bar(progress: "LoadProgress") -> str:
+    """Return a bar and what it shows, which has its own line unless the terminal is wide."""
     share = min(1.0, progress.done / progress.total) if progress.total else 0.0
     full = round(share * BAR_WIDTH)
-    return f"{'█' * full}{'░' * (BAR_WIDTH - full)}  {format_progress(progress)}"
+    gap = "  " if measure_columns() >= WIDE_COLUMNS else "\n"
+    return f"{'█' * full}{'░' * (BAR_WIDTH - full)}{gap}{format_progress(progress)}"
 
 
-def format_progress(progress: "Progress") -> str:
+def measure_columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def format_progress(progress: "LoadProgress") -> str:
     name = progress.scenario
-    if progress.rounds > 1:
+    if progress.rounds > 1 and progress.round:
         name += f" {progress.round}/{progress.rounds}"
     parts = [f"{name}: {progress.stage}"]
     if progress.total:
         parts.append(f"{progress.done:,} of {progress.total:,}")
-        parts.append(f"{progress.measure_rate():,.0f} per second")
+        parts.append(f"{progress.measure_rate():,.0f}/s")
+    if progress.due_time is not None:
+        parts.append(f"due in {max(0.0, progress.due_time - time.time()):.0f} s")
     if progress.late_seconds is not None:
         parts.append(f"late {progress.late_seconds * 1e3:,.0f} ms")
     return ", ".join(parts)
@@ -96,32 +110,42 @@ def format_report(report: Mapping[str, Any]) -> list[Block]:
         f"gcsched {where['gcsched']}, Python {where['python']}, {where['cores']} cores:"
         f" {where['target']}"
     )
-    rows = [
-        row for name, found in report["scenarios"].items() for row in format_scenario(name, found)
-    ]
+    scenarios = report["scenarios"]
+    has_ranges = any(len(found["rounds"]) > 1 for found in scenarios.values())
     columns = ("SCENARIO", "FIGURE", "MEDIAN", "LEAST", "LARGEST")
-    verdicts = [f"{name}: {found['verdict']}" for name, found in report["scenarios"].items()]
-    return [about, Table(rows=rows, columns=columns, uncut_columns=5), "\n".join(verdicts)]
+    if not has_ranges:
+        columns = ("SCENARIO", "FIGURE", "VALUE")
+    rows = [
+        row[: len(columns)]
+        for name, found in scenarios.items()
+        for row in format_scenario(name, found)
+    ]
+    verdicts = [fold(f"{name}: {found['verdict']}") for name, found in scenarios.items()]
+    table = Table(rows=rows, columns=columns, uncut_columns=len(columns))
+    return [fold(about), table, *verdicts]
+
+
+def fold(sentences: str) -> str:
+    """Break *sentences* between words where they are wider than the terminal."""
+    return textwrap.fill(sentences, measure_columns()) if output.is_terminal() else sentences
 
 
 def format_scenario(name: str, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     summary = found["summary"]
     is_spread = bool(found["scenario"]["spread_seconds"])
-    label = name
     for key, (title, unit) in FIGURES.items():
-        if key not in summary or (is_spread and key in SPREAD_RATES):
+        if key not in summary or (is_spread and key in HIDDEN_IF_SPREAD):
             continue
         each = summary[key]
         has_range = len(found["rounds"]) > 1
         ends = [format_number(each[end]) if has_range else "" for end in ("min", "max")]
-        yield (label, title, format_number(each["median"]) + unit, *ends)
-        label = ""
+        yield (name, title, format_number(each["median"]) + unit, *ends)
     for code, count in found["failures"].items():
-        yield (label, f"calls with {code}", str(count), "", "")
+        yield (name, f"calls with {code}", str(count), "", "")
 
 
 def format_number(value: float) -> str:
-    return f"{value:,.1f}" if 0 < value < SMALL and value != int(value) else f"{value:,.0f}"
+    return f"{value:,.1f}" if 0 < abs(value) < SMALL and value != int(value) else f"{value:,.0f}"
 
 
 def format_comparison(found: "Sequence[Compared]", differences: Sequence[str]) -> list[Block]:

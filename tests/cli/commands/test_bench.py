@@ -97,15 +97,15 @@ async def test_a_service_whose_relay_may_deliver_is_left_alone(
 async def test_a_run_against_a_service_cancels_what_it_did_not_mail(
     service: ServiceProcess, relay: Relay
 ) -> None:
-    arguments = ["unary", "mixed", "burst", "--count=60", "--rounds=1", "--json", "--really"]
+    arguments = ["unary", "mixed", "burst", "--count=60", "--rounds=2", "--json", "--really"]
 
     done = await run_gcsched("bench", *arguments, "--target", service.target)
 
     assert done.returncode == 0, done.stderr
     scenarios = json.loads(done.stdout)["scenarios"]
     states = await states_of(service.target)
-    assert scenarios["burst"]["rounds"][0]["delivered"] == 60
-    assert states["SENT"] == 60
+    assert [each["delivered"] for each in scenarios["burst"]["rounds"]] == [60, 60]
+    assert states["SENT"] == 120
     assert states.keys() == FINAL
     assert {each.recipient.rpartition("@")[2] for each in relay.ledger} == {"bench.test"}
     assert "cannot be seen from here" in scenarios["unary"]["verdict"]
@@ -177,6 +177,9 @@ async def test_two_reports_are_shown_beside_each_other(tmp_path: Path) -> None:
         (["nothing"], "unknown scenario 'nothing'"),
         (["far", "--target=127.0.0.1"], "leave out --target"),
         (["--count=0"], "expected an integer ≥ 1"),
+        (["--count=100001"], "at most 100,000 are possible"),
+        (["even", "--seconds=3600"], "choose --seconds up to 2,000"),
+        (["unary", "--seconds=60"], "--seconds is for even and soak"),
     ],
 )
 async def test_wrong_usage_says_what_to_write(arguments: list[str], expected: str) -> None:
@@ -184,6 +187,15 @@ async def test_wrong_usage_says_what_to_write(arguments: list[str], expected: st
 
     assert done.code == 2
     assert expected in done.err
+
+
+async def test_the_help_names_all_scenarios_and_bounds() -> None:
+    done = await run_command("bench", "--help")
+
+    shown = " ".join(done.out.split())
+    assert "unary, batch, burst, even, far, mixed, soak; without any: unary, batch," in shown
+    for bound in ("100,000", "at most 20", "how long even and soak take, at most 3,600"):
+        assert bound in shown
 
 
 async def test_a_file_that_exists_is_refused_before_anything_runs(tmp_path: Path) -> None:
