@@ -23,7 +23,7 @@ class ChaosCluster:
 
     @property
     def mongo_links(self) -> Sequence[Link]:
-        return [member.link for member in self.replica_set.members]
+        return [each.link for each in self.replica_set.members if each.link is not None]
 
     @property
     def redis_data(self) -> Path:
@@ -36,7 +36,7 @@ async def a_chaos_cluster(
 ) -> AsyncIterator[ChaosCluster]:
     """Start the cluster; stop it when the block ends."""
     async with AsyncExitStack() as stack:
-        replica_set = await stack.enter_async_context(a_replica_set(folder))
+        replica_set = await stack.enter_async_context(a_replica_set(folder, has_links=True))
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
         cluster = ChaosCluster(

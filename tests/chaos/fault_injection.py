@@ -124,6 +124,7 @@ def cut_off_primary(*, refuses: bool) -> Injector:
     @asynccontextmanager
     async def inject_fault(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
         primary = await cluster.replica_set.wait_for_primary()
+        assert primary.link is not None
         with primary.link.inject(LinkFault(refuses=refuses)):
             yield
 

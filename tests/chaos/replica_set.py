@@ -1,4 +1,4 @@
-"""Three real mongods as one replica set; clients and members reach each through its link."""
+"""Three real mongods as one replica set, whose members may be reached through links only."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -30,7 +30,12 @@ Client = MongoClient[dict[str, Any]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     server: OwnServer
-    link: Link
+    link: Link | None = None
+
+    @property
+    def port(self) -> int:
+        """The port at which clients and the other members reach it."""
+        return self.server.port if self.link is None else self.link.port
 
     def start(self) -> None:
         """Start it again on its data; it catches up by itself."""
@@ -64,7 +69,7 @@ class ReplicaSet:
 
     def uri(self, owner: str) -> str:
         """Return the URI for *owner*; its connections carry that name."""
-        hosts = ",".join(f"127.0.0.1:{member.link.port}" for member in self.members)
+        hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
         return f"mongodb://{hosts}/{DATABASE}?replicaSet={SET_NAME}&appName={owner}"
 
     async def wait_for_primary(self) -> Member:
@@ -91,7 +96,7 @@ class ReplicaSet:
         config = {
             "_id": SET_NAME,
             "members": [
-                {"_id": number, "host": f"127.0.0.1:{member.link.port}"}
+                {"_id": number, "host": f"127.0.0.1:{member.port}"}
                 for number, member in enumerate(self.members)
             ],
             "settings": {
@@ -105,9 +110,13 @@ class ReplicaSet:
 
 @asynccontextmanager
 async def a_replica_set(
-    folder: Path, parameters: Mapping[str, str] = PARAMETERS
+    folder: Path, parameters: Mapping[str, str] = PARAMETERS, *, has_links: bool = False
 ) -> AsyncIterator[ReplicaSet]:
-    """Run the set until the block ends; then kill its members."""
+    """Run the set until the block ends; then kill its members.
+
+    Links run in the loop of the test: a client in the same loop, which blocks it while it closes,
+    would wait for an answer through them until its timeout.
+    """
     async with AsyncExitStack() as stack:
         members = []
         for number in range(MEMBERS):
@@ -116,7 +125,7 @@ async def a_replica_set(
             own = OwnServer(server)
             stack.callback(own.kill)
             own.launch()
-            link = await stack.enter_async_context(a_link(own.port))
+            link = await stack.enter_async_context(a_link(own.port)) if has_links else None
             members.append(Member(server=own, link=link))
         ports = [member.server.port for member in members]
         await until(lambda: all(is_listening(port) for port in ports), within=30)

@@ -10,9 +10,11 @@ from tests.support.relay.server import Relay, Throttle
 from tests.support.wait import until
 
 
-def most_in_a_second(relay: Relay) -> int:
+def most_in_a_second(relay: Relay, *, after: float = 0.0) -> int:
+    """Return the most mails within a second that begins *after* so many seconds, or later."""
     times = [kept.time for kept in relay.ledger]
-    return max(sum(start <= each < start + 1 for each in times) for start in times)
+    starts = [each for each in times if each >= min(times) + after]
+    return max(sum(start <= each < start + 1 for each in times) for start in starts)
 
 
 async def test_mails_leave_at_the_rate_and_each_is_claimed_once(
@@ -28,12 +30,14 @@ async def test_mails_leave_at_the_rate_and_each_is_claimed_once(
         )
         async with running_app(settings) as app:
             await schedule_mails(app, 65)
-            sent = await until(lambda: read_jobs_if_all_sent(app.resources))
+            sent = await until(lambda: read_jobs_if_all_sent(app.resources), within=30)
 
     times = [kept.time for kept in relay.ledger]
     assert len(times) == 65
     assert most_in_a_second(relay) <= 27
-    assert 2.8 < max(times) - min(times) < 4
+    assert max(times) - min(times) > 2.8
+    # The rate is reached also without the burst. A busy machine holds up some mails, but not all.
+    assert most_in_a_second(relay, after=1) >= 17
     assert {job["version"] for job in sent} == {2}  # claimed, sent
 
 
@@ -62,7 +66,7 @@ async def test_a_relay_that_throttles_gets_its_mails_more_slowly_and_each_once(
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         async with running_app(settings) as app:
             await schedule_mails(app, 150)
-            await until(lambda: read_jobs_if_all_sent(app.resources), within=18)
+            await until(lambda: read_jobs_if_all_sent(app.resources), within=60)
 
             throttled = len(relay.applied_actions)
 
