@@ -28,7 +28,7 @@ from tests.support.relay.server import Relay
 from tests.support.stores import Databases, flush, with_number
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PARTS = 3
+PARTS = 2
 """So many tests share the pages, which workers do at the same time."""
 TITLES = ("1", "2", "3")
 """What the scripts in hostile texts would make of the title of a page."""
