@@ -103,7 +103,7 @@ FORMS = (
     form("Move", "its new time.", f"/jobs/{MOVED}", opens="Move…", choose={"Send it": "daily"}),
     form("Cancel the job", "is cancelled.", opens="Cancel…", fill=REASON),
     form("Send as a new job", "sends the mail again", f"/jobs/{AGAIN}/again"),
-    form("Search", "Subject", "/inbox", fill={"Search": "ada@"}),
+    form("Find", "Subject", "/inbox", fill={"Find a mail": "ada@"}),
     form("Delete all mails", "No mail was caught yet", opens="Delete all…"),
     form("Show", "No act matches this filter.", "/audit", fill={"Who": "nobody"}),
     form("Find", "What happened", "/meetings", fill={"Find a meeting": "meeting-1"}),
