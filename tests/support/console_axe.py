@@ -30,23 +30,23 @@ CHECK = """async ([colours]) => {
     known.add(look);
     return isUnknown;
   }
-  async function run(include, options) {
-    const found = await axe.run({include}, {
+  function hasNews() {
+    behind.clear();
+    return [...document.querySelectorAll("*")].filter(isNew).length > 0;
+  }
+  async function run(options) {
+    const found = await axe.run({
       resultTypes: ["violations"], iframes: false, preload: false, ...options,
     });
     return found.violations.flatMap(
       (each) => each.nodes.map((node) => `${each.id}: ${node.html.slice(0, 200)}`));
   }
-  async function checkColours() {
-    behind.clear();
-    const fresh = [...document.querySelectorAll("*")].filter(isNew);
-    return fresh.length ? run(fresh, {runOnly: colours}) : [];
-  }
-  const rules = Object.fromEntries(colours.map((each) => [each, {enabled: false}]));
-  const found = await run([document], {rules});
-  found.push(...await checkColours());
+  const others = Object.fromEntries(colours.map((each) => [each, {enabled: false}]));
+  const found = await run(hasNews() ? {} : {rules: others});
   document.documentElement.dataset.theme = "dark";
-  found.push(...(await checkColours()).map((each) => `dark: ${each}`));
+  if (hasNews()) {
+    found.push(...(await run({runOnly: colours})).map((each) => `dark: ${each}`));
+  }
   sessionStorage.looks = JSON.stringify([...known]);
   return found;
 }"""
