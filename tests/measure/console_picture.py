@@ -3,7 +3,7 @@
     python -m tests.measure.console_picture [PICTURE]
 
 PICTURE is ``docs/images/console.png`` unless another file is named. Needs the Debian package
-``chromium``.
+``chromium-headless-shell``.
 """
 
 import argparse

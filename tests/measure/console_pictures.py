@@ -5,7 +5,7 @@
 
 The second one takes those of ``docs/console.md``. States: ``empty``, ``data``, and ``mongodb``,
 ``redis`` and ``relay`` while each of them is away. Each picture is ``STATE-PAGE-THEME-WIDTH.png``.
-Needs the Debian package ``chromium``.
+Needs the Debian package ``chromium-headless-shell``.
 """
 
 import argparse

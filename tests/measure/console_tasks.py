@@ -5,7 +5,7 @@
 Each task is done twice, by keyboard alone and by mouse alone, in an installation of its own, from
 the first page on, by an operator who is logged in. A step is a key or a chord, a click, or the text
 typed into one field. What a task has done is read from MongoDB and at the relay; a task that only
-looks must have on its page what is stored. Needs the Debian package ``chromium``.
+looks must have on its page what is stored. Needs the Debian package ``chromium-headless-shell``.
 """
 
 import argparse

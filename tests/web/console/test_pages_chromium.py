@@ -1,4 +1,4 @@
-"""Every page in a real browser: hostile words, accessibility, width.
+"""Every page in a real browser: hostile words, accessibility, width, keys.
 
 The oracle for hostile words is the same page with harmless ones: it must have the same elements.
 """
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser as Chromium
 
 from gcsched.web.console.routes import ROUTES
 from tests.support.chromium import Tab
+from tests.support.console_axe import find_violations, load_axe
+from tests.support.console_keys import check_keys
 from tests.support.console_pages import (
     HOSTILE_WORDS,
     PAGES,
     PLAIN_WORDS,
     ShownPage,
-    Words,
     is_like,
     open_page,
     open_tab_of,
@@ -27,16 +27,12 @@ from tests.support.console_pages import (
 from tests.support.relay.server import Relay
 from tests.support.stores import Databases, flush, with_number
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 PARTS = 2
 """So many tests share the pages, which workers do at the same time."""
 TITLES = ("1", "2", "3")
 """What the scripts in hostile texts would make of the title of a page."""
-AXE = Axe().axe_script
-SKELETON = """() => [...document.querySelectorAll("*")].map(
-  (each) => `${each.localName} ${each.getAttributeNames().filter(
-    (name) => !["class", "data-etag"].includes(name)).sort()}`)"""
-"""The two names that are left out come and go with each refresh."""
-REFRESH = """async () => {
+SETTLE = """async () => {
   const live = document.querySelector("[data-live]");
   if (live !== null) {
     const settled = new Promise((done) => live.addEventListener("htmx:afterRequest", done));
@@ -44,16 +40,13 @@ REFRESH = """async () => {
     await settled;
   }
   for (const each of document.querySelectorAll("details")) each.open = true;
+  const elements = [...document.querySelectorAll("*")].map(
+    (each) => `${each.localName} ${each.getAttributeNames().filter(
+      (name) => !["class", "data-etag"].includes(name)).sort()}`);
+  return [document.title, elements.join("\\n")];
 }"""
+"""Refreshes a page; the two names that are left out come and go with that."""
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
-DARK = "document.documentElement.dataset.theme = 'dark'"
-RUN = """([colours]) => axe.run({
-  resultTypes: ["violations"], iframes: false, ...(colours ? {runOnly: colours} : {}),
-}).then(({violations}) => violations.flatMap(
-  (each) => each.nodes.map((node) => `${each.id}: ${node.html.slice(0, 200)}`)))"""
-"""Frames are left out: they show mails, which are not ours to mend."""
-COLOURS = ["color-contrast", "link-in-text-block"]
-"""The rules of axe that look at colours: the only ones for which the theme makes a difference."""
 
 
 def take_complaints(tab: Tab, status: int) -> list[str]:
@@ -63,15 +56,15 @@ def take_complaints(tab: Tab, status: int) -> list[str]:
     return found
 
 
-async def read_skeletons(
-    tab: Tab, pages: Sequence[ShownPage], words: Words
-) -> dict[str, list[str]]:
-    """Return the elements of each page, after its refresh, with their attributes' names."""
+async def walk_with_harmless_words(tab: Tab, pages: Sequence[ShownPage]) -> dict[str, list[str]]:
+    """Use the keys of each page; return its elements with their attributes' names."""
     found = {}
     for shown in pages:
-        response = await open_page(tab.page, shown, words)
-        await tab.page.evaluate(REFRESH)
-        found[str(shown)] = [f"status {response.status}", *await tab.page.evaluate(SKELETON)]
+        response = await open_page(tab.page, shown)
+        _, elements = await tab.page.evaluate(SETTLE)
+        found[str(shown)] = [f"status {response.status}", *elements.split("\n")]
+        if shown.status == 200 and "tab=" not in shown.path:
+            await check_keys(tab.page, shown)
         take_complaints(tab, response.status)
     return found
 
@@ -85,22 +78,20 @@ def compare(shown: ShownPage, found: list[str], harmless: list[str]) -> list[str
 
 
 async def find_problems(
-    tab: Tab, pages: Sequence[ShownPage], words: Words, skeletons: dict[str, list[str]]
+    tab: Tab, pages: Sequence[ShownPage], skeletons: dict[str, list[str]]
 ) -> list[str]:
-    """Open each page, light, dark and narrow; return all that is wrong with them."""
+    """Open each page with hostile words, light, dark and narrow; return all that is wrong."""
     page, problems = tab.page, list[str]()
+    await load_axe(page)
     for shown in pages:
-        response = await open_page(page, shown, words)
-        await page.evaluate(REFRESH)
+        response = await open_page(page, shown, HOSTILE_WORDS)
         found = [f"status {response.status}"] if response.status != shown.status else []
-        skeleton = [f"status {response.status}", *await page.evaluate(SKELETON)]
+        title, elements = await page.evaluate(SETTLE)
+        skeleton = [f"status {response.status}", *elements.split("\n")]
         found += compare(shown, skeleton, skeletons[str(shown)])
-        if await page.title() in TITLES:
+        if title in TITLES:
             found.append("ran a hostile script")
-        await page.evaluate(AXE)
-        found += await page.evaluate(RUN, [None])
-        await page.evaluate(DARK)
-        found += [f"dark: {each}" for each in await page.evaluate(RUN, [COLOURS])]
+        found += await find_violations(page)
         await page.set_viewport_size({"width": 400, "height": 800})
         if await page.evaluate(OVERFLOW) > 0:
             found.append("is wider than 400 px")
@@ -126,26 +117,26 @@ def stores(
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_no_page_has_a_violation_or_an_element_of_a_hostile_text(
-    stores: list[dict[str, str]], relay: Relay, own_chromium: Chromium, tmp_path: Path, part: int
+async def test_no_page_lacks_its_keys_or_has_a_violation_or_an_element_of_a_hostile_text(
+    stores: list[dict[str, str]], shared_relay: Relay, chromium: Chromium, tmp_path: Path, part: int
 ) -> None:
     pages, folder = PAGES[part::PARTS], tmp_path / "mails"
     plain, hostile = stores
     async with (
-        running_installation(PLAIN_WORDS, **plain, relay=relay, folder=folder) as one,
-        open_tab_of(one, own_chromium) as tab,
+        running_installation(PLAIN_WORDS, **plain, relay=shared_relay, folder=folder) as one,
+        open_tab_of(one, chromium) as tab,
     ):
-        skeletons = await read_skeletons(tab, pages, PLAIN_WORDS)
+        skeletons = await walk_with_harmless_words(tab, pages)
     async with (
-        running_installation(HOSTILE_WORDS, **hostile, relay=relay, folder=folder) as other,
-        open_tab_of(other, own_chromium, color_scheme="light") as tab,
+        running_installation(HOSTILE_WORDS, **hostile, relay=shared_relay, folder=folder) as other,
+        open_tab_of(other, chromium, color_scheme="light") as tab,
     ):
-        problems = await find_problems(tab, pages, HOSTILE_WORDS, skeletons)
+        problems = await find_problems(tab, pages, skeletons)
 
     assert not problems, "\n".join(problems)
 
 
-def test_each_page_of_the_table_is_in_the_list() -> None:
+async def test_each_page_of_the_table_is_in_the_list() -> None:
     """Fragments and files are parts of pages, and what is for suites of tests is none."""
     others = {"/static/{name}", "/jobs-count", "/now-due", "/inbox/messages", "/jobs/{id}/mail"}
     others |= {"/inbox/{id}/html", "/inbox/{id}/parts/{number}"}

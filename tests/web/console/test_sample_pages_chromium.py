@@ -1,9 +1,9 @@
 """Suppressions and templates in a real browser: keys, files, and typed values in the frame."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import FilePayload, Page, expect
 
@@ -16,15 +16,20 @@ from tests.support.template_folders import a_folder
 FILE = b"address,reason\nada@example.org,left\nnobody,left\nzoe@example.org,left\n"
 
 
-@pytest.fixture
-def console_settings(tmp_path: Path) -> dict[str, str]:
-    folder = a_folder(tmp_path, bill_html="<p>{{ username }}: <b>{{ amount }}</b></p>")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def shared_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = a_folder(
+        tmp_path_factory.mktemp("settings"), bill_html="<p>{{ username }}: <b>{{ amount }}</b></p>"
+    )
     return {"templates_dir": str(folder), "test_recipients": "example.org"}
 
 
-@pytest.fixture
-async def tab(open_console: RunningApp, own_chromium: Chromium) -> AsyncIterator[Tab]:
-    async with open_tab(own_chromium, base_url=find_base(open_console)) as tab:
+@pytest_asyncio.fixture(loop_scope="module")
+async def tab(console: RunningApp, chromium: Chromium) -> AsyncIterator[Tab]:
+    async with open_tab(chromium, base_url=find_base(console)) as tab:
         yield tab
 
 
@@ -37,10 +42,10 @@ async def import_file(page: Page) -> None:
 
 @pytest.mark.parametrize("has_script", [True, False])
 async def test_a_file_is_imported_and_exported(
-    open_console: RunningApp, own_chromium: Chromium, *, has_script: bool
+    console: RunningApp, chromium: Chromium, *, has_script: bool
 ) -> None:
-    base = find_base(open_console)
-    async with open_tab(own_chromium, base_url=base, java_script_enabled=has_script) as tab:
+    base = find_base(console)
+    async with open_tab(chromium, base_url=base, java_script_enabled=has_script) as tab:
         await tab.page.goto("/suppressions")
         await import_file(tab.page)
         await expect(tab.page.get_by_role("row", name="3 address must be")).to_be_visible()
@@ -49,7 +54,7 @@ async def test_a_file_is_imported_and_exported(
             await tab.page.get_by_role("link", name="Export as CSV").click()
         text = (await (await found.value).path()).read_text("utf-8")
 
-    assert await read_addresses(open_console) == ["ada@example.org", "zoe@example.org"]
+    assert await read_addresses(console) == ["ada@example.org", "zoe@example.org"]
     assert [line.partition(",")[0] for line in text.splitlines()] == [
         *("address", "ada@example.org", "zoe@example.org"),
     ]
@@ -57,10 +62,10 @@ async def test_a_file_is_imported_and_exported(
 
 @pytest.mark.parametrize("has_script", [True, False])
 async def test_typed_values_are_in_the_frame(
-    open_console: RunningApp, own_chromium: Chromium, *, has_script: bool
+    console: RunningApp, chromium: Chromium, *, has_script: bool
 ) -> None:
-    base = find_base(open_console)
-    async with open_tab(own_chromium, base_url=base, java_script_enabled=has_script) as tab:
+    base = find_base(console)
+    async with open_tab(chromium, base_url=base, java_script_enabled=has_script) as tab:
         page, mail = tab.page, tab.page.frame_locator("iframe[name=preview]")
         await page.goto("/templates/bill")
         await page.get_by_label("amount").fill("99 € <b>")
@@ -80,9 +85,9 @@ async def test_typed_values_are_in_the_frame(
     assert width <= 380
 
 
-async def test_an_address_is_unblocked_by_keyboard(tab: Tab, open_console: RunningApp) -> None:
-    await block(open_console, "ada@example.org")
-    await block(open_console, "zoe@example.org")
+async def test_an_address_is_unblocked_by_keyboard(tab: Tab, console: RunningApp) -> None:
+    await block(console, "ada@example.org")
+    await block(console, "zoe@example.org")
     page = tab.page
     await page.goto("/")
     await page.keyboard.press("g")
@@ -98,4 +103,4 @@ async def test_an_address_is_unblocked_by_keyboard(tab: Tab, open_console: Runni
     await page.keyboard.press("Enter")
     await expect(page.locator(".notice")).to_have_text("The address is not blocked any more.")
 
-    assert await read_addresses(open_console) == ["ada@example.org"]
+    assert await read_addresses(console) == ["ada@example.org"]
