@@ -90,8 +90,12 @@ def run_chromium() -> Iterator[Path]:
     # Its helpers end a moment after it, and write into the profile until then.
     with TemporaryDirectory(prefix="gcsched-test-", ignore_cleanup_errors=True) as folder:
         command = [path, *FLAGS, *sandbox, f"--user-data-dir={folder}", "about:blank"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, **quiet, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             yield Path(folder)
         finally:

@@ -56,7 +56,9 @@ async def check_rows(page: Page, shown: ShownPage, count: int) -> None:
 
     async def is_chosen(number: int) -> bool:
         rows = (await page.evaluate(STATE))["rows"]
-        return rows == [["chosen", True] if n == number else ["", False] for n in range(count)]
+        return list(rows) == [
+            ["chosen", True] if n == number else ["", False] for n in range(count)
+        ]
 
     await press(page, "j")
     assert await is_chosen(0), shown

@@ -377,7 +377,7 @@ async def open_tab_of(
 
 
 @asynccontextmanager
-async def kept_jobs(app: RunningApp, count: int, **others: object) -> AsyncIterator[None]:
+async def keep_many(app: RunningApp, count: int, **others: object) -> AsyncIterator[None]:
     """Store *count* waiting jobs for a block, to fill more than one page of the list."""
     now = datetime.now(UTC).replace(microsecond=0)
     jobs = [a_kept_job(now, id=f"f{n:031x}", **others) for n in range(count)]

@@ -19,7 +19,7 @@ from tests.support.console_pages import (
     UNCERTAIN,
     WAITING,
     Installed,
-    kept_jobs,
+    keep_many,
     open_tab_of,
     running_installation,
 )
@@ -77,7 +77,7 @@ async def test_a_row_is_opened_with_enter(tab: Tab) -> None:
 
 async def test_brackets_turn_the_pages_of_a_list(tab: Tab, installation: Installed) -> None:
     page = tab.page
-    async with kept_jobs(installation.app, 60, email="many@example.org", empid="many"):
+    async with keep_many(installation.app, 60, email="many@example.org", empid="many"):
         await page.goto("/jobs?empid=many")
         await turn_pages(page)
         await page.get_by_label("Find a job").fill("many@example.org")
@@ -118,7 +118,7 @@ async def test_all_rows_of_a_page_are_ticked_and_stay_while_the_page_refreshes(
     tab: Tab, installation: Installed
 ) -> None:
     page = tab.page
-    async with kept_jobs(installation.app, 50, empid="many"):
+    async with keep_many(installation.app, 50, empid="many"):
         await page.goto("/jobs?empid=many")
         await page.get_by_label("All rows of this page").check()
         await expect(page.locator("[data-tick-count]")).to_have_text("50 ticked")
