@@ -1,7 +1,6 @@
 """A service with stores and a sink of its own, in a folder that goes with it."""
 
 import asyncio
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from gcsched.bench.cpu import split_cores
 from gcsched.bench.scenario import Scenario
+from gcsched.bench.surroundings import list_speed_settings
 from gcsched.bench.system import CLIENTS, EmbeddedSystem, NewClient
 from gcsched.client import AsyncClient, Health
 from gcsched.dev.stores.children import ChildProcess, free_port, is_listening
@@ -21,16 +21,6 @@ from gcsched.dev.stores.valkey import ValkeyOptions, run_valkey
 
 SIZE_FLAGS = ("--oplogSize", "256", "--wiredTigerCacheSizeGB", "1")
 READY_SECONDS = 30.0
-SPEED_SETTINGS = (
-    "GCSCHED_SMTP_SESSIONS",
-    "GCSCHED_SMTP_SESSIONS_PER_DOMAIN",
-    "GCSCHED_SMTP_RATE",
-    "GCSCHED_SMTP_BURST",
-    "GCSCHED_WORKER_JOBS",
-    "GCSCHED_ADMISSION_WAITING",
-    "GCSCHED_CALL_MEMORY_MB",
-)
-"""The settings of the environment that the service of a load test keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +116,3 @@ async def wait_until_serving(client: AsyncClient) -> None:
         async for state in client.watch_health():
             if state == Health.SERVING:
                 return
-
-
-def list_speed_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the settings that were kept for the service."""
-    return {name: environ[name] for name in SPEED_SETTINGS if environ.get(name)}

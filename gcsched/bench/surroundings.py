@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -10,6 +11,16 @@ from gcsched import __version__
 from gcsched.client import AsyncClient, CallFailed
 
 PACKAGES = ("grpcio", "protobuf", "motor", "redis", "uvloop")
+SPEED_SETTINGS = (
+    "GCSCHED_SMTP_SESSIONS",
+    "GCSCHED_SMTP_SESSIONS_PER_DOMAIN",
+    "GCSCHED_SMTP_RATE",
+    "GCSCHED_SMTP_BURST",
+    "GCSCHED_WORKER_JOBS",
+    "GCSCHED_ADMISSION_WAITING",
+    "GCSCHED_CALL_MEMORY_MB",
+)
+"""The settings of the environment that the service of a load test keeps."""
 NO_ACCESS = {"PERMISSION_DENIED", "UNIMPLEMENTED"}
 
 
@@ -52,3 +63,8 @@ async def describe_service(client: AsyncClient) -> dict[str, Any]:
         "redirect_to": sending.redirect_to if sending else "",
         "allowed_recipients": list(sending.allowed_recipients) if sending else [],
     }
+
+
+def list_speed_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that were kept for the service."""
+    return {name: environ[name] for name in SPEED_SETTINGS if environ.get(name)}

@@ -64,7 +64,12 @@ def test_a_paced_load_seeks_no_limit() -> None:
 def test_mails_that_were_due_before_they_were_scheduled_measure_the_calls(
     name: str, shares: dict[str, float]
 ) -> None:
-    figures = {"late_p99_ms": 5000.0, "missing": 0, "mails_per_s": 90.0, "shares": shares}
+    figures: dict[str, Any] = {
+        "late_p99_ms": 5000.0,
+        "missing": 0,
+        "mails_per_s": 90.0,
+        "shares": shares,
+    }
 
     late = verdict(name, scheduled_ahead_s=-1.24, **figures)
     in_time = verdict(name, scheduled_ahead_s=0.3, **figures)
@@ -80,7 +85,7 @@ def test_mails_that_were_due_before_they_were_scheduled_measure_the_calls(
 def test_mails_that_are_missing_or_came_twice_are_named(
     name: str, shares: dict[str, float]
 ) -> None:
-    figures = {"late_p99_ms": 40.0, "mails_per_s": 90.0, "shares": shares}
+    figures: dict[str, Any] = {"late_p99_ms": 40.0, "mails_per_s": 90.0, "shares": shares}
 
     found = verdict(name, missing=1200, duplicates=3, **figures)
 

@@ -190,7 +190,7 @@ async def cancel_at_signals(work: "Coroutine[Any, Any, Report]", received: list[
 
 async def measure(chosen: Namespace, scenarios: "list[Scenario]") -> "Report":
     from gcsched.bench.run import BenchRun
-    from gcsched.bench.surroundings import describe_surroundings
+    from gcsched.bench.surroundings import describe_surroundings, list_speed_settings
 
     is_embedded = chosen.target is None
     open_system = open_embedded_system() if is_embedded else open_remote_system(chosen)
@@ -209,17 +209,11 @@ async def measure(chosen: Namespace, scenarios: "list[Scenario]") -> "Report":
         "surroundings": {
             **where,
             "target": BUILT_IN if is_embedded else chosen.target,
-            "settings": list_settings() if is_embedded else {},
+            "settings": list_speed_settings(os.environ) if is_embedded else {},
         },
         "run": run.name,
         "scenarios": found,
     }
-
-
-def list_settings() -> dict[str, str]:
-    from gcsched.bench.embedded import list_speed_settings
-
-    return list_speed_settings(os.environ)
 
 
 def open_embedded_system() -> "OpenSystem":

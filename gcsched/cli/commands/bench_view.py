@@ -42,7 +42,7 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "memory_mb": ("memory of the service", " MB"),
 }
 HIDDEN_IF_SPREAD = {"mails_per_s", "cpu_us.gcsched", "cpu_us.mongod"}
-"""Figures that say nothing where mails are spread over time: CPU is mostly that of an idle service."""
+"""Figures that say nothing where mails are spread over time: the CPU is that of an idle service."""
 SMALL = 10.0
 
 
@@ -112,9 +112,8 @@ def format_report(report: Mapping[str, Any]) -> list[Block]:
     )
     scenarios = report["scenarios"]
     has_ranges = any(len(found["rounds"]) > 1 for found in scenarios.values())
-    columns = ("SCENARIO", "FIGURE", "MEDIAN", "LEAST", "LARGEST")
-    if not has_ranges:
-        columns = ("SCENARIO", "FIGURE", "VALUE")
+    figures = ("MEDIAN", "LEAST", "LARGEST") if has_ranges else ("VALUE",)
+    columns = ("SCENARIO", "FIGURE", *figures)
     rows = [
         row[: len(columns)]
         for name, found in scenarios.items()
