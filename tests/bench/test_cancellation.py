@@ -43,7 +43,7 @@ async def silent_client() -> AsyncIterator[AsyncClient]:
             yield client
 
 
-def cancelled(service: FakeScheduler) -> list[str]:
+def list_cancelled(service: FakeScheduler) -> list[str]:
     requests = [each for each in service.requests if isinstance(each, task_pb2.ChangeJobsRequest)]
     return [each.filter.empid for each in requests]
 
@@ -52,7 +52,7 @@ async def test_a_call_that_fails_is_repeated_after_those_for_other_employees() -
     async with load_for(BUSY, DONE, DONE) as (load, service):
         await cancel_jobs(load)
 
-    assert cancelled(service) == ["bench-ab-0", "bench-ab-1", "bench-ab-0"]
+    assert list_cancelled(service) == ["bench-ab-0", "bench-ab-1", "bench-ab-0"]
     assert load.progress.done == 2
 
 
@@ -68,7 +68,7 @@ async def test_jobs_that_are_left_are_named_with_what_to_type() -> None:
     assert lines[2:] == [
         f"  gcsched jobs cancel --empid bench-ab-0 --yes --target {service.target}"
     ]
-    assert cancelled(service) == ["bench-ab-0", "bench-ab-1"]
+    assert list_cancelled(service) == ["bench-ab-0", "bench-ab-1"]
 
 
 async def test_a_service_that_stays_busy_is_not_called_for_ever() -> None:
@@ -76,7 +76,7 @@ async def test_a_service_that_stays_busy_is_not_called_for_ever() -> None:
         with pytest.raises(BenchFailed, match=r"bench-ab-0(?s:.*)bench-ab-1"):
             await cancel_jobs(load)
 
-    assert len(cancelled(service)) == 6
+    assert len(list_cancelled(service)) == 6
 
 
 async def test_jobs_are_cancelled_twice_after_a_call_that_was_broken_off(
@@ -92,8 +92,8 @@ async def test_jobs_are_cancelled_twice_after_a_call_that_was_broken_off(
         load.system = answering
         await cancel_jobs(load)
 
-    assert cancelled(service)[: len(load.employees)] == sorted(load.employees)
-    assert len(cancelled(service)) == 2 * len(load.employees)
+    assert list_cancelled(service)[: len(load.employees)] == sorted(load.employees)
+    assert len(list_cancelled(service)) == 2 * len(load.employees)
 
 
 async def test_a_signal_does_not_break_off_what_cancels_the_jobs() -> None:
@@ -104,4 +104,4 @@ async def test_a_signal_does_not_break_off_what_cancels_the_jobs() -> None:
         await asyncio.wait([ending])
 
     assert ending.cancelled()
-    assert len(cancelled(service)) == 3
+    assert len(list_cancelled(service)) == 3
