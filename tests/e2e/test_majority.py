@@ -140,12 +140,12 @@ async def call_until_all_reach(primary: Member, stub: Stub) -> set[str]:
     earlier = {entry["_id"] for entry in await asyncio.to_thread(primary.find, "audit")}
     codes = set[str]()
 
-    async def reached() -> bool:
+    async def has_all() -> bool:
         codes.update(await asyncio.gather(*call_all(stub)))
         audit = await asyncio.to_thread(primary.find, "audit")
         return {entry["act"] for entry in audit if entry["_id"] not in earlier} >= ACTS
 
-    await until(reached, within=REACHED_WITHIN_SECONDS)
+    await until(has_all, within=REACHED_WITHIN_SECONDS)
     return codes
 
 
@@ -153,14 +153,14 @@ async def cancel_until_all_reach(primary: Member, stub: Stub, ids: list[str]) ->
     """Cancel those of *ids* that the primary has not cancelled, until there are none."""
     codes = set[str]()
 
-    async def reached() -> bool:
+    async def has_all() -> bool:
         jobs = await asyncio.to_thread(primary.find, "jobs")
         cancelled = {job["_id"] for job in jobs if job["state"] == "CANCELLED"}
         left = [each for each in ids if each not in cancelled]
         codes.update(await cancel_jobs(stub, left))
         return not left
 
-    await until(reached, within=REACHED_WITHIN_SECONDS)
+    await until(has_all, within=REACHED_WITHIN_SECONDS)
     return codes
 
 
