@@ -1,10 +1,12 @@
 """Builds the console, and connects it with the service. Imported only where it is switched on."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 import structlog
 from google.protobuf.json_format import MessageToJson
@@ -88,13 +90,17 @@ async def serve(
         limiter=limiter,
         tls=tls.console_context,
     ) as port:
-        yield ServedConsole(installation=installation, port=port)
+        compiling = asyncio.create_task(asyncio.to_thread(installation.renderer.compile_all))
+        try:
+            yield ServedConsole(installation=installation, port=port)
+        finally:
+            await compiling
 
 
 def build_installation(
     settings: Settings, *, readiness: Readiness, metrics: Metrics, tls: Tls, now: Clock
 ) -> Installation:
-    static = StaticFiles.load()
+    static = load_static_files()
     return Installation(
         addresses=OwnAddresses(
             origin=settings.console_origin or "",
@@ -116,6 +122,12 @@ def build_installation(
             max_waiting=MAX_REFUSED_LOGINS,
         ),
     )
+
+
+@cache
+def load_static_files() -> StaticFiles:
+    """Return the files of the pages, which are read once."""
+    return StaticFiles.load()
 
 
 def find_key(settings: Settings) -> str:

@@ -18,7 +18,7 @@ class StaticFile:
     content_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StaticFiles:
     """All files by the names under which they are served; *names* has those for the templates."""
 
