@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.process.zone_data import use_packaged_zones
 from tests.support import launch as launching
 from tests.support import service_process
@@ -25,6 +26,7 @@ from tests.support.stores import (
     session_valkey,
     with_number,
 )
+from tests.support.wait import until
 
 pytest_plugins = ["tests.support.fixtures"]
 
@@ -115,9 +117,15 @@ async def mongo(mongo_uri: str, prepared_databases: set[str]) -> AsyncIterator[M
         if mongo.database.name in prepared_databases:
             await bind_models(mongo.database)
         else:
-            await mongo.prepare()
+            await until(lambda: prepare_whole(mongo), within=60)
             prepared_databases.add(mongo.database.name)
         yield mongo
+
+
+async def prepare_whole(mongo: Mongo) -> bool:
+    """Prepare the database; return whether it has all indexes, of which a busy one may lack some."""
+    await mongo.prepare()
+    return not await MongoIndexes(mongo=mongo).check()
 
 
 @pytest.fixture(scope="session")
