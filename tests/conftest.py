@@ -123,7 +123,7 @@ async def mongo(mongo_uri: str, prepared_databases: set[str]) -> AsyncIterator[M
 
 
 async def prepare_whole(mongo: Mongo) -> bool:
-    """Prepare the database; return whether it has all indexes, of which a busy one may lack some."""
+    """Prepare the database; return whether it has all indexes: a busy server may lack some."""
     await mongo.prepare()
     return not await MongoIndexes(mongo=mongo).check()
 
