@@ -11,11 +11,12 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.async_api import async_playwright
+from playwright.async_api import Page, async_playwright
 
 from tests.support.chromium import find_chromium
 from tests.support.dev_program import run_dev
 from tests.support.ports import free_port
+from tests.support.wait import until
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "console.png"
 WIDTH, HEIGHT, SCALE = 960, 640, 2
@@ -31,10 +32,19 @@ async def draw(address: str, picture: Path) -> None:
         page = await browser.new_page(
             viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE
         )
-        await page.goto(address)
-        await page.locator(".tile [data-part] a[href*=due]").wait_for(state="detached")
+        await until(lambda: has_counts(page, address), within=60)
         await page.screenshot(path=picture)
         await browser.close()
+
+
+async def has_counts(page: Page, address: str) -> bool:
+    """Open the page; return whether it counts the jobs that wait, and those due within the hour."""
+    await page.goto(address)
+    states = page.locator("tr:has(a[href$='state=SCHEDULED']) td.number")
+    due = page.locator(".tile:last-child [data-part] a[href*=jobs]")
+    if not await due.count() or not await states.count():
+        return False
+    return await states.inner_text() == str(len(LATER_SECONDS))
 
 
 def main() -> None:

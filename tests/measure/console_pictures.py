@@ -39,6 +39,7 @@ SLOWEST_MS = 70_000
 """An act on many jobs may take a minute."""
 OPEN_ACT = ("details.act > summary",)
 CANCEL = "details.act:has(form[action$=cancel])"
+CANCEL_TICKED = "button[formaction$='jobs-ticked/cancel']"
 CHOSEN = ("jobs", "job-failed", "lateness", "meeting")
 """The pages whose pictures are in the documentation."""
 
@@ -72,8 +73,8 @@ def list_shots(meeting: str, mail: str) -> list[Shot]:
         "suppressions": "/suppressions",
         "templates": "/templates",
         "template": "/templates/reminder",
-        "employee": "/recipients/E1000",
-        "erase": "/recipients/E1000/erase",
+        "employee": f"/recipients/{a_meet(0).empid}",
+        "erase": f"/recipients/{a_meet(0).empid}/erase",
         "meetings": "/meetings",
         "audit": "/audit",
         "clients": "/clients",
@@ -82,9 +83,7 @@ def list_shots(meeting: str, mail: str) -> list[Shot]:
         "nothing": "/nothing",
     }
     shots = [Shot(name=name, path=path) for name, path in addresses.items()]
-    one = {"job": f"{sample.WAITING} old"}
     shots += [
-        Shot(name="ticked", path="/jobs-ticked/cancel", fields=one),
         Shot(name="filtered", path="/jobs-filtered/retry", fields={"state": "FAILED"}),
         Shot(name="found-none", path="/jobs", fields={"q": "nobody@example.org"}),
         Shot(name="filter", path="/jobs", clicks=("details.filter > summary",)),
@@ -93,6 +92,9 @@ def list_shots(meeting: str, mail: str) -> list[Shot]:
         Shot(name="block-form", path="/suppressions", clicks=OPEN_ACT),
     ]
     if meeting:
+        ticks = tuple(f"tr:nth-child({row}) > .tick > input" for row in (1, 2, 4))
+        shots.append(Shot(name="rows-ticked", path="/jobs", clicks=ticks))
+        shots.append(Shot(name="ticked", path="/jobs", clicks=(*ticks, CANCEL_TICKED)))
         shots.append(Shot(name="meeting", path=f"/meetings/{meeting}"))
         shots.append(Shot(name="meeting-form", path=f"/meetings/{meeting}", clicks=OPEN_ACT))
         cancel = (f"{CANCEL} > summary", f"{CANCEL} button")
@@ -147,14 +149,27 @@ class Studio:
         await context.close()
 
     async def take_one(self, tab: Page, shot: Shot, name: str) -> None:
+        if not self.is_chosen and tab.viewport_size:
+            await tab.set_viewport_size({"width": tab.viewport_size["width"], "height": HEIGHT})
         await open_page(tab, ShownPage(path=shot.path, fields=shot.fields))
         for each in shot.clicks:
             if await tab.locator(each).count():
                 await tab.locator(each).first.click()
+        await tab.wait_for_load_state()
+        if not self.is_chosen and await tab.locator("iframe.mail").count():
+            await show_mail(tab)
         file = self.folder / f"{name}.png"
         await tab.screenshot(path=file, full_page=not self.is_chosen)
         self.written += 1
         print(f"{file.name} ({file.stat().st_size:,} bytes)", flush=True)
+
+
+async def show_mail(tab: Page) -> None:
+    """Make the window so high that the mail is in view: only then a browser loads and draws it."""
+    height: int = await tab.evaluate("document.documentElement.scrollHeight")
+    width = tab.viewport_size["width"] if tab.viewport_size else WIDTHS[0]
+    await tab.set_viewport_size({"width": width, "height": height})
+    await tab.frame_locator("iframe.mail").locator("body *").first.wait_for(state="attached")
 
 
 @asynccontextmanager

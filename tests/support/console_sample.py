@@ -88,6 +88,8 @@ def list_jobs(now: datetime) -> list[Job]:
     jobs.append(a_kept_job(now, id=SENT, **describe_person(40), **sent))
     retried = {"state": State.RETRYING, "steps": (step,), "due_time": now + timedelta(days=1)}
     jobs.append(a_failed_job(now, id=RETRYING, **{**describe_person(41), **retried}))
+    jobs.append(a_kept_job(now, state=State.SUPPRESSED, **describe_person(42)))
+    jobs += [a_kept_job(now, state=State.QUEUED, **describe_person(each)) for each in (43, 44)]
     return jobs
 
 
@@ -147,6 +149,24 @@ async def move_meeting(stub: Stub, token: TestToken, meeting_id: str) -> None:
     await stub.UpdateMeeting(update, metadata=token.bearer)
 
 
+async def do_acts(stub: Stub, token: TestToken) -> None:
+    """Do what the audit records: on many jobs, on the whole service, on people and addresses."""
+    gone = "left@example.org"
+    of_payroll = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SCHEDULED)
+    for method, request in (
+        (stub.PauseSending, task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")),
+        (stub.ResumeSending, task_pb2.ResumeSendingRequest(by="eva")),
+        (
+            stub.CancelJobs,
+            task_pb2.ChangeJobsRequest(filter=of_payroll, reason="the run of payroll was wrong"),
+        ),
+        (stub.AddSuppression, task_pb2.AddSuppressionRequest(email=gone, reason="has left")),
+        (stub.RemoveSuppression, task_pb2.RemoveSuppressionRequest(email=gone)),
+        (stub.ForgetRecipient, task_pb2.ForgetRecipientRequest(empid="E1006")),
+    ):
+        await method(request, metadata=token.bearer)
+
+
 async def fill(app: RunningApp, token: TestToken) -> str:
     """Fill the installation with jobs, meetings, figures and suppressions; return a meeting."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -155,6 +175,7 @@ async def fill(app: RunningApp, token: TestToken) -> str:
     await block(app, "old@example.org", reason="550 5.1.1 at RCPT: User unknown", job_id=FAILED)
     await block(app, "gone@example.net", reason="asked by the works council")
     async with scheduler_stub(app.target) as stub:
+        await do_acts(stub, token)
         for number in range(3):
             await stub.ScheduleMeet(a_meet(number), metadata=token.bearer)
         return await make_meeting(stub, token)

@@ -40,8 +40,8 @@ def list_needs(report: StatusReport, process: OwnProcess, failed: CappedCount | 
     """Return what needs an operator; *failed* counts the jobs of the last hour, None: unknown."""
     return [
         *find_stores(report),
-        *find_jobs(report, failed),
         *(need for relay in report.relays if (need := find_relay(relay)) is not None),
+        *find_jobs(report, failed),
         *find_problems(report),
         *find_process_needs(process),
         *find_expiries(process.expiries(), report.report_time),

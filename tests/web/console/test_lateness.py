@@ -35,7 +35,7 @@ def row_at(rows: Sequence[Sequence[str]], clock: str) -> Sequence[str]:
 async def test_without_figures_the_page_says_when_there_will_be_some(browser: Browser) -> None:
     page = await browser.open("/lateness")
 
-    assert "No figures of the last 1 hour yet." in page.words
+    assert "No figures of the last hour yet." in page.words
     assert not page.find("svg.chart")
 
 
