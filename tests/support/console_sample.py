@@ -1,7 +1,9 @@
 """An installation of a company as an operator finds it at night, for pictures of the console."""
 
 import math
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from gcsched.adapters.mongo.history import MongoHistory
 from gcsched.dev.inbox import MailFolder
@@ -153,18 +155,19 @@ async def do_acts(stub: Stub, token: TestToken) -> None:
     """Do what the audit records: on many jobs, on the whole service, on people and addresses."""
     gone = "left@example.org"
     of_payroll = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SCHEDULED)
-    for method, request in (
-        (stub.PauseSending, task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")),
-        (stub.ResumeSending, task_pb2.ResumeSendingRequest(by="eva")),
-        (
-            stub.CancelJobs,
-            task_pb2.ChangeJobsRequest(filter=of_payroll, reason="the run of payroll was wrong"),
+    cancel = task_pb2.ChangeJobsRequest(filter=of_payroll, reason="the run of payroll was wrong")
+    calls: tuple[Callable[..., Awaitable[object]], ...] = (
+        partial(
+            stub.PauseSending, task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")
         ),
-        (stub.AddSuppression, task_pb2.AddSuppressionRequest(email=gone, reason="has left")),
-        (stub.RemoveSuppression, task_pb2.RemoveSuppressionRequest(email=gone)),
-        (stub.ForgetRecipient, task_pb2.ForgetRecipientRequest(empid="E1006")),
-    ):
-        await method(request, metadata=token.bearer)
+        partial(stub.ResumeSending, task_pb2.ResumeSendingRequest(by="eva")),
+        partial(stub.CancelJobs, cancel),
+        partial(stub.AddSuppression, task_pb2.AddSuppressionRequest(email=gone, reason="has left")),
+        partial(stub.RemoveSuppression, task_pb2.RemoveSuppressionRequest(email=gone)),
+        partial(stub.ForgetRecipient, task_pb2.ForgetRecipientRequest(empid="E1006")),
+    )
+    for call in calls:
+        await call(metadata=token.bearer)
 
 
 async def fill(app: RunningApp, token: TestToken) -> str:
