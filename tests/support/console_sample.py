@@ -1,9 +1,7 @@
 """An installation of a company as an operator finds it at night, for pictures of the console."""
 
 import math
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from gcsched.adapters.mongo.history import MongoHistory
 from gcsched.dev.inbox import MailFolder
@@ -156,18 +154,15 @@ async def do_acts(stub: Stub, token: TestToken) -> None:
     gone = "left@example.org"
     of_payroll = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SCHEDULED)
     cancel = task_pb2.ChangeJobsRequest(filter=of_payroll, reason="the run of payroll was wrong")
-    calls: tuple[Callable[..., Awaitable[object]], ...] = (
-        partial(
-            stub.PauseSending, task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")
-        ),
-        partial(stub.ResumeSending, task_pb2.ResumeSendingRequest(by="eva")),
-        partial(stub.CancelJobs, cancel),
-        partial(stub.AddSuppression, task_pb2.AddSuppressionRequest(email=gone, reason="has left")),
-        partial(stub.RemoveSuppression, task_pb2.RemoveSuppressionRequest(email=gone)),
-        partial(stub.ForgetRecipient, task_pb2.ForgetRecipientRequest(empid="E1006")),
-    )
-    for call in calls:
-        await call(metadata=token.bearer)
+    pause = task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")
+    suppression = task_pb2.AddSuppressionRequest(email=gone, reason="has left")
+    bearer = token.bearer
+    await stub.PauseSending(pause, metadata=bearer)
+    await stub.ResumeSending(task_pb2.ResumeSendingRequest(by="eva"), metadata=bearer)
+    await stub.CancelJobs(cancel, metadata=bearer)
+    await stub.AddSuppression(suppression, metadata=bearer)
+    await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email=gone), metadata=bearer)
+    await stub.ForgetRecipient(task_pb2.ForgetRecipientRequest(empid="E1006"), metadata=bearer)
 
 
 async def fill(app: RunningApp, token: TestToken) -> str:
