@@ -152,19 +152,18 @@ async def move_meeting(stub: Stub, token: TestToken, meeting_id: str) -> None:
 async def do_acts(stub: Stub, token: TestToken) -> None:
     """Do what the audit records: on many jobs, on the whole service, on people and addresses."""
     gone = "left@example.org"
-    of_payroll = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SCHEDULED)
-    for method, request in (
-        (stub.PauseSending, task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")),
-        (stub.ResumeSending, task_pb2.ResumeSendingRequest(by="eva")),
-        (
-            stub.CancelJobs,
-            task_pb2.ChangeJobsRequest(filter=of_payroll, reason="the run of payroll was wrong"),
-        ),
-        (stub.AddSuppression, task_pb2.AddSuppressionRequest(email=gone, reason="has left")),
-        (stub.RemoveSuppression, task_pb2.RemoveSuppressionRequest(email=gone)),
-        (stub.ForgetRecipient, task_pb2.ForgetRecipientRequest(empid="E1006")),
-    ):
-        await method(request, metadata=token.bearer)
+    payroll = task_pb2.JobFilter(client="payroll", state=task_pb2.Job.SCHEDULED)
+    wrong = task_pb2.ChangeJobsRequest(filter=payroll, reason="the run of payroll was wrong")
+    pause = task_pb2.PauseSendingRequest(by="eva", reason="the relay moves")
+    left = task_pb2.AddSuppressionRequest(email=gone, reason="has left")
+    back = task_pb2.RemoveSuppressionRequest(email=gone)
+    person = task_pb2.ForgetRecipientRequest(empid="E1006")
+    await stub.PauseSending(pause, metadata=token.bearer)
+    await stub.ResumeSending(task_pb2.ResumeSendingRequest(by="eva"), metadata=token.bearer)
+    await stub.CancelJobs(wrong, metadata=token.bearer)
+    await stub.AddSuppression(left, metadata=token.bearer)
+    await stub.RemoveSuppression(back, metadata=token.bearer)
+    await stub.ForgetRecipient(person, metadata=token.bearer)
 
 
 async def fill(app: RunningApp, token: TestToken) -> str:
