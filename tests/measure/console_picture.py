@@ -19,7 +19,7 @@ from tests.support.ports import free_port
 from tests.support.wait import until
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "console.png"
-WIDTH, HEIGHT, SCALE = 960, 640, 2
+WIDTH, HEIGHT, SCALE = 960, 534, 2
 LATER_SECONDS = (600, 1200, 1800, 86_400)
 
 
