@@ -166,12 +166,15 @@ async def test_several_jobs_of_an_employee_are_listed(
 
 
 async def test_the_jobs_of_a_client_are_listed_even_if_it_has_one(
-    visitor: Browser, console: RunningApp
+    admin: Browser, locked_console: RunningApp
 ) -> None:
-    await keep(console, a_kept_job(NOW, empid="E1", client="payroll"), a_kept_job(NOW, empid="E2"))
+    """Without access control no job has a client, and no index of clients is made."""
+    await keep(
+        locked_console, a_kept_job(NOW, empid="E1", client="payroll"), a_kept_job(NOW, empid="E2")
+    )
 
-    answer = await search(visitor, "payroll")
-    page = await visitor.open(visitor.follow(answer, "/jobs"))
+    answer = await search(admin, "payroll")
+    page = await admin.open(admin.follow(answer, "/jobs"))
 
     assert parse_qs(urlsplit(answer.location).query) == {"client": ["payroll"]}
     assert list_employees(page) == ["E1"]
