@@ -7,10 +7,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FILES = [
+    "web/console/test_pages_chromium.py",
     "e2e/test_random_faults.py",
     "e2e/test_store_failures.py",
     "chaos/test_chaos.py",
+    "web/console/test_forms_chromium.py",
     "cli/commands/test_dev.py",
+    "cli/commands/test_bench.py",
+    "web/console/test_keys_chromium.py",
     "e2e/test_stop.py",
     "project/test_environments.py",
     "e2e/test_unwritable_log.py",
