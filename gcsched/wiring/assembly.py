@@ -78,7 +78,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         settings, resources, wake_ups, indexes.check_admission, admission.recipients.add
     )
     delivery = build_delivery(settings, resources, waking, relays, meetings)
-    recovery = build_recovery(settings, resources, wake_ups, delivery.claims, meetings.checks.check)
+    recovery = build_recovery(settings, resources, wake_ups, delivery.claims, meetings.sweep)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
     access = build_access(settings, resources)
     monitored = Monitored(

@@ -11,10 +11,12 @@ from gcsched.adapters.mongo.meetings.meeting_jobs import MongoMeetingJobs
 from gcsched.adapters.mongo.meetings.store import MongoMeetings
 from gcsched.config.settings import Settings
 from gcsched.domain.job import Job
+from gcsched.process.zone_data import find_zone_version
 from gcsched.usecases.meetings.job_changes import MeetingsOfJobs
 from gcsched.usecases.meetings.notices import MeetingNotices
 from gcsched.usecases.meetings.reconcile import Reconciler
 from gcsched.usecases.meetings.unchecked import CheckMeetings
+from gcsched.usecases.meetings.zone_rules import ApplyZoneRules
 from gcsched.usecases.ports import AdmissionCheck
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import policies
@@ -27,8 +29,8 @@ MAX_RECONCILE = timedelta(seconds=10)
 class Meetings:
     """The reconciler makes the mails of meetings, *notices* has it look at those with news.
 
-    *claimed* answers delivery after each claim, *of_jobs* the changes of single jobs, and *checks*
-    is for the sweep.
+    *claimed* answers delivery after each claim, *of_jobs* the changes of single jobs. *checks* and
+    *zone_rules* are for the sweep.
     """
 
     store: MongoMeetings
@@ -37,6 +39,12 @@ class Meetings:
     claimed: MongoClaimedMeetings
     of_jobs: MeetingsOfJobs
     checks: CheckMeetings
+    zone_rules: ApplyZoneRules
+
+    async def sweep(self) -> None:
+        """Reconcile and move what has to be by now. Raises StoreUnavailable."""
+        await self.checks.check()
+        await self.zone_rules.apply()
 
 
 def build_meetings(
@@ -73,4 +81,10 @@ def build_meetings(
             meetings=store, claimed_meetings=claimed, reconciler=reconciler, notices=notices
         ),
         checks=CheckMeetings(meetings=store, reconciler=reconciler, now=resources.clock),
+        zone_rules=ApplyZoneRules(
+            meetings=store,
+            reconciler=reconciler,
+            now=resources.clock,
+            version=find_zone_version(),
+        ),
     )

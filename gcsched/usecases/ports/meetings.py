@@ -11,6 +11,7 @@ from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.claims import Objection
 from gcsched.domain.meetings.meeting import Meeting, Word
 from gcsched.domain.meetings.meeting_list import MeetingCursor, MeetingListQuery
+from gcsched.domain.meetings.zone_rules import StoredTimes
 
 
 class SentWord(Struct, frozen=True, kw_only=True):
@@ -58,6 +59,11 @@ class Meetings(Protocol):
 
     async def find_unchecked(self, *, now: datetime, most: int) -> Sequence[str]:
         """Return the ids of *most* meetings whose check time has come, the longest due first."""
+
+    async def find_upcoming(
+        self, after: StoredTimes | None, *, now: datetime, most: int
+    ) -> Sequence[StoredTimes]:
+        """Return *most* meetings that start after *now*, in the order of their starts."""
 
     async def put_off(self, ids: Collection[str], until: datetime) -> None:
         """Have *ids*, which cannot be looked at now, not returned as unchecked before *until*."""

@@ -42,11 +42,13 @@ from gcsched.adapters.mongo.meetings.reader import (
 )
 from gcsched.adapters.mongo.meetings.revision_codec import encode_revision_document, name_revision
 from gcsched.adapters.mongo.meetings.sent_words import note_words
+from gcsched.adapters.mongo.meetings.upcoming import find_upcoming
 from gcsched.adapters.mongo.quarantine import UnreadableLog
 from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import Job
 from gcsched.domain.meeting import MeetingRevision
 from gcsched.domain.meetings.meeting import Meeting
+from gcsched.domain.meetings.zone_rules import StoredTimes
 from gcsched.errors import StoreUnavailable, UnreadableMeeting
 from gcsched.usecases.ports import SentWord
 
@@ -238,6 +240,13 @@ class MongoMeetings:
                 {"check": {"$lte": now}}, {"_id": 1}, sort=[("check", 1)], hint=BY_CHECK_TIME
             )
             return [str(each["_id"]) for each in await found.limit(most).to_list(most)]
+
+    async def find_upcoming(
+        self, after: StoredTimes | None, *, now: datetime, most: int
+    ) -> Sequence[StoredTimes]:
+        """Return *most* meetings that start after *now*, in the order of their starts."""
+        with store_errors("looking for meetings to come"):
+            return await find_upcoming(self.mongo, after, now=now, most=most)
 
     async def note_sent(self, words: Sequence[SentWord]) -> Ids[str]:
         """Note *words*; return the ids of the meetings that have to be looked at."""
