@@ -13,7 +13,7 @@ from tests.chaos.meetings.calendars import Notice, read_notice
 from tests.chaos.meetings.organizers import Organizers
 from tests.chaos.meetings.verdict import Evidence, find_purpose, problems
 from tests.chaos.scenario import SETTINGS, inject_faults
-from tests.support.relay.server import KeptMail
+from tests.support.relay.script import KeptMail
 from tests.support.wait import until
 
 SETTLE_SECONDS = 150.0
