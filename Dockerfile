@@ -36,7 +36,7 @@ RUN if python3 -c 'import pip' 2>/dev/null; then \
 COPY --from=builder /opt/gcsched /opt/gcsched
 # The official base comes without compiled bytecode, and at run time nobody may write any: so load
 # everything once while we may, which leaves the bytecode of just what is used.
-RUN /opt/gcsched/bin/python3 -c 'import gcsched.app, gcsched.__main__, gcsched.cli.commands.health, gcsched.proxies, grpc_health.v1.health_pb2_grpc, tzdata, uvloop'
+RUN /opt/gcsched/bin/python3 -c 'import gcsched.app, gcsched.wiring.console, gcsched.__main__, gcsched.cli.commands.health, gcsched.proxies, grpc_health.v1.health_pb2_grpc, tzdata, uvloop'
 
 ENV PATH=/opt/gcsched/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -46,7 +46,7 @@ ENV PATH=/opt/gcsched/bin:$PATH \
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 WORKDIR /
-EXPOSE 50051 8080
+EXPOSE 50051 8080 8090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["gcsched", "health"]
 ENTRYPOINT ["gcsched"]

@@ -37,7 +37,7 @@ from gcsched.rpc.server import (
     serve_grpc,
 )
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.usecases.loops import cancel_until_done, log_unexpected_failure, sleep_unless
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.problem_log import ProblemLog
 from gcsched.web.connection_limiter import ConnectionLimiter
 from gcsched.web.gauges import DroppedLogLines
@@ -46,8 +46,9 @@ from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
 from gcsched.wiring.access import load_clients
 from gcsched.wiring.assembly import Service, assemble
-from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
+from gcsched.wiring.background import MAX_END_SECONDS, BackgroundTasks, cancel_all_tasks
 from gcsched.wiring.capacity import share_descriptors
+from gcsched.wiring.optional_console import Console, open_console
 from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources, open_stores
 from gcsched.wiring.start_line import log_start_warnings, start_facts
@@ -58,14 +59,13 @@ STOP_OTHERS_TIMEOUT = timedelta(seconds=5)
 STOP_ENGINE_TIMEOUT = timedelta(seconds=16)  # a little more than the longest claim
 MAX_CALL_GRACE = timedelta(seconds=10)
 FAILURE_GRACE = timedelta(seconds=3)  # for calls, then for mails, after a task ended by itself
-CANCEL_TASKS_TIMEOUT = timedelta(seconds=2)
 # After a failure: callers leave and their calls end, mails end or are cancelled, outcomes are
 # written, resources close; 15 s in total.
 FAILURE_DEADLINE_SECONDS = (
     MAX_QUIET_CHECKS * QUIET_SECONDS
     + (streams.END_TIMEOUT + FAILURE_GRACE).total_seconds()
-    + (FAILURE_GRACE + CANCEL_WITHIN + MIN_GRACE).total_seconds()
-    + CANCEL_TASKS_TIMEOUT.total_seconds()
+    + FAILURE_GRACE.total_seconds()
+    + MAX_END_SECONDS
     + 2.0
 )
 # More than an orderly stop takes beyond the grace: the engine, the other tasks, and closing.
@@ -130,17 +130,6 @@ async def serve(settings: Settings, hooks: ProcessHooks) -> int:
     return 0
 
 
-async def cancel_all_tasks() -> None:
-    """Cancel all other tasks: asyncio's own runner cancels once and waits without a limit."""
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    if not await cancel_until_done(left, within=CANCEL_TASKS_TIMEOUT):
-        names = sorted(task.get_name() for task in left if not task.done())
-        log.error("tasks did not end", tasks=names)
-    for task in left:
-        if task.done():  # the others would raise InvalidStateError
-            log_unexpected_failure(task)
-
-
 @asynccontextmanager
 async def open_resources(
     settings: Settings,
@@ -167,6 +156,9 @@ async def open_resources(
             tls=tls.http_context,
         )
         http_port = await stack.enter_async_context(http)
+        console = await stack.enter_async_context(
+            open_console(settings, readiness=readiness, metrics=metrics, tls=tls, now=utc_now)
+        )
         mongo, redis = await open_stores(stack, settings, has_clients=clients_file is not None)
         for mailer in mailers:
             await stack.enter_async_context(mailer)
@@ -181,6 +173,7 @@ async def open_resources(
             http_port=http_port,
             max_grpc_connections=limits.grpc,
             tls=tls,
+            console=console,
             clients_file=clients_file,
         )
 
@@ -243,11 +236,14 @@ async def run(
             tasks.start(name, loop)
         resources.readiness.set_tasks(lambda: tasks.states)
         resources.readiness.mark_serving()
+        resources.console.connect(service)
         log.info("serving", **start_facts(settings, resources, grpc_port=server.port))
         on_serving(service, server.port)
         await stop.wait()
         resources.readiness.mark_stopping()
-        await shut_down(server, tasks, grace=timedelta(seconds=settings.stop_grace_seconds))
+        grace = timedelta(seconds=settings.stop_grace_seconds)
+        await shut_down(server, resources.console, tasks, grace=grace)
+        resources.console.disconnect()
     if tasks.failure is not None:
         raise tasks.failure
 
@@ -278,7 +274,7 @@ def build_grpc_server(
         gate=None if access is None else access.build_gate(settings, on_call),
     )
     return serve_grpc(
-        SchedulerServicer(service.handlers),
+        SchedulerServicer(service.handlers, service.call_limits),
         listen=settings.grpc_listen,
         on_call=on_call,
         limits=limits,
@@ -286,7 +282,9 @@ def build_grpc_server(
     )
 
 
-async def shut_down(server: RpcServer, tasks: BackgroundTasks, *, grace: timedelta) -> None:
+async def shut_down(
+    server: RpcServer, console: Console, tasks: BackgroundTasks, *, grace: timedelta
+) -> None:
     """Turn callers away, start nothing new, finish what has begun."""
     engine_timeout, others_timeout = STOP_ENGINE_TIMEOUT, grace + STOP_OTHERS_TIMEOUT
     if tasks.failure is not None:
@@ -295,5 +293,6 @@ async def shut_down(server: RpcServer, tasks: BackgroundTasks, *, grace: timedel
     await asyncio.gather(
         tasks.stop_last(within=engine_timeout),  # the engine: nothing new is claimed or begun
         server.stop_gracefully(min(grace, MAX_CALL_GRACE)),
+        console.finish_acts(within=min(grace, MAX_CALL_GRACE)),
     )
     await tasks.stop(within=others_timeout)

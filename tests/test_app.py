@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from gcsched import app
 from gcsched.errors import CannotListen, StoreUnavailable
 from gcsched.wiring.assembly import Service
+from gcsched.wiring.background import cancel_all_tasks
 from tests.support.in_process_app import (
     make_settings,
     read_jobs_if_all_sent,
@@ -101,7 +102,7 @@ async def test_a_store_failure_in_the_last_tasks_is_not_logged_as_an_error(
     left_behind = [asyncio.create_task(fails_at_its_end())]
     await asyncio.sleep(0)
 
-    await app.cancel_all_tasks()
+    await cancel_all_tasks()
 
     left_behind.clear()
     gc.collect()

@@ -1,6 +1,7 @@
 """Declare a setting, and parse its text: a parser returns the value or raises ValueError."""
 
 import re
+from collections.abc import Mapping
 from datetime import time, timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -65,13 +66,27 @@ def parse_listen_address(address: str) -> str:
 
 def parse_http_listen(address: str, info: ValidationInfo) -> str:
     """Return *address*, unless gRPC listens there as well."""
-    own, grpc = urlsplit(f"//{parse_listen_address(address)}"), info.data.get("grpc_listen", "")
-    other = urlsplit(f"//{grpc}")
-    hosts = {str(own.hostname), str(other.hostname)}
-    is_same = len(hosts) == 1 or any(map(is_wildcard, hosts))
-    if is_same and own.port and own.port == other.port:
-        problem = f"{address!r} is where gRPC listens: give another port, e.g. 127.0.0.1:8080"
-        raise InvalidSetting(f"cannot be used: {problem}")
+    return parse_other_listen(address, info, {"grpc_listen": "gRPC"}, example="127.0.0.1:8080")
+
+
+def parse_console_listen(address: str, info: ValidationInfo) -> str:
+    """Return *address*, unless gRPC or HTTP listens there as well."""
+    others = {"grpc_listen": "gRPC", "http_listen": "HTTP"}
+    return parse_other_listen(address, info, others, example="127.0.0.1:8090")
+
+
+def parse_other_listen(
+    address: str, info: ValidationInfo, others: Mapping[str, str], *, example: str
+) -> str:
+    """Return *address*, unless one of *others* listens there as well."""
+    own = urlsplit(f"//{parse_listen_address(address)}")
+    for field, listener in others.items():
+        other = urlsplit(f"//{info.data.get(field, '')}")
+        hosts = {str(own.hostname), str(other.hostname)}
+        is_same = len(hosts) == 1 or any(map(is_wildcard, hosts))
+        if is_same and own.port and own.port == other.port:
+            problem = f"{address!r} is where {listener} listens: give another port, e.g. {example}"
+            raise InvalidSetting(f"cannot be used: {problem}")
     return address
 
 

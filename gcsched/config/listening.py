@@ -40,7 +40,8 @@ class ListenSettings(TlsSettings):
         default=None,
     )
     allow_insecure: bool = setting(
-        "Whether gRPC may listen beyond loopback without TLS, or without `GCSCHED_CLIENTS_FILE`: "
+        "Whether gRPC and the console may listen beyond loopback without TLS, or without "
+        "`GCSCHED_CLIENTS_FILE`: "
         "then anyone who reaches the port can read what calls carry, or schedule mails, read jobs "
         "and pause sending. Each start logs a warning.",
         "give 1 or 0",

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_settings import NoDecode
 
 from gcsched.config import fields as formats
+from gcsched.config.console import ConsoleSettings
 from gcsched.config.fields import setting
-from gcsched.config.listening import ListenSettings
 from gcsched.config.sender_checks import encode_sender_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.invalid_setting import InvalidSetting
@@ -40,7 +40,7 @@ def parse_organizer_domains(text: str) -> frozenset[str]:
         raise InvalidSetting(f"cannot be used: {error}; {advice}") from error
 
 
-class RecipientSettings(ListenSettings):
+class RecipientSettings(ConsoleSettings):
     """The addresses that the service accepts, may mail, and mails instead of others."""
 
     internal_domains: Annotated[

@@ -52,14 +52,26 @@ class TlsSettings(ConnectionSettings):
         default=None,
     )
 
-    @field_validator("grpc_tls_key_file", "http_tls_key_file")
+    console_tls_key_file: Path | None = setting(
+        "The private key of the certificate of the console (PEM, not encrypted).",
+        "give the path of a PEM file with the private key",
+        default=None,
+    )
+    console_tls_cert_file: Path | None = setting(
+        "The certificate of the console (PEM); unset: no TLS. The console answers to the names in "
+        "it. Browsers never need a certificate there.",
+        "give the path of a PEM file with the certificate",
+        default=None,
+    )
+
+    @field_validator("grpc_tls_key_file", "http_tls_key_file", "console_tls_key_file")
     @classmethod
     def _check_key(cls, key: Path | None) -> Path | None:
         if key is not None:
             check_file(read_key, key)
         return key
 
-    @field_validator("grpc_tls_cert_file", "http_tls_cert_file")
+    @field_validator("grpc_tls_cert_file", "http_tls_cert_file", "console_tls_cert_file")
     @classmethod
     def _check_certificate(cls, chain: Path | None, info: ValidationInfo) -> Path | None:
         key_field = str(info.field_name).replace("cert", "key")

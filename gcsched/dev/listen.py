@@ -4,12 +4,12 @@ from gcsched.errors import CannotListen
 from gcsched.process.listening import check_can_listen
 
 
-def choose_free_address(address: str, *, avoid: str) -> str:
-    """Return *address*; if it is taken, or has the port of *avoid*, any free port of its host."""
+def choose_free_address(address: str, *avoid: str) -> str:
+    """Return *address*; if it is taken, or has a port of *avoid*, any free port of its host."""
     host, _, port = address.rpartition(":")
     any_port = f"{host}:0"
-    # gRPC listens there later: the port still looks free.
-    if port == avoid.rpartition(":")[2]:
+    # Another listener binds it later: the port still looks free.
+    if port in {each.rpartition(":")[2] for each in avoid}:
         return any_port
     try:
         check_can_listen(address, "")

@@ -11,12 +11,20 @@ from functools import partial
 from pathlib import Path
 
 from gcsched import __version__, app
+from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
-from gcsched.dev.console import Console, shorten_printable
 from gcsched.dev.demo import Demo
+from gcsched.dev.inbox import MailFolder
+from gcsched.dev.line_printer import LinePrinter, shorten_printable
 from gcsched.dev.listen import choose_free_address
 from gcsched.dev.mail_catcher import CaughtMail, run_mail_catcher
-from gcsched.dev.settings import DEFAULT_HTTP_LISTEN, DevEndpoints, find_ignored, load_dev_settings
+from gcsched.dev.settings import (
+    DEFAULT_CONSOLE_LISTEN,
+    DEFAULT_HTTP_LISTEN,
+    DevEndpoints,
+    find_ignored,
+    load_dev_settings,
+)
 from gcsched.dev.stores.children import ChildProcess
 from gcsched.dev.stores.stores import EmbeddedStores, run_embedded_stores
 from gcsched.dev.templates import ReloadingTemplates, reload_on_change
@@ -25,6 +33,8 @@ from gcsched.process.listening import IN_USE
 from gcsched.process.stop_signals import stop_on_signals
 from gcsched.proxies import callable_host
 from gcsched.wiring.assembly import Service
+from gcsched.wiring.background import cancel_all_tasks
+from gcsched.wiring.optional_console import find_console_address
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.templates import template_folder
 
@@ -45,7 +55,7 @@ class Dev:
     grpc_listen: str
     has_demo: bool
     environ: Mapping[str, str]
-    console: Console
+    printer: LinePrinter
     start_monotonic: float
     around: app.ProcessHooks = field(default_factory=app.ProcessHooks)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,7 +80,7 @@ class Dev:
             ),
             around.arm_on_failure(),
         ):
-            self.console.print_lines(f"gcsched {__version__}: starting MongoDB and Valkey")
+            self.printer.print_lines(f"gcsched {__version__}: starting MongoDB and Valkey")
             try:
                 async with run_embedded_stores(self.folder) as stores:
                     # For a forced exit, which skips the ends of all blocks.
@@ -78,8 +88,8 @@ class Dev:
                     with around.arm_on_failure():
                         await self._serve_on(stores, around)
             finally:
-                await app.cancel_all_tasks()
-        self.console.print_lines("stopped; jobs and mails are kept")
+                await cancel_all_tasks()
+        self.printer.print_lines("stopped; jobs and mails are kept")
         return 0
 
     def _before_forced_exit(self) -> None:
@@ -89,11 +99,13 @@ class Dev:
             child.kill()
 
     async def _serve_on(self, stores: EmbeddedStores, around: app.ProcessHooks) -> None:
-        demo = Demo(print_lines=self.console.print_lines, now=app.utc_now)
+        demo = Demo(print_lines=self.printer.print_lines, now=app.utc_now)
+        inbox = MailFolder(folder=self.mails)
 
         def on_caught(caught: CaughtMail) -> None:
-            self.console.announce(format_announcement(caught))
+            self.printer.announce(format_announcement(caught))
             demo.record_mail(caught.subject, caught.text)
+            inbox.notify()
 
         async with run_mail_catcher(self.mails, on_caught, now=app.utc_now) as smtp_port:
             endpoints = DevEndpoints(
@@ -101,15 +113,21 @@ class Dev:
                 redis_url=stores.valkey.url,
                 smtp_port=smtp_port,
                 grpc_listen=self.grpc_listen,
-                http_listen=choose_free_address(DEFAULT_HTTP_LISTEN, avoid=self.grpc_listen),
+                http_listen=choose_free_address(DEFAULT_HTTP_LISTEN, self.grpc_listen),
+                console_listen=choose_free_address(
+                    DEFAULT_CONSOLE_LISTEN,
+                    self.grpc_listen,
+                    self.environ.get(variable_name("http_listen"), ""),
+                ),
             )
             settings = load_dev_settings(self.environ, endpoints)
             # A folder with an invalid template raises here, before anything serves.
-            templates = ReloadingTemplates(template_folder(settings), self.console.print_lines)
+            templates = ReloadingTemplates(template_folder(settings), self.printer.print_lines)
             async with (
                 app.open_resources(settings, around, templates) as resources,
                 reload_on_change(templates),
             ):
+                resources.console.show_inbox(inbox)
                 if await app.wait_for_store(resources, self.stop):
                     await self._serve(settings, resources, demo, around)
 
@@ -118,12 +136,13 @@ class Dev:
     ) -> None:
         failure: Exception | None = None
         http = f"{settings.http_listen.rpartition(':')[0]}:{resources.http_port}"
+        console = find_console_address(settings, resources.console.port)
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers: list[asyncio.Task[None]] = []
 
                 def on_serving(service: Service, port: int) -> None:
-                    target = self._print_welcome(port, http, template_folder(settings))
+                    target = self._print_welcome(port, http, console, template_folder(settings))
                     if self.has_demo:
                         demo_run = demo.run(target, service.jobs.get, service.daily_run.run_now)
                         helpers.append(tasks.create_task(demo_run, name="demo"))
@@ -142,17 +161,18 @@ class Dev:
 
     async def _print_stopping(self) -> None:
         await self.stop.wait()
-        self.console.print_lines(
+        self.printer.print_lines(
             "stopping: mails on their way are finished first; Ctrl-C again stops at once"
         )
 
-    def _print_welcome(self, port: int, http: str, templates: Path) -> str:
+    def _print_welcome(self, port: int, http: str, console: str, templates: Path) -> str:
         """Print the addresses and folders; return the address for calls."""
         host = self.grpc_listen.rpartition(":")[0]
         target = f"{callable_host(host)}:{port}"
         seconds = time.monotonic() - self.start_monotonic
-        self.console.print_lines(
+        self.printer.print_lines(
             f"serving after {seconds:.1f} s; Ctrl-C stops it, accepted jobs are kept",
+            f"  console    {console}",
             f"  gRPC       {host}:{port}",
             f"  HTTP       {http}/metrics",
             f"  mails      {self.mails}  (caught, never delivered)",
@@ -160,7 +180,7 @@ class Dev:
             f"  try        {format_example_command(target)}",
         )
         if names := find_ignored(self.environ):
-            self.console.print_lines(f"  ignored    {', '.join(names)}")
+            self.printer.print_lines(f"  ignored    {', '.join(names)}")
         return target
 
 

@@ -8,11 +8,12 @@ from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
 
 DEFAULT_HTTP_LISTEN = "127.0.0.1:8080"
+DEFAULT_CONSOLE_LISTEN = "127.0.0.1:8090"
 DEFAULTS = {
     "sender_email": "no-reply@example.org",
     "sender_name": "gcsched dev",
     "test_recipients": "example.org",
-    "log_level": "WARNING",  # the console prints what happens
+    "log_level": "WARNING",  # the lines of `dev` say what happens
     "meeting_settle": "1",  # the author of a change waits for its mail
 }
 IGNORED_SETTINGS = frozenset(
@@ -42,7 +43,8 @@ IGNORED_SETTINGS = frozenset(
 class DevEndpoints:
     """The addresses of dev's own stores and relay, and those the service listens on.
 
-    The operator's setting takes precedence over *http_listen*.
+    The operator's settings take precedence over *http_listen* and *console_listen*; without either
+    there is no console.
     """
 
     mongo_uri: str
@@ -50,6 +52,7 @@ class DevEndpoints:
     smtp_port: int
     grpc_listen: str
     http_listen: str = DEFAULT_HTTP_LISTEN
+    console_listen: str = ""
 
 
 def load_dev_settings(environ: Mapping[str, str], endpoints: DevEndpoints) -> Settings:
@@ -64,7 +67,11 @@ def load_dev_settings(environ: Mapping[str, str], endpoints: DevEndpoints) -> Se
     }
     ignored = find_ignored(environ)
     given = {name: value for name, value in environ.items() if name not in ignored and value}
-    defaults = {**DEFAULTS, "http_listen": endpoints.http_listen}
+    defaults = {
+        **DEFAULTS,
+        "http_listen": endpoints.http_listen,
+        "console_listen": endpoints.console_listen,
+    }
     # The last one wins: defaults, then the operator's settings, then what dev must set itself.
     return settings.read_settings({**to_environ(defaults), **given, **to_environ(fixed)})
 
@@ -77,6 +84,7 @@ def check_settings(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
         smtp_port=25,
         grpc_listen=grpc_listen,
         http_listen="127.0.0.1:0",
+        console_listen="127.0.0.1:0",
     )
     return load_dev_settings(environ, endpoints)
 

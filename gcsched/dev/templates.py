@@ -11,7 +11,7 @@ from gcsched.adapters.mail.prerendering import Prerenderer
 from gcsched.adapters.mail.template_analysis import Names
 from gcsched.adapters.mail.template_variables import NO_VARIABLES, Variables
 from gcsched.adapters.mail.templates import RenderedParts, Templates
-from gcsched.dev.console import PrintLines
+from gcsched.dev.line_printer import PrintLines
 from gcsched.domain.caller_text import replace_unprintable
 from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem

@@ -129,6 +129,8 @@ SCOPES: Mapping[str, tuple[Scope, ...]] = {
     "GetMeetingCalendar": OWN_OR_ALL,
     "ListAudit": (Scope.ADMIN,),
     "reflection": (Scope.READ,),
+    "console": (Scope.READ,),
+    "inbox": (Scope.CONTENT,),
 }
 """The scopes of each act: a caller needs one of them. Every entrance asks this table."""
 

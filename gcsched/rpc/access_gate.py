@@ -15,9 +15,9 @@ from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import CALLER
 from gcsched.rpc.caller_certificate import certificate_identities
 from gcsched.rpc.contract import SERVICE
-from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import PreparedStatus, prepare_status
 from gcsched.usecases.access.access_control import AccessControl
+from gcsched.usecases.access.refusal_delay import RefusalDelay
 
 AUTHORIZATION = "authorization"
 REFLECTION = "reflection"

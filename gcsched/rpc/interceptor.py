@@ -14,8 +14,8 @@ from gcsched.rpc.call import Context, Handler, drop_frames
 from gcsched.rpc.caller import current_caller
 from gcsched.rpc.read_limiter import create_health_read_limiter
 from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
-from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.status import abort
+from gcsched.usecases.access.refusal_delay import RefusalDelay
 
 CallCheck = Callable[[Client], None]
 """Called with the client of each call before its message is read; raises ClientLimit."""

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import Job
+from gcsched.usecases.monitoring.recent_counts import HourlyCounts, RecentMaximum
 from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.web import metric_definitions
 
@@ -17,7 +18,7 @@ class Metrics:
     """The counters and histograms of one process.
 
     All label values are known beforehand, except the codes of calls: so the number of series is
-    bounded.
+    bounded. *recent_repairs* and *recent_lag* are for the console.
     """
 
     def __init__(self, *, version: str, relays: Iterable[str]) -> None:
@@ -25,6 +26,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         metric_definitions.create_build_info(registry, version)
+        self.recent_repairs: HourlyCounts[str] = HourlyCounts()
+        self.recent_lag = RecentMaximum()
         self._admissions = metric_definitions.create_admissions(registry)
         self._attempts = metric_definitions.create_attempts(registry, relays)
         self._repairs = metric_definitions.create_repairs(registry)
@@ -51,6 +54,7 @@ class Metrics:
 
     def on_repair(self, reason: str, count: int) -> None:
         self._repairs[reason].inc(count)
+        self.recent_repairs.add(reason, count)
 
     def on_call(self, method: str, code: str, seconds: float) -> None:
         """Count one call and its duration."""
@@ -60,3 +64,4 @@ class Metrics:
     def on_loop_lag(self, seconds: float) -> None:
         """Record how late the event loop was."""
         self._event_loop_lag.observe(seconds)
+        self.recent_lag.add(seconds)

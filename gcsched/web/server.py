@@ -99,6 +99,22 @@ async def serve_http(
     app.router.add_get("/livez", endpoints.livez)
     app.router.add_get("/servez", endpoints.servez)
     app.router.add_get("/readyz", endpoints.readyz)
+    async with serve_application(
+        app, listen=listen, setting="GCSCHED_HTTP_LISTEN", limiter=limiter, tls=tls
+    ) as port:
+        yield port
+
+
+@asynccontextmanager
+async def serve_application(
+    app: web.Application,
+    *,
+    listen: str,
+    setting: str,
+    limiter: ConnectionLimiter,
+    tls: Callable[[], ssl.SSLContext | None],
+) -> AsyncIterator[int]:
+    """Serve *app* on *listen*, which *setting* names, and yield the port. Raises CannotListen."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -109,7 +125,7 @@ async def serve_http(
     try:
         # Not a TCPSite, whose connections the limiter would not see.
         plain = limiter.wrap(cast("ProtocolFactory", runner.server))
-        server = await start_listening(secure(plain, limiter, tls), listen)
+        server = await start_listening(secure(plain, limiter, tls), listen, setting)
         with closing(server):
             yield int(server.sockets[0].getsockname()[1])
     finally:
@@ -117,15 +133,15 @@ async def serve_http(
         await runner.cleanup()
 
 
-async def start_listening(factory: ProtocolFactory, listen: str) -> asyncio.Server:
-    """Listen on ``host:port``. Raises CannotListen."""
+async def start_listening(factory: ProtocolFactory, listen: str, setting: str) -> asyncio.Server:
+    """Listen on ``host:port``, which *setting* names. Raises CannotListen."""
     address = urlsplit(f"//{listen}")
     # For all addresses None, which includes IPv4, as in gRPC.
     host = None if address.hostname == ALL_ADDRESSES else address.hostname
     try:
         return await asyncio.get_running_loop().create_server(factory, host, address.port or 0)
     except (OSError, UnicodeError) as error:
-        raise make_listen_error(error, listen, "GCSCHED_HTTP_LISTEN") from error
+        raise make_listen_error(error, listen, setting) from error
 
 
 def track_answers(limiter: ConnectionLimiter) -> Middleware:

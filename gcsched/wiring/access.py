@@ -103,7 +103,7 @@ def make_access_reporter(
         return AccessReport(
             is_controlled=access is not None,
             is_encrypted=settings.has_tls,
-            is_insecure=settings.is_insecure,
+            is_insecure=settings.is_insecure or settings.is_console_insecure,
             clients=0 if access is None else len(access.control.registry.clients),
             problem="; ".join(filter(None, problems)) or None,
         )
@@ -112,7 +112,7 @@ def make_access_reporter(
 
 
 def warn_if_insecure(settings: Settings) -> None:
-    """Log that the service is open to other machines; GCSCHED_ALLOW_INSECURE has allowed it."""
+    """Log what is open to other machines; GCSCHED_ALLOW_INSECURE has allowed it."""
     if settings.is_insecure:
         log.warning(
             "insecure access allowed",
@@ -121,4 +121,13 @@ def warn_if_insecure(settings: Settings) -> None:
             is_controlled=settings.clients_file is not None,
             risk="other machines can reach gRPC: without TLS they can read calls and tokens,"
             " without a clients file they can schedule mails, read jobs and pause sending",
+        )
+    if settings.is_console_insecure:
+        log.warning(
+            "insecure console allowed",
+            console=settings.console_listen,
+            is_encrypted=settings.is_console_encrypted,
+            is_controlled=settings.clients_file is not None,
+            risk="other machines can reach the console: without TLS they can read pages and tokens,"
+            " without a clients file they can do all that an operator can",
         )

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.config.settings import Settings
+from gcsched.rpc.concurrency import CallLimits
 from gcsched.rpc.interceptor import CallCheck
 from gcsched.rpc.methods.audit import AuditMethods
 from gcsched.rpc.methods.sending import SendingMethods
@@ -21,7 +23,7 @@ from gcsched.wiring.admission import (
     build_template_methods,
 )
 from gcsched.wiring.background import NamedLoop
-from gcsched.wiring.delivery import build_delivery
+from gcsched.wiring.delivery import build_composer, build_delivery
 from gcsched.wiring.limits import build_limits
 from gcsched.wiring.meeting_methods import build_meeting_methods
 from gcsched.wiring.meetings import build_meetings
@@ -38,10 +40,17 @@ from gcsched.wiring.waking import build_waking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The handlers of calls, and the loops in the order in which to start them."""
+    """The handlers of calls, and the loops in the order in which to start them.
 
+    *resources* and *built* are what they are built of, for the console.
+    """
+
+    resources: Resources
+    built: Subsystems
     handlers: Handlers
     submit: Submit
+    mails: Composer
+    call_limits: CallLimits
     check_call: CallCheck
     daily_run: DailyRun
     jobs: MongoJobReader
@@ -53,8 +62,12 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     """Build all objects by plain constructor calls, which neither wait nor start anything."""
     built = build_subsystems(settings, resources)
     return Service(
+        resources=resources,
+        built=built,
         handlers=build_handlers(settings, resources, built),
         submit=built.admission.submit,
+        mails=build_composer(settings, resources.templates),
+        call_limits=CallLimits(),
         check_call=built.limits.calls.check_call,
         daily_run=built.recovery.daily_run,
         jobs=MongoJobReader(),

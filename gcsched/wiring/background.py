@@ -10,10 +10,13 @@ from typing import Self
 import structlog
 
 from gcsched.errors import BackgroundTaskEnded
-from gcsched.usecases.loops import cancel_until_done
+from gcsched.usecases.loops import cancel_until_done, log_unexpected_failure
 
 MIN_GRACE = timedelta(seconds=1)  # for each task, even when the time for all is over
 CANCEL_WITHIN = timedelta(seconds=2)
+CANCEL_TASKS_TIMEOUT = timedelta(seconds=2)
+MAX_END_SECONDS = (MIN_GRACE + CANCEL_WITHIN + CANCEL_TASKS_TIMEOUT).total_seconds()
+"""How long tasks take to end, in the worst case, once the time for their work is over."""
 
 RUNNING, STOPPING, STOPPED = "running", "stopping", "stopped"
 
@@ -136,3 +139,14 @@ def describe_end(task: asyncio.Task[None], error: BaseException | None) -> str:
     if error is not None:
         return f"ended: {type(error).__name__}"
     return "ended: it was cancelled" if task.cancelled() else "ended: it returned"
+
+
+async def cancel_all_tasks() -> None:
+    """Cancel all other tasks: asyncio's own runner cancels once and waits without a limit."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if not await cancel_until_done(left, within=CANCEL_TASKS_TIMEOUT):
+        names = sorted(task.get_name() for task in left if not task.done())
+        log.error("tasks did not end", tasks=names)
+    for task in left:
+        if task.done():  # the others would raise InvalidStateError
+            log_unexpected_failure(task)

@@ -27,6 +27,7 @@ from gcsched.usecases.delivery.outcomes import OutcomeRecorder, SuppressingOutco
 from gcsched.usecases.delivery.sent_markers import SentMarkers
 from gcsched.usecases.delivery.worker_pool import WorkerPool
 from gcsched.usecases.delivery.worker_scaler import WorkerScaler
+from gcsched.usecases.monitoring.attempt_record import AttemptRecord
 from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.ports import BatchStep, Conclusion, Outcomes, Transport
 from gcsched.usecases.wakeups import WakeUps
@@ -44,7 +45,10 @@ REDIRECTED = "redirected by GCSCHED_REDIRECT_TO"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The engine claims jobs, the workers send them, the recorder writes their outcomes."""
+    """The engine claims jobs, the workers send them, the recorder writes their outcomes.
+
+    *attempts* stays empty without a console, which alone shows it.
+    """
 
     claims: MongoClaims
     leases: Leases
@@ -54,6 +58,7 @@ class Delivery:
     workers: WorkerPool
     engine: Engine
     lateness: Lateness
+    attempts: AttemptRecord
 
 
 def build_delivery(
@@ -69,10 +74,12 @@ def build_delivery(
     queues, scaler = build_queues(settings, resources), build_scaler(settings)
     leases = build_leases(settings, claims, queues, scaler)
     lateness = Lateness()
-    observe = make_outcome_observer(resources.metrics, lateness)
+    observe, attempts = make_outcome_observer(resources.metrics, lateness), AttemptRecord()
+    record_attempts = attempts.record if settings.console_listen else ignore_jobs
 
     def observe_all(jobs: Sequence[Job]) -> None:
         observe(jobs)
+        record_attempts(jobs)
         meetings.notices.on_outcomes(jobs)
 
     on_recorded = make_on_recorded(leases, sent_markers, waking.wake_ups, observe_all)
@@ -104,7 +111,12 @@ def build_delivery(
             observer=resources.metrics,
         ),
         lateness=lateness,
+        attempts=attempts,
     )
+
+
+def ignore_jobs(_: Sequence[Job]) -> None:
+    """Do nothing: what records attempts where no console shows them."""
 
 
 def build_queues(settings: Settings, resources: Resources) -> DomainQueues:

@@ -13,6 +13,7 @@ from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.config.settings import Settings
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
+from gcsched.wiring.optional_console import Console
 from gcsched.wiring.tls import Tls
 
 
@@ -30,6 +31,7 @@ class Resources:
     http_port: int
     max_grpc_connections: int
     tls: Tls
+    console: Console
     clients_file: ClientsFile | None = None
 
 

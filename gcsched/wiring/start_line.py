@@ -6,6 +6,7 @@ from gcsched.adapters.redis.url import format_redis_location
 from gcsched.config.settings import Settings
 from gcsched.process.zone_data import find_zone_version
 from gcsched.wiring.access import warn_if_insecure
+from gcsched.wiring.optional_console import find_console_address
 from gcsched.wiring.recipients import log_recipient_settings
 from gcsched.wiring.relays import fallback_settings, primary_settings
 from gcsched.wiring.resources import Resources
@@ -18,11 +19,13 @@ def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> 
         for relay in (primary_settings(settings), fallback_settings(settings))
         if relay is not None
     ]
+    console = find_console_address(settings, resources.console.port)
     return {
         "version": __version__,
         "grpc": replace_port(settings.grpc_listen, grpc_port),
         "grpc_security": describe_security(settings),
         "http": replace_port(settings.http_listen, resources.http_port),
+        **({"console": console} if console else {}),
         "mongodb": format_mongo_location(settings.mongo_uri.get_secret_value()),
         "redis": format_redis_location(settings.redis_url.get_secret_value()),
         "relays": [f"{each.host}:{each.port} ({each.security})" for each in relays],

@@ -1,4 +1,4 @@
-"""Builds TLS of both listeners, and what operators see of it."""
+"""Builds TLS of the listeners, and what operators see of it."""
 
 import asyncio
 import ssl
@@ -18,22 +18,31 @@ from gcsched.web.readiness import Dependency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """TLS of the listeners of gRPC and of HTTP; None where a listener has none.
+    """TLS of the listeners of gRPC, of HTTP and of the console; None where a listener has none.
 
     *certificate* is the one of gRPC.
     """
 
     grpc: TlsWatch | None = None
     http: TlsWatch | None = None
+    console: TlsWatch | None = None
     certificate: ServerCertificate | None = None
 
     @property
     def watches(self) -> list[TlsWatch]:
-        return [each for each in (self.grpc, self.http) if each is not None]
+        return [each for each in (self.grpc, self.http, self.console) if each is not None]
 
     def http_context(self) -> ssl.SSLContext | None:
         """Return the context of the next connection of HTTP."""
         return None if self.http is None else self.http.current.pair.context
+
+    def console_context(self) -> ssl.SSLContext | None:
+        """Return the context of the next connection to the console."""
+        return None if self.console is None else self.console.current.pair.context
+
+    def console_hosts(self) -> tuple[str, ...] | None:
+        """Return the names in the certificate of the console; None if it serves no TLS."""
+        return None if self.console is None else self.console.current.pair.certificate.hosts
 
     def problems(self) -> list[str]:
         """Return what an operator has to do about certificates."""
@@ -59,7 +68,7 @@ class Tls:
         return {each.listener: each.problem is not None for each in self.watches}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch the files of both listeners."""
+        """Watch the files of all listeners."""
         async with asyncio.TaskGroup() as tasks:
             for each in self.watches:
                 tasks.create_task(each.run(stop), name=f"TLS of {each.listener}")
@@ -77,15 +86,16 @@ def open_tls(settings: Settings, *, now: Clock) -> Tls:
     """Read the files of TLS. Raises SettingsProblems."""
     grpc = open_watch("gRPC", grpc_files(settings), now=now)
     http = open_watch("HTTP", http_files(settings), now=now)
+    console = open_watch("console", console_files(settings), now=now)
     if grpc is None:
-        return Tls(http=http)
+        return Tls(http=http, console=console)
     certificate = ServerCertificate(grpc.current.pair, grpc.current.authorities)
 
     def exchange(found: ListenerTls) -> None:
         certificate.exchange(found.pair, found.authorities)
 
     grpc.on_exchange = exchange
-    return Tls(grpc=grpc, http=http, certificate=certificate)
+    return Tls(grpc=grpc, http=http, console=console, certificate=certificate)
 
 
 def grpc_files(settings: Settings) -> ListenerFiles | None:
@@ -98,6 +108,13 @@ def grpc_files(settings: Settings) -> ListenerFiles | None:
 def http_files(settings: Settings) -> ListenerFiles | None:
     chain, key = settings.http_tls_cert_file, settings.http_tls_key_file
     return None if chain is None or key is None else ListenerFiles(chain=chain, key=key)
+
+
+def console_files(settings: Settings) -> ListenerFiles | None:
+    chain, key = settings.console_tls_cert_file, settings.console_tls_key_file
+    if settings.console_listen is None or chain is None or key is None:
+        return None
+    return ListenerFiles(chain=chain, key=key)
 
 
 def open_watch(listener: str, files: ListenerFiles | None, *, now: Clock) -> TlsWatch | None:

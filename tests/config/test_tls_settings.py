@@ -14,7 +14,7 @@ def pair(tmp_path: Path) -> PairFiles:
     return write_pair(tmp_path, issue(trustme.CA()))
 
 
-@pytest.mark.parametrize("listener", ["GRPC", "HTTP"])
+@pytest.mark.parametrize("listener", ["GRPC", "HTTP", "CONSOLE"])
 def test_a_certificate_and_its_key_are_given_together(listener: str, pair: PairFiles) -> None:
     chain, key = f"{listener}_TLS_CERT_FILE", f"{listener}_TLS_KEY_FILE"
 

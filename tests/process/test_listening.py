@@ -125,11 +125,11 @@ def test_a_port_whose_last_connection_just_ended_is_free() -> None:
 
 
 def test_an_address_in_use_is_replaced_by_any_free_port_of_its_host(port_in_use: int) -> None:
-    assert choose_free_address(f"127.0.0.1:{port_in_use}", avoid="127.0.0.1:1") == "127.0.0.1:0"
+    assert choose_free_address(f"127.0.0.1:{port_in_use}", "127.0.0.1:1") == "127.0.0.1:0"
 
 
 def test_a_free_address_is_chosen_unless_it_is_reserved() -> None:
     free = f"127.0.0.1:{free_port()}"
 
-    assert choose_free_address(free, avoid="127.0.0.1:1") == free
-    assert choose_free_address(free, avoid=free) == "127.0.0.1:0"
+    assert choose_free_address(free, "127.0.0.1:1") == free
+    assert choose_free_address(free, "127.0.0.1:1", free) == "127.0.0.1:0"

@@ -31,7 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
-DEPLOYMENT, _ = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8"))
+DEPLOYMENT, _, CONSOLE_SERVICE = yaml.safe_load_all(
+    (ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8")
+)
 POD = DEPLOYMENT["spec"]["template"]["spec"]
 SECRETS = ROOT / "deploy" / "secrets"
 ACCESS_FILES = ("clients.toml", "operator.token", "tls.crt", "tls.key")
@@ -372,7 +374,7 @@ def test_the_image_installs_the_client_the_service_and_the_fast_loop() -> None:
 def test_the_image_sets_where_it_listens_and_does_not_run_as_root() -> None:
     assert "GCSCHED_GRPC_LISTEN=0.0.0.0:50051" in instructions("ENV")[-1]
     assert "GCSCHED_HTTP_LISTEN=0.0.0.0:8080" in instructions("ENV")[-1]
-    assert instructions("EXPOSE") == ["50051 8080"]
+    assert instructions("EXPOSE") == ["50051 8080 8090"]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", instructions("USER")[-1])
 
 
@@ -393,6 +395,21 @@ def test_gcsched_starts_when_the_services_it_needs_are_healthy() -> None:
 
     assert set(needed) == set(SERVICES) - {"gcsched"}
     assert all(rule == {"condition": "service_healthy"} for rule in needed.values())
+
+
+def test_both_deployments_serve_the_console_closed() -> None:
+    (container,) = POD["containers"]
+    pod = {each["name"]: each["value"] for each in container["env"]}
+    for environment in (pod, SERVICES["gcsched"]["environment"]):
+        assert environment["GCSCHED_CONSOLE_LISTEN"] == "0.0.0.0:8090"
+        assert environment["GCSCHED_CONSOLE_TLS_CERT_FILE"].endswith("/tls.crt")
+        assert environment["GCSCHED_CLIENTS_FILE"].endswith("/clients.toml")
+        assert "GCSCHED_ALLOW_INSECURE" not in environment
+    assert "127.0.0.1:8090:8090" in SERVICES["gcsched"]["ports"]
+    assert {"name": "console", "containerPort": 8090} in container["ports"]
+    [port] = CONSOLE_SERVICE["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (8090, "console")
+    assert CONSOLE_SERVICE["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]["matchLabels"]
 
 
 @pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/servez")])

@@ -37,9 +37,13 @@ class TestToken:
         """The metadata of a call with this token."""
         return (("authorization", f"Bearer {self.text}"),)
 
+    @property
+    def digest(self) -> str:
+        """What the clients file has of the secret."""
+        return hashlib.sha256(self.secret.encode("ascii")).hexdigest()
+
     def as_toml(self, client: str) -> str:
-        digest = hashlib.sha256(self.secret.encode("ascii")).hexdigest()
-        lines = [f'[[clients."{client}".tokens]]', f'id = "{self.id}"', f'sha256 = "{digest}"']
+        lines = [f'[[clients."{client}".tokens]]', f'id = "{self.id}"', f'sha256 = "{self.digest}"']
         return "\n".join([*lines, *self.lines, ""])
 
 

@@ -6,13 +6,14 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import aiosmtplib
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from gcsched.adapters.smtp.envelope import Capabilities
+from gcsched.adapters.smtp.greeting import Greeting
 from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.adapters.smtp.replies import REFUSALS
 from gcsched.adapters.smtp.session import Session
@@ -27,13 +28,14 @@ class RelayUnusable(Exception):
     """The relay cannot be used now; the text holds no secret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Connector:
-    """Opens sessions with one relay."""
+    """Opens sessions with one relay; *greeting* is that of the latest one."""
 
     relay: RelaySettings
     timeouts: Timeouts
     tls_context: ssl.SSLContext | None
+    greeting: Greeting | None = field(default=None, init=False)
 
     async def open(self) -> Session | Answered | Broken:
         """Return a session that is ready for MAIL, or the stage that failed and why."""
@@ -44,6 +46,7 @@ class ConnectionAttempt:
     """One try to open a session; remembers the stage that it reached."""
 
     def __init__(self, connector: Connector) -> None:
+        self._connector = connector
         self._relay = connector.relay
         self._timeouts = connector.timeouts
         self._tls_context = connector.tls_context
@@ -152,6 +155,7 @@ class ConnectionAttempt:
             raise RelayUnusable("the relay closed the connection")
         transport = cast("asyncio.Transport", smtp.transport)
         smtp.transport = smtp.protocol = None
+        self._connector.greeting = Greeting.of(transport, smtp.esmtp_extensions)
         return Session(transport, Capabilities.parse(smtp.esmtp_extensions), self._timeouts)
 
     def _parse_refusal(self, refused: aiosmtplib.SMTPResponseException) -> Answered | Broken:

@@ -1,7 +1,6 @@
 """The pool of SMTP sessions of one relay: opened on demand, the most recently used first."""
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from gcsched.adapters.smtp.checker import SessionChecker
 from gcsched.adapters.smtp.connect import Connector, make_tls_context
 from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.adapters.smtp.feedback import RelayFeedback
+from gcsched.adapters.smtp.greeting import Greeting
 from gcsched.adapters.smtp.open_sessions import OpenSessions
 from gcsched.adapters.smtp.pending_mail import PendingMail
 from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Timeouts
@@ -35,14 +35,16 @@ class SmtpSessionPool:
     relay: RelaySettings
     timeouts: Timeouts = field(default_factory=Timeouts)
     pool_limits: PoolLimits = field(default_factory=PoolLimits)
-    _tls_context: ssl.SSLContext | None = field(init=False)
+    _connector: Connector = field(init=False)
     _sessions: OpenSessions = field(init=False)
     _queue: deque[PendingMail] = field(default_factory=deque, init=False)
     _feedback: RelayFeedback = field(init=False)
     _checker: SessionChecker = field(init=False)
 
     def __post_init__(self) -> None:
-        self._tls_context = make_tls_context(self.relay)
+        self._connector = Connector(
+            relay=self.relay, timeouts=self.timeouts, tls_context=make_tls_context(self.relay)
+        )
         limit = SessionLimit(self.pool_limits.sessions)
         self._sessions = OpenSessions(pool_limits=self.pool_limits, limit=limit)
         self._feedback = RelayFeedback(
@@ -60,6 +62,10 @@ class SmtpSessionPool:
     @property
     def name(self) -> str:
         return f"{self.relay.host}:{self.relay.port}"
+
+    @property
+    def greeting(self) -> Greeting | None:
+        return self._connector.greeting
 
     @property
     def connections(self) -> int:
@@ -261,7 +267,7 @@ class SmtpSessionPool:
         opened: Session | Answered | Broken | None = CLOSING
         try:
             if not self._sessions.is_closing:
-                opened = await self._connector().open()
+                opened = await self._connector.open()
         finally:
             self._sessions.opening -= 1
             if not isinstance(opened, Session):
@@ -278,9 +284,6 @@ class SmtpSessionPool:
             return False
         limit.record_refused_session(self._sessions.count, now)
         return True
-
-    def _connector(self) -> Connector:
-        return Connector(relay=self.relay, timeouts=self.timeouts, tls_context=self._tls_context)
 
     def _register(self, session: Session) -> Session | Broken:
         self._sessions.add(session)

@@ -89,12 +89,12 @@ def _host_process(listen: str) -> "Iterator[ProcessHooks]":
 def _run_until_stopped(
     chosen: Namespace, listen: str, start_monotonic: float, around: "ProcessHooks"
 ) -> int:
-    from gcsched.dev.console import Console
     from gcsched.dev.data_folder import default_folder, prepare_folder
+    from gcsched.dev.line_printer import LinePrinter
     from gcsched.dev.run import Dev
 
     with (
-        Console(1 if sys.stdout is None else sys.stdout.fileno()) as console,
+        LinePrinter(1 if sys.stdout is None else sys.stdout.fileno()) as printer,
         asyncio.Runner(loop_factory=find_loop_factory()) as runner,
     ):
         dev = Dev(
@@ -102,7 +102,7 @@ def _run_until_stopped(
             grpc_listen=listen,
             has_demo=chosen.demo,
             environ=os.environ,
-            console=console,
+            printer=printer,
             start_monotonic=start_monotonic,
             around=around,
         )

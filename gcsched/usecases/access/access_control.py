@@ -5,10 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hmac import compare_digest
 from typing import NamedTuple
 
-from gcsched.domain.access import Client
+from gcsched.domain.access import Client, Token
 from gcsched.domain.access_token import (
     ID_LENGTH,
     PREFIX,
@@ -16,7 +17,7 @@ from gcsched.domain.access_token import (
     WrongCheck,
     parse_token,
 )
-from gcsched.domain.client_registry import ClientRegistry
+from gcsched.domain.client_registry import ClientRegistry, is_usable
 from gcsched.domain.refusal import Refusal, RefusalReason
 from gcsched.usecases.access.refusal_log import RefusalLog
 from gcsched.usecases.ports import Clock
@@ -104,19 +105,29 @@ class AccessControl:
         if found is None or not compare_digest(digest, found[1].digest):
             return Refusal(RefusalReason.UNKNOWN, token=token_id)
         client, token = found
-        # At once, whatever its time is: the clock of the operator may be ahead of this one.
-        if token.revoke_time is not None:
-            return Refusal(RefusalReason.REVOKED, client.name, token_id)
+        if (reason := find_end(token, self.now())) is not None:
+            return Refusal(reason, client.name, token_id)
         until = math.inf
         if token.expire_time is not None:
-            left = (token.expire_time - self.now()).total_seconds()
-            if left <= 0:
-                return Refusal(RefusalReason.EXPIRED, client.name, token_id)
-            until = self.monotonic() + left
+            until = self.monotonic() + (token.expire_time - self.now()).total_seconds()
         self._verified[token_id] = VerifiedToken(authorization, client, until)
         return client
+
+    def find_usable(self, token_id: str) -> tuple[Client, Token] | None:
+        """Return the token of that id and its client, if it authenticates the client now."""
+        found = self.registry.tokens.get(token_id)
+        return found if found is not None and is_usable(found[1], now=self.now()) else None
 
     def record_refusal(self, refusal: Refusal, *, method: str, peer: Callable[[], str]) -> None:
         """Count a refused call of *method*, and log it unless the like was logged lately."""
         self.refusals[refusal.reason] += 1
         self.log.record(refusal, method=method, peer=peer)
+
+
+def find_end(token: Token, now: datetime) -> RefusalReason | None:
+    """Return why *token* is over at *now*, or None."""
+    # At once, whatever its time is: the clock of the operator may be ahead of this one.
+    if token.revoke_time is not None:
+        return RefusalReason.REVOKED
+    is_over = token.expire_time is not None and token.expire_time <= now
+    return RefusalReason.EXPIRED if is_over else None

@@ -49,6 +49,13 @@ class Lateness:
             mails=sizes.total(), p50=compute_quantile(sizes, 0.5), p99=compute_quantile(sizes, 0.99)
         )
 
+    def list_p99(self) -> list[timedelta | None]:
+        """Return the p99 of each slot, from the oldest to this one; None: no mail was in it."""
+        now = int(self.clock() // SLOT_SECONDS)
+        self._drop_old_slots(now)
+        known = {slot: compute_quantile(sizes, 0.99) for slot, sizes in self._slots}
+        return [known.get(now - ago) for ago in range(WINDOW_SECONDS // SLOT_SECONDS - 1, -1, -1)]
+
     def _drop_old_slots(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - WINDOW_SECONDS // SLOT_SECONDS:
             self._slots.popleft()

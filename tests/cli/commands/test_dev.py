@@ -132,6 +132,15 @@ def test_it_prints_addresses_folders_and_a_command_that_works(running: DevProces
     running.wait_for("caught a mail for ada@example.org: Interview on Friday")
 
 
+def test_the_first_address_that_it_prints_is_that_of_the_console(running: DevProcess) -> None:
+    first = running.wait_after(running.wait_for("serving after"), r"^ +\w+ ")
+    name, address = first.split()
+
+    assert (name, address[:17]) == ("console", "http://127.0.0.1:")
+    with urlopen(f"http://{address.removeprefix('http://')}") as answer:
+        assert b"<h1>Now</h1>" in answer.read()
+
+
 def test_a_second_process_on_the_same_folder_is_refused(running: DevProcess) -> None:
     done = run_dev_to_exit("--data", str(running.folder))
 

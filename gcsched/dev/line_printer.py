@@ -16,13 +16,13 @@ MAX_FLUSH_SECONDS = 1.0
 MAX_PHRASE = 100
 
 
-class Console:
+class LinePrinter:
     """Writes lines to the file descriptor *output*, from a thread that may be abandoned at exit."""
 
     def __init__(self, output: int) -> None:
         self._output = output
         self._lines: Queue[str | None] = Queue(MAX_QUEUED_LINES)
-        self._writer = Thread(target=self._write, name="console", daemon=True)
+        self._writer = Thread(target=self._write, name="line printer", daemon=True)
         self._announced = 0
         self._skipped = 0
         self._next_second: asyncio.TimerHandle | None = None

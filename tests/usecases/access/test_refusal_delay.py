@@ -12,10 +12,10 @@ import pytest
 
 from gcsched.domain.token_bucket import RateLimit
 from gcsched.rpc.access_gate import AccessGate
-from gcsched.rpc.refusal_delay import RefusalDelay
 from gcsched.rpc.server import RpcServer, ServerLimits, serve_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.usecases.access.access_control import AccessControl
+from gcsched.usecases.access.refusal_delay import RefusalDelay
 from tests.support.builders import NOW
 from tests.support.clients import TestToken, client_toml
 from tests.support.fake_scheduler import ACCEPTED

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gcsched.dev.console import MAX_QUEUED_LINES, Console, shorten_printable
+from gcsched.dev.line_printer import MAX_QUEUED_LINES, LinePrinter, shorten_printable
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ def pipe() -> Iterator[Pipe]:
 
 
 def test_all_lines_arrive_in_order(pipe: Pipe) -> None:
-    with Console(pipe.writer) as console:
-        console.print_lines("one", "two")
-        console.print_lines("Grüße")
+    with LinePrinter(pipe.writer) as printer:
+        printer.print_lines("one", "two")
+        printer.print_lines("Grüße")
 
     assert pipe.read() == ["one", "two", "Grüße"]
 
 
 async def test_a_flood_of_announcements_becomes_ten_lines_and_a_count(pipe: Pipe) -> None:
-    with Console(pipe.writer) as console:
+    with LinePrinter(pipe.writer) as printer:
         for number in range(1000):
-            console.announce(f"mail {number}")
+            printer.announce(f"mail {number}")
 
     assert pipe.read() == [*(f"mail {number}" for number in range(10)), "caught 990 more"]
 
@@ -48,9 +48,9 @@ async def test_a_flood_of_announcements_becomes_ten_lines_and_a_count(pipe: Pipe
 def test_a_reader_that_does_not_read_blocks_nothing(pipe: Pipe) -> None:
     started = time.monotonic()
 
-    with Console(pipe.writer) as console:
+    with LinePrinter(pipe.writer) as printer:
         for _ in range(MAX_QUEUED_LINES * 10):
-            console.print_lines("x" * 1000)
+            printer.print_lines("x" * 1000)
 
     assert time.monotonic() - started < 5
     os.close(pipe.writer)
@@ -60,9 +60,9 @@ def test_a_reader_that_has_gone_blocks_nothing() -> None:
     reader, writer = os.pipe()
     os.close(reader)
 
-    with Console(writer) as console:
+    with LinePrinter(writer) as printer:
         for _ in range(MAX_QUEUED_LINES * 2):
-            console.print_lines("x")
+            printer.print_lines("x")
 
     os.close(writer)
 

@@ -1,0 +1,102 @@
+"""What every page shows around its content: the frame's navigation, bands and switches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gcsched.domain.access import SCOPES, UNLISTED, Client, Scope
+from gcsched.domain.pause import Pause
+from gcsched.usecases.monitoring.store_health import StoreReport
+from gcsched.web.console.notices import NOTICES
+from gcsched.web.console.preferences import Preferences
+from gcsched.web.console.times import Times
+
+if TYPE_CHECKING:
+    from gcsched.web.console.call import Call
+
+STORE_NAMES = {"mongodb": "MongoDB", "redis": "Redis"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavigationItem:
+    """A page that the navigation leads to; *key* follows `g`, *act* has its scopes."""
+
+    title: str
+    path: str
+    key: str
+    act: str
+
+
+NAVIGATION = (
+    NavigationItem(title="Now", path="", key="n", act="GetStatus"),
+    NavigationItem(title="Jobs", path="jobs", key="j", act="ListJobs"),
+    NavigationItem(title="Relays", path="relays", key="r", act="GetStatus"),
+)
+INBOX = NavigationItem(title="Inbox", path="inbox", key="i", act="inbox")
+"""Only `gcsched dev` has this page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The frame of one page. *section* is the first part of its address."""
+
+    root: str
+    path: str
+    section: str
+    label: str
+    client: Client
+    is_logged_in: bool
+    has_logins: bool
+    preferences: Preferences
+    service_zone: str
+    times: Times
+    navigation: Sequence[NavigationItem]
+    pause: Pause | None
+    stores_away: Sequence[StoreReport]
+    notice: str
+
+    @classmethod
+    def of(cls, call: "Call") -> "View":
+        installation, services = call.installation, call.installation.services
+        is_shown = call.is_logged_in and services is not None
+        return cls(
+            root=call.root,
+            path=call.path if call.request.method == "GET" else call.page_of_act or "/",
+            section=call.path.lstrip("/").partition("/")[0].partition("?")[0],
+            label=installation.label,
+            client=call.client,
+            is_logged_in=call.is_logged_in,
+            has_logins=services is not None and services.access is not None,
+            preferences=call.preferences,
+            service_zone=installation.zone.key,
+            times=call.times(),
+            navigation=list_pages(call) if is_shown else [],
+            pause=services.status.pause() if services is not None and is_shown else None,
+            notice=NOTICES.get(call.request.query.get("done", ""), ""),
+            stores_away=find_stores_away(call) if is_shown else (),
+        )
+
+    def may(self, act: str) -> bool:
+        """Return whether the client has a scope of *act*."""
+        return may(self.client, act)
+
+    @property
+    def may_read_content(self) -> bool:
+        """Whether addresses and texts are shown in full."""
+        return self.client.has(Scope.CONTENT)
+
+
+def may(client: Client, act: str) -> bool:
+    needed = SCOPES.get(act, UNLISTED)
+    return Scope.ADMIN in client.scopes or not client.scopes.isdisjoint(needed)
+
+
+def list_pages(call: "Call") -> list[NavigationItem]:
+    """Return the pages that the client may see."""
+    pages = NAVIGATION if call.installation.inbox is None else (*NAVIGATION, INBOX)
+    return [each for each in pages if may(call.client, each.act)]
+
+
+def find_stores_away(call: "Call") -> list[StoreReport]:
+    reports = [each.report() for each in call.services.status.stores]
+    return [each for each in reports if each.problem is not None]

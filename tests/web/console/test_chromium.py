@@ -1,0 +1,213 @@
+"""The frame in a real browser: keys, refreshes, switches, and what works without the script."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from gcsched.pb import task_pb2
+from tests.support.chromium import Tab, open_tab
+from tests.support.console import ConsoleClients, find_base
+from tests.support.in_process_app import RunningApp
+from tests.support.service_process import scheduler_stub
+
+NO_VIOLATION: list[str] = []
+REASON = 'the relay moves <img src=x onerror="document.title=1">'
+
+
+@pytest.fixture
+async def tab(open_console: RunningApp) -> AsyncIterator[Tab]:
+    """Yield a tab in front of a console without logins."""
+    async with open_tab(base_url=find_base(open_console), timezone_id="Europe/Berlin") as tab:
+        yield tab
+
+
+async def pause(app: RunningApp) -> None:
+    async with scheduler_stub(app.target) as stub:
+        await stub.PauseSending(task_pb2.PauseSendingRequest(by="eva", reason=REASON))
+
+
+async def open_with_still_clock(page: Page) -> None:
+    """Open the first page; its timers run when the test says so."""
+    await page.clock.install()
+    await page.goto("/")
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=2))
+
+
+async def find_violations(page: Page) -> list[str]:
+    results = await Axe().run(page)
+    return [each["id"] for each in results.response["violations"]]
+
+
+async def test_a_page_refreshes_itself_and_keeps_what_it_shows_when_that_fails(
+    tab: Tab, open_console: RunningApp
+) -> None:
+    page = tab.page
+    await open_with_still_clock(page)
+    await pause(open_console)
+    await page.clock.run_for(5_000)
+
+    await expect(page.locator(".band.paused")).to_contain_text("by eva since")
+    await expect(page.locator(".band.paused")).to_contain_text(REASON)
+    await expect(page.locator("#bands img")).to_have_count(0)
+    await page.clock.run_for(3_000)
+    await expect(page.locator("[data-age-text]")).to_have_text(re.compile(r"^updated [3-8] s ago$"))
+
+    await page.route("**/*", lambda route: route.abort())
+    await page.clock.run_for(5_000)
+    await expect(page.locator("#refresh-problem")).to_have_text(
+        "Could not refresh: the service does not answer"
+    )
+    await expect(page.locator("#live")).to_have_class("stale")
+    await page.unroute_all()
+    await page.clock.run_for(5_000)
+    await expect(page.locator("#refresh-problem")).to_be_hidden()
+    # What Chromium and htmx note about a request that fails.
+    known = ("ERR_FAILED", "htmx:")
+    tab.complaints[:] = [each for each in tab.complaints if not any(map(each.__contains__, known))]
+
+
+async def test_a_page_is_silent_while_refreshing_is_paused_or_its_tab_is_hidden(tab: Tab) -> None:
+    page, asked = tab.page, list[str]()
+    await open_with_still_clock(page)
+    page.on(
+        "request",
+        lambda sent: asked.append(sent.url) if sent.resource_type == "xhr" else None,
+    )
+    await page.get_by_role("button", name="Pause refreshing").click()
+    await page.clock.run_for(20_000)
+    assert asked == []
+    async with page.expect_response("**/"):
+        await page.get_by_role("button", name="Go on refreshing").click()
+    assert len(asked) == 1
+
+    await page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
+    await page.clock.run_for(20_000)
+    assert len(asked) == 1
+
+
+IN_USE = """() => {
+  const live = document.getElementById("live");
+  live.innerHTML = '<table><tr><td><input type="checkbox" aria-label="x"></td></tr></table>';
+}"""
+
+
+async def test_a_part_that_is_about_to_be_used_is_not_replaced(tab: Tab) -> None:
+    page, asked = tab.page, list[str]()
+    await open_with_still_clock(page)
+    await page.evaluate(IN_USE)
+    page.on("request", lambda sent: asked.append(sent.resource_type))
+    await page.get_by_label("x").check()
+    await page.mouse.move(0, 0)
+    await page.locator("h1").click()
+    await page.clock.run_for(20_000)
+    assert "xhr" not in asked
+
+    await page.get_by_label("x").uncheck()
+    await page.mouse.move(0, 0)
+    await page.clock.run_for(5_000)
+    assert "xhr" not in asked  # the box has the focus
+    await page.evaluate("document.activeElement.blur()")
+    await page.clock.run_for(5_000)
+    await expect(page.get_by_label("x")).to_have_count(0)
+
+
+async def test_keys_lead_to_pages_and_are_silent_in_fields(
+    stranger_tab: Tab, clients: ConsoleClients
+) -> None:
+    page = stranger_tab.page
+    await page.goto("/keys")
+    await page.keyboard.type("g?n")
+    assert await page.input_value("#token") == "g?n"
+    await page.fill("#token", clients.tokens["read"].text)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main h1")).to_have_text("Keys")
+
+    await page.keyboard.type("\"'\\][<é7xjkr")
+    await page.keyboard.press("?")
+    await expect(page.locator("#help")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#help")).to_be_hidden()
+    await page.keyboard.press("g")
+    await page.keyboard.press("n")
+    await expect(page.locator("main h1")).to_have_text("Now")
+
+
+@pytest.fixture
+async def stranger_tab(closed_console: RunningApp) -> AsyncIterator[Tab]:
+    """Yield a tab in front of a console with logins."""
+    async with open_tab(base_url=find_base(closed_console)) as tab:
+        yield tab
+
+
+async def test_keys_that_are_switched_off_do_nothing(tab: Tab) -> None:
+    page = tab.page
+    await page.goto("/keys")
+    await page.locator("main").get_by_role("button", name="Switch them off").click()
+    await expect(page.locator("main")).to_contain_text("Keys are off in this browser")
+    await page.keyboard.press("?")
+    await page.keyboard.press("g")
+    await page.keyboard.press("n")
+
+    await expect(page.locator("#help")).to_be_hidden()
+    await expect(page.locator("main h1")).to_have_text("Keys")
+
+
+async def test_the_zone_of_the_browser_can_be_chosen(tab: Tab, open_console: RunningApp) -> None:
+    page = tab.page
+    await pause(open_console)
+    await page.goto("/")
+    await page.get_by_label("Time zone").select_option("browser")
+    await expect(page.locator("#bands time")).to_have_attribute(
+        "title", re.compile(r"\+0[12]:00 \(Europe/Berlin\)$")
+    )
+    await page.get_by_label("Theme").select_option("dark")
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_no_page_of_the_frame_has_a_violation_of_accessibility(
+    tab: Tab, open_console: RunningApp, theme: str
+) -> None:
+    await pause(open_console)
+    await tab.page.goto("/")
+    await tab.page.get_by_label("Theme").select_option(theme)
+    await expect(tab.page.locator("html")).to_have_attribute("data-theme", theme)
+    for path in ("/", "/keys", "/nothing"):
+        await tab.page.goto(path)
+        assert await find_violations(tab.page) == NO_VIOLATION, path
+        await tab.page.set_viewport_size({"width": 400, "height": 800})
+        assert await tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        await tab.page.set_viewport_size({"width": 1280, "height": 800})
+    tab.complaints[:] = [each for each in tab.complaints if "404" not in each]
+
+
+async def test_all_forms_of_the_frame_work_without_the_script(
+    closed_console: RunningApp, clients: ConsoleClients
+) -> None:
+    async with open_tab(base_url=find_base(closed_console), java_script_enabled=False) as tab:
+        page = tab.page
+        await page.goto("/")
+        await page.get_by_label("Token").fill(clients.tokens["admin"].text)
+        await page.locator("main").get_by_role("button", name="Log in").click()
+        await expect(page.locator("main h1")).to_have_text("Now")
+        await pause_as(closed_console, clients)
+        await page.reload()
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.locator("main .notice:not([hidden])")).to_have_text("Sending goes on.")
+        await page.get_by_label("Theme").select_option("dark")
+        await page.get_by_role("button", name="Set", exact=True).click()
+        await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.locator("main h1")).to_have_text("Log in")
+
+
+async def pause_as(app: RunningApp, clients: ConsoleClients) -> None:
+    async with scheduler_stub(app.target) as stub:
+        await stub.PauseSending(
+            task_pb2.PauseSendingRequest(by="eva", reason="the relay moves"),
+            metadata=clients.tokens["admin"].bearer,
+        )
