@@ -2,8 +2,9 @@
 
 Most tests share the console of their module, whose stores are emptied before each of them: they are
 marked `asyncio(loop_scope="module")`, and use `console` or `locked_console` and what belongs to
-them. Tests of settings, of starts and of relays run one of their own: `open_console` or
-`closed_console`.
+them. These two share their stores, as all applications of a process do: Beanie binds its models to
+one database. So a module has either these or, for tests of settings, starts and relays, an
+`open_console` or a `closed_console` for each test.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
 
+from gcsched.wiring.console import ServedConsole
 from tests.support.chromium import connect, run_chromium
 from tests.support.console import (
     Browser,
@@ -134,15 +136,20 @@ async def shared_console(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_stub(shared_console: RunningApp) -> AsyncIterator[Stub]:
+async def stub(shared_console: RunningApp) -> AsyncIterator[Stub]:
     """Yield a stub of the shared console without logins."""
     async with scheduler_stub(shared_console.target) as stub:
         yield stub
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def console(shared_console: RunningApp) -> RunningApp:
-    """Return the module's console without logins, with empty stores."""
+async def console(shared_console: RunningApp, shared_relay: Relay) -> RunningApp:
+    """Return the module's console without logins, with empty stores, no inbox and a new relay."""
+    shared_relay.clear_rules()
+    shared_relay.ledger.clear()
+    served = shared_console.resources.console
+    assert isinstance(served, ServedConsole)
+    served.installation.inbox = None
     await empty(shared_console)
     return shared_console
 
@@ -163,23 +170,15 @@ def shared_clients(tmp_path_factory: pytest.TempPathFactory) -> ConsoleClients:
     return found
 
 
-@pytest.fixture(scope="module")
-def locked_stores(
-    databases: Databases, redis_server: str, redis_numbers: Iterator[int]
-) -> Iterator[dict[str, str]]:
-    with lend_stores(databases, redis_server, redis_numbers) as stores:
-        yield stores
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_locked_console(
-    locked_stores: dict[str, str],
+    shared_stores: dict[str, str],
     shared_relay: Relay,
     shared_clients: ConsoleClients,
     shared_settings: dict[str, str],
 ) -> AsyncIterator[RunningApp]:
     async with running_console(
-        **locked_stores,
+        **shared_stores,
         relay_port=shared_relay.port,
         clients_file=str(shared_clients.file),
         **shared_settings,
