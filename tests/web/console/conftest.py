@@ -163,10 +163,12 @@ async def visitor(console: RunningApp) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="module")
 def shared_clients(tmp_path_factory: pytest.TempPathFactory) -> ConsoleClients:
-    """Return the clients of the module's console with logins, which no test changes."""
+    """Return the clients of the module's console with logins; tests change *leaver* and *mover*."""
     found = ConsoleClients(file=tmp_path_factory.mktemp("clients") / "clients.toml")
     for scope in SCOPES:
         found.add(scope)
+    for name in ("leaver", "mover"):
+        found.add("read", name=name)
     return found
 
 
