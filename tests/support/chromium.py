@@ -2,13 +2,19 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from tests.support.stores import temporary_folder
+from tests.support.wait import until
 
 PACKAGE = "chromium"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -17,6 +23,32 @@ document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`violation of ${event.violatedDirective} by ${event.blockedURI}`);
 });
 """
+FLAGS = (
+    "--headless",
+    "--remote-debugging-port=0",
+    # Nothing but the pages of the tests: no GPU, no sound, no services of its maker, no timers that
+    # slow down where no one looks.
+    "--disable-gpu",
+    "--disable-software-rasterizer",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-component-update",
+    "--disable-background-networking",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--disable-field-trial-config",
+    "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--password-store=basic",
+)
 EXPECTED = ("Failed to load resource: the server responded with a status of 401",)
 """The answer to a request without a login, which Chromium always notes."""
 
@@ -44,24 +76,81 @@ class Tab:
             self.complaints.append(f"{message.type}: {message.text}")
 
 
+@contextmanager
+def run_chromium() -> Iterator[Path]:
+    """Run a Chromium, and yield its profile, where it writes the port of its developer tools."""
+    path = find_chromium()
+    # A container has no namespaces for Chromium's own sandbox.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with temporary_folder() as profile:
+        command = [path, *FLAGS, *sandbox, f"--user-data-dir={profile}", "about:blank"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield profile
+        finally:
+            process.terminate()
+            process.wait()
+
+
 @asynccontextmanager
-async def open_tab(**options: Any) -> AsyncIterator[Tab]:
-    """Yield a tab of a new browser; *options* are those of Playwright's `new_context`.
+async def connect(profile: Path) -> AsyncIterator[Browser]:
+    """Yield the Chromium that uses *profile*, for the loop that runs."""
+    file = profile / "DevToolsActivePort"
+    lines = await until(lambda: file.read_text().split() if file.exists() else [], within=60)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{lines[0]}")
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def open_tab(browser: Browser, **options: Any) -> AsyncIterator[Tab]:
+    """Yield a tab with cookies of its own; *options* are those of Playwright's `new_context`.
 
     At the end no page may have violated the policy, or have logged an error.
     """
-    path = find_chromium()
-    async with async_playwright() as playwright:
-        # A container has no namespaces for Chromium's own sandbox.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
-        try:
-            context: BrowserContext = await browser.new_context(**options)
-            await context.add_init_script(VIOLATIONS)
-            tab = Tab(page=await context.new_page())
-            tab.page.on("console", tab.note)
-            tab.page.on("pageerror", lambda error: tab.complaints.append(f"exception: {error}"))
-            yield tab
-        finally:
-            await browser.close()
+    context: BrowserContext = await browser.new_context(**options)
+    try:
+        await context.add_init_script(VIOLATIONS)
+        tab = Tab(page=await context.new_page())
+        tab.page.on("console", tab.note)
+        tab.page.on("pageerror", lambda error: tab.complaints.append(f"exception: {error}"))
+        yield tab
+    finally:
+        await context.close()
     assert tab.complaints == [], tab.complaints
+
+
+FIND_VIOLATIONS = """async ([part, rules]) => {
+  const only = rules.length ? { runOnly: rules } : {};
+  // The only frame is that of a mail, whose sandbox runs no script, nor one of axe.
+  const found = await axe.run(part, { iframes: false, resultTypes: ["violations"], ...only });
+  return found.violations.map((each) => each.id);
+}"""
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules that depend on the theme."""
+TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
+NARROW, WIDE = 400, 1280
+
+
+async def find_violations(page: Page, part: str = "html") -> list[str]:
+    """Return the rules of accessibility that *part* of *page* violates, in both themes.
+
+    Both themes have the same elements, so the second one is checked for its colours only.
+    """
+    await page.evaluate(Axe().axe_script)
+    found = list[str]()
+    for theme, rules in (("light", list[str]()), ("dark", COLOURS)):
+        await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        violations = await page.evaluate(FIND_VIOLATIONS, [part, rules])
+        found += [f"{theme}: {each}" for each in violations]
+    return found
+
+
+async def is_too_wide(page: Page) -> bool:
+    """Return whether *page* is wider than its window, on a phone or on a small screen."""
+    found = False
+    for width in (NARROW, WIDE):
+        await page.set_viewport_size({"width": width, "height": 800})
+        found = found or await page.evaluate(TOO_WIDE) > 0
+    return found

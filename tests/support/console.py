@@ -10,8 +10,10 @@ import aiohttp
 from lxml import html as parser
 from yarl import URL
 
+from gcsched.pb import task_pb2
 from tests.support.clients import TestToken, client_toml, make_token, write_clients
 from tests.support.in_process_app import RunningApp, make_settings, running_app
+from tests.support.service_process import scheduler_stub
 
 REFRESH = {"HX-Request": "true", "HX-Target": "live"}
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -152,3 +154,17 @@ async def running_console(
     )
     async with running_app(found) as app:
         yield app
+
+
+async def empty(app: RunningApp, admin: TestToken | None = None) -> None:
+    """Delete what an earlier test has left in the stores of *app*, and end its pause.
+
+    *admin* is the token of a client with all scopes, where access is controlled.
+    """
+    mongo = app.resources.mongo
+    if await mongo.runs.find_one({"_id": "pause"}) is not None:
+        async with scheduler_stub(app.target) as stub:
+            metadata = admin.bearer if admin else None
+            await stub.ResumeSending(task_pb2.ResumeSendingRequest(), metadata=metadata)
+    for collection in (mongo.jobs, mongo.recipients, mongo.suppressions, mongo.usage, mongo.audit):
+        await collection.delete_many({})

@@ -228,3 +228,14 @@ def count_databases(url: str) -> int:
 def flush(url: str) -> None:
     with Redis.from_url(url) as client:
         client.flushdb()
+
+
+@contextmanager
+def lend_stores(
+    databases: Databases, redis: str, numbers: Iterator[int]
+) -> Iterator[dict[str, str]]:
+    """Yield the addresses of an empty database of each store, for several tests."""
+    url = with_number(redis, next(numbers))
+    flush(url)
+    with databases.lend() as mongo:
+        yield {"mongo": mongo, "redis": url}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gcsched.usecases.loops import run_periodically
+from gcsched.usecases.monitoring.store_check import NOT_CHECKED
 from gcsched.usecases.ports import Clock
 
 EVERY = timedelta(seconds=1)
@@ -18,6 +19,11 @@ class StoreReport:
     name: str
     problem: str | None
     state_time: datetime
+
+    @property
+    def is_away(self) -> bool:
+        """Whether a check has found a problem: before the first one, nothing is known."""
+        return self.problem is not None and self.problem != NOT_CHECKED
 
 
 @dataclass(kw_only=True, eq=False)

@@ -48,7 +48,7 @@ def list_needs(report: StatusReport, process: OwnProcess, failed: CappedCount | 
 def find_stores(report: StatusReport) -> Iterator[Need]:
     glyph, colour = TROUBLE
     for store in report.stores:
-        if store.problem is not None:
+        if store.problem is not None and store.is_away:
             title = f"{STORE_NAMES[store.name]} cannot be used"
             yield Need(
                 glyph=glyph,

@@ -99,4 +99,4 @@ def list_pages(call: "Call") -> list[NavigationItem]:
 
 def find_stores_away(call: "Call") -> list[StoreReport]:
     reports = [each.report() for each in call.services.status.stores]
-    return [each for each in reports if each.problem is not None]
+    return [each for each in reports if each.is_away]

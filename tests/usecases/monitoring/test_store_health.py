@@ -23,6 +23,12 @@ def a_report(failure: str | None, *, minutes: int = 0) -> StoreReport:
     return StoreReport(name="redis", problem=failure, state_time=since)
 
 
+def test_a_store_is_away_only_if_a_check_has_found_it_so() -> None:
+    texts = (None, "not checked yet", "no answer for 3 s")
+
+    assert [a_report(each).is_away for each in texts] == [False, False, True]
+
+
 def test_the_time_is_that_of_the_change_not_of_the_text() -> None:
     clock, failure = FixedClock(), FakeProblem()
     health = StoreHealth(name="redis", problem_checks=[failure], now=clock)

@@ -21,6 +21,8 @@ from tests.support.in_process_app import RunningApp
 from tests.support.log_events import Events, find_events
 from tests.support.probes import probe_http
 
+SHARED = pytest.mark.asyncio(loop_scope="module")
+
 SINCE = datetime(2026, 11, 30, 12, 0, 3, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>"
 SAMPLES: dict[str, tuple[GcschedError | Exception, int, str]] = {
@@ -58,8 +60,8 @@ async def take_form(call: Call) -> web.StreamResponse:
     return web.Response(text=str(len((await call.form())["text"])))
 
 
-@pytest.fixture(autouse=True)
-def more_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def more_routes() -> Iterator[None]:
     added = (
         Route(method="GET", path="/fails/{name}", act="GetStatus", handler=raise_sample),
         Route(
@@ -73,7 +75,9 @@ def more_routes(monkeypatch: pytest.MonkeyPatch) -> None:
             method="POST", path="/form", act="GetStatus", handler=take_form, kind=Kind.ACT, page="/"
         ),
     )
-    monkeypatch.setattr(server, "ROUTES", (*routes.ROUTES, *added))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "ROUTES", (*routes.ROUTES, *added))
+        yield
 
 
 def subclasses(kind: type[GcschedError]) -> Iterator[type[GcschedError]]:
@@ -89,10 +93,11 @@ def test_each_error_that_a_caller_of_grpc_can_see_has_a_status_here() -> None:
     assert set(STATUSES.values()) == set(TITLES)
 
 
-async def test_each_error_is_a_page_with_its_sentence(browser: Browser) -> None:
+@SHARED
+async def test_each_error_is_a_page_with_its_sentence(visitor: Browser) -> None:
     for name, (_, status, sentence) in SAMPLES.items():
-        page = await browser.open(f"/fails/{name}")
-        refresh = await browser.refresh(f"/fails/{name}")
+        page = await visitor.open(f"/fails/{name}")
+        refresh = await visitor.refresh(f"/fails/{name}")
 
         assert page.status == refresh.status == status, name
         assert sentence in page.words
@@ -102,56 +107,75 @@ async def test_each_error_is_a_page_with_its_sentence(browser: Browser) -> None:
         assert refresh.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-async def test_a_limit_says_after_how_many_seconds(browser: Browser) -> None:
-    page = await browser.open("/fails/limit")
+@SHARED
+async def test_a_limit_says_after_how_many_seconds(visitor: Browser) -> None:
+    page = await visitor.open("/fails/limit")
 
     assert page.headers["Retry-After"] == "3"
 
 
+@SHARED
 async def test_a_defect_is_logged_and_shows_nothing_of_itself(
-    browser: Browser, events: Events
+    visitor: Browser, events: Events
 ) -> None:
-    page = await browser.open("/fails/defect")
+    page = await visitor.open("/fails/defect")
 
     assert "alert" not in page.words
     [logged] = find_events(events, "page failed")
     assert (logged["log_level"], logged["page"]) == ("error", "/fails/{name}")
 
 
+@SHARED
 async def test_a_store_that_is_away_is_named_with_its_time(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = StoreReport(name="mongodb", problem="no answer", state_time=SINCE)
     monkeypatch.setattr(StoreHealth, "report", lambda _: report)
 
-    page = await browser.open("/fails/store")
+    page = await visitor.open("/fails/store")
 
     assert "MongoDB has not answered since 30 Nov 12:00:03: the store did not confirm" in page.words
     assert page.find("#bands .band.failed")[0].text_content().startswith("MongoDB cannot be used")
 
 
-async def test_a_page_that_takes_too_long_is_ended_and_counted(
-    browser: Browser, open_console: RunningApp
+@SHARED
+async def test_a_store_that_was_not_checked_yet_is_not_shown_as_away(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = await browser.open("/slow")
+    report = StoreReport(name="redis", problem="not checked yet", state_time=SINCE)
+    monkeypatch.setattr(StoreHealth, "report", lambda _: report)
+
+    page = await visitor.open("/")
+
+    assert not page.find("#bands .band")
+    assert "Redis cannot be used" not in page.words
+
+
+@SHARED
+async def test_a_page_that_takes_too_long_is_ended_and_counted(
+    visitor: Browser, console: RunningApp
+) -> None:
+    page = await visitor.open("/slow")
 
     assert (page.status, "while answering a page" in page.words) == (503, True)
-    async with probe_http(open_console.http) as probe:
+    async with probe_http(console.http) as probe:
         metrics = await probe.scrape()
-    assert metrics.by("page", "gcsched_console_seconds_count") == {"/slow": 1}
+    assert metrics.by("page", "gcsched_console_seconds_count")["/slow"] == 1
     assert metrics.by("page", "gcsched_console_seconds_sum")["/slow"] >= 0.05
 
 
-async def test_a_form_has_64_kib_at_most(browser: Browser) -> None:
-    fits = await browser.send("/form", {"text": "x" * 65_000})
-    too_large = await browser.send("/form", {"text": "x" * 66_000})
+@SHARED
+async def test_a_form_has_64_kib_at_most(visitor: Browser) -> None:
+    fits = await visitor.send("/form", {"text": "x" * 65_000})
+    too_large = await visitor.send("/form", {"text": "x" * 66_000})
 
     assert (fits.status, fits.text) == (200, "65000")
     assert (too_large.status, "too large" in too_large.words) == (413, True)
 
 
-async def test_a_form_of_another_kind_is_no_defect(browser: Browser) -> None:
-    answer = await browser.request(
+@SHARED
+async def test_a_form_of_another_kind_is_no_defect(visitor: Browser) -> None:
+    answer = await visitor.request(
         "POST",
         "/form",
         data=b"\xff\xfe",

@@ -1,28 +1,21 @@
 """The frame of all pages: navigation, who and scopes, zone and theme, bands, refreshes."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from gcsched.pb import task_pb2
 from tests.support.console import Answer, Browser, ConsoleClients
-from tests.support.in_process_app import RunningApp
-from tests.support.service_process import Stub, scheduler_stub
+from tests.support.service_process import Stub
 from tests.support.wait import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LABEL = "prod <eu>"
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202e & more'
 
 
-@pytest.fixture
-def console_settings() -> dict[str, str]:
+@pytest.fixture(scope="module")
+def shared_settings() -> dict[str, str]:
     return {"console_label": LABEL, "timezone": "Europe/Berlin"}
-
-
-@pytest.fixture
-async def stub(open_console: RunningApp) -> AsyncIterator[Stub]:
-    async with scheduler_stub(open_console.target) as stub:
-        yield stub
 
 
 async def pause(stub: Stub, reason: str = "the relay moves") -> None:
@@ -33,8 +26,8 @@ def titles_of_navigation(page: Answer) -> list[str]:
     return [each.text_content() for each in page.find("header nav a")]
 
 
-async def test_each_page_names_the_installation_and_who_looks_at_it(browser: Browser) -> None:
-    page = await browser.open("/")
+async def test_each_page_names_the_installation_and_who_looks_at_it(visitor: Browser) -> None:
+    page = await visitor.open("/")
 
     [title] = page.find("title")
     assert title.text_content() == f"{LABEL} · Now · gcsched"
@@ -43,11 +36,11 @@ async def test_each_page_names_the_installation_and_who_looks_at_it(browser: Bro
 
 
 async def test_the_navigation_leads_only_where_the_scopes_do(
-    stranger: Browser, clients: ConsoleClients
+    guest: Browser, shared_clients: ConsoleClients
 ) -> None:
-    before = await stranger.open("/login")
-    await stranger.log_in(clients.tokens["read"])
-    after = await stranger.open("/")
+    before = await guest.open("/login")
+    await guest.log_in(shared_clients.tokens["read"])
+    after = await guest.open("/")
 
     assert titles_of_navigation(before) == []
     assert titles_of_navigation(after) == ["Now", "Jobs", "Relays"]
@@ -56,34 +49,34 @@ async def test_the_navigation_leads_only_where_the_scopes_do(
 
 
 async def test_links_are_relative_so_that_a_proxy_may_put_a_path_before_them(
-    browser: Browser,
+    visitor: Browser,
 ) -> None:
     for path in ("/", "/keys", "/nothing/here/at/all"):
-        page = await browser.open(path)
+        page = await visitor.open(path)
         root = "../" * (path.count("/") - 1) or "./"
         for element in page.find("[href], [src], [action]"):
             link = element.get("href") or element.get("src") or element.get("action")
             assert link.startswith((root, "#")), (path, link)
 
 
-async def test_the_zone_and_the_theme_are_kept(browser: Browser, stub: Stub) -> None:
+async def test_the_zone_and_the_theme_are_kept(visitor: Browser, stub: Stub) -> None:
     await pause(stub)
-    await until_paused(browser)
+    await until_paused(visitor)
     zones = {}
     for zone in ("service", "utc", "browser"):
         fields = {"zone": zone, "browser_zone": "Asia/Kolkata", "back": "/keys", "theme": "dark"}
-        answer = await browser.send("/view", fields)
-        assert browser.follow(answer, "/view") == "/keys"
-        page = await browser.open("/")
+        answer = await visitor.send("/view", fields)
+        assert visitor.follow(answer, "/view") == "/keys"
+        page = await visitor.open("/")
         zones[zone] = page.find("#bands time")[0].get("title").rpartition("(")[2]
         assert page.find("html")[0].get("data-theme") == "dark"
 
     assert zones == {"service": "Europe/Berlin)", "utc": "UTC)", "browser": "Asia/Kolkata)"}
 
 
-async def until_paused(browser: Browser) -> Answer:
+async def until_paused(visitor: Browser) -> Answer:
     async def find() -> Answer | None:
-        page = await browser.open("/")
+        page = await visitor.open("/")
         return page if page.find(".band.paused") else None
 
     found = await until(find)
@@ -91,10 +84,10 @@ async def until_paused(browser: Browser) -> Answer:
     return found
 
 
-async def test_a_pause_is_a_band_with_who_why_and_since(browser: Browser, stub: Stub) -> None:
+async def test_a_pause_is_a_band_with_who_why_and_since(visitor: Browser, stub: Stub) -> None:
     await pause(stub, HOSTILE)
 
-    page = await until_paused(browser)
+    page = await until_paused(visitor)
 
     [band] = page.find(".band.paused p")
     assert band.text_content().startswith("Sending is paused by eva since ")
@@ -105,12 +98,12 @@ async def test_a_pause_is_a_band_with_who_why_and_since(browser: Browser, stub: 
     assert "(Europe/Berlin)" in time.get("title")
 
 
-async def test_resume_ends_the_pause_and_the_audit_has_it(browser: Browser, stub: Stub) -> None:
+async def test_resume_ends_the_pause_and_the_audit_has_it(visitor: Browser, stub: Stub) -> None:
     await pause(stub)
-    await until_paused(browser)
+    await until_paused(visitor)
 
-    answer = await browser.send("/resume", {"back": "/keys"})
-    page = await browser.open(browser.follow(answer, "/resume"))
+    answer = await visitor.send("/resume", {"back": "/keys"})
+    page = await visitor.open(visitor.follow(answer, "/resume"))
 
     assert "Sending goes on." in page.words
     assert not page.find(".band.paused")
@@ -121,23 +114,23 @@ async def test_resume_ends_the_pause_and_the_audit_has_it(browser: Browser, stub
 
 
 async def test_a_client_without_the_scope_sees_no_resume_and_cannot(
-    stranger: Browser, clients: ConsoleClients
+    guest: Browser, shared_clients: ConsoleClients
 ) -> None:
-    await stranger.log_in(clients.tokens["read"])
+    await guest.log_in(shared_clients.tokens["read"])
 
-    answer = await stranger.send("/resume")
+    answer = await guest.send("/resume")
 
     assert (answer.status, "needs the scope operate" in answer.words) == (403, True)
 
 
 async def test_a_refresh_has_the_part_alone_and_is_short_if_nothing_changed(
-    browser: Browser, stub: Stub
+    visitor: Browser, stub: Stub
 ) -> None:
-    first = await quiet_refresh(browser)
-    same = await browser.refresh("/", first.headers["ETag"])
+    first = await quiet_refresh(visitor)
+    same = await visitor.refresh("/", first.headers["ETag"])
     await pause(stub)
-    await until_paused(browser)
-    changed = await browser.refresh("/", first.headers["ETag"])
+    await until_paused(visitor)
+    changed = await visitor.refresh("/", first.headers["ETag"])
 
     assert not first.text.lstrip().startswith("<!doctype")
     assert (same.status, same.text) == (304, "")
@@ -145,12 +138,13 @@ async def test_a_refresh_has_the_part_alone_and_is_short_if_nothing_changed(
     assert changed.find("[hx-swap-oob] .band.paused")
 
 
-async def quiet_refresh(browser: Browser) -> Answer:
-    """Return the refresh of the page once no store is named in a band any more."""
+async def quiet_refresh(visitor: Browser) -> Answer:
+    """Return a refresh of the page once another one has nothing new: what was started is known."""
 
     async def find() -> Answer | None:
-        page = await browser.refresh("/")
-        return None if "band" in page.text.replace('id="bands"', "") else page
+        page = await visitor.refresh("/")
+        again = await visitor.refresh("/", page.headers["ETag"])
+        return page if again.status == 304 else None
 
     found = await until(find)
     assert isinstance(found, Answer)
@@ -158,17 +152,17 @@ async def quiet_refresh(browser: Browser) -> Answer:
 
 
 async def test_the_script_gets_an_error_as_one_sentence(
-    stranger: Browser, clients: ConsoleClients
+    guest: Browser, shared_clients: ConsoleClients
 ) -> None:
-    login = await stranger.refresh("/")
-    await stranger.log_in(clients.tokens["schedule"])
+    login = await guest.refresh("/")
+    await guest.log_in(shared_clients.tokens["schedule"])
 
     assert (login.status, login.text) == (401, "Log in to see this page.")
     assert login.headers["Content-Type"].startswith("text/plain")
 
 
-async def test_a_page_that_is_not_there_says_so_in_the_frame(browser: Browser) -> None:
-    page = await browser.open("/nothing")
+async def test_a_page_that_is_not_there_says_so_in_the_frame(visitor: Browser) -> None:
+    page = await visitor.open("/nothing")
 
     assert (page.status, page.words) == (
         404,
@@ -177,9 +171,9 @@ async def test_a_page_that_is_not_there_says_so_in_the_frame(browser: Browser) -
     assert titles_of_navigation(page) == ["Now", "Jobs", "Relays"]
 
 
-async def test_a_page_has_the_landmarks_of_a_page(browser: Browser) -> None:
+async def test_a_page_has_the_landmarks_of_a_page(visitor: Browser) -> None:
     for path in ("/", "/keys", "/nothing"):
-        page = await browser.open(path)
+        page = await visitor.open(path)
         assert len(page.find("h1")) == len(page.find("main")) == len(page.find("header")) == 1
         assert page.find("html")[0].get("lang") == "en"
         assert page.find("a.skip")[0].get("href") == "#content"
@@ -188,22 +182,22 @@ async def test_a_page_has_the_landmarks_of_a_page(browser: Browser) -> None:
             assert all(each.get("scope") for each in table.cssselect("th"))
 
 
-async def test_the_files_are_named_by_their_content_and_kept_forever(browser: Browser) -> None:
-    page = await browser.open("/")
+async def test_the_files_are_named_by_their_content_and_kept_forever(visitor: Browser) -> None:
+    page = await visitor.open("/")
     links = [each.get("href") or each.get("src") for each in page.find("link, script")]
 
     assert len(links) == 4
     for link in links:
-        answer = await browser.open(link.removeprefix("."))
+        answer = await visitor.open(link.removeprefix("."))
         assert answer.status == 200
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_keys_can_be_switched_off(browser: Browser) -> None:
-    before = await browser.open("/keys")
-    await browser.send("/view", {"keys": "off", "back": "/keys"})
-    after = await browser.open("/keys")
+async def test_keys_can_be_switched_off(visitor: Browser) -> None:
+    before = await visitor.open("/keys")
+    await visitor.send("/view", {"keys": "off", "back": "/keys"})
+    after = await visitor.open("/keys")
 
     assert before.find("body")[0].get("data-keys") == "on"
     assert after.find("body")[0].get("data-keys") == "off"

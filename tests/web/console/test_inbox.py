@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gcsched.dev.inbox import MailFolder
 from tests.support.console import Browser, find_base, open_browser
 from tests.support.in_process_app import RunningApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" & more'
 JOB = "01a2309a6a5b73cf9dc4eda7c2716f1f"
@@ -42,18 +45,18 @@ def folder(tmp_path: Path) -> MailFolder:
     return MailFolder(folder=tmp_path)
 
 
-@pytest.fixture
-async def inbox(open_console: RunningApp, folder: MailFolder) -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def inbox(console: RunningApp, folder: MailFolder) -> AsyncIterator[Browser]:
     """Yield a browser of a console that has the inbox of *folder*."""
-    open_console.resources.console.show_inbox(folder)
-    async with open_browser(find_base(open_console)) as browser:
-        yield browser
+    console.resources.console.show_inbox(folder)
+    async with open_browser(find_base(console)) as visitor:
+        yield visitor
 
 
-async def test_without_an_inbox_there_is_no_such_page(browser: Browser) -> None:
-    assert (await browser.open("/inbox")).status == 404
-    assert (await browser.open("/inbox/messages")).status == 404
-    assert "Inbox" not in (await browser.open("/")).find("nav")[0].text_content()
+async def test_without_an_inbox_there_is_no_such_page(visitor: Browser) -> None:
+    assert (await visitor.open("/inbox")).status == 404
+    assert (await visitor.open("/inbox/messages")).status == 404
+    assert "Inbox" not in (await visitor.open("/")).find("nav")[0].text_content()
 
 
 async def test_mails_are_listed_newest_first_and_searched(inbox: Browser) -> None:

@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import pytest_asyncio
 
 from gcsched.domain.job import Job, State
 from tests.support.builders import an_invitation
 from tests.support.console import Answer, Browser, ConsoleClients
 from tests.support.console_jobs import a_failed_job, a_hostile_job, a_kept_job, keep
 from tests.support.in_process_app import RunningApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -26,17 +29,17 @@ def number_jobs(count: int, *, first: int = 0, **others: object) -> list[Job]:
     ]
 
 
-async def search(browser: Browser, text: str) -> Answer:
-    return await browser.send("/jobs", {"q": text})
+async def search(visitor: Browser, text: str) -> Answer:
+    return await visitor.send("/jobs", {"q": text})
 
 
 async def test_a_row_has_the_state_the_address_and_the_last_code(
-    browser: Browser, open_console: RunningApp
+    visitor: Browser, console: RunningApp
 ) -> None:
     job = a_failed_job(NOW, empid="E77", client="payroll", email="ada@example.org")
-    await keep(open_console, job)
+    await keep(console, job)
 
-    page = await browser.open("/jobs")
+    page = await visitor.open("/jobs")
 
     titles = [each.text_content() for each in page.find("[data-rows] thead th")]
     [row] = page.find("[data-rows] tbody tr")
@@ -53,36 +56,34 @@ async def test_a_row_has_the_state_the_address_and_the_last_code(
     }
     [link] = row.cssselect("th a")
     assert (
-        browser.follow(Answer(status=303, headers={"Location": link.get("href")}, text=""), "/jobs")
+        visitor.follow(Answer(status=303, headers={"Location": link.get("href")}, text=""), "/jobs")
         == f"/jobs/{job.id}"
     )
 
 
 async def test_without_the_scope_content_addresses_are_masked(
-    stranger: Browser, clients: ConsoleClients, closed_console: RunningApp
+    guest: Browser, shared_clients: ConsoleClients, locked_console: RunningApp
 ) -> None:
     job = a_failed_job(NOW, email="ada@example.org", message="Interview", name="Ada Lovelace")
-    await keep(closed_console, job)
-    await stranger.log_in(clients.tokens["read"])
+    await keep(locked_console, job)
+    await guest.log_in(shared_clients.tokens["read"])
 
     for path in ("/jobs", f"/jobs/{job.id}"):
-        page = await stranger.open(path)
+        page = await guest.open(path)
         assert "a…@example.org" in page.words
         assert not any(each in page.text for each in ("ada@", "Lovelace", "Interview"))
     assert "need the scope content" in page.words
-    assert (await stranger.open(f"/jobs/{job.id}/mail")).status == 403
-    assert (await stranger.open(f"/jobs/{job.id}/again")).status == 403
+    assert (await guest.open(f"/jobs/{job.id}/mail")).status == 403
+    assert (await guest.open(f"/jobs/{job.id}/again")).status == 403
     assert not page.find(".acts")
 
 
-async def test_pages_follow_each_other_by_tokens(
-    browser: Browser, open_console: RunningApp
-) -> None:
-    await keep(open_console, *number_jobs(60))
+async def test_pages_follow_each_other_by_tokens(visitor: Browser, console: RunningApp) -> None:
+    await keep(console, *number_jobs(60))
 
-    first = await browser.open("/jobs")
+    first = await visitor.open("/jobs")
     [following] = first.find(".pages [rel=next]")
-    second = await browser.open(f"/{following.get('href').removeprefix('./')}")
+    second = await visitor.open(f"/{following.get('href').removeprefix('./')}")
     [begin] = second.find(".pages [rel=prev]")
 
     assert list_employees(first) == [f"N{number}" for number in reversed(range(10, 60))]
@@ -91,8 +92,8 @@ async def test_pages_follow_each_other_by_tokens(
     assert not second.find(".pages [rel=next]")
 
 
-async def test_the_count_is_a_part_of_its_own(admin: Browser, closed_console: RunningApp) -> None:
-    await keep(closed_console, *number_jobs(3), *number_jobs(2, first=7, client="payroll"))
+async def test_the_count_is_a_part_of_its_own(admin: Browser, locked_console: RunningApp) -> None:
+    await keep(locked_console, *number_jobs(3), *number_jobs(2, first=7, client="payroll"))
 
     page = await admin.open("/jobs?client=payroll")
     [part] = page.find("[hx-get*=count]")
@@ -101,16 +102,16 @@ async def test_the_count_is_a_part_of_its_own(admin: Browser, closed_console: Ru
     assert counted.text.strip() == "2 jobs in all"
 
 
-async def test_new_jobs_do_not_push_rows_away(browser: Browser, open_console: RunningApp) -> None:
-    await keep(open_console, *number_jobs(3))
-    page = await browser.open("/jobs")
+async def test_new_jobs_do_not_push_rows_away(visitor: Browser, console: RunningApp) -> None:
+    await keep(console, *number_jobs(3))
+    page = await visitor.open("/jobs")
     [live] = page.find("#live")
     source = f"/{live.get('hx-get').removeprefix('./')}"
-    before = await browser.refresh(source)
-    await keep(open_console, *number_jobs(2, first=3))
+    before = await visitor.refresh(source)
+    await keep(console, *number_jobs(2, first=3))
 
-    after = await browser.refresh(source, before.headers["ETag"])
-    more = await browser.refresh(source, after.headers["ETag"])
+    after = await visitor.refresh(source, before.headers["ETag"])
+    more = await visitor.refresh(source, after.headers["ETag"])
 
     assert list_employees(before) == list_employees(after) == ["N2", "N1", "N0"]
     [newer] = after.find(".notice a")
@@ -118,15 +119,15 @@ async def test_new_jobs_do_not_push_rows_away(browser: Browser, open_console: Ru
     assert more.status == 304
 
 
-@pytest.fixture
-async def admin(stranger: Browser, clients: ConsoleClients) -> Browser:
+@pytest_asyncio.fixture(loop_scope="module")
+async def admin(guest: Browser, shared_clients: ConsoleClients) -> Browser:
     """Return a browser of a console with logins, which has jobs of named clients."""
-    await stranger.log_in(clients.tokens["admin"])
-    return stranger
+    await guest.log_in(shared_clients.tokens["admin"])
+    return guest
 
 
-@pytest.fixture
-async def found(closed_console: RunningApp) -> Job:
+@pytest_asyncio.fixture(loop_scope="module")
+async def found(locked_console: RunningApp) -> Job:
     """Return a job that can be found by each of its marks, among others."""
     job = a_failed_job(
         NOW,
@@ -135,7 +136,7 @@ async def found(closed_console: RunningApp) -> Job:
         request_id="9d4c1c60-request",
         client="payroll",
     )
-    await keep(closed_console, job, *number_jobs(3))
+    await keep(locked_console, job, *number_jobs(3))
     return job
 
 
@@ -149,25 +150,25 @@ async def test_the_search_field_takes_whatever_was_pasted(admin: Browser, found:
 
 
 async def test_several_jobs_of_an_employee_are_listed(
-    browser: Browser, open_console: RunningApp
+    visitor: Browser, console: RunningApp
 ) -> None:
-    await keep(open_console, a_kept_job(NOW, empid="E 5&x"), a_kept_job(NOW, empid="E 5&x"))
+    await keep(console, a_kept_job(NOW, empid="E 5&x"), a_kept_job(NOW, empid="E 5&x"))
 
-    answer = await search(browser, "E 5&x")
-    page = await browser.open(browser.follow(answer, "/jobs"))
+    answer = await search(visitor, "E 5&x")
+    page = await visitor.open(visitor.follow(answer, "/jobs"))
 
     assert parse_qs(urlsplit(answer.location).query) == {"empid": ["E 5&x"]}
     assert list_employees(page) == ["E 5&x", "E 5&x"]
 
 
 async def test_a_searched_address_is_in_no_address_of_a_page(
-    browser: Browser, open_console: RunningApp
+    visitor: Browser, console: RunningApp
 ) -> None:
-    await keep(open_console, *number_jobs(60, email="ada@example.org"))
+    await keep(console, *number_jobs(60, email="ada@example.org"))
 
-    first = await search(browser, "ada@example.org")
+    first = await search(visitor, "ada@example.org")
     fields = {each.get("name"): each.get("value") for each in first.find(".pages input")}
-    second = await browser.send("/jobs", fields)
+    second = await visitor.send("/jobs", fields)
 
     assert (first.status, second.status) == (200, 200)
     assert [len(list_employees(each)) for each in (first, second)] == [50, 10]
@@ -184,8 +185,8 @@ async def test_a_searched_address_is_in_no_address_of_a_page(
     "text",
     ["f" * 32, "nothing", "x@example.org", "<x", "\x00", "@", "é" * 400, '"><script>', "a" * 64000],
 )
-async def test_a_search_without_a_hit_explains_itself(browser: Browser, text: str) -> None:
-    page = await search(browser, text)
+async def test_a_search_without_a_hit_explains_itself(visitor: Browser, text: str) -> None:
+    page = await search(visitor, text)
 
     assert page.status == 200
     assert page.words.startswith("Nothing found")
@@ -194,7 +195,7 @@ async def test_a_search_without_a_hit_explains_itself(browser: Browser, text: st
 
 
 async def test_the_filter_is_that_of_the_contract(
-    admin: Browser, closed_console: RunningApp
+    admin: Browser, locked_console: RunningApp
 ) -> None:
     invitation = an_invitation(id="e" * 32, message_id="e@example.org", dedup_key="e", empid="M")
     assert invitation.meeting is not None
@@ -204,7 +205,7 @@ async def test_the_filter_is_that_of_the_contract(
         a_kept_job(NOW, id="c" * 32, empid="C", state=State.SENT, email="Eve@example.org"),
         invitation,
     ]
-    await keep(closed_console, *jobs)
+    await keep(locked_console, *jobs)
     later = f"{NOW + timedelta(days=2, hours=12):%Y-%m-%dT%H:%M}"
     cases: list[tuple[dict[str, str], list[str]]] = [
         ({"state": "SENT"}, ["C"]),
@@ -227,11 +228,11 @@ async def test_the_filter_is_that_of_the_contract(
         assert (answer.status, list_employees(answer)) == (200, expected), fields
 
 
-async def test_a_filter_that_no_index_serves_is_explained_and_kept(browser: Browser) -> None:
-    both = await browser.send("/jobs", {"state": "SENT", "empid": "E1"})
-    order = await browser.send("/jobs", {"empid": "E1", "order": "DUE_TIME_ASC"})
-    wrong = await browser.open("/jobs?state=LOST&due_from=soon&client=%00")
-    stale = await browser.open("/jobs?page=x")
+async def test_a_filter_that_no_index_serves_is_explained_and_kept(visitor: Browser) -> None:
+    both = await visitor.send("/jobs", {"state": "SENT", "empid": "E1"})
+    order = await visitor.send("/jobs", {"empid": "E1", "order": "DUE_TIME_ASC"})
+    wrong = await visitor.open("/jobs?state=LOST&due_from=soon&client=%00")
+    stale = await visitor.open("/jobs?page=x")
 
     assert "no index serves that" in both.words
     assert both.find("#empid")[0].get("value") == "E1"
@@ -242,20 +243,20 @@ async def test_a_filter_that_no_index_serves_is_explained_and_kept(browser: Brow
     assert [each.status for each in (both, order, wrong, stale)] == [400] * 4
 
 
-async def test_an_empty_list_says_why(browser: Browser) -> None:
-    empty = await browser.open("/jobs")
-    filtered = await browser.open("/jobs?state=FAILED")
+async def test_an_empty_list_says_why(visitor: Browser) -> None:
+    empty = await visitor.open("/jobs")
+    filtered = await visitor.open("/jobs?state=FAILED")
 
     assert "No job yet. This makes one:" in empty.words
     assert "Jobs with state FAILED. Clear it" in filtered.words
     assert "No job is like that." in filtered.words
 
 
-async def test_hostile_texts_are_text(browser: Browser, open_console: RunningApp) -> None:
+async def test_hostile_texts_are_text(visitor: Browser, console: RunningApp) -> None:
     job = a_hostile_job(NOW)
-    await keep(open_console, job)
+    await keep(console, job)
     for path in ("/jobs", f"/jobs/{job.id}", f"/jobs/{job.id}/again"):
-        page = await browser.open(path)
+        page = await visitor.open(path)
         assert page.status == 200
         assert not page.find("main script, main img, [onerror]"), path
         for each in page.find("[hx-get]"):

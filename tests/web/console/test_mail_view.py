@@ -1,6 +1,7 @@
 """A mail is shown in a document that can do nothing; its links and remote images are named."""
 
 import base64
+from collections.abc import Iterator
 
 import pytest
 from aiohttp import web
@@ -11,24 +12,28 @@ from gcsched.web.console.mail_view import InlinePart, MailLink, embed_parts, rea
 from gcsched.web.console.routing import Route
 from tests.support.console import Browser
 
+SHARED = pytest.mark.asyncio(loop_scope="module")
+
 PNG = b"\x89PNG\r\n\x1a\n"
 MAIL = """<p>Dear Ada, <a href="https://example.org/a?x=1&amp;y=2">the <b>plan</b>
  of Friday</a> <img src="cid:logo@x"><img src='https://track.example.org/1.png'></p>"""
 
 
-@pytest.fixture
-def mail_route(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def mail_route() -> Iterator[None]:
     async def show(call: Call) -> web.StreamResponse:
         parts = {"logo@x": InlinePart("image/png", PNG)}
         return show_mail(MAIL, parts=parts, has_images="images" in call.request.query)
 
     route = Route(method="GET", path="/mail", act="GetJob", handler=show)
-    monkeypatch.setattr(server, "ROUTES", (*routes.ROUTES, route))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "ROUTES", (*routes.ROUTES, route))
+        yield
 
 
-@pytest.mark.usefixtures("mail_route")
-async def test_its_document_can_do_nothing_wherever_it_is_opened(browser: Browser) -> None:
-    answer = await browser.open("/mail")
+@SHARED
+async def test_its_document_can_do_nothing_wherever_it_is_opened(visitor: Browser) -> None:
+    answer = await visitor.open("/mail")
 
     assert answer.headers["Content-Security-Policy"] == (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
@@ -43,10 +48,10 @@ async def test_its_document_can_do_nothing_wherever_it_is_opened(browser: Browse
     )
 
 
-@pytest.mark.usefixtures("mail_route")
-async def test_images_of_others_are_allowed_after_a_click_only(browser: Browser) -> None:
-    before = await browser.open("/mail")
-    after = await browser.open("/mail?images=1")
+@SHARED
+async def test_images_of_others_are_allowed_after_a_click_only(visitor: Browser) -> None:
+    before = await visitor.open("/mail")
+    after = await visitor.open("/mail?images=1")
 
     assert "img-src data:;" in before.headers["Content-Security-Policy"]
     assert "img-src data: https: http:;" in after.headers["Content-Security-Policy"]

@@ -62,7 +62,7 @@ async def read_report(call: Call) -> StatusReport:
 
 
 def is_mongodb_away(report: StatusReport) -> bool:
-    return any(each.name == MONGODB and each.problem is not None for each in report.stores)
+    return any(each.name == MONGODB and each.is_away for each in report.stores)
 
 
 def describe_sending(report: StatusReport) -> str:
