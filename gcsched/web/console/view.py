@@ -59,10 +59,11 @@ class View:
     def of(cls, call: "Call") -> "View":
         installation, services = call.installation, call.installation.services
         is_shown = call.is_logged_in and services is not None
+        path = call.path if call.request.method == "GET" else call.page_of_act or "/"
         return cls(
             root=call.root,
-            path=call.path if call.request.method == "GET" else call.page_of_act or "/",
-            section=call.path.lstrip("/").partition("/")[0].partition("?")[0],
+            path=path,
+            section=path.lstrip("/").partition("/")[0].partition("?")[0],
             label=installation.label,
             client=call.client,
             is_logged_in=call.is_logged_in,
