@@ -111,7 +111,7 @@ def parse_count(text: str) -> int | None:
     return int(digits) if is_number else None
 
 
-def typed_violations(typed: str, count: int) -> Checked[None]:
+def number_violations(typed: str, count: int) -> Checked[None]:
     """Yield a violation unless *typed* is *count*, where that is needed."""
     if count > MAX_UNTYPED and parse_count(typed) != count:
         yield Violation("typed", f"must be {count:,}")

@@ -21,9 +21,9 @@ from gcsched.web.console.many_acts import (
     RETRY,
     ManyAct,
     format_bulk_query,
+    number_violations,
     parse_bulk_query,
     parse_count,
-    typed_violations,
 )
 from gcsched.web.console.pages.job_acts import parse_cancel, parse_retry
 from gcsched.web.console.pages.jobs import build_path
@@ -88,7 +88,7 @@ def parse_many_command(
 
 def parse_command(call: Call, form: Form) -> Checked[Cancel | Retry]:
     command = yield from parse_many_command(call, form.act, form.fields)
-    yield from typed_violations(form.fields.get("typed", ""), form.count or 0)
+    yield from number_violations(form.fields.get("typed", ""), form.count or 0)
     return command
 
 
