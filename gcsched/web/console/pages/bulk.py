@@ -96,10 +96,10 @@ async def change(
     call: Call, form: Form, command: Cancel | Retry, *, is_dry_run: bool = False
 ) -> int:
     services = call.services
-    asked = BulkChange(filter=form.query.filter, command=command, is_dry_run=is_dry_run)
+    bulk_change = BulkChange(filter=form.query.filter, command=command, is_dry_run=is_dry_run)
     async with services.slots.changing_many.slot(call.within):
         return await services.change_jobs.apply(
-            asked, actor=call.actor(form.act.method_of_many), within=call.within
+            bulk_change, actor=call.actor(form.act.method_of_many), within=call.within
         )
 
 
