@@ -219,7 +219,8 @@ async def open_page(tab: Page, shown: ShownPage, words: Words = PLAIN_WORDS) -> 
         response = await tab.goto(path)
         assert response is not None, shown
     else:
-        await tab.goto("/keys")
+        if tab.url == "about:blank":
+            await tab.goto("/keys")
         fields = {name: words.fill(value) for name, value in shown.fields.items()}
         async with tab.expect_navigation() as navigation:
             await tab.evaluate(SEND, [path, fields])
