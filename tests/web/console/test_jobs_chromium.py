@@ -1,77 +1,27 @@
-"""Jobs in a real browser: hostile texts, accessibility, keys, and without the script."""
+"""Jobs in a real browser: a task by keyboard, and what a refresh leaves alone."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from gcsched.domain.job import Job
 from tests.support.chromium import Tab, open_tab
 from tests.support.console import find_base
 from tests.support.console_jobs import (
     a_failed_job,
-    a_hostile_job,
     a_kept_job,
-    an_uncertain_job,
     keep,
 )
 from tests.support.in_process_app import RunningApp
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-NO_VIOLATION: list[str] = []
-TITLES = ("1", "2")
-"""What the scripts in hostile texts would make of the title of a page."""
 
 
 @pytest.fixture
 async def tab(open_console: RunningApp) -> AsyncIterator[Tab]:
     async with open_tab(base_url=find_base(open_console)) as tab:
         yield tab
-
-
-def list_pages(job: Job) -> list[str]:
-    tabs = [f"/jobs/{job.id}?tab={each}" for each in ("html", "text", "headers", "source", "json")]
-    return ["/jobs", "/jobs?state=FAILED", *tabs, f"/jobs/{job.id}/again"]
-
-
-async def find_violations(page: Page) -> list[str]:
-    results = await Axe().run(page)
-    return [each["id"] for each in results.response["violations"]]
-
-
-async def test_hostile_texts_do_nothing_on_any_page(tab: Tab, open_console: RunningApp) -> None:
-    job = a_hostile_job(NOW)
-    await keep(open_console, job)
-    for path in list_pages(job):
-        await tab.page.goto(path, wait_until="networkidle")
-        assert await tab.page.title() not in TITLES, path
-        await expect(tab.page.locator("main img, main script, main [hx-get='/x']")).to_have_count(0)
-    await tab.page.goto("/jobs")
-    await tab.page.get_by_label("Find a job").fill(job.email)
-    await tab.page.get_by_role("button", name="Find").click()
-    await expect(tab.page.locator(".headline")).to_contain_text("FAILED")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_no_page_has_a_violation_of_accessibility_or_is_too_wide(
-    tab: Tab, open_console: RunningApp, theme: str
-) -> None:
-    failed, uncertain = a_failed_job(NOW, client="payroll"), an_uncertain_job(NOW)
-    await keep(open_console, failed, uncertain, a_hostile_job(NOW), a_kept_job(NOW))
-    page = tab.page
-    await page.goto("/keys")
-    await page.get_by_label("Theme").select_option(theme)
-    await expect(page.locator("html")).to_have_attribute("data-theme", theme)
-    for path in (*list_pages(failed), f"/jobs/{uncertain.id}", "/jobs?empid=none"):
-        await page.goto(path, wait_until="networkidle")
-        for act in await page.locator("details").all():
-            await act.evaluate("each => each.open = true")
-        assert await find_violations(page) == NO_VIOLATION, path
-        await page.set_viewport_size({"width": 400, "height": 800})
-        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        await page.set_viewport_size({"width": 1280, "height": 800})
 
 
 async def test_a_job_is_found_and_cancelled_by_keyboard(tab: Tab, open_console: RunningApp) -> None:
@@ -97,24 +47,6 @@ async def test_a_job_is_found_and_cancelled_by_keyboard(tab: Tab, open_console: 
 
     await expect(page.locator("main .notice").first).to_have_text("The job is cancelled.")
     await expect(page.locator(".headline")).to_contain_text("CANCELLED")
-
-
-async def test_all_forms_work_without_the_script(open_console: RunningApp) -> None:
-    failed, waiting = a_failed_job(NOW, empid="E1"), a_kept_job(NOW, empid="E77")
-    await keep(open_console, failed, waiting)
-    async with open_tab(base_url=find_base(open_console), java_script_enabled=False) as tab:
-        page = tab.page
-        await page.goto("/jobs")
-        await page.get_by_text("Filter", exact=True).click()
-        await page.get_by_label("Employee", exact=True).fill("E77")
-        await page.get_by_role("button", name="Show").click()
-        await page.locator("tbody a").first.click()
-        await page.get_by_text("Move…").click()
-        await page.get_by_label("Send it").select_option("daily")
-        await page.get_by_role("button", name="Move", exact=True).click()
-        await expect(page.locator("main .notice").first).to_have_text("The job has its new time.")
-        await expect(page.locator(".headline")).to_contain_text("QUEUED")
-        await expect(page.frame_locator("iframe").locator("body")).to_contain_text("Ada")
 
 
 async def test_the_mail_stays_while_the_rest_refreshes(tab: Tab, open_console: RunningApp) -> None:

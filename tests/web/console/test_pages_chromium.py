@@ -4,9 +4,10 @@ The oracle for hostile words is the same page with harmless ones: it must have t
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
 from axe_playwright_python.async_playwright import Axe
 
 from gcsched.web.console.routes import ROUTES
@@ -16,6 +17,7 @@ from tests.support.console_pages import (
     HOSTILE_WORDS,
     PAGES,
     PLAIN_WORDS,
+    ShownPage,
     Words,
     is_like,
     open_page,
@@ -24,6 +26,8 @@ from tests.support.console_pages import (
 from tests.support.relay.server import Relay
 from tests.support.stores import Databases, flush, with_number
 
+PARTS = 2
+"""So many tests share the pages, which workers do at the same time."""
 TITLES = ("1", "2", "3")
 """What the scripts in hostile texts would make of the title of a page."""
 AXE = Axe().axe_script
@@ -58,10 +62,12 @@ def take_complaints(tab: Tab, status: int) -> list[str]:
     return found
 
 
-async def read_skeletons(tab: Tab, words: Words) -> dict[str, list[str]]:
+async def read_skeletons(
+    tab: Tab, pages: Sequence[ShownPage], words: Words
+) -> dict[str, list[str]]:
     """Return the elements of each page, after its refresh, with their attributes' names."""
     found = {}
-    for shown in PAGES:
+    for shown in pages:
         response = await open_page(tab.page, shown, words)
         assert response.status == shown.status, shown
         await tab.page.evaluate(REFRESH)
@@ -76,10 +82,12 @@ def compare(found: list[str], harmless: list[str]) -> list[str]:
     return [] if found == harmless else [f"more elements {more}, fewer {fewer}, or another order"]
 
 
-async def find_problems(tab: Tab, words: Words, skeletons: dict[str, list[str]]) -> list[str]:
+async def find_problems(
+    tab: Tab, pages: Sequence[ShownPage], words: Words, skeletons: dict[str, list[str]]
+) -> list[str]:
     """Look at each page, light, dark and narrow; return all that is wrong with them."""
     page, problems = tab.page, list[str]()
-    for shown in PAGES:
+    for shown in pages:
         response = await open_page(page, shown, words)
         await page.evaluate(REFRESH)
         found = [f"status {response.status}"] if response.status != shown.status else []
@@ -99,13 +107,16 @@ async def find_problems(tab: Tab, words: Words, skeletons: dict[str, list[str]])
     return problems
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_no_page_has_a_violation_or_an_element_of_a_hostile_text(
     databases: Databases,
     redis_server: str,
     redis_numbers: Iterator[int],
     relay: Relay,
     tmp_path: Path,
+    part: int,
 ) -> None:
+    pages = PAGES[part::PARTS]
     skeletons, problems = dict[str, list[str]](), list[str]()
     for words in (PLAIN_WORDS, HOSTILE_WORDS):
         redis = with_number(redis_server, next(redis_numbers))
@@ -118,9 +129,9 @@ async def test_no_page_has_a_violation_or_an_element_of_a_hostile_text(
                 open_tab(base_url=find_base(app), color_scheme="light") as tab,
             ):
                 if words is PLAIN_WORDS:
-                    skeletons = await read_skeletons(tab, words)
+                    skeletons = await read_skeletons(tab, pages, words)
                 else:
-                    problems = await find_problems(tab, words, skeletons)
+                    problems = await find_problems(tab, pages, words, skeletons)
 
     assert not problems, "\n".join(problems)
 
