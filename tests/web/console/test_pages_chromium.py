@@ -107,31 +107,37 @@ async def find_problems(
     return problems
 
 
+@pytest.fixture
+def stores(
+    databases: Databases, redis_server: str, redis_numbers: Iterator[int]
+) -> Iterator[list[dict[str, str]]]:
+    """Return the stores of two installations."""
+    with databases.lend() as first, databases.lend() as second:
+        numbers = [with_number(redis_server, next(redis_numbers)) for _ in range(2)]
+        for each in numbers:
+            flush(each)
+        yield [
+            {"mongo": mongo, "redis": redis}
+            for mongo, redis in zip((first, second), numbers, strict=True)
+        ]
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_no_page_has_a_violation_or_an_element_of_a_hostile_text(
-    databases: Databases,
-    redis_server: str,
-    redis_numbers: Iterator[int],
-    relay: Relay,
-    tmp_path: Path,
-    part: int,
+    stores: list[dict[str, str]], relay: Relay, tmp_path: Path, part: int
 ) -> None:
-    pages = PAGES[part::PARTS]
-    skeletons, problems = dict[str, list[str]](), list[str]()
-    for words in (PLAIN_WORDS, HOSTILE_WORDS):
-        redis = with_number(redis_server, next(redis_numbers))
-        flush(redis)
-        with databases.lend() as mongo:
-            async with (
-                running_installation(
-                    words, mongo=mongo, redis=redis, relay=relay, folder=tmp_path / words.label[1:4]
-                ) as app,
-                open_tab(base_url=find_base(app), color_scheme="light") as tab,
-            ):
-                if words is PLAIN_WORDS:
-                    skeletons = await read_skeletons(tab, pages, words)
-                else:
-                    problems = await find_problems(tab, pages, words, skeletons)
+    pages, folder = PAGES[part::PARTS], tmp_path / "mails"
+    plain, hostile = stores
+    async with (
+        running_installation(PLAIN_WORDS, **plain, relay=relay, folder=folder) as app,
+        open_tab(base_url=find_base(app)) as tab,
+    ):
+        skeletons = await read_skeletons(tab, pages, PLAIN_WORDS)
+    async with (
+        running_installation(HOSTILE_WORDS, **hostile, relay=relay, folder=folder) as app,
+        open_tab(base_url=find_base(app), color_scheme="light") as tab,
+    ):
+        problems = await find_problems(tab, pages, HOSTILE_WORDS, skeletons)
 
     assert not problems, "\n".join(problems)
 
