@@ -1,7 +1,7 @@
 """Acts of a process that is killed between the act and its answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,8 @@ from gcsched.domain.access import Client, Scope
 from gcsched.pb import task_pb2
 from gcsched.rpc.caller import CALLER
 from tests.support.bulk_changes import insert_jobs, many
-from tests.support.launch import fork_service
+from tests.support.console import ConsoleClients, open_browser, read_form
+from tests.support.launch import Launch, fork_service
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.rows import Row, Rows
@@ -57,6 +58,7 @@ class Kills:
     settings: dict[str, str]
     folder: Path
     control: MongoClient[Row]
+    launcher: Launch
 
     @property
     def jobs(self) -> Rows:
@@ -66,24 +68,40 @@ class Kills:
         return list(self.jobs.find({"state": "CANCELLED"}, sort=[("_id", 1)]))
 
     async def kill_during(
-        self, method: str, request: Any, *, blocked: FailPoint, cancelled: int
+        self,
+        name: str,
+        call: Callable[[ServiceProcess], Coroutine[Any, Any, object]],
+        *,
+        blocked: FailPoint,
+        cancelled: int,
     ) -> None:
         """Call a new service while MongoDB is *blocked*; kill it when so many are *cancelled*."""
         service = ServiceProcess(
             environment=self.settings,
-            log_file=self.folder / f"{method}.log",
+            log_file=self.folder / f"{name}.log",
             port=free_port(),
-            launcher=partial(fork_service, before=take_every_caller_for_payroll),
+            launcher=self.launcher,
         )
         try:
             await service.start()
-            async with scheduler_stub(service.target) as stub, blocked:
-                call = asyncio.ensure_future(getattr(stub, method)(request, timeout=30))
+            async with blocked:
+                calling = asyncio.create_task(call(service))
                 await until(lambda: len(self.find_cancelled()) == cancelled)
+                assert not calling.done()
                 await service.kill()
-                await asyncio.wait({call})
+                await asyncio.gather(calling, return_exceptions=True)
         finally:
             await service.kill_if_running()
+
+
+def call_method(
+    method: str, request: object
+) -> Callable[[ServiceProcess], Coroutine[Any, Any, object]]:
+    async def call(service: ServiceProcess) -> object:
+        async with scheduler_stub(service.target) as stub:
+            return await getattr(stub, method)(request, timeout=30)
+
+    return call
 
 
 async def test_after_a_kill_between_act_and_answer_the_act_is_found_with_the_right_name(
@@ -92,18 +110,21 @@ async def test_after_a_kill_between_act_and_answer_the_act_is_found_with_the_rig
     async with own_mongod(tmp_path, WITH_FAIL_POINTS) as server:
         settings = environment(mongo=server.uri, redis=redis_url, relay_port=relay.port)
         with MongoClient[Row](server.uri, tz_aware=True) as control:
-            kills = Kills(settings=settings, folder=tmp_path, control=control)
+            launcher = partial(fork_service, before=take_every_caller_for_payroll)
+            kills = Kills(settings=settings, folder=tmp_path, control=control, launcher=launcher)
             insert_jobs(kills.jobs, many(2, due_time=FAR, expire_time=FAR + timedelta(days=1)))
 
             await kills.kill_during(
-                "CancelJob",
-                task_pb2.CancelJobRequest(job_id="job-00000", reason="moved"),
+                "one",
+                call_method(
+                    "CancelJob", task_pb2.CancelJobRequest(job_id="job-00000", reason="moved")
+                ),
                 blocked=fail_point(control, AFTER_EVERY_WRITE, mode="alwaysOn"),
                 cancelled=1,
             )
             await kills.kill_during(
-                "CancelJobs",
-                task_pb2.ChangeJobsRequest(all=True, reason="over"),
+                "all",
+                call_method("CancelJobs", task_pb2.ChangeJobsRequest(all=True, reason="over")),
                 blocked=fail_point(control, "failCommand", mode={"skip": 1}, data=BEFORE_ENDS),
                 cancelled=2,
             )
@@ -116,3 +137,52 @@ async def test_after_a_kill_between_act_and_answer_the_act_is_found_with_the_rig
     assert (other_step["who"], other_step["act"]) == ("payroll", "CancelJobs")
     assert (entry["who"], entry["act"], entry["outcome"]) == ("payroll", "CancelJobs", "STARTED")
     assert "ended" not in entry
+
+
+async def test_the_same_holds_for_acts_in_the_console(
+    tmp_path: Path, redis_url: str, relay: Relay
+) -> None:
+    clients, port = ConsoleClients(file=tmp_path / "clients.toml"), free_port()
+    clients.add("read", "steer", "bulk", name="eva")
+
+    async def cancel(path: str, **given: str) -> None:
+        async with open_browser(f"http://127.0.0.1:{port}") as browser:
+            assert (await browser.log_in(clients.tokens["eva"])).status == 303
+            fields = {"reason": "typed twice", **given}
+            if path.startswith("/jobs/"):
+                page = await browser.open(path.removesuffix("/cancel"))
+                fields = dict(read_form(page, "/cancel")) | fields
+            await browser.send(path, fields)
+
+    async with own_mongod(tmp_path, WITH_FAIL_POINTS) as server:
+        settings = environment(
+            mongo=server.uri,
+            redis=redis_url,
+            relay_port=relay.port,
+            console_listen=f"127.0.0.1:{port}",
+            clients_file=str(clients.file),
+        )
+        with MongoClient[Row](server.uri, tz_aware=True) as control:
+            kills = Kills(
+                settings=settings, folder=tmp_path, control=control, launcher=fork_service
+            )
+            insert_jobs(kills.jobs, many(2, due_time=FAR, expire_time=FAR + timedelta(days=1)))
+            await kills.kill_during(
+                "one",
+                lambda _: cancel("/jobs/job-00000/cancel"),
+                blocked=fail_point(control, AFTER_EVERY_WRITE, mode="alwaysOn"),
+                cancelled=1,
+            )
+            await kills.kill_during(
+                "all",
+                lambda _: cancel("/jobs-filtered/cancel", all="yes", count="1"),
+                blocked=fail_point(control, "failCommand", mode={"skip": 1}, data=BEFORE_ENDS),
+                cancelled=2,
+            )
+            steps = [each["steps"] for each in kills.find_cancelled()]
+            [entry] = control["gcsched"]["audit"].find()
+
+    found = [(step["who"], step["via"], step["act"]) for [step] in steps]
+    assert found == [("eva", "console", "CancelJob"), ("eva", "console", "CancelJobs")]
+    assert (entry["who"], entry["via"], entry["act"]) == ("eva", "console", "CancelJobs")
+    assert entry["outcome"] == "STARTED"

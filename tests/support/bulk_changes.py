@@ -1,5 +1,6 @@
 """Jobs in every state, and stores that are interfered with, slow or away."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +36,23 @@ class InterferingStore:
 
     async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
         self.interfere(pairs)
+        return await self.store.change_all(pairs)
+
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.find_committed(ids)
+
+
+@dataclass
+class HangingStore:
+    """A store that takes *batches* batches and hangs in the next one."""
+
+    store: BulkJobChanges
+    batches: int
+
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
+        if not self.batches:
+            await asyncio.Event().wait()
+        self.batches -= 1
         return await self.store.change_all(pairs)
 
     async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:

@@ -49,8 +49,11 @@ FLAGS = (
     "--no-default-browser-check",
     "--password-store=basic",
 )
-EXPECTED = ("Failed to load resource: the server responded with a status of 401",)
-"""The answer to a request without a login, which Chromium always notes."""
+EXPECTED = (
+    "Failed to load resource: the server responded with a status of 401",
+    "Blocked script execution in",
+)
+"""What Chromium notes of an answer without a login, and of a mail's script in its sandbox."""
 
 
 def find_chromium() -> str:

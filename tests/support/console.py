@@ -1,12 +1,13 @@
 """Browsers of the console: real requests, with the headers and the cookies that a browser sends."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from ssl import SSLContext
 
 import aiohttp
+from aiohttp import FormData
 from lxml import html as parser
 from yarl import URL
 
@@ -82,9 +83,12 @@ class Browser:
         known = {"If-None-Match": etag} if etag else {}
         return await self.request("GET", path, **REFRESH, **known)
 
-    async def send(self, path: str, fields: Mapping[str, str] | None = None) -> Answer:
-        """Send a form of a page."""
-        return await self.request("POST", path, data=dict(fields or {}), **SAME_ORIGIN)
+    async def send(
+        self, path: str, fields: Mapping[str, str] | Iterable[tuple[str, str]] | None = None
+    ) -> Answer:
+        """Send a form of a page; several values of one field are pairs with the same name."""
+        pairs = fields.items() if isinstance(fields, Mapping) else fields or ()
+        return await self.request("POST", path, data=FormData(list(pairs)), **SAME_ORIGIN)
 
     async def log_in(self, token: TestToken) -> Answer:
         return await self.send("/login", {"token": token.text})
@@ -96,6 +100,12 @@ class Browser:
             .join(URL(answer.location, encoded=True))
             .raw_path_qs
         )
+
+
+def read_form(answer: Answer, action: str) -> list[tuple[str, str]]:
+    """Return what a browser sends of the form of *answer* whose action ends in *action*."""
+    [form] = [each for each in answer.find("main form") if each.get("action").endswith(action)]
+    return [(name, value) for name, value in form.form_values() if value is not None]
 
 
 @asynccontextmanager

@@ -83,34 +83,39 @@ def an_uncertain_job(now: datetime, **others: Any) -> Job:
 
 def a_hostile_job(now: datetime, **others: Any) -> Job:
     """Build a job with a hostile text wherever a caller, a relay or an operator can put one."""
+    return a_job_of_text(now, HOSTILE, **others)
+
+
+def a_job_of_text(now: datetime, words: str, **others: Any) -> Job:
+    """Build a job that has *words* wherever a caller, a relay or an operator can put some."""
     step = Step(
         time=now - timedelta(minutes=5),
-        client=HOSTILE,
-        via=HOSTILE,
-        method=HOSTILE,
+        client=words,
+        via=words,
+        method=words,
         previous_state="FAILED",
         state="FAILED",
-        reason=HOSTILE,
+        reason=words,
     )
     attempt = an_attempt(
         start_time=now - timedelta(minutes=11),
         end_time=now - timedelta(minutes=10),
         kind=Kind.POLICY,
-        relay=HOSTILE,
+        relay=words,
         code=550,
         enhanced_code="5.7.1",
-        text=HOSTILE,
+        text=words,
     )
     texts = ("empid", "message", "name", "reason", "client", "request_id")
     found = {
         "state": State.FAILED,
         "email": '"<img/src=x>"@example.org',
-        "labels": {HOSTILE[:60]: HOSTILE[:60]},
-        "variables": {"note": HOSTILE},
+        "labels": {words[:60]: words[:60]},
+        "variables": {"note": words},
         "attempts": (attempt,),
         "steps": (step,),
         "dedup_key": None,
-        **dict.fromkeys(texts, HOSTILE),
+        **dict.fromkeys(texts, words),
     }
     return a_kept_job(now, **{**found, **others})
 

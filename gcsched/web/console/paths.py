@@ -19,3 +19,10 @@ def parse_local(path: str) -> str:
         return "/"
     parts = urlsplit(path)
     return path if not parts.scheme and not parts.netloc else "/"
+
+
+def forget_notice(path: str) -> str:
+    """Return *path* without the word for what a page says after an act, which it shows once."""
+    base, _, query = path.partition("?")
+    kept = "&".join(each for each in query.split("&") if each and not each.startswith("done="))
+    return f"{base}?{kept}" if kept else base

@@ -1,6 +1,7 @@
 """The table of all addresses of the console, with the act whose scope each of them needs."""
 
 from gcsched.web.console.pages import (
+    bulk,
     frame,
     inbox,
     job,
@@ -11,6 +12,7 @@ from gcsched.web.console.pages import (
     now,
     relays,
     send_again,
+    ticked,
 )
 from gcsched.web.console.routing import CHANGE_MANY_WITHIN, OPEN, Handler, Kind, Route
 
@@ -24,6 +26,19 @@ def of_job(name: str, act: str, handler: Handler) -> Route:
         handler=handler,
         kind=Kind.ACT,
         page="/jobs/{id}",
+    )
+
+
+def of_jobs(which: str, name: str, act: str, handler: Handler) -> Route:
+    """Return the route of an act on many jobs, which has two steps at one address."""
+    return Route(
+        method="POST",
+        path=f"/jobs-{which}/{name}",
+        act=act,
+        handler=handler,
+        kind=Kind.ACT,
+        page="/jobs",
+        within=CHANGE_MANY_WITHIN,
     )
 
 
@@ -52,6 +67,10 @@ ROUTES = (
         page="/jobs",
     ),
     Route(method="GET", path="/jobs-count", act="CountJobs", handler=jobs.count),
+    of_jobs("ticked", "cancel", "CancelJob", ticked.cancel),
+    of_jobs("ticked", "retry", "RetryJob", ticked.retry),
+    of_jobs("filtered", "cancel", "CancelJobs", bulk.cancel),
+    of_jobs("filtered", "retry", "RetryJobs", bulk.retry),
     Route(method="GET", path="/jobs/{id}", act="GetJob", handler=job.show),
     Route(method="GET", path="/jobs/{id}/mail", act="GetJob", handler=job.show_html),
     of_job("cancel", "CancelJob", job_acts.cancel),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gcsched.domain.access import SCOPES, UNLISTED, Client, Scope
 from gcsched.domain.pause import Pause
 from gcsched.usecases.monitoring.store_health import StoreReport
+from gcsched.web.console import paths
 from gcsched.web.console.notices import NOTICES
 from gcsched.web.console.preferences import Preferences
 from gcsched.web.console.times import Times
@@ -59,10 +60,12 @@ class View:
     def of(cls, call: "Call") -> "View":
         installation, services = call.installation, call.installation.services
         is_shown = call.is_logged_in and services is not None
+        is_page = call.request.method == "GET"
+        path = paths.forget_notice(call.path if is_page else call.page_of_act or "/")
         return cls(
             root=call.root,
-            path=call.path if call.request.method == "GET" else call.page_of_act or "/",
-            section=call.path.lstrip("/").partition("/")[0].partition("?")[0],
+            path=path,
+            section=path.lstrip("/").partition("/")[0].partition("?")[0],
             label=installation.label,
             client=call.client,
             is_logged_in=call.is_logged_in,
@@ -75,6 +78,11 @@ class View:
             notice=NOTICES.get(call.request.query.get("done", ""), ""),
             stores_away=find_stores_away(call) if is_shown else (),
         )
+
+    @property
+    def here(self) -> str:
+        """Return the link to this page, or to the page of this act."""
+        return self.root + self.path.lstrip("/")
 
     def may(self, act: str) -> bool:
         """Return whether the client has a scope of *act*."""

@@ -1,6 +1,5 @@
 """Bulk changes while the store is away or slow: changes are reported, and counted once."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from tests.support.bulk_changes import (
     EVERYTHING,
     RETRY,
     SOON,
+    HangingStore,
     InterferingStore,
     insert_jobs,
     many,
@@ -24,23 +24,6 @@ from tests.support.bulk_changes import (
     read_states,
 )
 from tests.support.rows import Rows
-
-
-@dataclass
-class HangingStore:
-    """A store that takes *batches* batches and hangs in the next one."""
-
-    store: BulkJobChanges
-    batches: int
-
-    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
-        if not self.batches:
-            await asyncio.Event().wait()
-        self.batches -= 1
-        return await self.store.change_all(pairs)
-
-    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
-        return await self.store.find_committed(ids)
 
 
 @dataclass

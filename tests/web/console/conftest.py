@@ -105,6 +105,13 @@ async def chromium(chromium_profile: Path) -> AsyncIterator[Chromium]:
         yield browser
 
 
+@pytest.fixture
+async def own_chromium(chromium_profile: Path) -> AsyncIterator[Chromium]:
+    """Yield the session's Chromium for the loop of a test that has a console of its own."""
+    async with connect(chromium_profile) as browser:
+        yield browser
+
+
 @pytest.fixture(scope="module")
 def shared_settings() -> dict[str, str]:
     """Return more settings of the shared consoles; override this fixture to change them."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gcsched.domain.job import State
-from gcsched.web.console.paths import find_root, parse_local
+from gcsched.web.console.paths import find_root, forget_notice, parse_local
 from gcsched.web.console.preferences import Preferences, choose, parse_preferences
 from gcsched.web.console.states import STATE_MARKS
 from gcsched.web.console.static_files import FOLDER
@@ -112,6 +112,17 @@ def test_a_cookie_that_makes_no_sense_is_none(cookie: str) -> None:
 )
 def test_links_lead_to_the_first_page_from_everywhere(path: str, root: str) -> None:
     assert find_root(path) == root
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        *(("/", "/"), ("/?done=paused", "/"), ("/jobs?state=SENT", "/jobs?state=SENT")),
+        *(("/jobs?done=x&state=SENT", "/jobs?state=SENT"), ("/?undone=1&done=a", "/?undone=1")),
+    ],
+)
+def test_what_a_page_says_after_an_act_is_not_part_of_the_way_back(path: str, kept: str) -> None:
+    assert forget_notice(path) == kept
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs/1?state=SENT&x=%2F", "/keys#top"])

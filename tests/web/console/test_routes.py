@@ -2,13 +2,13 @@
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 
 import pytest
 import pytest_asyncio
 import trustme
 
-from gcsched.domain.access import SCOPES
+from gcsched.domain.access import SCOPES, Scope
 from gcsched.web.console.routes import ROUTES
 from gcsched.web.console.routing import OPEN, Route
 from tests.support.certificates import issue, write_pair
@@ -65,7 +65,16 @@ def walked_clients(tmp_path_factory: pytest.TempPathFactory) -> ConsoleClients:
     found = ConsoleClients(file=tmp_path_factory.mktemp("clients") / "clients.toml")
     for scope in ("read", "admin", "schedule"):
         found.add(scope)
+    for needed in {frozenset(SCOPES[each.act]) for each in find_closed_routes()}:
+        others = [each for each in Scope if each not in needed | {Scope.ADMIN}]
+        found.add(*others, name=name_client("all but", needed))
+        for one in needed:
+            found.add(*{Scope.READ, one}, name=name_client("just", {one}))
     return found
+
+
+def name_client(which: str, scopes: Collection[Scope]) -> str:
+    return "-".join([*which.split(), *sorted(scopes)])
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +190,51 @@ async def test_without_its_scope_each_route_names_it(walker: Walker) -> None:
         if not {"read"} & set(SCOPES[route.act]):
             assert only_read.status == 403, route
             assert f"needs the scope {' or '.join(SCOPES[route.act])};" in only_read.words
+
+
+async def test_each_route_needs_just_one_of_its_scopes(walker: Walker) -> None:
+    """Besides that of the console: all the other scopes together are not enough."""
+    for route in find_closed_routes():
+        needed = SCOPES[route.act]
+        without = await walker.ask(route, login=walker.sign(name_client("all but", needed)))
+        # Without the scope of the console that one is missing first.
+        named = "read" if Scope.READ in needed else " or ".join(needed)
+        assert without.status == 403, route
+        assert f"needs the scope {named};" in without.words, route
+        for each in needed:
+            answer = await walker.ask(route, login=walker.sign(name_client("just", {each})))
+            assert answer.status not in {401, 403, 500}, (route, each)
+
+
+async def test_what_needs_no_login_is_the_same_with_one_that_is_over(walker: Walker) -> None:
+    for route in (each for each in ROUTES if each.act == OPEN):
+        plain = await walker.ask(route)
+        over = await walker.ask(route, login=walker.sign("admin", login_age=12 * HOUR + 1))
+        assert plain.status == over.status, route
+        assert plain.status in {200, 303, 404} or route.path == "/login", route
+        assert plain.location == over.location, route
+        assert "<nav" not in plain.text + over.text, route
+
+
+async def test_no_path_has_a_method_that_the_table_has_not(walker: Walker) -> None:
+    """From here it is explained; from elsewhere nothing that could change something gets there."""
+    known = {(each.method, each.path) for each in ROUTES}
+    login = {"Cookie": f"{walker.cookie}={walker.sign('admin')}"}
+    for route in {each.path: each for each in ROUTES}.values():
+        for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            if (method, route.path) in known:
+                continue
+            here, elsewhere = [
+                await walker.browser.request(
+                    method, concrete_path(route), **login, **{"Sec-Fetch-Site": site}
+                )
+                for site in ("same-origin", "cross-site")
+            ]
+            # Another route may have the path that this one has with its names filled in.
+            assert here.status in {404, 405}, (method, route)
+            assert elsewhere.status == 403, (method, route)
+            check_headers(here)
+            check_headers(elsewhere)
 
 
 async def test_from_another_site_nothing_is_changed(walker: Walker) -> None:

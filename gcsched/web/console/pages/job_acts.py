@@ -9,7 +9,7 @@ from aiohttp import web
 from gcsched.domain import commands
 from gcsched.domain.address import parse_stored_address
 from gcsched.domain.checks import Checked, accept_value, require_valid
-from gcsched.domain.commands import JobCommand, Reschedule, Resolve, Retry
+from gcsched.domain.commands import Cancel, JobCommand, Reschedule, Resolve, Retry
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job, State
 from gcsched.domain.suppression import expire_time_violations
@@ -134,11 +134,11 @@ def make_command(
     return change
 
 
-def parse_cancel(_: Call, fields: Fields) -> Checked[JobCommand]:
+def parse_cancel(_: Call, fields: Fields) -> Checked[Cancel]:
     return (yield from commands.parse_cancel(fields.get("reason", "").strip()))
 
 
-def parse_retry(call: Call, _: Fields) -> Checked[JobCommand]:
+def parse_retry(call: Call, _: Fields) -> Checked[Retry]:
     rules = call.services.rules
     return (yield from accept_value(Retry(keep_trying=rules.keep_trying, window=rules.window)))
 

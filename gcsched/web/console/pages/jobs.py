@@ -14,7 +14,14 @@ from gcsched.usecases.management.read_jobs import CappedCount
 from gcsched.usecases.ports import Page
 from gcsched.web.console import job_filters
 from gcsched.web.console.call import Call
+from gcsched.web.console.many_acts import (
+    MANY_ACTS,
+    format_bulk_query,
+    format_tick,
+    list_bulk_acts,
+)
 from gcsched.web.console.masked import find_code, show_address
+from gcsched.web.console.view import may
 
 PAGE_SIZE = 50
 MAX_NEWER = 50
@@ -25,11 +32,15 @@ MAX_ID_LENGTH = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A job in the list; its address is masked unless the client may read its content."""
+    """A job in the list; its address is masked unless the client may read its content.
+
+    *tick* is the value of its box.
+    """
 
     job: Job
     address: str
     code: str
+    tick: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +123,21 @@ async def show_list(call: Call, listing: Listing) -> web.Response:
         is_by_due_time=query.order.is_by_due_time,
         described=job_filters.describe(query.filter),
         due_times=(query.filter.due_time_from, query.filter.due_time_before),
+        **list_acts(call, query),
         **form_values(job_filters.fill_form(query, call.times().zone)),
     )
+
+
+def list_acts(call: Call, query: JobListQuery) -> dict[str, object]:
+    """Return the acts on ticked rows and on all jobs of the list that the client may do."""
+    client = call.client
+    return {
+        "ticked_acts": [each for each in MANY_ACTS if may(client, each.method)],
+        "bulk_acts": [
+            each for each in list_bulk_acts(query.filter) if may(client, each.method_of_many)
+        ],
+        "filter_fields": format_bulk_query(query),
+    }
 
 
 def show_problems(call: Call, given: Mapping[str, str], error: InvalidRequest) -> web.Response:
@@ -139,7 +163,12 @@ def form_values(
 
 def make_row(call: Call, job: Job) -> Row:
     is_full = call.client.may_read_content(job.client)
-    return Row(job=job, address=show_address(job, is_full=is_full), code=find_code(job.reason))
+    return Row(
+        job=job,
+        address=show_address(job, is_full=is_full),
+        code=find_code(job.reason),
+        tick=format_tick(job),
+    )
 
 
 async def read(call: Call, listing: Listing) -> Found:

@@ -81,7 +81,7 @@
   /* What has a use only with this script. */
   function prepare() {
     showDistances();
-    for (const each of all("[data-copy][hidden]")) each.hidden = false;
+    for (const each of all("[data-copy][hidden], [data-with-script][hidden]")) each.hidden = false;
   }
   function start() {
     for (const each of all("[data-without-script]")) each.hidden = true;
@@ -127,9 +127,16 @@
     }
   });
   document.addEventListener("change", (event) => {
-    const box = event.target.closest("[data-tick-all]");
-    if (box === null) return;
-    for (const each of all('tbody input[type="checkbox"]', box.closest("table"))) each.checked = box.checked;
+    const form = event.target.closest("form");
+    const count = form?.querySelector("[data-tick-count]");
+    if (!count) return;
+    const boxes = all('tbody input[type="checkbox"]', form);
+    if (event.target.matches("[data-tick-all]")) {
+      for (const each of boxes) each.checked = event.target.checked;
+    }
+    const ticked = boxes.filter((each) => each.checked).length;
+    form.querySelector("[data-tick-all]").checked = ticked === boxes.length;
+    count.textContent = ticked ? `${ticked} ticked` : "";
   });
 
   /* Keys: single letters, silent in fields, and only where they are switched on. */
@@ -156,6 +163,12 @@
     if (act === undefined) return false;
     act.open = true;
     (act.querySelector("form input:not([type=hidden]), form select, form textarea, form button")).focus();
+    return true;
+  }
+  function openTicked(key) {
+    const button = all("button[data-ticked]").find((each) => each.dataset.ticked === key);
+    if (button === undefined || button.form.querySelector("tbody input:checked") === null) return false;
+    button.click();
     return true;
   }
   function press(key) {
@@ -188,7 +201,7 @@
         link?.click();
         return link !== null;
       }
-      default: return openAct(key);
+      default: return openAct(key) || openTicked(key);
     }
   }
   document.addEventListener("keydown", (event) => {
