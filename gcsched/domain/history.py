@@ -5,7 +5,7 @@ ends 10.25 % above the one before, beginning with one millisecond.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -68,15 +68,6 @@ class HistoryFigures:
     lateness: Mapping[int, int] = field(default_factory=dict)
     oldest_due: timedelta | None = None
 
-    def find_quantile(self, part: float) -> timedelta | None:
-        """Return the lateness that *part* of the mails do not exceed; None without a mail."""
-        left = math.ceil(sum(self.lateness.values()) * part)
-        for bucket in sorted(self.lateness):
-            left -= self.lateness[bucket]
-            if left <= 0:
-                return SMALLEST_BUCKET * BUCKET_RATIO**bucket
-        return None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryShare:
@@ -91,3 +82,20 @@ def find_history_bucket(late: timedelta) -> int:
     """Return the bucket of *late*: the first whose end it does not exceed."""
     steps = math.log(max(late, SMALLEST_BUCKET) / SMALLEST_BUCKET, BUCKET_RATIO)
     return min(math.ceil(round(steps, 9)), MAX_BUCKET)
+
+
+def find_quantiles(lateness: Mapping[int, int], parts: Sequence[float]) -> list[timedelta] | None:
+    """Return for each of *parts*, in rising order, the lateness that so many mails do not exceed.
+
+    It is the end of a bucket; None without a mail.
+    """
+    total = sum(lateness.values())
+    if not total:
+        return None
+    found: list[timedelta] = []
+    seen, ranks = 0, [math.ceil(total * part) for part in parts]
+    for bucket in sorted(lateness):
+        seen += lateness[bucket]
+        while len(found) < len(ranks) and ranks[len(found)] <= seen:
+            found.append(SMALLEST_BUCKET * BUCKET_RATIO**bucket)
+    return found

@@ -7,6 +7,7 @@ from gcsched.web.console.pages import (
     job_acts,
     job_search,
     jobs,
+    lateness,
     login,
     now,
     relays,
@@ -76,5 +77,6 @@ ROUTES = (
         within=CHANGE_MANY_WITHIN,
     ),
     Route(method="GET", path="/relays", act="GetStatus", handler=relays.show),
+    Route(method="GET", path="/lateness", act="GetStatus", handler=lateness.show),
     *inbox.ROUTES,
 )

@@ -22,6 +22,7 @@ from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions
 from gcsched.usecases.monitoring.attempt_record import AttemptRecord
+from gcsched.usecases.monitoring.read_history import ReadHistory
 from gcsched.usecases.monitoring.status import ReadStatus
 from gcsched.usecases.ports import Drafter, MailComposer
 from gcsched.web.console.figures import Figures
@@ -81,3 +82,4 @@ class Services:
     process: OwnProcess
     attempts: AttemptRecord
     figures: Figures
+    history: ReadHistory
