@@ -35,7 +35,7 @@ from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.wiring.assembly import Service
 from gcsched.wiring.capacity import CONSOLE_CONNECTIONS
-from gcsched.wiring.console_process import build_own_process
+from gcsched.wiring.console_process import build_client_reader, build_own_process
 from gcsched.wiring.tls import Tls
 
 KEY_OCTETS = 32
@@ -167,6 +167,8 @@ def build_services(service: Service) -> Services:
         history=ReadHistory(
             store=MongoHistory(mongo=service.resources.mongo), now=service.resources.clock
         ),
+        audit=service.built.audit,
+        clients=build_client_reader(service),
     )
 
 

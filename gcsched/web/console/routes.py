@@ -1,6 +1,8 @@
 """The table of all addresses of the console, with the act whose scope each of them needs."""
 
 from gcsched.web.console.pages import (
+    audit,
+    clients,
     frame,
     inbox,
     job,
@@ -78,5 +80,8 @@ ROUTES = (
     ),
     Route(method="GET", path="/relays", act="GetStatus", handler=relays.show),
     Route(method="GET", path="/lateness", act="GetStatus", handler=lateness.show),
+    Route(method="GET", path="/audit", act="ListAudit", handler=audit.show),
+    Route(method="POST", path="/audit", act="ListAudit", handler=audit.choose, kind=Kind.ACT),
+    Route(method="GET", path="/clients", act="clients", handler=clients.show),
     *inbox.ROUTES,
 )

@@ -9,7 +9,9 @@ from gcsched.domain.access import Client
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job
 from gcsched.usecases.access.access_control import AccessControl
+from gcsched.usecases.access.read_clients import ReadClients
 from gcsched.usecases.admission.submit import Submit
+from gcsched.usecases.audit import Audit
 from gcsched.usecases.audited_acts import (
     AuditedBulkChange,
     AuditedRecipients,
@@ -83,3 +85,5 @@ class Services:
     attempts: AttemptRecord
     figures: Figures
     history: ReadHistory
+    audit: Audit
+    clients: ReadClients | None
