@@ -1,8 +1,8 @@
 """The panels of the history: each a chart, and the same numbers as a table. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from gcsched.domain.history import (
@@ -11,10 +11,9 @@ from gcsched.domain.history import (
     HistoryFigures,
     find_quantiles,
 )
-from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.monitoring.read_history import History
+from gcsched.usecases.monitoring.read_history import History, HistorySpan
 from gcsched.web.console.charts import Chart, Slots, draw_bars, draw_durations
-from gcsched.web.console.kinds import KIND_WORDS
+from gcsched.web.console.history_names import ADMISSION_COLOURS, KIND_COLOURS, OTHER
 from gcsched.web.console.times import Times, show_duration
 
 QUANTILES = (0.5, 0.99)
@@ -22,43 +21,8 @@ NOTHING = (None, None)
 PROMISE = timedelta(seconds=30)
 """So late is an accepted mail at most while Redis is away: P5 of the README."""
 FEW = 10
-OTHER = "cancelled"
-"""The colour of what a newer version counts."""
+MAX_KEPT = 12
 UNKNOWN = "\u2013"
-
-KIND_COLOURS: Mapping[str, str] = {
-    Kind.ACCEPTED: "sent",
-    Kind.DEFERRED: "retrying",
-    Kind.RECIPIENT: "suppressed",
-    Kind.CONTENT: "expired",
-    Kind.POLICY: "failed",
-    Kind.RELAY: "waiting",
-    Kind.UNCERTAIN: "uncertain",
-}
-ADMISSION_COLOURS: Mapping[str, str] = {
-    "created": "waiting",
-    "replayed": "sending",
-    "refused": "suppressed",
-    "invalid": "expired",
-    "limited": "retrying",
-    "overloaded": "failed",
-    "unavailable": "uncertain",
-    "stopping": "sent",
-    "cancelled": "cancelled",
-}
-ADMISSION_WORDS: Mapping[str, str] = {
-    "created": "accepted",
-    "replayed": "the same again",
-    "refused": "too soon, or an id used twice",
-    "invalid": "with mistakes",
-    "limited": "beyond a limit of the client",
-    "overloaded": "too many at once",
-    "unavailable": "a store was away",
-    "stopping": "at the end of a process",
-    "cancelled": "given up by the caller",
-}
-WORDS = {**{kind.value: words for kind, words in KIND_WORDS.items()}, **ADMISSION_WORDS}
-
 
 T = TypeVar("T")
 
@@ -140,6 +104,30 @@ def sum_up(figures: Sequence[HistoryFigures]) -> Sums:
         latest=None if not lateness else SMALLEST_BUCKET * BUCKET_RATIO**latest,
         latest_start=next((each.start for each in figures if latest in each.lateness), None),
     )
+
+
+@dataclass(kw_only=True, eq=False)
+class KeptPanels:
+    """Keeps panels until their history has changed: many tabs cost as much as one.
+
+    There are some for each zone that people have chosen, MAX_KEPT at most.
+    """
+
+    _kept: dict[tuple[HistorySpan, str], tuple[History, date, list[Panel]]] = field(
+        default_factory=dict, init=False
+    )
+
+    def find(self, history: History, times: Times) -> list[Panel]:
+        """Return the panels of *history*, whose times depend on the zone and on the day."""
+        key, today = (history.span, times.zone.key), times.now.astimezone(times.zone).date()
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] is history and kept[1] == today:
+            return kept[2]
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        panels = list_panels(history, times)
+        self._kept[key] = (history, today, panels)
+        return panels
 
 
 def list_panels(history: History, times: Times) -> list[Panel]:

@@ -1,7 +1,7 @@
 """What the pages use of the service: its use cases, and the limits that its calls share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from gcsched.usecases.monitoring.read_history import ReadHistory
 from gcsched.usecases.monitoring.status import ReadStatus
 from gcsched.usecases.ports import Drafter, MailComposer
 from gcsched.web.console.figures import Figures
+from gcsched.web.console.history_panels import KeptPanels
 from gcsched.web.console.own_process import OwnProcess
 
 
@@ -85,5 +86,6 @@ class Services:
     attempts: AttemptRecord
     figures: Figures
     history: ReadHistory
+    panels: KeptPanels = field(default_factory=KeptPanels)
     audit: Audit
     clients: ReadClients | None

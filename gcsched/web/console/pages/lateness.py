@@ -2,16 +2,22 @@
 
 from aiohttp import web
 
+from gcsched.domain.history import HistoryStep
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.read_history import History, HistorySpan
 from gcsched.web.console.call import Call
 from gcsched.web.console.charts import HEIGHT, WIDTH, Slots
-from gcsched.web.console.history_panels import WORDS, list_panels, sum_up
+from gcsched.web.console.history_names import WORDS
+from gcsched.web.console.history_panels import PROMISE, sum_up
 from gcsched.web.console.time_axis import list_ticks
-from gcsched.web.console.times import show_duration
 from gcsched.web.console.view import find_stores_away
 
 MONGODB = "mongodb"
+STEPS = {
+    HistoryStep.MINUTE: "one minute",
+    HistoryStep.TEN_MINUTES: "ten minutes",
+    HistoryStep.HOUR: "one hour",
+}
 SPANS = {
     HistorySpan.HOUR: "1 hour",
     HistorySpan.DAY: "24 hours",
@@ -32,15 +38,16 @@ async def show(call: Call) -> web.StreamResponse:
             for each, title in SPANS.items()
         ],
         span=SPANS[span],
-        step=show_duration(span.step.length),
+        step=STEPS[span.step],
         is_away=is_away,
         history=history,
         sums=sum_up(figures),
-        panels=list_panels(history, times) if history is not None and figures else [],
+        panels=call.services.panels.find(history, times) if history is not None and figures else [],
         ticks=[] if history is None else [*list_ticks(span, history.starts, times.zone)],
         slots=Slots(count=span.count),
         size=(WIDTH, HEIGHT),
         words=WORDS,
+        promise=PROMISE,
     )
 
 
