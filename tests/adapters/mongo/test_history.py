@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pymongo.database import Database
@@ -12,11 +12,11 @@ from pymongo.database import Database
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.history import MongoHistory
 from gcsched.domain.history import HistoryFigures, HistoryShare, HistoryStep
-from tests.support.builders import NOW
 from tests.support.rows import Row
 
 MINUTE = timedelta(minutes=1)
-START = NOW.replace(minute=41, second=0, microsecond=0)
+START = datetime(2090, 7, 1, 12, 41, tzinfo=UTC)
+"""Far ahead: the real MongoDB of a test deletes what is past its retention."""
 FIGURES = HistoryFigures(
     start=START,
     attempts={"ACCEPTED": 3, "POLICY": 1},
