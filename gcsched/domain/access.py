@@ -131,6 +131,7 @@ SCOPES: Mapping[str, tuple[Scope, ...]] = {
     "reflection": (Scope.READ,),
     "console": (Scope.READ,),
     "inbox": (Scope.CONTENT,),
+    "clients": (Scope.ADMIN,),
 }
 """The scopes of each act: a caller needs one of them. Every entrance asks this table."""
 

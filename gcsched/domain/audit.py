@@ -20,12 +20,15 @@ from gcsched.domain.ids import EPOCH, MILLISECOND
 from gcsched.domain.job_list import JobFilter
 from gcsched.domain.page_token import encode_page_token, parse_page_token
 from gcsched.domain.pause import Pause
+from gcsched.domain.validation import text_violations
 from gcsched.errors import InvalidRequest
 
 RETENTION = timedelta(days=400)
 SUBJECT_PREFIX = b"gcsched audit subject\0"
 SHOWN_DIGITS = 16
 ALL_JOBS = "all jobs"
+MAX_CLIENT_LENGTH = 128
+MAX_SUBJECT_LENGTH = 254
 
 
 class AuditOutcome(StrEnum):
@@ -113,6 +116,12 @@ def find_digests(text: str) -> tuple[str, ...]:
     if address is not None:
         spellings.add(fold_address(address))
     return tuple(sorted(digest_subject(each) for each in spellings))
+
+
+def audit_text_violations(*, client: str, subject: str) -> Checked[None]:
+    """Check the texts of a filter, which callers write."""
+    yield from text_violations("client", client, at_least=0, at_most=MAX_CLIENT_LENGTH)
+    yield from text_violations("subject", subject, at_least=0, at_most=MAX_SUBJECT_LENGTH)
 
 
 def parse_or_none(text: str) -> str | None:

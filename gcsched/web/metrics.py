@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import Job
+from gcsched.usecases.monitoring.history import EventCounts
 from gcsched.usecases.monitoring.recent_counts import HourlyCounts, RecentMaximum
 from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.web import metric_definitions
@@ -18,7 +19,7 @@ class Metrics:
     """The counters and histograms of one process.
 
     All label values are known beforehand, except the codes of calls: so the number of series is
-    bounded. *recent_repairs* and *recent_lag* are for the console.
+    bounded. *recent_repairs* and *recent_lag* are for the console, *events* for the history.
     """
 
     def __init__(self, *, version: str, relays: Iterable[str]) -> None:
@@ -28,6 +29,7 @@ class Metrics:
         metric_definitions.create_build_info(registry, version)
         self.recent_repairs: HourlyCounts[str] = HourlyCounts()
         self.recent_lag = RecentMaximum()
+        self.events = EventCounts()
         self._admissions = metric_definitions.create_admissions(registry)
         self._attempts = metric_definitions.create_attempts(registry, relays)
         self._repairs = metric_definitions.create_repairs(registry)
@@ -39,7 +41,9 @@ class Metrics:
         self._event_loop_lag = metric_definitions.create_event_loop_lag(registry)
 
     def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
-        self._admissions[metric_definitions.find_admission_label(result)].inc()
+        label = metric_definitions.find_admission_label(result)
+        self._admissions[label].inc()
+        self.events.admissions[label] += 1
 
     def on_batch(self, step: BatchStep, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)
@@ -49,8 +53,10 @@ class Metrics:
         attempts = (attempt for job in jobs if (attempt := job.new_attempt) is not None)
         for labels, count in Counter((each.kind, each.relay) for each in attempts).items():
             self._attempts[labels].inc(count)
+            self.events.attempts[labels[0].value] += count
         for late in lateness:
             self._lateness.observe(late.total_seconds())
+        self.events.add_lateness(lateness)
 
     def on_repair(self, reason: str, count: int) -> None:
         self._repairs[reason].inc(count)

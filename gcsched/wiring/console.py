@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 from google.protobuf.json_format import MessageToJson
 
+from gcsched.adapters.mongo.history import MongoHistory
 from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
 from gcsched.domain.job import Job
@@ -16,6 +17,7 @@ from gcsched.domain.token_bucket import RateLimit
 from gcsched.pb import task_pb2
 from gcsched.rpc.messages import job_message
 from gcsched.usecases.access.refusal_delay import RefusalDelay
+from gcsched.usecases.monitoring.read_history import ReadHistory
 from gcsched.usecases.ports import Clock
 from gcsched.web.connection_limiter import ConnectionLimiter
 from gcsched.web.console.figures import Figures
@@ -33,7 +35,7 @@ from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.wiring.assembly import Service
 from gcsched.wiring.capacity import CONSOLE_CONNECTIONS
-from gcsched.wiring.console_process import build_own_process
+from gcsched.wiring.console_process import build_client_reader, build_own_process
 from gcsched.wiring.tls import Tls
 
 KEY_OCTETS = 32
@@ -162,6 +164,11 @@ def build_services(service: Service) -> Services:
         process=build_own_process(service),
         attempts=service.built.delivery.attempts,
         figures=Figures(read_jobs=reading, listing=listing, now=service.resources.clock),
+        history=ReadHistory(
+            store=MongoHistory(mongo=service.resources.mongo), now=service.resources.clock
+        ),
+        audit=service.built.audit,
+        clients=build_client_reader(service),
     )
 
 

@@ -1,4 +1,4 @@
-"""Builds what the console says about the process that serves it."""
+"""Builds what the console says about the process that serves it, and about those who call it."""
 
 import os
 import platform
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.domain.client_registry import find_expiries
 from gcsched.usecases.access.access_control import AccessControl
+from gcsched.usecases.access.read_clients import ReadClients
 from gcsched.web.console.own_process import Expiry, OwnProcess
 from gcsched.wiring.assembly import Service
 from gcsched.wiring.tls import Tls
@@ -47,3 +48,17 @@ def make_expiry_list(
                 yield Expiry(what=f"The last token of {client}", end=end, remedy=remedy)
 
     return find
+
+
+def build_client_reader(service: Service) -> ReadClients | None:
+    """Build what reads the clients; None where access is not controlled."""
+    if service.access is None:
+        return None
+    limits = service.built.limits
+    return ReadClients(
+        control=service.access.control,
+        calls=limits.calls,
+        limits=limits.reports,
+        usage=limits.usage,
+        now=service.resources.clock,
+    )

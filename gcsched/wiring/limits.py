@@ -17,10 +17,12 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of calls, with their loop, and those of jobs."""
+    """The limits of calls, with their loop, and those of jobs, and what is known of their use."""
 
     calls: CallLimits
     quotas: Quotas
+    reports: LimitReports
+    usage: MongoUsage
 
 
 def build_limits(settings: Settings, resources: Resources) -> Limits:
@@ -37,4 +39,9 @@ def build_limits(settings: Settings, resources: Resources) -> Limits:
         waiting=WaitingJobs(usage=usage, observer=reports),
         observer=reports,
     )
-    return Limits(calls=CallLimits(shared=shared, observer=reports), quotas=quotas)
+    return Limits(
+        calls=CallLimits(shared=shared, observer=reports),
+        quotas=quotas,
+        reports=reports,
+        usage=usage,
+    )

@@ -3,12 +3,15 @@
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from gcsched import __version__
+from gcsched.adapters.mongo.history import MongoHistory
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.process.zone_data import find_zone_version
 from gcsched.rpc.methods.status import StatusMethods
+from gcsched.usecases.monitoring.history import HistoryRecorder
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
 from gcsched.usecases.monitoring.status import (
     AccessReport,
@@ -30,10 +33,11 @@ from gcsched.wiring.stores import StoreMonitoring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """The loops that count jobs, and that measure the lag of the event loop."""
+    """The loops that count jobs, measure the lag of the event loop, and store the history."""
 
     job_counts: CachedJobCounts
     loop_lag: LoopLag
+    history: HistoryRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,21 @@ def build_monitoring(
     )
     resources.readiness.set_isolation_check(lambda: stores.heartbeat.problem)
     return Monitoring(
-        job_counts=job_counts, loop_lag=LoopLag(observe=resources.metrics.on_loop_lag)
+        job_counts=job_counts,
+        loop_lag=LoopLag(observe=resources.metrics.on_loop_lag),
+        history=build_history_recorder(resources, job_counts),
+    )
+
+
+def build_history_recorder(resources: Resources, job_counts: CachedJobCounts) -> HistoryRecorder:
+    def find_oldest_due() -> timedelta | None:
+        return None if job_counts.latest is None else job_counts.latest.oldest_due_lateness
+
+    return HistoryRecorder(
+        events=resources.metrics.events,
+        store=MongoHistory(mongo=resources.mongo),
+        oldest_due=find_oldest_due,
+        now=resources.clock,
     )
 
 

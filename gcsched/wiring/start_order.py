@@ -41,6 +41,7 @@ def start_order(
         ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
         # The outcome recorder gives it what was sent, and it schedules wake-ups.
         ("meetings", built.meetings.notices.run),
+        ("history", built.monitoring.history.run),  # its last share has what the loops below count
         ("audit", built.audit.run),  # completes the entries of calls; these have ended before
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details
         ("quotas", built.limits.quotas.run),  # gives its reserve back once admission has ended

@@ -39,6 +39,7 @@ from gcsched.adapters.mongo.meeting_documents import MeetingDocument, MeetingRev
 from gcsched.adapters.mongo.other_documents import (
     DOCUMENTS,
     AuditDocument,
+    HistoryDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
@@ -97,6 +98,7 @@ class Mongo:
     runs: Collection
     usage: Collection
     audit: Collection
+    history: Collection
     meetings: Collection
     meeting_revisions: Collection
     uri: str = field(repr=False)
@@ -216,6 +218,7 @@ async def open_mongo(
             runs=database[RunDocument.Settings.name],
             usage=database[UsageDocument.Settings.name],
             audit=database[AuditDocument.Settings.name],
+            history=database[HistoryDocument.Settings.name],
             meetings=database[MeetingDocument.Settings.name],
             meeting_revisions=database[MeetingRevisionDocument.Settings.name],
             uri=uri,

@@ -137,6 +137,31 @@ class AuditDocument(NamedDocument):
         ]
 
 
+class HistoryDocument(NamedDocument):
+    """What happened in a minute, ten minutes or an hour, added up over all processes (ADR 0055).
+
+    The id is the step and its start, ``minute:2026-12-01T09:30``, and sorts by time.
+    """
+
+    start: datetime
+    # Counts: attempts by kind, admissions by outcome, and accepted mails by bucket of lateness. The
+    # buckets never change: processes of different versions add to them.
+    attempts: dict[str, int] = Field(default_factory=dict)
+    admissions: dict[str, int] = Field(default_factory=dict)
+    lateness: dict[str, int] = Field(default_factory=dict)
+    oldest_due: float | None = None  # seconds, the most that any process has seen
+    # The number of the latest share of each process, under a random name: each is added once.
+    shares: dict[str, int] = Field(default_factory=dict)
+    delete_after: datetime
+
+    class Settings:
+        name = "history"
+        indexes: ClassVar = [
+            # MongoDB's TTL monitor deletes what is past its retention. Reads use the id.
+            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
+        ]
+
+
 DOCUMENTS = (
     JobDocument,
     RecipientDocument,
@@ -144,6 +169,7 @@ DOCUMENTS = (
     RunDocument,
     UsageDocument,
     AuditDocument,
+    HistoryDocument,
     MeetingDocument,
     MeetingRevisionDocument,
 )

@@ -81,6 +81,16 @@ class MongoUsage:
             )
         return read_number((document or {}).get("jobs"))
 
+    async def read_many(
+        self, clients: Sequence[str], day: date, *, within: timedelta
+    ) -> dict[str, int]:
+        """Return how many jobs of *day* are reserved by client; those without any are absent."""
+        names = {make_id(client, day): client for client in clients}
+        with store_errors("reading the usage"), pymongo.timeout(within.total_seconds()):
+            cursor = self.mongo.usage.find({"_id": {"$in": [*names]}}, {"jobs": 1}, hint=BY_ID)
+            found = await cursor.to_list(None)
+        return {names[each["_id"]]: read_number(each.get("jobs")) for each in found}
+
     async def count_waiting(self, client: str, *, most: int, within: timedelta) -> int:
         """Count the jobs of *client* that wait to be sent, up to *most*."""
         waiting = {"client": client, "state": {"$in": [state.value for state in WAITING]}}

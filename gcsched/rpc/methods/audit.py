@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gcsched.domain.audit import AuditEntry, AuditFilter, find_digests
+from gcsched.domain.audit import (
+    AuditEntry,
+    AuditFilter,
+    audit_text_violations,
+    find_digests,
+)
 from gcsched.domain.checks import Checked, require_valid
 from gcsched.domain.page_token import parse_page_size
-from gcsched.domain.validation import text_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, call_timeout_scope
 from gcsched.rpc.requests import parse_timestamp
 from gcsched.usecases.audit import Audit
-
-MAX_CLIENT_LENGTH = 128
-MAX_SUBJECT_LENGTH = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,7 @@ class AuditMethods:
 def list_from(request: task_pb2.ListAuditRequest) -> Checked[tuple[AuditFilter, int]]:
     """Parse the filter and the page size."""
     limit = yield from parse_page_size(request.page_size)
-    yield from text_violations("client", request.client, at_least=0, at_most=MAX_CLIENT_LENGTH)
-    yield from text_violations("subject", request.subject, at_least=0, at_most=MAX_SUBJECT_LENGTH)
+    yield from audit_text_violations(client=request.client, subject=request.subject)
     entry_filter = AuditFilter(
         client=request.client,
         subjects=find_digests(request.subject) if request.subject else (),

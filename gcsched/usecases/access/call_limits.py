@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 from gcsched.domain.access import Client, ClientLimits
@@ -61,6 +62,7 @@ class CallLimits:
     observer: LimitObserver = field(default_factory=NullLimitObserver)
     clock: Callable[[], float] = time.monotonic
     by_client: dict[str, ClientCalls] = field(default_factory=dict, init=False)
+    _last_calls: dict[str, float] = field(default_factory=dict, init=False)
     _has_calls: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _away_until: float = field(default=0.0, init=False)
     _is_away: bool = field(default=False, init=False)
@@ -75,6 +77,8 @@ class CallLimits:
 
     def check_call(self, client: Client) -> None:
         """Count a call of *client*. Raises ClientLimit if it has made too many."""
+        if client.name:
+            self._last_calls[client.name] = self.clock()
         if client.limits.calls_per_second is None:
             return
         calls = self._find(client)
@@ -90,6 +94,11 @@ class CallLimits:
             calls.unreported_since = now
         calls.unreported += 1
         self._has_calls.set()
+
+    def find_idle_time(self, client: str) -> timedelta | None:
+        """Return how long ago the client of that name called this process; None: not yet."""
+        called_at = self._last_calls.get(client)
+        return None if called_at is None else timedelta(seconds=self.clock() - called_at)
 
     def _find(self, client: Client) -> ClientCalls:
         calls = self.by_client.get(client.name)

@@ -40,6 +40,7 @@ from gcsched.usecases.ports.management import (
 from gcsched.usecases.ports.meetings import ClaimedMeetings, MeetingJobs, Meetings, SentWord
 from gcsched.usecases.ports.monitoring import (
     HeartbeatStore,
+    HistoryStore,
     JobCounter,
     JobCounts,
     RelayInUse,
@@ -107,6 +108,7 @@ __all__ = [
     "Gate",
     "GatedTransport",
     "HeartbeatStore",
+    "HistoryStore",
     "InFlightJobs",
     "IndexFault",
     "IndexProblem",

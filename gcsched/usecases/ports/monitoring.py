@@ -1,10 +1,11 @@
-"""Ports of monitoring: job counts, the sessions with a relay, heartbeats of other processes."""
+"""Ports of monitoring: job counts, sessions with relays, heartbeats, and the history."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from gcsched.domain.history import HistoryFigures, HistoryShare, HistoryStep
 from gcsched.domain.job import State
 
 
@@ -62,3 +63,18 @@ class RelayInUse(Protocol):
     def rate(self) -> float: ...
     @property
     def effective_rate(self) -> float: ...
+
+
+class HistoryStore(Protocol):
+    """The history of all processes. Every method raises StoreUnavailable."""
+
+    async def add(self, share: HistoryShare) -> None:
+        """Add *share* to the history; a repeated call is harmless.
+
+        The shares of a process must be added in the order of their numbers.
+        """
+
+    async def read(
+        self, step: HistoryStep, *, from_time: datetime, before_time: datetime
+    ) -> Sequence[HistoryFigures]:
+        """Return the figures of the intervals that begin in that time, the oldest first."""

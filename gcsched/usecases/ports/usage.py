@@ -1,6 +1,6 @@
 """Ports of the limits of clients: what they have used, in the stores that all processes share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -34,6 +34,11 @@ class UsageStore(Protocol):
 
     async def read(self, client: str, day: date, *, within: timedelta) -> int:
         """Return how many jobs of *day* are reserved."""
+
+    async def read_many(
+        self, clients: Sequence[str], day: date, *, within: timedelta
+    ) -> Mapping[str, int]:
+        """Return how many jobs of *day* are reserved by client; those without any are absent."""
 
     async def count_waiting(self, client: str, *, most: int, within: timedelta) -> int:
         """Count the jobs of *client* that wait to be sent, up to *most*."""

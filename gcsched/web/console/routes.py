@@ -1,13 +1,16 @@
 """The table of all addresses of the console, with the act whose scope each of them needs."""
 
 from gcsched.web.console.pages import (
+    audit,
     bulk,
+    clients,
     frame,
     inbox,
     job,
     job_acts,
     job_search,
     jobs,
+    lateness,
     login,
     now,
     relays,
@@ -95,5 +98,9 @@ ROUTES = (
         within=CHANGE_MANY_WITHIN,
     ),
     Route(method="GET", path="/relays", act="GetStatus", handler=relays.show),
+    Route(method="GET", path="/lateness", act="GetStatus", handler=lateness.show),
+    Route(method="GET", path="/audit", act="ListAudit", handler=audit.show),
+    Route(method="POST", path="/audit", act="ListAudit", handler=audit.choose, kind=Kind.ACT),
+    Route(method="GET", path="/clients", act="clients", handler=clients.show),
     *inbox.ROUTES,
 )

@@ -1,7 +1,7 @@
 """What the pages use of the service: its use cases, and the limits that its calls share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -9,7 +9,9 @@ from gcsched.domain.access import Client
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job
 from gcsched.usecases.access.access_control import AccessControl
+from gcsched.usecases.access.read_clients import ReadClients
 from gcsched.usecases.admission.submit import Submit
+from gcsched.usecases.audit import Audit
 from gcsched.usecases.audited_acts import (
     AuditedBulkChange,
     AuditedRecipients,
@@ -22,9 +24,11 @@ from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions
 from gcsched.usecases.monitoring.attempt_record import AttemptRecord
+from gcsched.usecases.monitoring.read_history import ReadHistory
 from gcsched.usecases.monitoring.status import ReadStatus
 from gcsched.usecases.ports import Drafter, MailComposer
 from gcsched.web.console.figures import Figures
+from gcsched.web.console.history_panels import KeptPanels
 from gcsched.web.console.own_process import OwnProcess
 
 
@@ -81,3 +85,7 @@ class Services:
     process: OwnProcess
     attempts: AttemptRecord
     figures: Figures
+    history: ReadHistory
+    panels: KeptPanels = field(default_factory=KeptPanels)
+    audit: Audit
+    clients: ReadClients | None

@@ -32,6 +32,9 @@ NAVIGATION = (
     NavigationItem(title="Now", path="", key="n", act="GetStatus"),
     NavigationItem(title="Jobs", path="jobs", key="j", act="ListJobs"),
     NavigationItem(title="Relays", path="relays", key="r", act="GetStatus"),
+    NavigationItem(title="Lateness", path="lateness", key="l", act="GetStatus"),
+    NavigationItem(title="Audit", path="audit", key="a", act="ListAudit"),
+    NavigationItem(title="Clients", path="clients", key="c", act="clients"),
 )
 INBOX = NavigationItem(title="Inbox", path="inbox", key="i", act="inbox")
 """Only `gcsched dev` has this page."""

@@ -264,3 +264,19 @@ async def test_counting_reads_index_keys_only(
 
     assert command["docsExamined"] == 0
     assert command["keysExamined"] <= 10 + 3
+
+
+async def test_the_days_of_many_clients_are_read_together(
+    usage: MongoUsage, stored: Collection[Row]
+) -> None:
+    stored.insert_many(
+        [
+            {"_id": ID, "jobs": 7, "delete_after": datetime.now(UTC) + LONG},
+            {"_id": "crm:2026-07-01", "jobs": "many", "delete_after": datetime.now(UTC) + LONG},
+            {"_id": "crm:2026-06-30", "jobs": 4, "delete_after": datetime.now(UTC) + LONG},
+        ]
+    )
+
+    found = await usage.read_many(["payroll", "crm", "new"], TODAY, within=WITHIN)
+
+    assert found == {"payroll": 7, "crm": 0}

@@ -1,6 +1,7 @@
 """Calls per second of clients, by a clock that stands still. Oracle: arithmetic."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -276,3 +277,16 @@ async def test_the_loop_exchanges_while_there_are_calls_and_ends_at_the_stop(
     async with in_background(limits.run):
         accept(limits, 3)
         await until(lambda: shared.reported == [("payroll", 3)])
+
+
+def test_the_latest_call_of_each_client_is_known_also_without_limits() -> None:
+    clock = FakeMonotonicClock()
+    limits = CallLimits(shared=FakeSharedCalls(clock=clock), clock=clock)
+    eva = a_client(name="eva")
+    limits.check_call(eva)
+    limits.check_call(ANYONE)
+    clock.advance(90)
+
+    assert limits.find_idle_time("eva") == timedelta(seconds=90)
+    assert limits.find_idle_time("payroll") is None
+    assert limits.find_idle_time("") is None

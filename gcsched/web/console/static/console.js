@@ -37,10 +37,18 @@
       part.querySelector("tbody tr:hover, input:checked, details[open], dialog[open]") !== null ||
       (String(document.getSelection()) !== "" && part.contains(document.getSelection().anchorNode));
   }
+  /* A part whose numbers change once a minute says how many seconds it can wait. */
+  const askedAt = new WeakMap();
+  function isDue(part) {
+    const now = Date.now();
+    if (now - (askedAt.get(part) ?? refreshed) < 1000 * Number(part.dataset.every || 0)) return false;
+    askedAt.set(part, now);
+    return true;
+  }
   function refresh() {
     if (document.hidden || isPaused) return;
     for (const each of all("[data-live]")) {
-      if (!isInUse(each)) window.htmx.trigger(each, "refresh");
+      if (!isInUse(each) && isDue(each)) window.htmx.trigger(each, "refresh");
     }
   }
   function showProblem(text) {
