@@ -8,6 +8,7 @@ from gcsched.web.console.pages import (
     job_search,
     jobs,
     login,
+    meeting_routes,
     now,
     relays,
     send_again,
@@ -76,5 +77,6 @@ ROUTES = (
         within=CHANGE_MANY_WITHIN,
     ),
     Route(method="GET", path="/relays", act="GetStatus", handler=relays.show),
+    *meeting_routes.ROUTES,
     *inbox.ROUTES,
 )

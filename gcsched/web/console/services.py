@@ -21,6 +21,8 @@ from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions
+from gcsched.usecases.meetings.change import ChangeMeeting
+from gcsched.usecases.meetings.read import ReadMeetings
 from gcsched.usecases.monitoring.attempt_record import AttemptRecord
 from gcsched.usecases.monitoring.status import ReadStatus
 from gcsched.usecases.ports import Drafter, MailComposer
@@ -40,6 +42,7 @@ class Slots:
     listing: CallSlots
     changing: CallSlots
     changing_many: CallSlots
+    changing_meetings: CallSlots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class Services:
     slots: Slots
     status: ReadStatus
     read_jobs: ReadJobs
+    read_meetings: ReadMeetings
+    change_meeting: ChangeMeeting
     change_job: ChangeJob
     change_jobs: AuditedBulkChange
     sending: AuditedSending

@@ -30,6 +30,7 @@ class NavigationItem:
 NAVIGATION = (
     NavigationItem(title="Now", path="", key="n", act="GetStatus"),
     NavigationItem(title="Jobs", path="jobs", key="j", act="ListJobs"),
+    NavigationItem(title="Meetings", path="meetings", key="m", act="ListMeetings"),
     NavigationItem(title="Relays", path="relays", key="r", act="GetStatus"),
 )
 INBOX = NavigationItem(title="Inbox", path="inbox", key="i", act="inbox")
