@@ -17,6 +17,7 @@ from gcsched.web.console.meeting_words import (
     NOUNS,
     Mark,
     describe_told,
+    show_length,
     show_span,
 )
 
@@ -94,11 +95,18 @@ def build_attendees(
 
 
 def list_mails(attendee: Attendee, jobs: Sequence[Job]) -> Iterator[MailLink]:
+    """Yield the mails to *attendee*, without reminders that are withdrawn."""
     if attendee.delivery is not None and attendee.job_id not in {each.id for each in jobs}:
         yield MailLink(noun="latest mail", state=attendee.delivery)
     for job in jobs:
-        if job.meeting is not None:
-            yield MailLink(noun=NOUNS[job.meeting.purpose], state=job.state, id=job.id)
+        if job.meeting is None:
+            continue
+        noun = NOUNS[job.meeting.purpose]
+        if job.meeting.purpose is Purpose.REMINDER:
+            if job.state is State.CANCELLED:
+                continue
+            noun += f" {show_length(job.meeting.revision.start - job.schedule_time)} before"
+        yield MailLink(noun=noun, state=job.state, id=job.id)
 
 
 def build_reminders(meeting: Meeting, jobs: Sequence[Job]) -> Sequence[ReminderView]:

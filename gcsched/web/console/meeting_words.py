@@ -127,29 +127,16 @@ def describe_told(meeting: Meeting, attendee: Attendee) -> Mark:
     return Mark("\u2713", "sent", words) if is_latest else Mark("\u21bb", "retrying", words)
 
 
-def describe_effect(effect: Effect) -> str:
-    """Return what happens to the mails of one purpose to one attendee."""
-    noun, count = NOUNS[effect.purpose], effect.count
-    several = f"{count} {noun}s" if count > 1 else f"{'an' if noun[0] in 'iu' else 'a'} {noun}"
-    waiting = f"{count} {noun}s that wait" if count > 1 else f"the {noun} that waits"
-    match effect.what:
-        case What.MAKES:
-            return f"gets {several}"
-        case What.CHANGES:
-            return f"{waiting} {'show' if count > 1 else 'shows'} the new content"
-        case What.CANCELS:
-            return f"{waiting} {'are' if count > 1 else 'is'} withdrawn"
-        case _:
-            return "" if effect.in_flight else "gets nothing"
-
-
 def sum_up(effects: Iterable[Effect]) -> Sequence[str]:
-    """Return what happens to all mails, by purpose: `3 updates are sent`."""
+    """Return what happens to the mails of *effects*, by purpose: `2 waiting reminders withdrawn`.
+
+    What has nothing to send, to change or to withdraw is left out.
+    """
     totals = Counter[tuple[What, Purpose]]()
     for each in effects:
         totals[each.what, each.purpose] += each.count
     return [
-        f"{count:,} {NOUNS[purpose]}{'s' if count > 1 else ''} {DOES[what]}"
+        DOES[what].format(f"{count:,}", f"{NOUNS[purpose]}{'s' if count > 1 else ''}")
         for what in DOES
         for purpose in NOUNS
         if (count := totals[what, purpose])
@@ -157,7 +144,7 @@ def sum_up(effects: Iterable[Effect]) -> Sequence[str]:
 
 
 DOES: Mapping[What, str] = {
-    What.MAKES: "to send",
-    What.CHANGES: "with new content before leaving",
-    What.CANCELS: "withdrawn before leaving",
+    What.MAKES: "{} new {}",
+    What.CHANGES: "{} waiting {} with the new content",
+    What.CANCELS: "{} waiting {} withdrawn",
 }

@@ -24,7 +24,7 @@ from gcsched.web.console.call import Call
 from gcsched.web.console.masked import mask_local_part
 from gcsched.web.console.meeting_forms import FIELDS, name_problems, parse_change
 from gcsched.web.console.meeting_view import find_differences
-from gcsched.web.console.meeting_words import describe_effect, sum_up
+from gcsched.web.console.meeting_words import sum_up
 from gcsched.web.console.pages.errors import capitalize
 from gcsched.web.console.pages.job import Refused
 from gcsched.web.console.pages.meeting import METHODS, parse_seen, read_meeting, show_meeting
@@ -157,7 +157,7 @@ def list_effects(effects: Sequence[Effect], *, is_full: bool) -> Sequence[Effect
     return [
         EffectRow(
             address=email if is_full else mask_local_part(email),
-            sentences=list(filter(None, map(describe_effect, found))),
+            sentences=sum_up(found),
             in_flight=sum(each.in_flight for each in found),
         )
         for email, found in groups.items()
