@@ -95,18 +95,20 @@ def build_attendees(
 
 
 def list_mails(attendee: Attendee, jobs: Sequence[Job]) -> Iterator[MailLink]:
-    """Yield the mails to *attendee*, without reminders that are withdrawn."""
+    """Yield the mails to *attendee*: then the reminders, but for those that are withdrawn."""
     if attendee.delivery is not None and attendee.job_id not in {each.id for each in jobs}:
         yield MailLink(noun="latest mail", state=attendee.delivery)
+    reminders = list[MailLink]()
     for job in jobs:
         if job.meeting is None:
             continue
         noun = NOUNS[job.meeting.purpose]
-        if job.meeting.purpose is Purpose.REMINDER:
-            if job.state is State.CANCELLED:
-                continue
-            noun += f" {show_length(job.meeting.revision.start - job.schedule_time)} before"
-        yield MailLink(noun=noun, state=job.state, id=job.id)
+        if job.meeting.purpose is not Purpose.REMINDER:
+            yield MailLink(noun=noun, state=job.state, id=job.id)
+        elif job.state is not State.CANCELLED:
+            before = show_length(job.meeting.revision.start - job.schedule_time)
+            reminders.append(MailLink(noun=f"{noun} {before} before", state=job.state, id=job.id))
+    yield from reminders
 
 
 def build_reminders(meeting: Meeting, jobs: Sequence[Job]) -> Sequence[ReminderView]:
