@@ -34,6 +34,7 @@ JOB_COMMANDS = re.findall(
     re.MULTILINE,
 )
 GRPCURL = [line for line in commands() if line.startswith("grpcurl ")]
+PICTURES = re.findall(r'<img src="([^"]+)" width="([0-9]+)" alt="[^"]+">', README)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -47,9 +48,13 @@ def test_every_page_is_linked_from_the_readme() -> None:
     assert pages - set(re.findall(r"\]\((docs/[^)#]+)", README)) == set()
 
 
-def test_the_picture_of_a_mail_is_a_png_of_twice_the_width_that_it_is_shown_at() -> None:
-    [(source, width)] = re.findall(r'<img src="([^"]+)" width="([0-9]+)" alt="[^"]+">', README)
+def test_a_mail_and_the_console_are_shown() -> None:
+    assert [source for source, _ in PICTURES] == ["docs/images/mail.png", "docs/images/console.png"]
+    assert len(PICTURES) == README.count("<img ")
 
+
+@pytest.mark.parametrize(("source", "width"), PICTURES)
+def test_a_picture_is_a_png_of_twice_the_width_that_it_is_shown_at(source: str, width: str) -> None:
     picture = (ROOT / source).read_bytes()
 
     assert picture.startswith(PNG)

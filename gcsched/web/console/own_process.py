@@ -34,7 +34,7 @@ class OwnProcess:
 
     *repairs* are those of the last hour by reason, *loop_lag* is the most of the last minute in
     seconds, and *clock_offset* how far MongoDB's clock is ahead; 0 if that does not matter.
-    *find_greeting* returns what the relay of that name said.
+    *find_greeting* returns the last greeting of the relay of that name.
     """
 
     name: str

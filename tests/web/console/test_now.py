@@ -183,11 +183,13 @@ async def test_a_relay_that_is_down_needs_someone(mongo_uri: str, redis_url: str
         assert "refused" in relays.find("dd")[1].text_content()
 
 
-async def test_the_page_tells_the_truth_while_both_stores_are_away(tmp_path: Path) -> None:
+async def test_the_page_tells_the_truth_while_both_stores_are_away(
+    tmp_path: Path, relay: Relay
+) -> None:
     async with (
         own_mongod(tmp_path) as mongod,
         own_valkey(tmp_path) as valkey,
-        running_console(mongo=mongod.uri, redis=valkey.uri) as app,
+        running_console(mongo=mongod.uri, redis=valkey.uri, relay_port=relay.port) as app,
         open_browser(find_base(app)) as browser,
     ):
         before = await open_until(browser, "Nothing needs you.")

@@ -55,7 +55,7 @@ async def find_mail(call: Call) -> InboxMail:
 
 async def show_one(call: Call) -> web.StreamResponse:
     """Show a mail: one tab of it, its attachments, and the link to its job."""
-    mail, wanted = await find_mail(call), call.request.query.get("tab", "")
+    mail, chosen = await find_mail(call), call.request.query.get("tab", "")
     has = {"html": mail.html is not None, "text": mail.text is not None}
     tabs = [each for each in TABS if has.get(each, True)]
     return call.page(
@@ -63,7 +63,7 @@ async def show_one(call: Call) -> web.StreamResponse:
         mail=mail,
         tabs=tabs,
         titles=TITLES,
-        tab=wanted if wanted in tabs else tabs[0],
+        tab=chosen if chosen in tabs else tabs[0],
         facts=NO_FACTS if mail.html is None else read_facts(mail.html),
         has_images="images" in call.request.query,
         most=MAX_SHOWN,
