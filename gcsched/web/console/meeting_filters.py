@@ -89,7 +89,7 @@ def format_query(query: MeetingListQuery) -> dict[str, str]:
 
 
 def format_list(listed: ListedMeetings) -> dict[str, str]:
-    """Return the fields of the first page of a list; of what comes or is past they are no times."""
+    """Return the fields of the first page of a list: its word in place of times, if it has one."""
     client = {"client": listed.query.filter.client} if listed.query.filter.client else {}
     if not listed.when:
         return format_query(listed.query)

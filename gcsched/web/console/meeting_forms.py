@@ -95,7 +95,7 @@ def parse_minutes(text: str) -> Checked[timedelta | None]:
 
 
 def parse_edit(fields: Fields, meeting: Meeting, *, is_full: bool) -> RequestedUpdate:
-    """Parse new texts. Unless *is_full* nobody saw the present ones: what is empty stays."""
+    """Parse new texts. Unless *is_full* an empty one means the present one, which was hidden."""
     latest = meeting.revision
     texts = {n: fields.get(n, "").replace("\r\n", "\n").strip() for n in FIELDS["edit"]}
     mask = [

@@ -16,7 +16,7 @@ from gcsched.web.console.meeting_words import (
     METHOD_WORDS,
     NOUNS,
     Mark,
-    describe_told,
+    describe_knowledge,
     show_length,
     show_span,
 )
@@ -40,7 +40,7 @@ class AttendeeView:
     number: int
     attendee: Attendee
     address: str
-    told: Mark
+    knowledge: Mark
     mails: Sequence[MailLink]
     reason: str
 
@@ -85,7 +85,7 @@ def build_attendees(
             number=number,
             attendee=each,
             address=each.email if is_full else mask_local_part(each.email),
-            told=describe_told(meeting, each),
+            knowledge=describe_knowledge(meeting, each),
             mails=list(list_mails(each, find_jobs(groups, each) if each.email else ())),
             reason=each.delivery_reason if is_full else "",
         )

@@ -112,8 +112,8 @@ def show_length(length: timedelta) -> str:
     return " ".join(parts)
 
 
-def describe_told(meeting: Meeting, attendee: Attendee) -> Mark:
-    """Return what *attendee* has been told, or perhaps."""
+def describe_knowledge(meeting: Meeting, attendee: Attendee) -> Mark:
+    """Return what *attendee* knows of the meeting, or may know."""
     word = attendee.word
     if word.told is Told.NOTHING:
         return Mark("\u25cb", "soft", "nothing yet")

@@ -1,4 +1,4 @@
-"""One meeting: when it is, who was told what, its reminders, its history, its calendar file."""
+"""One meeting: when it is, who knows what, its reminders, its history, its calendar file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
