@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ async def stub(open_console: RunningApp) -> AsyncIterator[Stub]:
         yield stub
 
 
-async def update(stub: Stub, meeting_id: str, **fields: str) -> task_pb2.Meeting:
+async def update(stub: Stub, meeting_id: str, **fields: Any) -> task_pb2.Meeting:
     meeting = task_pb2.Meeting(meeting_id=meeting_id, **fields)
     return await stub.UpdateMeeting(task_pb2.UpdateMeetingRequest(meeting=meeting))
 
