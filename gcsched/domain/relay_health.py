@@ -26,12 +26,14 @@ class RelayState(StrEnum):
 class HealthReport:
     """The *state* of a relay since *state_time*.
 
-    *error* is the latest failure that nothing has disproved since; "" if there is none.
+    *error* is the latest failure that nothing has disproved since; "" if there is none. At
+    *check_time* the relay is checked next, unless a mail shows its state before; None: not known.
     """
 
     state: RelayState = RelayState.UNKNOWN
     error: str = ""
     state_time: datetime | None = None
+    check_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

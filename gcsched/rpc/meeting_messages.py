@@ -11,7 +11,6 @@ from gcsched.domain.meetings.meeting import (
     MeetingStep,
     MeetingTexts,
     Reminder,
-    Told,
 )
 from gcsched.pb import task_pb2
 from gcsched.rpc.meeting_requests import TEXTS_BY_PURPOSE
@@ -37,7 +36,7 @@ def meeting_message(
         duration=revision.end - revision.start,
         time_zone=revision.zone,
         organizer=task_pb2.Person(email=revision.organizer.email, name=revision.organizer.name),
-        attendees=[attendee_message(each) for each in meeting.attendees if is_listed(each)],
+        attendees=[attendee_message(each) for each in meeting.attendees if each.is_listed],
         guests_see_each_other=meeting.guests_see_each_other,
         reminders=[reminder_message(each) for each in meeting.reminders],
         invite_at=meeting.invite_time,
@@ -64,11 +63,6 @@ def meeting_message(
             message.texts.CopyFrom(texts_message(meeting.texts))
         message.steps.extend(map(step_message, meeting.steps))
     return message
-
-
-def is_listed(attendee: Attendee) -> bool:
-    """Return whether an answer lists *attendee*: not one who was removed before any mail left."""
-    return not attendee.is_removed or attendee.word.told is not Told.NOTHING
 
 
 def attendee_message(attendee: Attendee) -> task_pb2.Attendee:

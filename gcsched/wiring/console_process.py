@@ -23,6 +23,7 @@ def build_own_process(service: Service) -> OwnProcess:
         loop_lag=metrics.recent_lag.find,
         repairs=metrics.recent_repairs.total,
         clock_offset=lambda: resources.clock.offset,
+        redis_clock_offset=lambda: service.built.recovery.redis_clock.offset,
         expiries=make_expiry_list(resources.tls, control, mailers.values()),
         find_greeting=lambda relay: mailers[relay].greeting,
     )

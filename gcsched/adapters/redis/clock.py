@@ -28,6 +28,11 @@ class RedisClockCheck:
     now: Clock
     _reported: timedelta = field(default=timedelta(0), init=False)
 
+    @property
+    def offset(self) -> timedelta:
+        """How far Redis's clock is ahead, as last measured; 0 if that does not matter."""
+        return self._reported
+
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(RedisUnavailable):

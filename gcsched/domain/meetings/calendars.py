@@ -16,8 +16,7 @@ def find_attendee(meeting: Meeting, email: str) -> Attendee | None:
     """
     for attendee in meeting.attendees:
         if attendee.email and is_same_mailbox(attendee.email, email):
-            is_known = not attendee.is_removed or attendee.word.told is not Told.NOTHING
-            return attendee if is_known else None
+            return attendee if attendee.is_listed else None
     return None
 
 

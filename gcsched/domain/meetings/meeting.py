@@ -68,6 +68,11 @@ class Attendee(Struct, frozen=True, kw_only=True):
         """Whether it is not known if the attendee has a word from before it was added again."""
         return self.word.told is Told.MAYBE and self.word.revision < self.invited_revision
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether answers list the attendee: not one who was removed before any mail left."""
+        return not self.is_removed or self.word.told is not Told.NOTHING
+
 
 class Reminder(Struct, frozen=True, kw_only=True):
     """A reminder some time *before* the start, by its own *template* or that of the texts."""

@@ -1,5 +1,6 @@
 """Reads meetings: one by its id, many page by page, and the calendar file of one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gcsched.domain.access import Client, Scope
@@ -51,6 +52,19 @@ class ReadMeetings:
         if is_full and not client.may_read_content(visible.client):
             raise ScopeMissing(client.name, FULL_LIST, (Scope.CONTENT,))
         return await self.meeting_list.read_page(replace(listing, filter=visible), after, most=most)
+
+    async def find_history(self, meeting: Meeting) -> Sequence[MeetingRevision]:
+        """Return the revisions that the steps of *meeting* made, and the one before them.
+
+        They are in their order; the meeting is one that its caller may see.
+        """
+        numbers = {step.revision for step in meeting.steps}
+        if numbers:
+            numbers.add(max(min(numbers) - 1, 1))
+        latest = meeting.revision
+        missing = numbers - {latest.number}
+        found = await self.store.find_revisions(meeting.id, missing) if missing else {}
+        return [*sorted(found.values(), key=lambda each: each.number), latest]
 
     async def write_calendar(self, meeting_id: str, email: str, client: Client) -> bytes:
         """Return the calendar file for the attendee *email*, or without people if that is "".

@@ -52,6 +52,7 @@ class RelayChecks:
     async def _wait_until_due(self) -> None:
         chance = self.chance()
         while (left := self._seconds_left(chance)) > 0:
+            self.health.plan_check(left)
             if self.health.schedule.is_login_refused:
                 if self.sessions.has_new_login:
                     return

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from gcsched.domain.relay_health import (
     CheckSchedule,
@@ -30,12 +31,17 @@ class RelayHealth:
     has_failed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set at each failure: the next check may be due sooner."""
     _report: HealthReport = field(init=False)
+    _check_time: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._report = HealthReport(state_time=self.now())
 
     def report(self) -> HealthReport:
-        return self._report
+        return replace(self._report, check_time=self._check_time)
+
+    def plan_check(self, seconds: float) -> None:
+        """Note in how many seconds the next check is."""
+        self._check_time = self.now() + timedelta(seconds=seconds)
 
     @property
     def is_up(self) -> bool | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from gcsched.domain.address import parse_stored_address
@@ -20,6 +21,7 @@ FIELDS = (
     *("state", "due_from", "due_before", "empid", "email", "request_id", "id_prefix"),
     *("meeting_id", "client", "order"),
 )
+Query = TypeVar("Query")
 NOT_SERVED = (
     "cannot be combined, because no index serves that: choose a state, with due times or without,"
     " or one of employee, address, request id, begin of the id and meeting; a client goes with each"
@@ -62,22 +64,22 @@ def parse_filter(given: Mapping[str, str], *, zone: ZoneInfo) -> Checked[JobList
         client=texts["client"],
         **own,
     )
-    return (yield from name_for_people(parse_list_query(job_filter, order)))
+    return (yield from name_for_people(parse_list_query(job_filter, order), NOT_SERVED))
 
 
-def name_for_people(checked: Checked[JobListQuery]) -> Checked[JobListQuery]:
-    """Run *checked* with problems in the words of the form."""
+def name_for_people(checked: Checked[Query], not_served: str) -> Checked[Query]:
+    """Run *checked* with problems in the words of the form; *not_served* is that of the filter."""
     while True:
         try:
             violation = next(checked)
         except StopIteration as end:
-            query: JobListQuery = end.value
+            query: Query = end.value
             return query
         is_order = violation.field == "order"
         yield (
             Violation("order", "does not go with this filter")
             if is_order
-            else Violation("filter", NOT_SERVED)
+            else Violation("filter", not_served)
         )
 
 

@@ -13,10 +13,13 @@ def show_address(job: Job, *, is_full: bool) -> str:
 
     "" if its recipient was forgotten.
     """
-    if is_full or not job.email:
-        return job.email
-    local, _, domain = job.email.rpartition("@")
-    return f"{local[:1]}\u2026@{domain}"
+    return job.email if is_full else mask_local_part(job.email)
+
+
+def mask_local_part(address: str) -> str:
+    """Return *address* with one letter and its domain; "" stays."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}\u2026@{domain}" if at else address
 
 
 def show_text(job: Job, text: str, *, is_full: bool) -> str:

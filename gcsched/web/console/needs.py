@@ -116,12 +116,25 @@ def find_process_needs(process: OwnProcess) -> Iterator[Need]:
         text = ", ".join(f"{show_reason(reason)}: {n:,}" for reason, n in sorted(repairs.items()))
         title = f"{sum(repairs.values()):,} repairs in the last hour"
         yield Need(glyph=glyph, colour=colour, title=title, text=text, path="#processes")
-    if offset := process.clock_offset():
-        seconds = abs(offset.total_seconds())
-        word = "behind" if offset > timedelta(0) else "ahead of"
-        title = f"The clock of this machine is {seconds:.1f} s {word} MongoDB's"
-        text = "the service goes by MongoDB's; have NTP correct both"
-        yield Need(glyph=glyph, colour=colour, title=title, text=text, path="#processes")
+    yield from find_clocks(process)
+
+
+def find_clocks(process: OwnProcess) -> Iterator[Need]:
+    clocks = (
+        ("this machine", -process.clock_offset(), "the service goes by MongoDB's"),
+        ("Redis", process.redis_clock_offset(), "no due time depends on Redis's"),
+    )
+    for name, ahead, effect in clocks:
+        if ahead:
+            word = "ahead of" if ahead > timedelta(0) else "behind"
+            seconds = abs(ahead.total_seconds())
+            yield Need(
+                glyph="\u21bb",
+                colour="retrying",
+                title=f"The clock of {name} is {seconds:.1f} s {word} MongoDB's",
+                text=f"{effect}; have NTP correct both",
+                path="#processes",
+            )
 
 
 def find_expiries(expiries: Iterable[Expiry], now: datetime) -> Iterator[Need]:

@@ -14,5 +14,10 @@ NOTICES: Mapping[str, str] = {
     "not-again": "Nothing was sent: this job has the same recipient and message.",
     "paused": "Sending is paused.",
     "daily": "The daily queue has run.",
+    "meeting-move": "The meeting has moved.",
+    "meeting-edit": "The meeting has its new texts.",
+    "meeting-cancel": "The meeting is cancelled.",
+    "meeting-add": "The attendees are invited.",
+    "meeting-remove": "The attendees are removed.",
     "emptied": "All mails of the inbox are deleted.",
 }

@@ -33,7 +33,8 @@ class OwnProcess:
     """The process that serves the console. *name* is that of its machine, with its number.
 
     *repairs* are those of the last hour by reason, *loop_lag* is the most of the last minute in
-    seconds, and *clock_offset* how far MongoDB's clock is ahead; 0 if that does not matter.
+    seconds, *clock_offset* how far MongoDB's clock is ahead of this machine's, and
+    *redis_clock_offset* how far Redis's is ahead of MongoDB's; 0 if that does not matter.
     *find_greeting* returns the last greeting of the relay of that name.
     """
 
@@ -42,5 +43,6 @@ class OwnProcess:
     loop_lag: Callable[[], float]
     repairs: Callable[[], Mapping[str, int]]
     clock_offset: Callable[[], timedelta]
+    redis_clock_offset: Callable[[], timedelta]
     expiries: Callable[[], Iterable[Expiry]]
     find_greeting: Callable[[str], RelayGreeting | None]

@@ -12,6 +12,7 @@ from gcsched.web.console.pages import (
     jobs,
     lateness,
     login,
+    meeting_routes,
     now,
     relays,
     send_again,
@@ -102,5 +103,6 @@ ROUTES = (
     Route(method="GET", path="/audit", act="ListAudit", handler=audit.show),
     Route(method="POST", path="/audit", act="ListAudit", handler=audit.choose, kind=Kind.ACT),
     Route(method="GET", path="/clients", act="clients", handler=clients.show),
+    *meeting_routes.ROUTES,
     *inbox.ROUTES,
 )

@@ -23,6 +23,8 @@ from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions
+from gcsched.usecases.meetings.change import ChangeMeeting
+from gcsched.usecases.meetings.read import ReadMeetings
 from gcsched.usecases.monitoring.attempt_record import AttemptRecord
 from gcsched.usecases.monitoring.read_history import ReadHistory
 from gcsched.usecases.monitoring.status import ReadStatus
@@ -44,6 +46,7 @@ class Slots:
     listing: CallSlots
     changing: CallSlots
     changing_many: CallSlots
+    changing_meetings: CallSlots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ class Services:
     slots: Slots
     status: ReadStatus
     read_jobs: ReadJobs
+    read_meetings: ReadMeetings
+    change_meeting: ChangeMeeting
     change_job: ChangeJob
     change_jobs: AuditedBulkChange
     sending: AuditedSending

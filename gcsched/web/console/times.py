@@ -21,10 +21,12 @@ class Times:
     now: datetime
     is_live: bool = False
 
-    def show(self, instant: datetime, *, has_fraction: bool = False) -> str:
+    def show(
+        self, instant: datetime, *, has_fraction: bool = False, has_seconds: bool = True
+    ) -> str:
         """Return *instant* as short as its day allows."""
         local, today = instant.astimezone(self.zone), self.now.astimezone(self.zone)
-        clock = f"{local:%H:%M:%S}"
+        clock = f"{local:%H:%M:%S}" if has_seconds else f"{local:%H:%M}"
         if has_fraction:
             clock += f".{local.microsecond // 10_000:02}"
         if local.date() == today.date():

@@ -31,6 +31,7 @@ class NavigationItem:
 NAVIGATION = (
     NavigationItem(title="Now", path="", key="n", act="GetStatus"),
     NavigationItem(title="Jobs", path="jobs", key="j", act="ListJobs"),
+    NavigationItem(title="Meetings", path="meetings", key="m", act="ListMeetings"),
     NavigationItem(title="Relays", path="relays", key="r", act="GetStatus"),
     NavigationItem(title="Lateness", path="lateness", key="l", act="GetStatus"),
     NavigationItem(title="Audit", path="audit", key="a", act="ListAudit"),

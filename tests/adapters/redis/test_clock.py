@@ -41,10 +41,13 @@ async def test_a_difference_is_logged_with_its_size_and_again_only_when_it_chang
         await watch.measure()
         local.error = timedelta(minutes=10)
         differences = [await watch.measure() for _ in range(2)]
+        offset_while_wrong = watch.offset
         local.error = timedelta(0)
         await watch.measure()
 
     assert all(abs(each.total_seconds() + 600) < 0.1 for each in differences)
+    assert abs(offset_while_wrong.total_seconds() + 600) < 0.1
+    assert watch.offset == timedelta(0)
     assert [log["event"] for log in logs] == ["clock of Redis differs"] * 2
     assert abs(logs[0]["seconds"] + 600) < 0.1
     assert abs(logs[1]["seconds"]) < 0.1

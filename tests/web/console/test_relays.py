@@ -1,11 +1,13 @@
 """Relays: what the page says of a relay that takes mails, refuses them, and of its certificate."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support.console import Answer, Browser, find_base, open_browser, running_console
 from tests.support.in_process_app import RunningApp
+from tests.support.ports import free_port
 from tests.support.relay.script import Answer as Reply
 from tests.support.relay.script import At
 from tests.support.relay.server import Relay
@@ -60,6 +62,39 @@ async def test_refusals_are_counted_by_their_words_which_are_never_markup(
     assert cells[0].startswith("550 5.7.1 at RCPT: <script>alert(1)</script>")
     assert (cells[1], cells[2]) == ("POLICY", "2")
     assert not page.find("main script, main b bdi, main bdi b")
+
+
+async def test_a_relay_that_cannot_be_reached_says_when_it_is_checked_next(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    closed = free_port()
+    async with (
+        running_console(
+            mongo=mongo_uri,
+            redis=redis_url,
+            relay_port=closed,
+            fallback_smtp_host="127.0.0.1",
+            fallback_smtp_port=str(relay.port),
+            fallback_smtp_security="none",
+        ) as app,
+        open_browser(find_base(app)) as browser,
+    ):
+        page = await open_until(browser, "Next check")
+        sections = {each.cssselect("h2")[0].text_content(): each for each in page.find(".relay")}
+
+    [failing] = [each for name, each in sections.items() if f":{closed} " in name]
+    [working] = [each for name, each in sections.items() if f":{relay.port} " in name]
+    facts = dict(
+        zip(
+            (each.text_content() for each in failing.cssselect("dt")),
+            failing.cssselect("dd"),
+            strict=True,
+        )
+    )
+    [time] = facts["Next check"].cssselect("time")
+    ahead = datetime.fromisoformat(time.get("datetime")) - datetime.now(UTC)
+    assert timedelta(minutes=-1) < ahead < timedelta(minutes=10)
+    assert "Next check" not in working.text_content()
 
 
 async def test_the_certificate_of_a_relay_is_shown_with_its_end(

@@ -41,6 +41,10 @@ class RelayView:
     attempts: Mapping[Kind, int]
     refusals: Sequence[RefusalReport]
 
+    @property
+    def is_failing(self) -> bool:
+        return self.report.is_down or self.report.health.state is RelayState.FAILED
+
 
 async def show(call: Call) -> web.StreamResponse:
     services = call.services
