@@ -9,8 +9,13 @@ from gcsched.web.console.pages import (
     jobs,
     login,
     now,
+    recipients,
     relays,
     send_again,
+    suppression_files,
+    suppressions,
+    templates,
+    test_mail,
 )
 from gcsched.web.console.routing import CHANGE_MANY_WITHIN, OPEN, Handler, Kind, Route
 
@@ -77,4 +82,9 @@ ROUTES = (
     ),
     Route(method="GET", path="/relays", act="GetStatus", handler=relays.show),
     *inbox.ROUTES,
+    *recipients.ROUTES,
+    *suppressions.ROUTES,
+    *suppression_files.ROUTES,
+    *templates.ROUTES,
+    *test_mail.ROUTES,
 )

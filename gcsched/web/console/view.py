@@ -31,6 +31,8 @@ NAVIGATION = (
     NavigationItem(title="Now", path="", key="n", act="GetStatus"),
     NavigationItem(title="Jobs", path="jobs", key="j", act="ListJobs"),
     NavigationItem(title="Relays", path="relays", key="r", act="GetStatus"),
+    NavigationItem(title="Suppressions", path="suppressions", key="s", act="ListSuppressions"),
+    NavigationItem(title="Templates", path="templates", key="t", act="ListTemplates"),
 )
 INBOX = NavigationItem(title="Inbox", path="inbox", key="i", act="inbox")
 """Only `gcsched dev` has this page."""
