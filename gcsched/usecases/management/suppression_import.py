@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from gcsched.domain.actor import Actor
-from gcsched.domain.suppression import NewSuppression
+from gcsched.domain.suppression import NewSuppression, Suppression
 from gcsched.errors import GcschedError, StoreUnavailable, UnknownSuppression
-from gcsched.usecases.audited_acts import AuditedSuppressions, limit
-from gcsched.usecases.management.suppressions import ManageSuppressions
+from gcsched.usecases.audited_acts import limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,34 @@ class ImportReport:
     interruption: str = ""
 
 
+class FindSuppression(Protocol):
+    """Finds suppressions, as ManageSuppressions does."""
+
+    async def find(self, address: str) -> Suppression:
+        """Return the suppression of *address*. Raises UnknownSuppression, StoreUnavailable."""
+
+
+class AddSuppression(Protocol):
+    """Adds suppressions, as AuditedSuppressions does."""
+
+    async def add(
+        self,
+        address: str,
+        *,
+        reason: str,
+        until: datetime | None,
+        actor: Actor,
+        within: timedelta,
+    ) -> Suppression:
+        """Suppress *address*, as one act of *actor*."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSuppressions:
     """Adds the suppressions that the service does not have yet."""
 
-    suppressions: ManageSuppressions
-    changing: AuditedSuppressions
+    suppressions: FindSuppression
+    changing: AddSuppression
 
     async def add_all(
         self,

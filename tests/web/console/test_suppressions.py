@@ -31,7 +31,7 @@ async def test_a_row_says_why_by_which_job_and_until_when(
 
     page = await browser.open("/suppressions")
 
-    first, second = (" ".join(each.text_content().split()) for each in page.find("tbody tr"))
+    first, second = (" ".join(each.text_content().split()) for each in page.find("main tbody tr"))
     assert first.startswith(f"{ADA} asked for it by hand")
     assert second.startswith(f"gone@example.org {refusal} 0197a3a1…78abcd")
     assert page.find(f"a[href='./jobs/{job_id}']")
@@ -140,10 +140,16 @@ async def test_unblocking_removes_what_the_page_showed_and_nothing_newer(
 FIELDS = ("email", "seen")
 
 
+@pytest.fixture
+def clients(clients: ConsoleClients) -> ConsoleClients:
+    clients.add("read", "operate", name="eva")
+    return clients
+
+
 async def test_each_act_is_in_the_audit_with_its_client(
     stranger: Browser, closed_console: RunningApp, clients: ConsoleClients
 ) -> None:
-    await stranger.log_in(clients.add("read", "operate", name="eva"))
+    await stranger.log_in(clients.tokens["eva"])
     await stranger.send("/suppressions/add", {"email": ADA, "reason": "no", "zone": "UTC"})
     shown = await stranger.send("/suppressions/find", {"q": ADA})
     form = {name: shown.find(f".acts input[name={name}]")[0].get("value") for name in FIELDS}
