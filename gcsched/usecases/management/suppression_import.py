@@ -11,6 +11,8 @@ from gcsched.domain.suppression import NewSuppression, Suppression
 from gcsched.errors import GcschedError, StoreUnavailable, UnknownSuppression
 from gcsched.usecases.audited_acts import limit
 
+TIME_OVER = "its time was over"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportLine:
@@ -90,6 +92,9 @@ class ImportSuppressions:
         until = time.monotonic() + within.total_seconds()
         for position, line in enumerate(lines):
             left = timedelta(seconds=until - time.monotonic())
+            if left <= timedelta(0):
+                report.left_over, report.interruption = len(lines) - position, TIME_OVER
+                break
             try:
                 await self._add(line, report, actor, left)
             except StoreUnavailable as error:
