@@ -239,7 +239,8 @@ async def test_the_page_lists_every_metric(
     cells = re.findall(r"^\| (`gcsched_[^|]+)", table, re.MULTILINE)
     listed = set(re.findall(r"gcsched_[a-z_]+", " ".join(cells)))
     clients = str(write_clients(tmp_path / "clients.toml", client_toml("payroll", ["read"])))
-    async with run_with_probe(mongo_uri, redis_url, relay, clients_file=clients) as (_, probe):
+    settings = {"clients_file": clients, "console_listen": "127.0.0.1:0"}
+    async with run_with_probe(mongo_uri, redis_url, relay, **settings) as (_, probe):
         await wait_for_scrape(
             probe, lambda now: now.value("gcsched_oldest_due_seconds") is not None
         )
