@@ -99,7 +99,8 @@ def parse_file(content: bytes, rules: ImportRules) -> ParsedFile:
 
 
 def explain(error: InvalidRequest) -> str:
-    return "; ".join(f"{each.field} {each.problem}" for each in error.violations)
+    names = {"email": "address", "expire_time": "until"}
+    return "; ".join(f"{names.get(v.field, v.field)} {v.problem}" for v in error.violations)
 
 
 def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Mapping[str, str]]]]:

@@ -3,16 +3,29 @@
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from pymongo import MongoClient
 
-from tests.support.console import SAME_ORIGIN, Answer, Browser
+from gcsched.dev.stores.mongod import MongodOptions
+from tests.support.console import (
+    SAME_ORIGIN,
+    Answer,
+    Browser,
+    find_base,
+    open_browser,
+    running_console,
+)
 from tests.support.console_suppressions import block, read_addresses
 from tests.support.in_process_app import RunningApp
+from tests.support.rows import Row
+from tests.support.stores import own_mongod
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+INTERNAL_ERROR = 1
 UNTIL = (NOW + timedelta(days=9)).replace(microsecond=250_000)
 FORMULAS = ("=1+1", "+49 30 1", "-x", "@SUM(A1)", "'=1", "''@x", "'plain", "a=b", 'say "no", twice')
 
@@ -59,6 +72,34 @@ async def test_an_export_has_every_address_once_and_no_cell_that_runs(
     assert [row[0].removeprefix("'") for row in rows] == names
     assert not [cell for row in rows for cell in row if cell[:1] in tuple("=+-@")]
     assert {row[2] for row in rows} == {UNTIL.isoformat(timespec="milliseconds")}
+
+
+async def test_an_export_that_fails_does_not_end_as_if_it_were_whole(
+    tmp_path: Path, redis_url: str
+) -> None:
+    failing = {
+        "failCommands": ["find"],
+        "namespace": "gcsched.suppressions",
+        "errorCode": INTERNAL_ERROR,
+    }
+    options = MongodOptions(parameters={"enableTestCommands": "1"})
+    async with (
+        own_mongod(tmp_path, options) as server,
+        running_console(mongo=server.uri, redis=redis_url) as app,
+        open_browser(find_base(app)) as browser,
+    ):
+        for number in range(401):
+            await block(app, f"a{number:03}@example.org")
+        whole = await browser.open("/suppressions/export")
+        with MongoClient[Row](server.uri) as driver:
+            fail_point = {"mode": {"skip": 2}, "data": failing}
+            driver.admin.command("configureFailPoint", "failCommand", **fail_point)
+        with pytest.raises(aiohttp.ClientError):
+            await browser.open("/suppressions/export")
+        refused = await browser.open("/suppressions/export")
+
+    assert len(whole.text.splitlines()) == 402
+    assert refused.status == 503
 
 
 async def test_what_was_exported_comes_back_the_same(
@@ -120,8 +161,8 @@ async def test_each_bad_line_is_named_and_the_counts_are_those_of_the_lines(
     }
     refused = read_refused(report)
     assert list(refused) == [5, 6, 8, 9, 10]
-    assert "email must be one e-mail address" in refused[5]
-    assert "expire_time must be in the future" in refused[6]
+    assert "address must be one e-mail address" in refused[5]
+    assert "until must be in the future" in refused[6]
     assert "reason must not contain line breaks" in refused[8]
     assert "reason must have 1 to 256 characters" in refused[9]
     assert "until must be a date and a time" in refused[10]

@@ -23,6 +23,7 @@ BILL = (
 def console_settings(tmp_path: Path) -> dict[str, str]:
     (folder := tmp_path / "templates").mkdir()
     a_folder(folder, bill_html=BILL, bill_txt="{{ amount }} for {{ invoice_number }}")
+    a_folder(folder, photo_html='<p><img src="https://img.example.org/x" alt="x"></p>')
     allowed = "example.org,zoe@bench.test"
     return {
         "templates_dir": str(folder),
@@ -53,6 +54,7 @@ async def test_the_list_says_what_each_template_needs(browser: Browser) -> None:
         "cancellation a meeting its own",
         "doc nothing of a caller made from the HTML",
         "invitation a meeting its own",
+        "photo nothing of a caller made from the HTML",
         "reminder a meeting its own",
         "update a meeting its own",
     ]
@@ -169,6 +171,25 @@ async def test_hostile_values_are_text(browser: Browser) -> None:
     assert page.status == 200
     assert not page.find("main img, main script, main [hx-get='/x']")
     assert read_fields(page)["var.amount"] == HOSTILE
+
+
+async def test_images_of_other_servers_load_only_after_a_click(browser: Browser) -> None:
+    closed = await browser.open("/templates/photo")
+    [link] = [each.get("href") for each in closed.find("#mail .notice a")]
+    opened = await browser.open("/templates/photo" + link[link.index("?") :].partition("#")[0])
+    typed = {"name": "Ada"}
+    buttons = (await browser.send("/templates/photo", typed)).find("#mail button[name=images]")
+    frames = [page.find("iframe")[0].get("src") for page in (closed, opened)]
+    mails = [
+        *[await browser.open("/templates" + each.partition("templates")[2]) for each in frames],
+        await browser.send("/templates/photo/mail", typed),
+        await browser.send("/templates/photo/mail", {**typed, "images": "1"}),
+    ]
+
+    policies = [each.headers["Content-Security-Policy"] for each in mails]
+    assert ["img-src data:;" in each for each in policies] == [True, False, True, False]
+    assert [each.get("value") for each in buttons] == ["1"]
+    assert not opened.find("#mail .notice")
 
 
 async def test_an_unknown_template_is_not_found(browser: Browser) -> None:

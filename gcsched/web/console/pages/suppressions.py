@@ -90,7 +90,7 @@ async def show_one(call: Call, address: str, *, notice: str = "") -> web.Respons
         suppression=found,
         address=address,
         message=notice,
-        **form_values(call, {"q": address}),
+        **form_values(call, {} if found else {"email": address}),
     )
 
 

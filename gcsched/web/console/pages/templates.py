@@ -119,7 +119,7 @@ def show_sample(call: Call, form: SampleForm) -> web.Response:
     return call.page(
         "template.html",
         status=400 if form.problem or form.job_problem else 200,
-        template=template,
+        info=template,
         form=form,
         fields=list(list_fields(form.sample)),
         is_typed=form.fields is not None,
