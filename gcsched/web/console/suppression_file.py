@@ -23,6 +23,8 @@ MAX_LINES = 2_000
 MAX_OCTETS = 512 * 1024
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """How a cell begins that a spreadsheet would run, or one that was quoted for that."""
+Row = Mapping[str, str]
+"""The cells of a line, by their columns."""
 SHORTENED = "\u2026"
 
 
@@ -34,14 +36,6 @@ class ImportRules:
     default_reason: str
     zone: ZoneInfo
     now: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedFile:
-    """The lines that can be imported, and those that cannot."""
-
-    lines: Sequence[ImportLine]
-    refused: Sequence[RefusedLine]
 
 
 def write_header() -> str:
@@ -84,18 +78,12 @@ def unprotect(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
-def parse_file(content: bytes, rules: ImportRules) -> ParsedFile:
-    """Parse the lines of a file. Raises InvalidRequest if it cannot be read as a whole."""
-    rows = require_valid(read_rows(content))
-    lines, refused = list[ImportLine](), list[RefusedLine]()
-    for number, cells in rows:
-        try:
-            suppression = require_valid(parse_line(cells, rules))
-        except InvalidRequest as error:
-            refused.append(RefusedLine(number=number, problem=explain(error)))
-        else:
-            lines.append(ImportLine(number=number, suppression=suppression))
-    return ParsedFile(lines=lines, refused=refused)
+def parse_row(number: int, cells: Row, rules: ImportRules) -> ImportLine | RefusedLine:
+    """Return the suppression in line *number*, or why there is none."""
+    try:
+        return ImportLine(number=number, suppression=require_valid(parse_line(cells, rules)))
+    except InvalidRequest as error:
+        return RefusedLine(number=number, problem=explain(error))
 
 
 def explain(error: InvalidRequest) -> str:
@@ -103,7 +91,7 @@ def explain(error: InvalidRequest) -> str:
     return "; ".join(f"{names.get(v.field, v.field)} {v.problem}" for v in error.violations)
 
 
-def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Mapping[str, str]]]]:
+def read_rows(content: bytes) -> Checked[Sequence[tuple[int, Row]]]:
     """Return the lines that are not empty, each with its number and its cells by their columns."""
     try:
         text = content.decode("utf-8-sig")
@@ -145,7 +133,7 @@ def find_columns(cells: Sequence[str]) -> Sequence[str]:
     return names if "address" in names else ()
 
 
-def parse_line(cells: Mapping[str, str], rules: ImportRules) -> Checked[NewSuppression]:
+def parse_line(cells: Row, rules: ImportRules) -> Checked[NewSuppression]:
     """Parse one line; a relay's words may be longer than a reason, and are shortened then."""
     reason = cells.get("reason", "") or rules.default_reason
     if len(reason) > MAX_REASON_LENGTH:
