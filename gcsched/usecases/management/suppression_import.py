@@ -1,5 +1,6 @@
 """Imports many suppressions, each like a call of its own; a repeated import changes nothing."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import Protocol
 from gcsched.domain.actor import Actor
 from gcsched.domain.suppression import NewSuppression, Suppression
 from gcsched.errors import GcschedError, StoreUnavailable, UnknownSuppression
-from gcsched.usecases.audited_acts import limit
 
 TIME_OVER = "its time was over"
 
@@ -110,8 +110,10 @@ class ImportSuppressions:
     ) -> None:
         new = line.suppression
         try:
-            async with limit(within, "reading a suppression"):
+            async with asyncio.timeout(within.total_seconds()):
                 await self.suppressions.find(new.address)
+        except TimeoutError as error:
+            raise StoreUnavailable("reading a suppression") from error
         except UnknownSuppression:
             await self.changing.add(
                 new.address,

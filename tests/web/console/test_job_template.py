@@ -30,15 +30,18 @@ async def test_the_page_says_so_after_the_template_was_edited(
     tmp_path: Path, mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     folder = a_folder(tmp_path, doc_html="{% include '_part.html' %}", _part_html="<p>one</p>")
-    where = {"mongo": mongo_uri, "redis": redis_url, "relay_port": relay.port}
+    stores = {"mongo": mongo_uri, "redis": redis_url}
     settings = {"templates_dir": str(folder), "internal_domains": "bench.test"}
 
-    async with running_console(**where, **settings) as app, scheduler_stub(app.target) as stub:
+    async with (
+        running_console(relay_port=relay.port, **stores, **settings) as app,
+        scheduler_stub(app.target) as stub,
+    ):
         job_id = (await stub.ScheduleMeet(a_meet())).job_id
         async with open_browser(find_base(app)) as browser:
             before = await open_sent(browser, job_id)
     (folder / "_part.html").write_text("<p>two</p>", "utf-8")
-    async with running_console(**where, **settings) as app:
+    async with running_console(relay_port=relay.port, **stores, **settings) as app:
         async with open_browser(find_base(app)) as browser:
             after = await open_sent(browser, job_id)
         await app.resources.mongo.jobs.update_one({}, {"$unset": {"attempts.0.template": ""}})

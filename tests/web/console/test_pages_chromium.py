@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.support.chromium import Tab, open_tab
 from tests.support.console import find_base
@@ -81,8 +81,8 @@ async def test_each_page_is_accessible_and_fits_with_hostile_texts_too(
 
 async def import_file(page: Page) -> None:
     await page.get_by_text("Import…").click()
-    file = {"name": "list.csv", "mimeType": "text/csv", "buffer": FILE}
-    await page.get_by_label("CSV file").set_input_files([file])
+    file = FilePayload(name="list.csv", mimeType="text/csv", buffer=FILE)
+    await page.get_by_label("CSV file").set_input_files(file)
     await page.get_by_role("button", name="Import").click()
 
 

@@ -90,10 +90,10 @@ async def test_erasing_shows_its_counts_first_and_needs_the_typed_id(
     other = a_failed_job(NOW, empid="E2")
     await keep(open_console, *finished, waiting, erased, other)
 
-    asked = await browser.open("/recipients/E1/erase")
+    counted = await browser.open("/recipients/E1/erase")
     refused = await browser.send("/recipients/E1/erase", {"typed": "e1"})
 
-    assert read_tiles(asked) == ["3", "1"]
+    assert read_tiles(counted) == ["3", "1"]
     assert refused.status == 400
     assert "must be the employee id" in refused.find("#typed-problem")[0].text_content()
     assert read_tiles(refused) == ["3", "1"]
@@ -131,12 +131,12 @@ async def test_details_need_content_and_erasing_needs_erase(
     await stranger.log_in(clients.tokens["read-content"])
     shown, refused = [await stranger.open(f"/recipients/E1{p}") for p in ("", "/erase")]
     await stranger.log_in(clients.tokens["read-erase"])
-    hidden, asked = [await stranger.open(f"/recipients/E1{p}") for p in ("", "/erase")]
+    hidden, counted = [await stranger.open(f"/recipients/E1{p}") for p in ("", "/erase")]
     job_page = await stranger.open(f"/jobs/{job.id}")
 
-    assert [each.status for each in (shown, refused, hidden, asked)] == [200, 403, 403, 200]
+    assert [each.status for each in (shown, refused, hidden, counted)] == [200, 403, 403, 200]
     assert job.email in shown.words
-    assert job.email not in asked.text
+    assert job.email not in counted.text
     assert not shown.find("a.danger")
     assert not job_page.find("a[href*='recipients/']")
 

@@ -23,9 +23,11 @@ from tests.support.console_suppressions import block, read_addresses
 from tests.support.in_process_app import RunningApp
 from tests.support.rows import Row
 from tests.support.stores import own_mongod
+from tests.support.wait import until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 INTERNAL_ERROR = 1
+NEEDING_MONGODB = ("/suppressions", "/recipients/E1", "/recipients/E1/erase")
 UNTIL = (NOW + timedelta(days=9)).replace(microsecond=250_000)
 FORMULAS = ("=1+1", "+49 30 1", "-x", "@SUM(A1)", "'=1", "''@x", "'plain", "a=b", 'say "no", twice')
 
@@ -92,14 +94,50 @@ async def test_an_export_that_fails_does_not_end_as_if_it_were_whole(
             await block(app, f"a{number:03}@example.org")
         whole = await browser.open("/suppressions/export")
         with MongoClient[Row](server.uri) as driver:
-            fail_point = {"mode": {"skip": 2}, "data": failing}
-            driver.admin.command("configureFailPoint", "failCommand", **fail_point)
+            point = {"configureFailPoint": "failCommand", "mode": {"skip": 2}, "data": failing}
+            driver.admin.command(point)
         with pytest.raises(aiohttp.ClientError):
             await browser.open("/suppressions/export")
         refused = await browser.open("/suppressions/export")
 
     assert len(whole.text.splitlines()) == 402
     assert refused.status == 503
+
+
+async def test_while_mongodb_is_away_an_import_says_what_is_left_and_goes_on_later(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with (
+        own_mongod(tmp_path) as server,
+        running_console(mongo=server.uri, redis=redis_url) as app,
+        open_browser(find_base(app)) as browser,
+    ):
+        server.freeze()
+        try:
+            interrupted = await send_file(browser, "a@example.org,x\nb@example.org,x\nnobody,x\n")
+            pages = [await browser.open(path) for path in NEEDING_MONGODB]
+            templates = await browser.open("/templates/doc")
+        finally:
+            server.resume()
+
+        async def repeat() -> Answer | None:
+            page = await send_file(browser, "a@example.org,x\nb@example.org,x\n")
+            return None if "Not looked at" in page.words else page
+
+        await until(repeat)
+        added = await read_addresses(app)
+
+    assert "Import not finished" in interrupted.words
+    assert read_counts(interrupted) == {
+        "Lines": 3,
+        "Blocked now": 0,
+        "Blocked before, unchanged": 0,
+        "Refused": 1,
+        "Not looked at": 2,
+    }
+    assert [each.status for each in pages] == [503] * len(NEEDING_MONGODB)
+    assert templates.status == 200
+    assert added == ["a@example.org", "b@example.org"]
 
 
 async def test_what_was_exported_comes_back_the_same(

@@ -75,7 +75,7 @@ async def test_a_search_for_another_says_that_mails_are_sent(browser: Browser) -
     assert "This address is not blocked." in page.words
 
 
-async def test_what_is_no_address_is_said_at_the_field(browser: Browser) -> None:
+async def test_what_is_no_address_is_marked_at_the_field(browser: Browser) -> None:
     page = await browser.send("/suppressions/find", {"q": "ada at example"})
 
     assert page.status == 400

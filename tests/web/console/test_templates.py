@@ -127,7 +127,7 @@ async def test_as_for_a_job_the_values_are_those_of_its_recipient(
     ("job_id", "problem"),
     [("4f1c62d8a1b2c3d4", "There is no such job"), ("x" * 200, "must have 1 to 128 characters")],
 )
-async def test_a_job_that_is_none_is_said_at_its_field(
+async def test_a_job_that_is_none_is_marked_at_its_field(
     browser: Browser, job_id: str, problem: str
 ) -> None:
     page = await browser.open(f"/templates/bill?job={job_id}")

@@ -57,10 +57,10 @@ async def read_details(call: Call, empid: str) -> Recipient | None:
 
 async def show_erasure(call: Call) -> web.StreamResponse:
     """Show how much would be erased, with the form that does it."""
-    return await ask(call, find_empid(call))
+    return await show_counts(call, find_empid(call))
 
 
-async def ask(call: Call, empid: str, *, problem: str = "") -> web.Response:
+async def show_counts(call: Call, empid: str, *, problem: str = "") -> web.Response:
     async with call.services.slots.reading.slot(call.within):
         counts = await call.services.recipients.preview_erasure(empid)
     return show_form(call, empid, counts=counts, problem=problem)
@@ -89,7 +89,7 @@ async def erase(call: Call) -> web.StreamResponse:
     """Erase the employee, as ForgetRecipient does, if their id was typed."""
     empid, fields = find_empid(call), await call.form()
     if fields.get("typed", "").strip() != empid.strip():
-        return await ask(call, empid, problem=NOT_THE_SAME)
+        return await show_counts(call, empid, problem=NOT_THE_SAME)
     async with call.services.slots.changing_many.slot(call.within):
         result = await call.services.erase_recipients.forget(
             empid, actor=call.actor("ForgetRecipient"), within=call.within

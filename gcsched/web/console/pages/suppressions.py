@@ -26,13 +26,14 @@ FORM_NAMES = {"expire_time": "until"}
 
 
 async def show(call: Call) -> web.StreamResponse:
-    return call.page("suppressions.html", **await list_values(call, ""))
+    return call.page("suppressions.html", status=200, **await list_values(call, ""))
 
 
 async def show_next(call: Call) -> web.StreamResponse:
     """Show another page of the list: its token has an address, which has no place in a URL."""
     fields = await call.form()
-    return call.page("suppressions_page.html", **await list_values(call, fields.get("page", "")))
+    values = await list_values(call, fields.get("page", ""))
+    return call.page("suppressions_page.html", status=200, **values)
 
 
 async def list_values(call: Call, token: str) -> dict[str, object]:
