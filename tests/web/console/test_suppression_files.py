@@ -8,9 +8,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from gcsched.dev.stores.mongod import MongodOptions
+from gcsched.web.console.suppression_file import unprotect, write_row
 from tests.support.console import (
     SAME_ORIGIN,
     Answer,
@@ -55,6 +58,14 @@ def read_refused(page: Answer) -> dict[int, str]:
 
 async def read_all(app: RunningApp) -> list[dict[str, Any]]:
     return await app.resources.mongo.suppressions.find({}, sort=[("_id", 1)]).to_list(None)
+
+
+@given(cell=st.one_of(st.text(), st.text(alphabet="'=+-@\t\r\n\",;x")))
+def test_any_cell_comes_back_and_none_begins_a_formula(cell: str) -> None:
+    [[written, _]] = csv.reader(io.StringIO(write_row([cell, ""]), newline=""))
+
+    assert not written.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert unprotect(written) == cell
 
 
 async def test_an_export_has_every_address_once_and_no_cell_that_runs(

@@ -13,7 +13,7 @@ from gcsched.errors import InvalidRequest, UnknownSuppression, Violation
 from gcsched.usecases.management.suppressions import SuppressionPage
 from gcsched.web.console.call import Call
 from gcsched.web.console.job_filters import parse_time
-from gcsched.web.console.routing import Kind, Route
+from gcsched.web.console.routing import Route, of_page
 from gcsched.web.console.suppression_file import MAX_LINES, MAX_OCTETS
 
 PAGE = "/suppressions"
@@ -161,36 +161,8 @@ async def check_unchanged(call: Call, address: str, seen: str) -> None:
 
 ROUTES = (
     Route(method="GET", path=PAGE, act="ListSuppressions", handler=show),
-    Route(
-        method="POST",
-        path="/suppressions/pages",
-        act="ListSuppressions",
-        handler=show_next,
-        kind=Kind.ACT,
-        page=PAGE,
-    ),
-    Route(
-        method="POST",
-        path="/suppressions/find",
-        act="GetSuppression",
-        handler=find,
-        kind=Kind.ACT,
-        page=PAGE,
-    ),
-    Route(
-        method="POST",
-        path="/suppressions/add",
-        act="AddSuppression",
-        handler=add,
-        kind=Kind.ACT,
-        page=PAGE,
-    ),
-    Route(
-        method="POST",
-        path="/suppressions/remove",
-        act="RemoveSuppression",
-        handler=remove,
-        kind=Kind.ACT,
-        page=PAGE,
-    ),
+    of_page(PAGE, "/suppressions/pages", "ListSuppressions", show_next),
+    of_page(PAGE, "/suppressions/find", "GetSuppression", find),
+    of_page(PAGE, "/suppressions/add", "AddSuppression", add),
+    of_page(PAGE, "/suppressions/remove", "RemoveSuppression", remove),
 )

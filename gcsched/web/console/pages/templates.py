@@ -18,7 +18,7 @@ from gcsched.web.console.job_mail import ShownMail, make_mail
 from gcsched.web.console.mail_view import read_facts, show_mail
 from gcsched.web.console.pages.job import require_content
 from gcsched.web.console.problems import UnknownTemplate
-from gcsched.web.console.routing import Kind, Route
+from gcsched.web.console.routing import Route, of_page
 from gcsched.web.console.samples import (
     list_fields,
     list_variables,
@@ -185,14 +185,7 @@ def send_html(call: Call, sample: SampleRecipient, *, has_images: bool) -> web.R
 ROUTES = (
     Route(method="GET", path="/templates", act="ListTemplates", handler=list_all),
     Route(method="GET", path=PAGE, act=ACT, handler=show),
-    Route(method="POST", path=PAGE, act=ACT, handler=show_typed, kind=Kind.ACT, page=PAGE),
+    of_page(PAGE, PAGE, ACT, show_typed),
     Route(method="GET", path="/templates/{name}/mail", act=ACT, handler=show_html),
-    Route(
-        method="POST",
-        path="/templates/{name}/mail",
-        act=ACT,
-        handler=show_typed_html,
-        kind=Kind.ACT,
-        page=PAGE,
-    ),
+    of_page(PAGE, "/templates/{name}/mail", ACT, show_typed_html),
 )

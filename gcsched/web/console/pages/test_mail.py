@@ -14,7 +14,7 @@ from gcsched.web.console.pages.templates import (
     make_request_id,
     show_sample,
 )
-from gcsched.web.console.routing import Kind, Route
+from gcsched.web.console.routing import of_page
 from gcsched.web.console.samples import make_examples, use_fields
 
 REUSED = "was another mail when this form was sent before; look at the preview and send it again"
@@ -44,13 +44,4 @@ async def send(call: Call) -> web.StreamResponse:
     return show_sample(call, SampleForm(sample=sample, fields=fields, problem=problem))
 
 
-ROUTES = (
-    Route(
-        method="POST",
-        path="/templates/{name}/send",
-        act="SendTestMail",
-        handler=send,
-        kind=Kind.ACT,
-        page=PAGE,
-    ),
-)
+ROUTES = (of_page(PAGE, "/templates/{name}/send", "SendTestMail", send),)
