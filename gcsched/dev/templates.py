@@ -44,6 +44,9 @@ class ReloadingTemplates:
     def list_info(self) -> list[TemplateInfo]:
         return self._current.list_info()
 
+    def find_digest(self, name: str) -> str:
+        return self._current.find_digest(name)
+
     @property
     def variables_by_template(self) -> Mapping[str, Names]:
         """Return a view of the variables that each template requires now."""

@@ -13,7 +13,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """One conversation with a relay about a job, as kept in the job's history.
 
     ``date`` is the Date header of the body that may have left, None if none has. It is stored with
-    the job, not in the history.
+    the job, not in the history. ``template_digest`` is that of the template of the mail, "" where
+    it is not known.
     """
 
     start_time: datetime
@@ -24,6 +25,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     enhanced_code: str | None = None
     text: str = ""
     date: datetime | None = None
+    template_digest: str = ""
 
     @property
     def blames_full_mailbox(self) -> bool:

@@ -50,8 +50,12 @@ class MailPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateInfo:
-    """A template, the variables it requires, and whether it has a text part of its own."""
+    """A template, the variables it requires, and whether it has a text part of its own.
+
+    *digest* is that of all files that a mail of it is made of.
+    """
 
     name: str
     required_variables: tuple[str, ...]
     has_text: bool
+    digest: str = ""

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gcsched.domain.address import parse_new_address
+from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.caller_text import quote
 from gcsched.domain.checks import Checked
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
+from gcsched.domain.validation import reason_violations
 from gcsched.errors import Violation
 
 
@@ -38,6 +41,27 @@ class Suppression:
         since = f", since job {self.job_id}" if self.job_id else ""
         why = self.reason if self.job_id else f"a caller gave the reason {quote(self.reason)}"
         return f"the address is suppressed until {until}{since}: {why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSuppression:
+    """An *address* to suppress. *expire_time* None: for as long as the service is set to."""
+
+    address: str
+    reason: str
+    expire_time: datetime | None
+
+
+def parse_new_suppression(
+    email: str, reason: str, expire_time: datetime | None, *, rules: AddressRules, now: datetime
+) -> Checked[NewSuppression]:
+    """Parse an address to suppress, with a reason."""
+    address = yield from parse_new_address(email, field="email", rules=rules)
+    reason = reason.strip()
+    yield from reason_violations(reason, at_least=1)
+    if expire_time is not None:
+        yield from expire_time_violations(expire_time, now=now)
+    return NewSuppression(address=address, reason=reason, expire_time=expire_time)
 
 
 def expire_time_violations(expire_time: datetime, *, now: datetime) -> Checked[None]:

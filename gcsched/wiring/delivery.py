@@ -224,6 +224,7 @@ def build_deliver(
         chance=random.random,
         allowed=settings.allowed_recipients,
         note=REDIRECTED if settings.redirect_to else "",
+        find_digest=resources.templates.find_digest,
     )
 
 

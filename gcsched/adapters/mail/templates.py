@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
@@ -20,7 +21,7 @@ from gcsched.adapters.mail.template_analysis import (
     has_name,
     make_finding,
 )
-from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_folder import default_folder, read_source
 from gcsched.adapters.mail.template_structure import qualifies
 from gcsched.adapters.mail.template_validation import (
     FolderValidation,
@@ -31,6 +32,9 @@ from gcsched.adapters.mail.template_variables import NO_VARIABLES, STANDARD_VARI
 from gcsched.domain.mail import TemplateInfo
 from gcsched.domain.meetings.mails import TEMPLATES
 from gcsched.errors import TemplateProblem
+
+DIGEST_LENGTH = 8
+"""Of hexadecimal digits: one of so few versions of a template is hardly another by chance."""
 
 
 class RenderedParts(NamedTuple):
@@ -47,6 +51,7 @@ class Template:
     html: jinja2.Template
     text: jinja2.Template | None
     required_variables: Names
+    digest: str
     prerenderer: Prerenderer | None = None
 
     def render(self, variables: Variables, data: Mapping[str, str]) -> RenderedParts:
@@ -68,6 +73,7 @@ class TemplateSet(Protocol):
         """Return the names of all templates, each with its required variables."""
 
     def list_info(self) -> list[TemplateInfo]: ...
+    def find_digest(self, name: str) -> str: ...
     def render(
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts: ...
@@ -114,9 +120,15 @@ class Templates:
                 name=name,
                 required_variables=tuple(sorted(each.required_variables)),
                 has_text=each.text is not None,
+                digest=each.digest,
             )
             for name, each in sorted(self.by_name.items())
         ]
+
+    def find_digest(self, name: str) -> str:
+        """Return the digest of the files of template *name*; "" if it does not exist."""
+        template = self.by_name.get(name)
+        return "" if template is None else template.digest
 
     def find_prerenderer(self, name: str) -> Prerenderer | None:
         """Return what renders template *name* once for many mails; None if it does not qualify."""
@@ -152,12 +164,24 @@ def compile_templates(validation: FolderValidation) -> dict[str, Template]:
                 text=load_text_part(text, name),
                 required_variables=required[name]
                 | required.get(f"{Path(name).stem}.txt", frozenset()),
+                digest=digest_sources(validation, name),
             ),
             collect_reachable(name, html.parsed.trees),
             collect_reachable(f"{Path(name).stem}.txt", text.parsed.trees),
         )
         for name in html.sendable_names()
     }
+
+
+def digest_sources(validation: FolderValidation, html_name: str) -> str:
+    """Return a digest of the files of which template *html_name* is made."""
+    parts = ((validation.html, html_name), (validation.text, f"{Path(html_name).stem}.txt"))
+    digest = sha256()
+    for part, first in parts:
+        for name in sorted(collect_reachable(first, part.parsed.trees)):
+            found = read_source(validation.folder, name)
+            digest.update(f"{name}\0{found[0] if found else ''}\0".encode())
+    return digest.hexdigest()[:DIGEST_LENGTH]
 
 
 @cache

@@ -227,7 +227,7 @@ def decode_each(documents: Iterable[Document]) -> tuple[list[DecodedJob], list[U
 
 
 def encode_attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
+    encoded = {
         "begun": attempt.start_time,
         "ended": attempt.end_time,
         "kind": STORED_KINDS[attempt.kind],
@@ -236,6 +236,9 @@ def encode_attempt(attempt: Attempt) -> dict[str, Any]:
         "enhanced": attempt.enhanced_code,
         "text": attempt.text,
     }
+    if attempt.template_digest:
+        encoded["template"] = attempt.template_digest
+    return encoded
 
 
 def decode_attempt(document: Mapping[str, Any]) -> Attempt:
@@ -251,6 +254,7 @@ def decode_attempt(document: Mapping[str, Any]) -> Attempt:
         code=decode_optional_count(document, "code"),
         enhanced_code=document["enhanced"],
         text=document["text"],
+        template_digest=read_text(document, "template"),
     )
 
 

@@ -70,17 +70,17 @@ class MongoPersonalData:
         with store_errors("counting an employee's jobs"):
             return int(await read_majority(partial(count_jobs, query), self.mongo.jobs))
 
+    async def count_erasable(self, empid: str) -> int:
+        with store_errors("counting an employee's jobs"):
+            query = filter_erasable(empid)
+            return int(await read_majority(partial(count_jobs, query), self.mongo.jobs))
+
     async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         """Erase *most* finished jobs that follow *after*, each only if it is as it was read.
 
         Works on documents, not on jobs: one that cannot be decoded holds personal data as well.
         """
-        query = {
-            "empid": empid,
-            "_id": {"$gt": after},
-            "state": FINISHED,
-            "$or": [NOT_ERASED, HAS_STEP_REASON, HAS_MEETING_TEXTS],
-        }
+        query = filter_erasable(empid) | {"_id": {"$gt": after}}
         with store_errors("erasing jobs"):
             # A majority read: a node without its majority must not report that nothing is left.
             found = await read_majority(partial(find_first, query, most), self.mongo.jobs)
@@ -107,6 +107,12 @@ class MongoPersonalData:
         with write_errors("deleting user details"):
             deleted = await self.mongo.recipients.delete_one({"_id": empid})
         return bool(deleted.deleted_count)
+
+
+def filter_erasable(empid: str) -> Document:
+    """Return the filter for the finished jobs of *empid* that have personal texts."""
+    texts = [NOT_ERASED, HAS_STEP_REASON, HAS_MEETING_TEXTS]
+    return {"empid": empid, "state": FINISHED, "$or": texts}
 
 
 async def build_erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:

@@ -1,14 +1,12 @@
 """The methods for suppressions: convert the request, call the use case, convert the reply."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from gcsched.domain.address import parse_new_address, parse_stored_address
+from gcsched.domain.address import parse_stored_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, require_valid
 from gcsched.domain.page_token import encode_page_token, parse_page_size, parse_page_token
-from gcsched.domain.suppression import expire_time_violations
-from gcsched.domain.validation import reason_violations
+from gcsched.domain.suppression import NewSuppression, parse_new_suppression
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, call_scope, call_timeout_scope
 from gcsched.rpc.caller import current_actor
@@ -52,11 +50,11 @@ class SuppressionMethods:
         self, request: task_pb2.AddSuppressionRequest, context: Context
     ) -> task_pb2.Suppression:
         async with call_scope(request, context) as within:
-            address, reason, expire_time = require_valid(self._suppression_from(request))
+            new = require_valid(self._suppression_from(request))
             added = await self.changing.add(
-                address,
-                reason=reason,
-                until=expire_time,
+                new.address,
+                reason=new.reason,
+                until=new.expire_time,
                 actor=current_actor("AddSuppression"),
                 within=within,
             )
@@ -72,19 +70,16 @@ class SuppressionMethods:
             )
             return task_pb2.RemoveSuppressionResponse(suppression=suppression_message(removed))
 
-    def _suppression_from(
-        self, request: task_pb2.AddSuppressionRequest
-    ) -> Checked[tuple[str, str, datetime | None]]:
+    def _suppression_from(self, request: task_pb2.AddSuppressionRequest) -> Checked[NewSuppression]:
         """Parse address, reason and expire time; no time means the configured duration."""
-        address = yield from parse_new_address(request.email, field="email", rules=self.addresses)
-        reason = request.reason.strip()
-        yield from reason_violations(reason, at_least=1)
         expire_time = None
         if request.HasField("expire_time"):
             expire_time = yield from parse_timestamp(request.expire_time, "expire_time")
-        if expire_time is not None:
-            yield from expire_time_violations(expire_time, now=self.now())
-        return address, reason, expire_time
+        return (
+            yield from parse_new_suppression(
+                request.email, request.reason, expire_time, rules=self.addresses, now=self.now()
+            )
+        )
 
 
 def page_from(request: task_pb2.ListSuppressionsRequest) -> Checked[tuple[int, str]]:

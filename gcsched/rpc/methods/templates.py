@@ -12,11 +12,9 @@ from gcsched.rpc.messages import meet_response, preview_message
 from gcsched.rpc.requests import copy_bounded
 from gcsched.rpc.status import ErrorsAsStatus
 from gcsched.usecases.admission.preview import PreviewTemplate, SampleRecipient
-from gcsched.usecases.admission.send_test import SendTestMail
+from gcsched.usecases.admission.send_test import TEST_EMPID, SendTestMail
 
 SAMPLE_FIELDS = ("template", "empid", "email", "name", "message")
-TEST_EMPID = "gcsched-test"
-"""The employee of a test mail: not an example that some employee may really have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

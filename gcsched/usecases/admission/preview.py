@@ -151,7 +151,11 @@ class PreviewTemplate:
     now: Clock
 
     def preview(self, sample: SampleRecipient, client: Client) -> MailPreview:
-        """Return the mail of *sample*, as if it were due now. Raises InvalidRequest.
+        """Return the mail of *sample*, as if it were due now. Raises InvalidRequest."""
+        return draft_mail(self.drafter, self.create_job(sample, client))
+
+    def create_job(self, sample: SampleRecipient, client: Client) -> Job:
+        """Return a job for *sample*, due now, that is not stored. Raises InvalidRequest.
 
         Only the templates of *client* are limited: nothing is sent to the sample recipient.
         """
@@ -168,10 +172,9 @@ class PreviewTemplate:
             is_sample=True,
         )
         try:
-            job = self.job_factory.create(raw, now=now, client=without_recipient_limits(client))
+            return self.job_factory.create(raw, now=now, client=without_recipient_limits(client))
         except InvalidRequest as error:
             raise with_sample_fields(error) from error
-        return draft_mail(self.drafter, job)
 
 
 def find_sample_event(template: str, now: datetime, context: RequestContext) -> Event | None:

@@ -20,6 +20,8 @@ from gcsched.usecases.admission.preview import (
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.ports import Clock
 
+TEST_EMPID = "gcsched-test"
+"""The employee of a test mail: not an example that some employee may really have."""
 AT_ONCE = 1
 """A time that is past. Unlike the present second it is the same whenever a call is repeated."""
 

@@ -124,7 +124,8 @@ class Deliver:
     """Makes one attempt for a claimed job and returns what it came to.
 
     *allowed* are the only addresses that may get mails; None: all may. *note* is added to the text
-    of each attempt in which a relay was asked; "" adds none.
+    of each attempt in which a relay was asked; "" adds none. *find_digest* returns the digest
+    of the template with a name, "" if it is not known.
     """
 
     composer: MailComposer
@@ -135,6 +136,7 @@ class Deliver:
     chance: Callable[[], float]
     allowed: RecipientList | None = None
     note: str = ""
+    find_digest: Callable[[str], str] = lambda _: ""
 
     async def deliver(self, claimed: ClaimedJob) -> Conclusion:
         """Deliver once. If it is cancelled, ``conclude_interrupted`` returns its conclusion."""
@@ -142,6 +144,7 @@ class Deliver:
         ended = self._end_before_attempt(claimed, started)
         if ended is not None:
             return Conclusion(claim=claimed.token, job=ended)
+        digest = self.find_digest(claimed.job.template)
         try:
             mail = self.composer.compose(claimed.job)
         except (TemplateProblem, ValueError) as problem:
@@ -165,9 +168,11 @@ class Deliver:
                     end_time=self.now(),
                     date=claimed.date,
                 )
-                if self.note:
-                    attempt = replace(attempt, text=append_note(attempt.text, self.note))
-                return self._conclude(claimed, attempt)
+                return self._conclude(claimed, self._complete(attempt, digest))
+
+    def _complete(self, attempt: Attempt, digest: str) -> Attempt:
+        text = append_note(attempt.text, self.note) if self.note else attempt.text
+        return replace(attempt, text=text, template_digest=digest)
 
     def _conclude_withheld(self, claimed: ClaimedJob, wait: timedelta | None) -> Conclusion:
         if wait is None:

@@ -22,6 +22,14 @@ class ForgetResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasurePreview:
+    """The number of jobs that *forget* would erase now, and of those that it would leave."""
+
+    erasable_jobs: int
+    unfinished_jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManageRecipients:
     """Reads and erases the personal data of employees."""
 
@@ -34,6 +42,13 @@ class ManageRecipients:
         if recipient is None:
             raise UnknownRecipient(empid)
         return recipient
+
+    async def preview_erasure(self, empid: str) -> ErasurePreview:
+        """Count what *forget* would erase. Raises StoreUnavailable."""
+        return ErasurePreview(
+            erasable_jobs=await self.data.count_erasable(empid),
+            unfinished_jobs=await self.data.count_unfinished(empid),
+        )
 
     async def forget(self, empid: str, *, on_count: OnCount = ignore_count) -> ForgetResult:
         """Erase what can be erased now; if a call is interrupted, repeating it erases the rest.

@@ -172,6 +172,9 @@ class PersonalData(Protocol):
     async def count_unfinished(self, empid: str) -> int:
         """Count the jobs that have not reached a final state."""
 
+    async def count_erasable(self, empid: str) -> int:
+        """Count the jobs that `erase_jobs` would erase."""
+
     async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         """Erase at most *most* finished jobs that follow *after*, unless they changed meanwhile."""
 

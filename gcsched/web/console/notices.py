@@ -12,6 +12,7 @@ NOTICES: Mapping[str, str] = {
     "again": "This is the new job, which sends the mail again.",
     "again-before": "The form was sent before: this is its job.",
     "not-again": "Nothing was sent: this job has the same recipient and message.",
+    "test": "The test mail is on its way. This is its job.",
     "paused": "Sending is paused.",
     "daily": "The daily queue has run.",
     "meeting-move": "The meeting has moved.",

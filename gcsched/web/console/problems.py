@@ -27,6 +27,13 @@ class UnknownPage(GcschedError):
         super().__init__("the console has no page at this address")
 
 
+class UnknownTemplate(GcschedError):
+    """The service has no template of this name."""
+
+    def __init__(self) -> None:
+        super().__init__("the service has no template of this name")
+
+
 class WrongMethod(GcschedError):
     """The address exists for another method of HTTP."""
 

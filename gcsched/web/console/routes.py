@@ -14,8 +14,13 @@ from gcsched.web.console.pages import (
     login,
     meeting_routes,
     now,
+    recipients,
     relays,
     send_again,
+    suppression_files,
+    suppressions,
+    templates,
+    test_mail,
     ticked,
 )
 from gcsched.web.console.routing import CHANGE_MANY_WITHIN, OPEN, Handler, Kind, Route
@@ -105,4 +110,9 @@ ROUTES = (
     Route(method="GET", path="/clients", act="clients", handler=clients.show),
     *meeting_routes.ROUTES,
     *inbox.ROUTES,
+    *recipients.ROUTES,
+    *suppressions.ROUTES,
+    *suppression_files.ROUTES,
+    *templates.ROUTES,
+    *test_mail.ROUTES,
 )

@@ -43,3 +43,8 @@ class Route:
     kind: Kind = Kind.PAGE
     page: str = "/"
     within: timedelta = READ_WITHIN
+
+
+def of_page(page: str, path: str, act: str, handler: Handler) -> Route:
+    """Return the route of a form of *page*."""
+    return Route(method="POST", path=path, act=act, handler=handler, kind=Kind.ACT, page=page)

@@ -1,15 +1,19 @@
 """What the pages use of the service: its use cases, and the limits that its calls share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 from gcsched.domain.access import Client
+from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job
+from gcsched.domain.mail import TemplateInfo
 from gcsched.usecases.access.access_control import AccessControl
 from gcsched.usecases.access.read_clients import ReadClients
+from gcsched.usecases.admission.preview import PreviewTemplate
+from gcsched.usecases.admission.send_test import SendTestMail
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.audit import Audit
 from gcsched.usecases.audited_acts import (
@@ -53,12 +57,13 @@ class Slots:
 class JobRules:
     """What commands for jobs depend on, the same as for calls of gRPC.
 
-    *keep_trying* and *window* are those of a retry.
+    *keep_trying* and *window* are those of a retry, *addresses* those of new suppressions.
     """
 
     daily_plan: DailyPlan
     keep_trying: timedelta
     window: timedelta
+    addresses: AddressRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -84,6 +89,9 @@ class Services:
     recipients: ManageRecipients
     erase_recipients: AuditedRecipients
     submit: Submit
+    templates: Callable[[], Sequence[TemplateInfo]]
+    preview: PreviewTemplate
+    send_test: SendTestMail
     mails: MailMaker
     rules: JobRules
     write_json: Callable[[Job], str]

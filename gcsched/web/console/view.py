@@ -34,6 +34,8 @@ NAVIGATION = (
     NavigationItem(title="Meetings", path="meetings", key="m", act="ListMeetings"),
     NavigationItem(title="Relays", path="relays", key="r", act="GetStatus"),
     NavigationItem(title="Lateness", path="lateness", key="l", act="GetStatus"),
+    NavigationItem(title="Suppressions", path="suppressions", key="s", act="ListSuppressions"),
+    NavigationItem(title="Templates", path="templates", key="t", act="ListTemplates"),
     NavigationItem(title="Audit", path="audit", key="a", act="ListAudit"),
     NavigationItem(title="Clients", path="clients", key="c", act="clients"),
 )

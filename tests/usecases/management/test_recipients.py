@@ -38,6 +38,9 @@ class FakePersonalData:
     async def count_unfinished(self, _: str) -> int:
         return self._unfinished
 
+    async def count_erasable(self, _: str) -> int:
+        return len(self.left)
+
     async def erase_jobs(self, _: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         assert now == NOW
         if self.is_away:

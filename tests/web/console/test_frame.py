@@ -168,7 +168,9 @@ async def test_a_page_that_is_not_there_says_so_in_the_frame(visitor: Browser) -
         404,
         "Not found The console has no page at this address.",
     )
-    assert titles_of_navigation(page) == ["Now", "Jobs", "Relays"]
+    assert titles_of_navigation(page) == [
+        *("Now", "Jobs", "Relays", "Suppressions", "Templates"),
+    ]
 
 
 async def test_a_page_has_the_landmarks_of_a_page(visitor: Browser) -> None:

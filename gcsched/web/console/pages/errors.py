@@ -16,6 +16,7 @@ STATUSES: Mapping[type[GcschedError], int] = {
     problems.LoginNeeded: 401,
     problems.ForeignOrigin: 403,
     problems.UnknownPage: 404,
+    problems.UnknownTemplate: 404,
     problems.WrongMethod: 405,
     problems.MalformedForm: 400,
     problems.BodyTooLarge: 413,

@@ -131,6 +131,7 @@ def build_mail_values(call: Call, job: Job) -> dict[str, object]:
     page = call.link(f"/jobs/{job.id}")
     return {
         "mail": mail,
+        "has_changed": has_template_changed(call, job),
         "tab": tab,
         "tabs": [(TABS[each], f"{page}?tab={each}#mail", each == tab) for each in shown],
         "json": call.services.write_json(job) if tab == "json" else "",
@@ -138,6 +139,13 @@ def build_mail_values(call: Call, job: Job) -> dict[str, object]:
         "links": facts.links,
         "images": f"{page}?images=1#mail" if facts.has_remote_images and not has_images else "",
     }
+
+
+def has_template_changed(call: Call, job: Job) -> bool | None:
+    """Return whether the template is another one than at the latest try; None if unknown."""
+    used = next((each.template_digest for each in reversed(job.attempts)), "")
+    now = {each.name: each.digest for each in call.services.templates()}.get(job.template, "")
+    return used != now if used and now else None
 
 
 def is_tab_shown(tab: str, mail: ShownMail) -> bool:

@@ -94,6 +94,7 @@
   function start() {
     for (const each of all("[data-without-script]")) each.hidden = true;
     for (const each of all("[data-age]")) each.hidden = false;
+    for (const form of all("form[data-shows]")) form.submit();
     for (const form of all("[data-submits]")) prepareSwitches(form);
     if (location.search.includes("done=")) {
       const here = new URL(location.href);
@@ -162,7 +163,7 @@
     const now = found.findIndex((each) => each.classList.contains("chosen"));
     const next = now < 0 ? (by > 0 ? 0 : found.length - 1) : Math.min(Math.max(now + by, 0), found.length - 1);
     for (const each of found) each.classList.toggle("chosen", each === found[next]);
-    const link = found[next].querySelector("a");
+    const link = found[next].querySelector("a, button");
     (link || found[next]).focus({ preventScroll: true });
     found[next].scrollIntoView({ block: "nearest" });
   }
