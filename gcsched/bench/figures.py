@@ -7,6 +7,7 @@ from typing import Any
 Figures = dict[str, Any]
 MICROSECONDS, MILLISECONDS = 1e6, 1e3
 HISTOGRAM_BINS = 48
+RATE_BINS, MAX_RATE_BINS = (0.02, 0.1, 1.0, 10.0, 60.0), 120
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -24,15 +25,16 @@ def quantiles(name: str, seconds: Sequence[float]) -> Figures:
     }
 
 
-def count_per_second(instants: Sequence[float]) -> list[int]:
-    """Count *instants* in each second from the first to the last."""
+def build_rates(instants: Sequence[float]) -> Figures:
+    """Count *instants* in bins of one length, from the first on; about a hundred bins or fewer."""
     if not instants:
-        return []
-    first = int(min(instants))
-    counts = [0] * (int(max(instants)) - first + 1)
+        return {"bin_s": 1.0, "counts": []}
+    first, span = min(instants), max(instants) - min(instants)
+    length = next((each for each in RATE_BINS if span / each <= MAX_RATE_BINS), RATE_BINS[-1])
+    counts = [0] * (int(span / length) + 1)
     for each in instants:
-        counts[int(each) - first] += 1
-    return counts
+        counts[int((each - first) / length)] += 1
+    return {"bin_s": length, "counts": counts}
 
 
 def build_histogram(seconds: Sequence[float]) -> Figures:

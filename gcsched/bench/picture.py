@@ -58,8 +58,8 @@ def draw_panel(top: float, name: str, found: Mapping[str, Any]) -> Iterator[str]
     yield from draw_histogram(left, found["distribution"], read_marks(found["summary"]))
     right = (RIGHT_PLOT[0], top + PLOT_TOP, RIGHT_PLOT[1])
     if is_mails:
-        yield f'<text x="{right[0]}" y="{right[1] - 10}">mails accepted in each second</text>'
-        yield from draw_rate(right, found["per_second"])
+        yield f'<text x="{right[0]}" y="{right[1] - 10}">mails per second, from the first on</text>'
+        yield from draw_rate(right, found["rates"])
     else:
         yield f'<text x="{right[0]}" y="{right[1] - 10}">rate of each round, per second</text>'
         yield from draw_rounds(right, found)
@@ -97,25 +97,22 @@ def draw_histogram(
     yield from draw_bars(box, counts, BLUE, max(counts))
     yield from draw_axis(box, low, high, " ms")
     left, top, width = box
-    for number, (label, value) in enumerate(marks.items()):
-        x = left + (value - low) / (high - low) * width
+    words = ", ".join(f"{label} within {value:,.0f} ms" for label, value in marks.items())
+    yield f'<text class="mark end" x="{left + width}" y="{top - 10}">{words}</text>'
+    for value in marks.values():
+        x = left + min(1.0, (value - low) / (high - low)) * width
         yield (
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + PLOT_HEIGHT}"'
             ' stroke="#a3441c" stroke-dasharray="3 3"/>'
         )
-        side, gap = ("end", -5) if x > left + width * 0.8 else ("start", 5)
-        y = top + 10 + 15 * number
-        yield (
-            f'<text class="mark" style="text-anchor: {side}" x="{x + gap:.1f}" y="{y}">'
-            f"{label} {value:,.0f} ms</text>"
-        )
 
 
-def draw_rate(box: Box, per_second: Sequence[int]) -> Iterator[str]:
+def draw_rate(box: Box, rates: Mapping[str, Any]) -> Iterator[str]:
+    per_second = [count / rates["bin_s"] for count in rates["counts"]]
     largest = choose_ceiling(max(per_second, default=1))
     yield from draw_grid(box, largest)
     yield from draw_bars(box, per_second, GREEN, largest)
-    yield from draw_axis(box, 0, len(per_second), " s")
+    yield from draw_axis(box, 0, len(per_second) * rates["bin_s"], " s")
 
 
 def draw_rounds(box: Box, found: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gcsched.bench.cpu import read_cpu_seconds, read_memory_mb
-from gcsched.bench.figures import Figures, count_per_second, describe_cpu, quantiles
+from gcsched.bench.figures import Figures, describe_cpu, quantiles
 from gcsched.bench.load import Load
 from gcsched.bench.scenario import Kind, Scenario
 from gcsched.bench.system import Arrivals
@@ -24,11 +24,11 @@ ARRIVAL_GRACE_SECONDS = 30
 
 @dataclass(kw_only=True)
 class Round:
-    """The figures of one round, and how long each call took or how late each mail was."""
+    """One round: how long each call took or how late each mail was; *instants* of arrival."""
 
     figures: Figures = field(default_factory=dict)
     late_seconds: list[float] = field(default_factory=list)
-    per_second: list[int] = field(default_factory=list)
+    instants: list[float] = field(default_factory=list)
 
 
 async def warm_up(load: Load, scenario: Scenario) -> None:
@@ -146,7 +146,7 @@ def describe_mails(
             "scheduled_ahead_s": round(slack, 2),
         },
         late_seconds=late,
-        per_second=count_per_second(instants),
+        instants=instants,
     )
 
 

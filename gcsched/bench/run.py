@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gcsched.bench.failure import BenchFailed
-from gcsched.bench.figures import Figures, build_histogram, summarize
+from gcsched.bench.figures import Figures, build_histogram, build_rates, summarize
 from gcsched.bench.load import Load
 from gcsched.bench.progress import Progress, Show, show_regularly
 from gcsched.bench.rounds import Round, run_round, warm_up
@@ -104,7 +104,7 @@ def describe(
         "summary": summary,
         "failures": dict(load.failures),
         "distribution": build_histogram(late),
-        "per_second": max((each.per_second for each in rounds), key=len),
+        "rates": build_rates(rounds[-1].instants),
         "verdict": judge(
             scenario,
             summary,

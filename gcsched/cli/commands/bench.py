@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -139,20 +140,25 @@ def run_until_signal(work: "Coroutine[Any, Any, Report]") -> "Report | None":
                 task.cancel()
             received.append(number)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # Python handles signals in the main thread only.
+        is_main = threading.current_thread() is threading.main_thread()
+        handled = (signal.SIGINT, signal.SIGTERM) if is_main else ()
+        for number in handled:
             loop.add_signal_handler(number, stop, number)
         try:
             return await work
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in handled:
                 loop.remove_signal_handler(number)
 
     try:
         return asyncio.run(watch())
     except asyncio.CancelledError:
-        if received[0] == signal.SIGTERM:
+        if received[:1] == [signal.SIGTERM]:
             return None
         raise KeyboardInterrupt from None
+    finally:
+        work.close()  # a signal before the start of the loop's own work leaves it unawaited
 
 
 async def measure(chosen: Namespace, scenarios: "list[Scenario]") -> "Report":
