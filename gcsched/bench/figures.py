@@ -29,11 +29,13 @@ def build_rates(instants: Sequence[float]) -> Figures:
     """Count *instants* in bins of one length, from the first on; about a hundred bins or fewer."""
     if not instants:
         return {"bin_s": 1.0, "counts": []}
-    first, span = min(instants), max(instants) - min(instants)
+    span = max(instants) - min(instants)
     length = next((each for each in RATE_BINS if span / each <= MAX_RATE_BINS), RATE_BINS[-1])
-    counts = [0] * (int(span / length) + 1)
-    for each in instants:
-        counts[int((each - first) / length)] += 1
+    bins = [int(each // length) for each in instants]  # whole seconds, as mails are due in
+    first = min(bins)
+    counts = [0] * (max(bins) - first + 1)
+    for each in bins:
+        counts[each - first] += 1
     return {"bin_s": length, "counts": counts}
 
 

@@ -24,14 +24,14 @@ class Progress:
 
     def begin(self, stage: str, total: int) -> None:
         self.stage, self.total, self.done, self.late_seconds = stage, total, 0, None
-        self._marks = []
+        self._marks = [(time.monotonic(), 0)]
 
     def measure_rate(self) -> float:
-        """Return what was done per second in the last two seconds."""
+        """Return what was done per second in the last two seconds, or since the last call."""
         now = time.monotonic()
-        self._marks = [each for each in self._marks if now - each[0] <= RATE_WINDOW_SECONDS] + [
-            (now, self.done)
-        ]
+        recent = [each for each in self._marks if now - each[0] <= RATE_WINDOW_SECONDS]
+        # The last one stays, however old: it may be shown less often than that.
+        self._marks = [*(recent or self._marks[-1:]), (now, self.done)]
         since, before = self._marks[0]
         return (self.done - before) / (now - since) if now > since else 0.0
 

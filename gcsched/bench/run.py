@@ -57,13 +57,14 @@ class BenchRun:
 
     async def _run_scenario(self, scenario: Scenario, system: System) -> Figures:
         load = Load(system=system, run=self.name, domain=self.domain, progress=self.progress)
-        service = await describe_service(system.clients[0])
         rounds: list[Round] = []
         async with self._cancel_afterwards(load):
             await warm_up(load, scenario)
             for number in range(1, scenario.rounds + 1):
                 self.progress.round = number
                 rounds.append(await run_round(load, scenario))
+            # Afterwards: under load a process uses more sessions than at its start.
+            service = await describe_service(system.clients[0])
         return describe(scenario, rounds, load, service)
 
     @asynccontextmanager

@@ -9,7 +9,6 @@ MAX_SECONDS = 3_600
 MAX_ROUNDS = 20
 MAX_CONCURRENCY = 1_000
 BATCH_SIZE = 500
-MILLISECONDS = 1e3
 
 
 class Kind(StrEnum):
@@ -48,7 +47,7 @@ class Scenario:
     @property
     def lead_seconds(self) -> float:
         """Return how long before the first due time the first call is made."""
-        return 3.0 if self.is_paced else 5.0 + self.count / 500
+        return 3.0 if self.is_paced else 4.0 + self.count / 750
 
     def with_options(
         self, count: int | None, rounds: int | None, seconds: int | None

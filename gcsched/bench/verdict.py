@@ -38,7 +38,7 @@ def judge(
         return found + suffix
     if shares["gcsched"] >= BUSY_SHARE:
         return "The limit was the service: it used its core. More processes do more." + suffix
-    return judge_others(shares, is_pinned=is_pinned, cores=cores) + suffix
+    return judge_others(shares, is_pinned=is_pinned, cores=cores, crowd=crowd) + suffix
 
 
 def judge_remote(shares: Mapping[str, float], *, is_limit_sought: bool) -> str:
@@ -71,7 +71,7 @@ def judge_sessions(scenario: Scenario, summary: Mapping[str, Any], sessions: int
     )
 
 
-def judge_others(shares: Mapping[str, float], *, is_pinned: bool, cores: int) -> str:
+def judge_others(shares: Mapping[str, float], *, is_pinned: bool, cores: int, crowd: float) -> str:
     """Judge the parts beside the service; where cores are split, they share all but one."""
     others = {name: share for name, share in shares.items() if name != "gcsched"}
     first = max(others, key=lambda name: others[name])
@@ -85,4 +85,6 @@ def judge_others(shares: Mapping[str, float], *, is_pinned: bool, cores: int) ->
             "The limit was this machine: load generator, stores and relay used"
             f" {used:.0%} of {places} {'core' if places == 1 else 'cores'}."
         )
+    if crowd >= CROWDED_SHARE:
+        return "No part used its core, and the limit cannot be told."
     return "No part used its core: the waits for the stores or for the relay were the limit."
