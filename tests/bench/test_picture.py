@@ -13,7 +13,7 @@ def read_elements(text: str) -> tuple[list[dict[str, str]], list[str]]:
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, given: bars.append(given) if name == "rect" else None
     parser.CharacterDataHandler = texts.append
-    parser.Parse(text, is_final=True)
+    parser.Parse(text, 1)
     return bars, texts
 
 
