@@ -12,7 +12,7 @@ def read_elements(text: str) -> tuple[list[dict[str, str]], list[str]]:
     parser = ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, given: bars.append(given) if name == "rect" else None
-    parser.CharacterDataHandler = texts.append
+    parser.CharacterDataHandler = lambda text: texts.append(text.strip())
     parser.Parse(text, 1)
     return bars, texts
 
