@@ -4,8 +4,8 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -69,29 +69,22 @@ async def run_embedded(
         mongod_options = MongodOptions(size_flags=SIZE_FLAGS)
         mongod = await stack.enter_async_context(run_mongod(folder / "mongo", mongod_options))
         smtp_port, grpc_port = free_port(), free_port()
-        sink = stack.enter_context(run_child(make_sink(folder, smtp_port, scenario.reply_delay)))
-        await wait_until_listening(sink, smtp_port)
-        variables = service_environment(
-            environ,
-            mongo_uri=mongod.uri,
-            redis_url=valkey.url,
-            smtp_port=smtp_port,
-            grpc_port=grpc_port,
-        )
-        service = stack.enter_context(run_child(make_service(folder, variables)))
-        await wait_until_listening(service, grpc_port)
-        clients = [
-            await stack.enter_async_context(new_client(f"127.0.0.1:{grpc_port}"))
-            for _ in range(CLIENTS)
-        ]
+        sink = make_sink(folder, smtp_port, scenario.reply_delay)
+        await start(stack, sink, smtp_port)
+        ports = {"smtp_port": smtp_port, "grpc_port": grpc_port}
+        stores = {"mongo_uri": mongod.uri, "redis_url": valkey.url}
+        service = make_service(folder, service_environment(environ, **stores, **ports))
+        await start(stack, service, grpc_port)
+        clients = [new_client(f"127.0.0.1:{grpc_port}") for _ in range(CLIENTS)]
+        for client in clients:
+            await stack.enter_async_context(client)
         await wait_until_serving(clients[0])
         others = {"mongod": mongod.pid, "valkey": valkey.pid, "relay": sink.pid}
-        is_pinned = stack.enter_context(split_cores(service.pid, others))
         yield EmbeddedSystem(
             clients=clients,
             processes={"gcsched": service.pid, **others},
             ledger=folder / "ledger",
-            is_pinned=is_pinned,
+            is_pinned=stack.enter_context(split_cores(service.pid, others)),
         )
 
 
@@ -113,17 +106,10 @@ def make_service(folder: Path, variables: Mapping[str, str]) -> ChildProcess:
     )
 
 
-@contextmanager
-def run_child(child: ChildProcess) -> Iterator[ChildProcess]:
-    """Run *child* for a block. It has nothing to keep, so it is killed at the end."""
-    try:
-        child.launch()
-        yield child
-    finally:
-        child.kill()
-
-
-async def wait_until_listening(child: ChildProcess, port: int) -> None:
+async def start(stack: AsyncExitStack, child: ChildProcess, port: int) -> None:
+    """Start *child*, and wait until it listens; it has nothing to keep, so *stack* kills it."""
+    stack.callback(child.kill)
+    child.launch()
     await asyncio.to_thread(child.wait_for, partial(is_listening, port))
 
 

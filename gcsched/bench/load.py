@@ -52,7 +52,7 @@ class Load:
             for i in self._until_stopped(jobs):
                 if per_second:
                     await asyncio.sleep(max(0.0, started + i / per_second - time.monotonic()))
-                await self._timed(seconds, "ScheduleMeet", self._request(due(i)))
+                await self._call(seconds, "ScheduleMeet", self._request(due(i)))
 
         await self._run_callers(call() for _ in range(concurrency))
         return seconds
@@ -67,7 +67,7 @@ class Load:
                 numbers = range(first, min(first + BATCH_SIZE, count))
                 requests = [self._request(due(i)) for i in numbers]
                 batch = task_pb2.BatchScheduleMeetsRequest(requests=requests)
-                await self._timed(seconds, "BatchScheduleMeets", batch, jobs=len(requests))
+                await self._call(seconds, "BatchScheduleMeets", batch, jobs=len(requests))
 
         await self._run_callers(call() for _ in range(concurrency))
         return seconds
@@ -82,13 +82,13 @@ class Load:
                 kind = MIX[i % len(MIX)] if known else "schedule"
                 if kind == "read":
                     request = task_pb2.GetJobRequest(job_id=known[i % len(known)])
-                    await self._timed(seconds[kind], "GetJob", request)
+                    await self._call(seconds[kind], "GetJob", request)
                 elif kind == "cancel":
-                    await self._timed(
+                    await self._call(
                         seconds[kind], "CancelJob", task_pb2.CancelJobRequest(job_id=known.pop())
                     )
                 else:
-                    reply = await self._timed(seconds[kind], "ScheduleMeet", self._request(due(i)))
+                    reply = await self._call(seconds[kind], "ScheduleMeet", self._request(due(i)))
                     known.extend([reply.job_id] if reply else [])
 
         await self._run_callers(call() for _ in range(concurrency))
@@ -112,9 +112,7 @@ class Load:
             timestamp=when,
         )
 
-    async def _timed(
-        self, seconds: list[float], method: str, request: Any, *, jobs: int = 1
-    ) -> Any:
+    async def _call(self, seconds: list[float], method: str, request: Any, *, jobs: int = 1) -> Any:
         """Make a call; return None, and count the failure, if the service is overloaded."""
         client = self.system.clients[len(seconds) % len(self.system.clients)]
         started = time.perf_counter()

@@ -84,10 +84,10 @@ async def run_mails(load: Load, scenario: Scenario) -> Round:
     load.due_times.clear()
     first = int(time.time() + scenario.lead_seconds)
     count, spread = scenario.count, scenario.spread_seconds
-    pace = count / spread if scenario.is_paced else 0.0
+    per_second = count / spread if scenario.is_paced else 0.0
     before, begun = read_cpu_seconds(load.system.pids), time.time()
     took = await load.schedule(
-        count, scenario.concurrency, lambda i: first + i * spread // count, per_second=pace
+        count, scenario.concurrency, lambda i: first + i * spread // count, per_second=per_second
     )
     slack = first - time.time()
     if not scenario.spread_seconds:

@@ -7,7 +7,7 @@ from gcsched.bench.failure import BenchFailed
 
 
 def check_safe(service: Mapping[str, Any], target: str, *, is_confirmed: bool) -> None:
-    """Raise BenchFailed if mails may reach a relay that delivers, and nobody confirmed that.
+    """Raise BenchFailed if mails may reach a relay that delivers, unless the caller agreed.
 
     What a relay does with a mail cannot be found out, so each counts as one that delivers. Safe is
     a service that says of itself where mails may go.

@@ -35,7 +35,7 @@ def read_version(package: str) -> str:
 
 
 async def describe_service(client: AsyncClient) -> dict[str, Any]:
-    """Return what the service tells of itself; empty if the caller may not read it."""
+    """Return what the service reports of itself; empty if the caller may not read it."""
     try:
         report = await client.status()
     except CallFailed as error:

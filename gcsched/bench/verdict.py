@@ -26,11 +26,11 @@ def judge(
         if name.startswith("core_shares.")
     }
     seen = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    crowd = shares.pop(OTHER_PROGRAMS, 0.0)
+    others_share = shares.pop(OTHER_PROGRAMS, 0.0)
     if "gcsched" not in shares:
         return judge_remote(shares, is_limit_sought=scenario.is_bounded_by_load)
     suffix = f" Of a core each: {seen}."
-    if crowd >= CROWDED_SHARE:
+    if others_share >= CROWDED_SHARE:
         suffix += " Other programs were in the way: measure on a quiet machine."
     if not scenario.is_bounded_by_load:
         return judge_paced(summary) + suffix
@@ -38,7 +38,9 @@ def judge(
         return found + suffix
     if shares["gcsched"] >= BUSY_SHARE:
         return "The limit was the service: it used its core. More processes do more." + suffix
-    return judge_others(shares, is_pinned=is_pinned, cores=cores, crowd=crowd) + suffix
+    return (
+        judge_others(shares, is_pinned=is_pinned, cores=cores, others_share=others_share) + suffix
+    )
 
 
 def judge_remote(shares: Mapping[str, float], *, is_limit_sought: bool) -> str:
@@ -71,7 +73,9 @@ def judge_sessions(scenario: Scenario, summary: Mapping[str, Any], sessions: int
     )
 
 
-def judge_others(shares: Mapping[str, float], *, is_pinned: bool, cores: int, crowd: float) -> str:
+def judge_others(
+    shares: Mapping[str, float], *, is_pinned: bool, cores: int, others_share: float
+) -> str:
     """Judge the parts beside the service; where cores are split, they share all but one."""
     others = {name: share for name, share in shares.items() if name != "gcsched"}
     first = max(others, key=lambda name: others[name])
@@ -85,6 +89,6 @@ def judge_others(shares: Mapping[str, float], *, is_pinned: bool, cores: int, cr
             "The limit was this machine: load generator, stores and relay used"
             f" {used:.0%} of {places} {'core' if places == 1 else 'cores'}."
         )
-    if crowd >= CROWDED_SHARE:
-        return "No part used its core, and the limit cannot be told."
+    if others_share >= CROWDED_SHARE:
+        return "No part used its core, and the limit is not visible."
     return "No part used its core: the waits for the stores or for the relay were the limit."

@@ -40,7 +40,7 @@ def test_other_programs_are_named_when_they_take_much() -> None:
     idle = verdict("unary", shares={"gcsched": 0.3, "mongod": 0.1, "other_programs": 0.9})
 
     assert crowded.endswith("Other programs were in the way: measure on a quiet machine.")
-    assert idle.startswith("No part used its core, and the limit cannot be told.")
+    assert idle.startswith("No part used its core, and the limit is not visible.")
 
 
 def test_the_reply_time_of_a_far_relay_is_the_limit_of_its_sessions() -> None:

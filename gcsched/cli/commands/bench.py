@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Report = dict[str, Any]
 
 DEFAULT_DOMAIN = "bench.test"
-"""Below a name that RFC 2606 reserves: nobody can have such an address."""
+"""Below a name that RFC 2606 reserves: no address there can exist."""
 SCENARIO_NAMES = ("unary", "batch", "burst", "even", "far", "mixed", "soak")
 TERMINATED = 143
 CALL_TIMEOUT_SECONDS = 60.0
@@ -63,6 +63,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="the domain of all recipients (%(default)s, which cannot exist)",
     )
     add("--really", action="store_true", help="with --target: its relay may get all these mails")
+    add_report_arguments(parser)
+
+
+def add_report_arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument
     add("--output", metavar="FILE", type=parse_path, help="write the report there, as JSON")
     add("--picture", metavar="FILE", type=parse_path, help="draw the report there, as SVG")
     add("--force", action="store_true", help="overwrite these files")
@@ -130,35 +135,36 @@ def run_until_signal(work: "Coroutine[Any, Any, Report]") -> "Report | None":
     Return None after SIGTERM. Raises KeyboardInterrupt after SIGINT.
     """
     received: list[int] = []
-
-    async def watch() -> "Report":
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-        def stop(number: int) -> None:
-            if not received and task is not None:
-                output.print_note("stopping: what was started is ended, and jobs are cancelled")
-                task.cancel()
-            received.append(number)
-
-        # Python handles signals in the main thread only.
-        is_main = threading.current_thread() is threading.main_thread()
-        handled = (signal.SIGINT, signal.SIGTERM) if is_main else ()
-        for number in handled:
-            loop.add_signal_handler(number, stop, number)
-        try:
-            return await work
-        finally:
-            for number in handled:
-                loop.remove_signal_handler(number)
-
     try:
-        return asyncio.run(watch())
+        return asyncio.run(cancel_at_signals(work, received))
     except asyncio.CancelledError:
         if received[:1] == [signal.SIGTERM]:
             return None
         raise KeyboardInterrupt from None
     finally:
         work.close()  # a signal before the start of the loop's own work leaves it unawaited
+
+
+async def cancel_at_signals(work: "Coroutine[Any, Any, Report]", received: list[int]) -> "Report":
+    """Await *work*; append each signal to *received*, and cancel this task at the first one."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop(number: int) -> None:
+        if not received and task is not None:
+            output.print_note("stopping: what was started is ended, and jobs are cancelled")
+            task.cancel()
+        received.append(number)
+
+    # Python handles signals in the main thread only.
+    is_main = threading.current_thread() is threading.main_thread()
+    handled = (signal.SIGINT, signal.SIGTERM) if is_main else ()
+    for number in handled:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await work
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
 
 
 async def measure(chosen: Namespace, scenarios: "list[Scenario]") -> "Report":
