@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -32,15 +33,21 @@ SPEED_SETTINGS = (
 """The settings of the environment that the service of a load test keeps."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAddresses:
+    mongo_uri: str
+    redis_url: str
+
+
 def service_environment(
-    environ: Mapping[str, str], *, mongo_uri: str, redis_url: str, smtp_port: int, grpc_port: int
+    environ: Mapping[str, str], stores: StoreAddresses, *, smtp_port: int, grpc_port: int
 ) -> dict[str, str]:
     """Return the variables of the service; those of *environ* that may mail or refuse are empty."""
     cleared = {name: "" for name in environ if name.startswith("GCSCHED_")}
     kept = {name: environ[name] for name in SPEED_SETTINGS if environ.get(name)}
     own = {
-        "GCSCHED_MONGO_URI": mongo_uri,
-        "GCSCHED_REDIS_URL": redis_url,
+        "GCSCHED_MONGO_URI": stores.mongo_uri,
+        "GCSCHED_REDIS_URL": stores.redis_url,
         "GCSCHED_SMTP_HOST": "127.0.0.1",
         "GCSCHED_SMTP_PORT": str(smtp_port),
         "GCSCHED_SMTP_SECURITY": "none",
@@ -71,9 +78,9 @@ async def run_embedded(
         smtp_port, grpc_port = free_port(), free_port()
         sink = make_sink(folder, smtp_port, scenario.reply_delay)
         await start(stack, sink, smtp_port)
-        ports = {"smtp_port": smtp_port, "grpc_port": grpc_port}
-        stores = {"mongo_uri": mongod.uri, "redis_url": valkey.url}
-        service = make_service(folder, service_environment(environ, **stores, **ports))
+        stores = StoreAddresses(mongo_uri=mongod.uri, redis_url=valkey.url)
+        variables = service_environment(environ, stores, smtp_port=smtp_port, grpc_port=grpc_port)
+        service = make_service(folder, variables)
         await start(stack, service, grpc_port)
         clients = [new_client(f"127.0.0.1:{grpc_port}") for _ in range(CLIENTS)]
         for client in clients:

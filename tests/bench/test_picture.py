@@ -1,3 +1,4 @@
+from io import BytesIO
 from xml.parsers.expat import ParserCreate
 
 import pytest
@@ -13,7 +14,7 @@ def read_elements(text: str) -> tuple[list[dict[str, str]], list[str]]:
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, given: bars.append(given) if name == "rect" else None
     parser.CharacterDataHandler = lambda text: texts.append(text.strip())
-    parser.Parse(text, 1)
+    parser.ParseFile(BytesIO(text.encode()))
     return bars, texts
 
 
