@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gcsched.cli import target, tls
 from gcsched.cli.arguments import parse_path
@@ -16,11 +16,12 @@ from gcsched.domain.caller_text import replace_unprintable
 from gcsched.environment import DEFAULT_TARGET, TOKEN_FILE
 
 if TYPE_CHECKING:
-    from gcsched.client import AccessOptions, CallFailed, Client, Tls
+    from gcsched.client import AccessOptions, AsyncClient, CallFailed, Client, Tls
 
 BULK_TIMEOUT_SECONDS = 60.0
 """The default ``--timeout`` of commands that may change many jobs."""
 
+C = TypeVar("C", "Client", "AsyncClient")
 AddArguments = Callable[[ArgumentParser], None]
 RunWithClient = Callable[["Client", Namespace], int]
 OptionNames = Mapping[str, str]
@@ -124,13 +125,21 @@ def open_client(
 ) -> "Client":
     """Return the client of the chosen target, with the chosen token. Raises WrongUsage."""
     from gcsched.client import Client
+
+    return make_client(Client, chosen, secured, timeout=timeout)
+
+
+def make_client(
+    kind: "type[C]", chosen: Namespace, secured: "Tls | None", *, timeout: float | None = None
+) -> "C":
+    """Return a client of *kind*, which may be that for asyncio. Raises WrongUsage."""
     from gcsched.process.key_pairs import UnusableFile
 
     file = choose_token_file(chosen.token_file, os.environ)
     try:
         # What the environment says was chosen already, beside the options.
         access: AccessOptions = {} if file is None else {"token_file": file}
-        return Client(
+        return kind(
             chosen.target,
             timeout=timeout or chosen.timeout,
             credentials=secured,

@@ -12,6 +12,7 @@ from gcsched.cli import completion
 from gcsched.cli.command import CommandGroup
 from gcsched.cli.commands import (
     audit,
+    bench,
     dev,
     health,
     job,
@@ -51,6 +52,7 @@ COMMANDS = CommandGroup(
         recipient.COMMANDS,
         template.COMMANDS,
         audit.COMMAND,
+        bench.COMMAND,
         token.COMMANDS,
         completion.COMMAND,
     ),

@@ -41,6 +41,7 @@ ARGUMENTS = {
     "template preview": ["doc"],
     "template send-test": ["doc", "--to=a@example.org"],
     "audit": [],
+    "bench": ["unary"],
     "meeting create": [
         *("--summary=Hi", "--start=2035-01-05T09:00", "--duration=30m", "--zone=UTC"),
         "--to=ada@example.org",

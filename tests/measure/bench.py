@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from gcsched.dev.stores.children import ChildProcess, is_listening
-from gcsched.dev.stores.mongod import SMALL_DATABASE_FLAGS, Mongod, MongodOptions
+from gcsched.dev.stores.mongod import Mongod, MongodOptions
 from gcsched.dev.stores.valkey import Valkey, ValkeyOptions
 from tests.support.launch import COMMAND, Child, Launch
 from tests.support.ports import free_port
@@ -29,18 +29,10 @@ ALL_CORES = sorted(os.sched_getaffinity(0))  # before this process restricts its
 Cores = frozenset[int]
 
 
-class BenchMongod(Mongod):
-    """A mongod with the cache and the log files of an installation, not those of a small one."""
-
-    def __init__(self, folder: Path, cache_gb: float) -> None:
-        self._cache_gb = cache_gb
-        super().__init__(folder, MongodOptions(port=free_port()))
-
-    def _flags(self) -> list[str]:
-        flags = super()._flags()
-        at = flags.index(SMALL_DATABASE_FLAGS[0])
-        own = ["--oplogSize", "512", "--wiredTigerCacheSizeGB", f"{self._cache_gb:g}"]
-        return [*flags[:at], *own, *flags[at + len(SMALL_DATABASE_FLAGS) :]]
+def make_mongod(folder: Path, cache_gb: float) -> Mongod:
+    """Return a mongod with the cache and the log files of an installation."""
+    size_flags = ("--oplogSize", "512", "--wiredTigerCacheSizeGB", f"{cache_gb:g}")
+    return Mongod(folder, MongodOptions(port=free_port(), size_flags=size_flags))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +129,7 @@ def run_relay(folder: Path, port: int, reply_delay: float) -> Iterator[ChildProc
     arguments = [str(port), str(folder / "ledger"), "--reply-delay", str(reply_delay)]
     relay = ChildProcess(
         name="sink",
-        command=[sys.executable, "-m", "tests.measure.sink", *arguments],
+        command=[sys.executable, "-m", "gcsched.bench.sink", *arguments],
         log=folder / "sink.log",
     )
     try:
@@ -158,7 +150,7 @@ def run_bench(
     with ExitStack() as stack:
         yield Bench(
             folder=folder,
-            mongo=stack.enter_context(run_disposable(BenchMongod(folder / "mongod", cache_gb))),
+            mongo=stack.enter_context(run_disposable(make_mongod(folder / "mongod", cache_gb))),
             valkey=stack.enter_context(run_disposable(valkey)),
             relay=stack.enter_context(run_relay(folder, port, reply_delay)),
             relay_port=port,

@@ -46,4 +46,4 @@ async def test_the_commands_that_ask_are_named() -> None:
 async def test_documents_that_no_message_of_the_contract_has_are_shown() -> None:
     shown = find_code_spans(r"one for each item of a list\. (.*?) have\s+documents of their own")
 
-    assert shown == {"schedule", "health", "template check", "token"}
+    assert shown == {"schedule", "health", "template check", "token", "bench"}

@@ -19,10 +19,10 @@ from gcsched.dev.stores.replica_set import SET_NAME, Login, SingleNode, initiali
 from gcsched.dev.stores.server import run_server
 
 # Most of a small database is WiredTiger's log files: these flags need 17 MB on disk, not 315 MB.
-SMALL_DATABASE_FLAGS = [
+SMALL_DATABASE_FLAGS = (
     *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
     *("--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
-]
+)
 PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
     "shutdownTimeoutMillisForSignaledShutdown": "100",  # there is no other member to step down for
@@ -45,6 +45,7 @@ class MongodOptions:
     login: Login | None = None
     tls: Tls | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    size_flags: tuple[str, ...] = SMALL_DATABASE_FLAGS
     borrow_libcurl: bool = False  # even if the machine has its own
     start_timeout: timedelta = timedelta(seconds=30)
 
@@ -108,7 +109,7 @@ class Mongod:
             SET_NAME,
             "--port",
             str(self.port),
-            *SMALL_DATABASE_FLAGS,
+            *self.options.size_flags,
         ]
         flags += ["--bind_ip", LOOPBACK, "--nounixsocket", "--quiet"]
         for name, value in {**PARAMETERS, **self.options.parameters}.items():

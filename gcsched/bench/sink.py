@@ -1,19 +1,17 @@
 """A relay that accepts everything, and costs little itself: it parses no more than it must.
 
-    python -m tests.measure.sink PORT LEDGER [--reply-delay SECONDS]
+    python -m gcsched.bench.sink PORT LEDGER [--reply-delay SECONDS]
 
 It appends a line to the file LEDGER for each mail: the recipient, and when the mail arrived. With
-a delay it holds each reply back, in order, as a relay so far away would. Tests use the strict relay
-of tests/support/relay.
+a delay it holds each reply back, in order, as a relay so far away would.
 """
 
 import argparse
 import asyncio
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TextIO, cast
-
-import uvloop
 
 FLUSH_SECONDS = 0.05
 EHLO = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 33554432\r\n"
@@ -87,7 +85,11 @@ def main() -> None:
     parser.add_argument("ledger", type=Path)
     parser.add_argument("--reply-delay", type=float, default=0.0, metavar="SECONDS")
     options = parser.parse_args()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    try:
+        factory = import_module("uvloop").new_event_loop
+    except ModuleNotFoundError:  # it is not part of the extra `embedded`
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(options.port, options.ledger, options.reply_delay))
 
 

@@ -1,0 +1,1 @@
+"""Load tests: what `gcsched bench` runs, measures and draws."""
