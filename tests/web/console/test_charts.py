@@ -80,9 +80,9 @@ def test_an_axis_ends_at_a_number_that_is_easy_to_read(most: float, top: float) 
     assert find_nice_top(most) == pytest.approx(top)
 
 
-@pytest.mark.parametrize(("span", "first"), [("1h", "11:40"), ("24h", "15:00"), ("7d", "Mon 19")])
-def test_labels_stand_where_their_time_begins(span: str, first: str) -> None:
-    span = HistorySpan(span)
+@pytest.mark.parametrize(("name", "first"), [("1h", "11:40"), ("24h", "15:00"), ("7d", "Mon 19")])
+def test_labels_stand_where_their_time_begins(name: str, first: str) -> None:
+    span = HistorySpan(name)
     starts = list_starts(NOON, span)
 
     ticks = [*list_ticks(span, starts, ZoneInfo("UTC"))]
@@ -91,7 +91,7 @@ def test_labels_stand_where_their_time_begins(span: str, first: str) -> None:
     assert all(LEFT < each.place < RIGHT for each in ticks)
     slots = Slots(count=len(starts))
     slot = round((ticks[0].place - LEFT) / slots.width)
-    assert f"{starts[slot]:%H:%M}" == {"1h": "11:40", "24h": "15:00", "7d": "00:00"}[span.value]
+    assert f"{starts[slot]:%H:%M}" == {"1h": "11:40", "24h": "15:00", "7d": "00:00"}[name]
 
 
 def test_a_day_with_25_hours_has_each_label_once() -> None:
