@@ -177,7 +177,7 @@ class PanelMaker:
         lines = [("p99", "waiting", p99), ("p50", "sending", p50)]
         cells = {
             slot: [show_late(p50[slot]), show_late(p99[slot]), f"{mails[slot] or 0:,}"]
-            for slot in self._known_slots()
+            for slot in self._list_known_slots()
         }
         return self._make(
             "lateness",
@@ -189,7 +189,7 @@ class PanelMaker:
 
     def make_oldest_due(self) -> Panel:
         values = self._list(lambda each: each.oldest_due)
-        cells = {slot: [show_due(values[slot])] for slot in self._known_slots()}
+        cells = {slot: [show_due(values[slot])] for slot in self._list_known_slots()}
         return self._make(
             "oldest-due",
             "Oldest due job",
@@ -221,7 +221,7 @@ class PanelMaker:
         bars = [(name, colours.get(name, OTHER), rates[name]) for name in names]
         cells = {
             slot: [show_rate(rates[name][slot] or 0) for name in names]
-            for slot in self._known_slots()
+            for slot in self._list_known_slots()
         }
         chart = draw_bars(self._slots, bars, show_number=show_rate)
         return self._make(name, title, chart, Numbers(names, cells), empty="" if names else empty)
@@ -254,7 +254,7 @@ class PanelMaker:
     def _list(self, find: Callable[[HistoryFigures], T]) -> list[T | None]:
         return [None if each is None else find(each) for each in self._columns]
 
-    def _known_slots(self) -> list[int]:
+    def _list_known_slots(self) -> list[int]:
         return [slot for slot, each in enumerate(self._columns) if each is not None]
 
 
