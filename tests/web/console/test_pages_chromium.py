@@ -86,7 +86,7 @@ def compare(found: list[str], harmless: list[str]) -> list[str]:
 async def find_problems(
     tab: Tab, pages: Sequence[ShownPage], words: Words, skeletons: dict[str, list[str]]
 ) -> list[str]:
-    """Look at each page, light, dark and narrow; return all that is wrong with them."""
+    """Open each page, light, dark and narrow; return all that is wrong with them."""
     page, problems = tab.page, list[str]()
     for shown in pages:
         response = await open_page(page, shown, words)
