@@ -9,8 +9,8 @@ from tests.support.clocks import FakeMonotonicClock
 RELAY = "smtp.example.org:25"
 
 
-def a_refused_job(text: str, **others: object) -> Job:
-    attempt = an_attempt(relay=RELAY, **{"kind": Kind.POLICY, "code": 550, "text": text, **others})
+def a_refused_job(text: str, *, relay: str = RELAY) -> Job:
+    attempt = an_attempt(relay=relay, kind=Kind.POLICY, code=550, text=text)
     return a_job(state=State.FAILED, attempts=(attempt,), state_time=attempt.end_time)
 
 

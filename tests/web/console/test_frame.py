@@ -100,7 +100,7 @@ async def test_a_pause_is_a_band_with_who_why_and_since(browser: Browser, stub: 
     assert band.text_content().startswith("Sending is paused by eva since ")
     assert band.text_content().endswith(HOSTILE)
     assert not page.find("#bands img")
-    [time] = page.find("#bands time")
+    [time] = page.find(".band.paused time")
     assert time.get("datetime").endswith("+00:00")
     assert "(Europe/Berlin)" in time.get("title")
 
