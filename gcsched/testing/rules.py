@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from gcsched.domain.access import ANYONE
-from gcsched.domain.address import parse_new_address, parse_stored_address
+from gcsched.domain.address import parse_stored_address
 from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.domain.commands import Retry, parse_cancel, parse_reschedule
 from gcsched.domain.due import KEEP_TRYING
@@ -17,8 +17,7 @@ from gcsched.domain.meetings.checking import Checking
 from gcsched.domain.meetings.creation_checks import read_new_meeting
 from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.pause import parse_optional_by, parse_pause
-from gcsched.domain.suppression import expire_time_violations
-from gcsched.domain.validation import empid_violations, job_id_violations, reason_violations
+from gcsched.domain.validation import empid_violations, job_id_violations
 from gcsched.rpc.call import MAX_REQUEST, check_size
 from gcsched.rpc.meeting_parsers import MAX_MEETING_REQUEST, MEETING_PARSERS
 from gcsched.rpc.meeting_requests import draft_from, meeting_id_violations
@@ -36,7 +35,8 @@ from gcsched.rpc.methods.meetings import (
     removal_from,
 )
 from gcsched.rpc.methods.meetings import page_from as meeting_page_from
-from gcsched.rpc.requests import filter_from, parse_timestamp
+from gcsched.rpc.methods.suppressions import suppression_from
+from gcsched.rpc.requests import filter_from
 from gcsched.testing.admission import FakeAdmission
 
 RETRY = Retry(keep_trying=KEEP_TRYING, window=timedelta(hours=24))
@@ -53,16 +53,6 @@ def reschedule_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
         now=admission.now(),
     )
     yield from check_job_command(request, command)
-
-
-def suppression_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
-    rules = admission.context.address_rules
-    yield from parse_new_address(request.email, field="email", rules=rules)
-    yield from reason_violations(request.reason.strip(), at_least=1)
-    if request.HasField("expire_time"):
-        expire_time = yield from parse_timestamp(request.expire_time, "expire_time")
-        if expire_time is not None:
-            yield from expire_time_violations(expire_time, now=admission.now())
 
 
 def creation_from(request: Any, admission: FakeAdmission) -> Checked[Any]:
@@ -87,7 +77,9 @@ RULES: Mapping[str, Rule] = {
     "ResumeSending": lambda request, _: parse_optional_by(request.by),
     "ListSuppressions": lambda request, _: parse_page_size(request.page_size),
     "GetSuppression": lambda request, _: parse_stored_address(request.email, field="email"),
-    "AddSuppression": suppression_from,
+    "AddSuppression": lambda request, admission: suppression_from(
+        request, rules=admission.context.address_rules, now=admission.now()
+    ),
     "RemoveSuppression": lambda request, _: parse_stored_address(request.email, field="email"),
     "GetRecipient": lambda request, _: empid_violations(request.empid),
     "ForgetRecipient": lambda request, _: empid_violations(request.empid),

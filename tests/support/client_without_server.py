@@ -59,6 +59,7 @@ COMMANDS: Sequence[tuple[str, int]] = (
 SERVER_COMMANDS = (
     "serve",
     "dev --data /dev/null/data",
+    "bench --output /dev/null/report",
     "template check /dev/null",
     "token new a --file /dev/null",
     "token list --file /dev/null",

@@ -93,7 +93,7 @@ def run(chosen: Namespace) -> int:
     if chosen.compare:
         return compare(chosen)
     scenarios = choose_scenarios(chosen)
-    refuse_existing_files(chosen)
+    refuse_unwritable_files(chosen)
     try:
         report = run_until_signal(measure(chosen, scenarios))
     except CallFailed as error:
@@ -122,10 +122,14 @@ def choose_scenarios(chosen: Namespace) -> "list[Scenario]":
     ]
 
 
-def refuse_existing_files(chosen: Namespace) -> None:
-    """Raise FileNotWritten now, not after minutes, if a file of the report exists."""
+def refuse_unwritable_files(chosen: Namespace) -> None:
+    """Raise FileNotWritten now, not after minutes, if a file of the report cannot be written."""
     for option, file in (("--output", chosen.output), ("--picture", chosen.picture)):
-        if file is not None and file != STANDARD_OUTPUT and not chosen.force and file.exists():
+        if file is None or file == STANDARD_OUTPUT:
+            continue
+        if not file.parent.is_dir():
+            raise FileNotWritten(f"{option}: {explain_error(file, NotADirectoryError())}")
+        if file.exists() and not chosen.force:
             raise FileNotWritten(f"{option}: {explain_error(file, FileExistsError())}")
 
 

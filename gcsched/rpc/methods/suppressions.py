@@ -1,12 +1,17 @@
 """The methods for suppressions: convert the request, call the use case, convert the reply."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gcsched.domain.address import parse_stored_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, require_valid
 from gcsched.domain.page_token import encode_page_token, parse_page_size, parse_page_token
-from gcsched.domain.suppression import NewSuppression, parse_new_suppression
+from gcsched.domain.suppression import (
+    NewSuppression,
+    expire_time_violations,
+    parse_new_suppression,
+)
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, call_scope, call_timeout_scope
 from gcsched.rpc.caller import current_actor
@@ -50,7 +55,7 @@ class SuppressionMethods:
         self, request: task_pb2.AddSuppressionRequest, context: Context
     ) -> task_pb2.Suppression:
         async with call_scope(request, context) as within:
-            new = require_valid(self._suppression_from(request))
+            new = require_valid(suppression_from(request, rules=self.addresses, now=self.now()))
             added = await self.changing.add(
                 new.address,
                 reason=new.reason,
@@ -70,16 +75,20 @@ class SuppressionMethods:
             )
             return task_pb2.RemoveSuppressionResponse(suppression=suppression_message(removed))
 
-    def _suppression_from(self, request: task_pb2.AddSuppressionRequest) -> Checked[NewSuppression]:
-        """Parse address, reason and expire time; no time means the configured duration."""
-        expire_time = None
-        if request.HasField("expire_time"):
-            expire_time = yield from parse_timestamp(request.expire_time, "expire_time")
-        return (
-            yield from parse_new_suppression(
-                request.email, request.reason, expire_time, rules=self.addresses, now=self.now()
-            )
-        )
+
+def suppression_from(
+    request: task_pb2.AddSuppressionRequest, *, rules: AddressRules, now: datetime
+) -> Checked[NewSuppression]:
+    """Parse address, reason and expire time; no time means the configured duration."""
+    new = yield from parse_new_suppression(
+        request.email, request.reason, None, rules=rules, now=now
+    )
+    if not request.HasField("expire_time"):
+        return new
+    expire_time = yield from parse_timestamp(request.expire_time, "expire_time")
+    if expire_time is not None:
+        yield from expire_time_violations(expire_time, now=now)
+    return replace(new, expire_time=expire_time)
 
 
 def page_from(request: task_pb2.ListSuppressionsRequest) -> Checked[tuple[int, str]]:
