@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-from tests.support.stores import temporary_folder
 from tests.support.wait import until
 
 PACKAGE = "chromium"
@@ -85,11 +85,12 @@ def run_chromium() -> Iterator[Path]:
     path = find_chromium()
     # A container has no namespaces for Chromium's own sandbox.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with temporary_folder() as profile:
-        command = [path, *FLAGS, *sandbox, f"--user-data-dir={profile}", "about:blank"]
+    # Its helpers end a moment after it, and write into the profile until then.
+    with TemporaryDirectory(prefix="gcsched-test-", ignore_cleanup_errors=True) as folder:
+        command = [path, *FLAGS, *sandbox, f"--user-data-dir={folder}", "about:blank"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield profile
+            yield Path(folder)
         finally:
             process.terminate()
             process.wait()

@@ -25,6 +25,7 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.meetings.keys import etag_of_meeting
 from gcsched.domain.meetings.meeting import Meeting, MeetingStep
 from gcsched.pb import task_pb2
+from gcsched.process.zone_data import find_zone_version
 from tests.support.builders import a_revision, an_invitation
 from tests.support.chromium import Tab, open_tab
 from tests.support.clients import TestToken
@@ -270,6 +271,7 @@ def list_meetings(words: Words, now: datetime) -> list[Meeting]:
                 start_wall=start.replace(tzinfo=None),
                 end_wall=start.replace(tzinfo=None) + timedelta(hours=1),
                 zone="UTC",
+                zone_version=find_zone_version(),
                 summary=words.plain,
                 location=words.plain,
                 description=words.text,
