@@ -78,7 +78,7 @@ async def check_rows(page: Page) -> None:
     last = await rows.count() - 1
     await press(page, "j")
     await expect(rows.first).to_have_class("chosen")
-    await expect(rows.first.locator("a").first).to_be_focused()
+    await expect(rows.first.locator("a, button").first).to_be_focused()
     await press(page, *["j"] * (last + 1))
     await expect(rows.last).to_have_class("chosen")
     await press(page, *["k"] * last)
