@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-from tests.support.stores import temporary_folder
 from tests.support.wait import until
 
 PACKAGE = "chromium"
@@ -85,11 +84,12 @@ def run_chromium() -> Iterator[Path]:
     path = find_chromium()
     # A container has no namespaces for Chromium's own sandbox.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with temporary_folder() as profile:
-        command = [path, *FLAGS, *sandbox, f"--user-data-dir={profile}", "about:blank"]
+    # Its helpers end a moment after it, and write into the profile until then.
+    with TemporaryDirectory(prefix="gcsched-test-", ignore_cleanup_errors=True) as folder:
+        command = [path, *FLAGS, *sandbox, f"--user-data-dir={folder}", "about:blank"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield profile
+            yield Path(folder)
         finally:
             process.terminate()
             process.wait()
@@ -122,38 +122,3 @@ async def open_tab(browser: Browser, **options: Any) -> AsyncIterator[Tab]:
     finally:
         await context.close()
     assert tab.complaints == [], tab.complaints
-
-
-FIND_VIOLATIONS = """async ([part, rules]) => {
-  const only = rules.length ? { runOnly: rules } : {};
-  // The only frame is that of a mail, whose sandbox runs no script, nor one of axe.
-  const found = await axe.run(part, { iframes: false, resultTypes: ["violations"], ...only });
-  return found.violations.map((each) => each.id);
-}"""
-COLOURS = ["color-contrast", "link-in-text-block"]
-"""The rules that depend on the theme."""
-TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
-NARROW, WIDE = 400, 1280
-
-
-async def find_violations(page: Page, part: str = "html") -> list[str]:
-    """Return the rules of accessibility that *part* of *page* violates, in both themes.
-
-    Both themes have the same elements, so the second one is checked for its colours only.
-    """
-    await page.evaluate(Axe().axe_script)
-    found = list[str]()
-    for theme, rules in (("light", list[str]()), ("dark", COLOURS)):
-        await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        violations = await page.evaluate(FIND_VIOLATIONS, [part, rules])
-        found += [f"{theme}: {each}" for each in violations]
-    return found
-
-
-async def is_too_wide(page: Page) -> bool:
-    """Return whether *page* is wider than its window, on a phone or on a small screen."""
-    found = False
-    for width in (NARROW, WIDE):
-        await page.set_viewport_size({"width": width, "height": 800})
-        found = found or await page.evaluate(TOO_WIDE) > 0
-    return found

@@ -9,6 +9,7 @@ import jinja2
 
 from gcsched import __version__
 from gcsched.web.console.directions import isolate
+from gcsched.web.console.field_types import fit_type
 from gcsched.web.console.states import STATE_MARKS
 from gcsched.web.console.static_files import StaticFiles
 from gcsched.web.console.times import show_duration
@@ -49,6 +50,7 @@ class Renderer:
         )
         self._environment.filters["duration"] = show_duration
         self._environment.filters["isolated"] = isolate
+        self._environment.filters["fit"] = fit_type
         # Global, because a block that is rendered alone sees no imports of its template.
         self._environment.globals["ui"] = self._environment.get_template("macros.html").module
 

@@ -1,4 +1,4 @@
-"""The frame in a real browser: keys, refreshes, switches, and what works without the script."""
+"""The frame in a real browser: keys, refreshes, and switches."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,13 +10,12 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
 from gcsched.pb import task_pb2
-from tests.support.chromium import Tab, find_violations, is_too_wide, open_tab
+from tests.support.chromium import Tab, open_tab
 from tests.support.console import ConsoleClients, find_base
 from tests.support.in_process_app import RunningApp
 from tests.support.service_process import scheduler_stub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NO_VIOLATION: list[str] = []
 REASON = 'the relay moves <img src=x onerror="document.title=1">'
 
 
@@ -164,43 +163,3 @@ async def test_the_zone_of_the_browser_can_be_chosen(tab: Tab, console: RunningA
     )
     await page.get_by_label("Theme").select_option("dark")
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-
-
-async def test_no_page_of_the_frame_has_a_violation_of_accessibility(
-    tab: Tab, console: RunningApp
-) -> None:
-    await pause(console)
-    for path in ("/", "/keys", "/nothing"):
-        await tab.page.goto(path)
-        assert await find_violations(tab.page) == NO_VIOLATION, path
-        assert not await is_too_wide(tab.page), path
-    tab.complaints[:] = [each for each in tab.complaints if "404" not in each]
-
-
-async def test_all_forms_of_the_frame_work_without_the_script(
-    locked_console: RunningApp, shared_clients: ConsoleClients, chromium: Chromium
-) -> None:
-    base = find_base(locked_console)
-    async with open_tab(chromium, base_url=base, java_script_enabled=False) as tab:
-        page = tab.page
-        await page.goto("/")
-        await page.get_by_label("Token").fill(shared_clients.tokens["admin"].text)
-        await page.locator("main").get_by_role("button", name="Log in").click()
-        await expect(page.locator("main h1")).to_have_text("Now")
-        await pause_as(locked_console, shared_clients)
-        await page.reload()
-        await page.get_by_role("button", name="Resume").click()
-        await expect(page.locator("main .notice:not([hidden])")).to_have_text("Sending goes on.")
-        await page.get_by_label("Theme").select_option("dark")
-        await page.get_by_role("button", name="Set", exact=True).click()
-        await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-        await page.get_by_role("button", name="Log out").click()
-        await expect(page.locator("main h1")).to_have_text("Log in")
-
-
-async def pause_as(app: RunningApp, clients: ConsoleClients) -> None:
-    async with scheduler_stub(app.target) as stub:
-        await stub.PauseSending(
-            task_pb2.PauseSendingRequest(by="eva", reason="the relay moves"),
-            metadata=clients.tokens["admin"].bearer,
-        )

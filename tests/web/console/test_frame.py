@@ -43,7 +43,7 @@ async def test_the_navigation_leads_only_where_the_scopes_do(
     after = await guest.open("/")
 
     assert titles_of_navigation(before) == []
-    assert titles_of_navigation(after) == ["Now", "Jobs", "Relays"]
+    assert titles_of_navigation(after) == ["Now", "Jobs", "Meetings", "Relays", "Lateness"]
     [current] = after.find("header nav a[aria-current=page]")
     assert current.text_content() == "Now"
 
@@ -169,7 +169,8 @@ async def test_a_page_that_is_not_there_says_so_in_the_frame(visitor: Browser) -
         "Not found The console has no page at this address.",
     )
     assert titles_of_navigation(page) == [
-        *("Now", "Jobs", "Relays", "Suppressions", "Templates"),
+        *("Now", "Jobs", "Meetings", "Relays", "Lateness"),
+        *("Suppressions", "Templates", "Audit", "Clients"),
     ]
 
 

@@ -183,7 +183,7 @@ async def test_the_acts_are_those_of_the_state(visitor: Browser, console: Runnin
         page = await visitor.open(f"/jobs/{job.id}")
         assert list_acts(page) == acts
     assert meeting.meeting is not None
-    [link] = page.find("a[href*=meeting_id]")
+    [link] = page.find(f"a[href$='/meetings/{meeting.meeting.meeting_id}']")
     assert link.text_content() == meeting.meeting.meeting_id
     assert (await visitor.open(f"/jobs/{meeting.id}/again")).status == 400
 

@@ -8,19 +8,19 @@ import pytest
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
-from tests.support.chromium import Tab, open_tab
-from tests.support.console import find_base
+from tests.support.chromium import Tab
 from tests.support.console_pages import (
     FAILED,
     PAGES,
     PLAIN_WORDS,
     UNCERTAIN,
     WAITING,
+    Installed,
     keep_many,
     open_page,
+    open_tab_of,
     running_installation,
 )
-from tests.support.in_process_app import RunningApp
 from tests.support.relay.server import Relay
 
 SHOWN = [each for each in PAGES if each.status == 200 and "tab=" not in each.path]
@@ -30,16 +30,16 @@ ROWS = "[data-rows] tbody tr"
 @pytest.fixture
 async def installation(
     mongo_uri: str, redis_url: str, relay: Relay, tmp_path: Path
-) -> AsyncIterator[RunningApp]:
+) -> AsyncIterator[Installed]:
     async with running_installation(
         PLAIN_WORDS, mongo=mongo_uri, redis=redis_url, relay=relay, folder=tmp_path / "mails"
-    ) as app:
-        yield app
+    ) as installed:
+        yield installed
 
 
 @pytest.fixture
-async def tab(installation: RunningApp, own_chromium: Chromium) -> AsyncIterator[Tab]:
-    async with open_tab(own_chromium, base_url=find_base(installation)) as tab:
+async def tab(installation: Installed, own_chromium: Chromium) -> AsyncIterator[Tab]:
+    async with open_tab_of(installation, own_chromium) as tab:
         yield tab
 
 
@@ -79,7 +79,7 @@ async def check_rows(page: Page) -> None:
     last = await rows.count() - 1
     await press(page, "j")
     await expect(rows.first).to_have_class("chosen")
-    await expect(rows.first.locator("a").first).to_be_focused()
+    await expect(rows.first.locator("a, button").first).to_be_focused()
     await press(page, *["j"] * (last + 1))
     await expect(rows.last).to_have_class("chosen")
     await press(page, *["k"] * last)
@@ -109,9 +109,9 @@ async def test_a_row_is_opened_with_enter(tab: Tab) -> None:
         await expect(page).to_have_url(link)
 
 
-async def test_brackets_turn_the_pages_of_a_list(tab: Tab, installation: RunningApp) -> None:
+async def test_brackets_turn_the_pages_of_a_list(tab: Tab, installation: Installed) -> None:
     page = tab.page
-    await keep_many(installation, 60, email="many@example.org", empid="many")
+    await keep_many(installation.app, 60, email="many@example.org", empid="many")
     await page.goto("/jobs?empid=many")
     await turn_pages(page)
     await page.get_by_label("Find a job").fill("many@example.org")
@@ -131,7 +131,7 @@ async def turn_pages(page: Page) -> None:
 
 
 async def test_x_ticks_rows_and_c_opens_the_form_for_them(
-    tab: Tab, installation: RunningApp
+    tab: Tab, installation: Installed
 ) -> None:
     page = tab.page
     await page.goto("/jobs")
@@ -145,14 +145,14 @@ async def test_x_ticks_rows_and_c_opens_the_form_for_them(
     await page.goto("/jobs")
     await press(page, "j", "x", "r")
     await expect(page.locator("main h1")).to_have_text("Retry 1 job")
-    assert await installation.resources.mongo.jobs.count_documents({"version": {"$gt": 5}}) == 0
+    assert await installation.app.resources.mongo.jobs.count_documents({"version": {"$gt": 5}}) == 0
 
 
 async def test_all_rows_of_a_page_are_ticked_and_stay_while_the_page_refreshes(
-    tab: Tab, installation: RunningApp
+    tab: Tab, installation: Installed
 ) -> None:
     page = tab.page
-    await keep_many(installation, 50, empid="many")
+    await keep_many(installation.app, 50, empid="many")
     await page.goto("/jobs?empid=many")
     await page.get_by_label("All rows of this page").check()
     await expect(page.locator("[data-tick-count]")).to_have_text("50 ticked")
@@ -170,10 +170,10 @@ async def test_all_rows_of_a_page_are_ticked_and_stay_while_the_page_refreshes(
     ],
 )
 async def test_a_key_opens_the_form_of_an_act_and_does_nothing(
-    tab: Tab, installation: RunningApp, key: str, job_id: str, title: str
+    tab: Tab, installation: Installed, key: str, job_id: str, title: str
 ) -> None:
     page = tab.page
-    before = await installation.resources.mongo.jobs.find_one({"_id": job_id})
+    before = await installation.app.resources.mongo.jobs.find_one({"_id": job_id})
     await page.goto(f"/jobs/{job_id}")
     await press(page, key)
     opened = page.locator("details.act[open]")
@@ -181,4 +181,4 @@ async def test_a_key_opens_the_form_of_an_act_and_does_nothing(
     await expect(opened.locator(":focus")).to_have_count(1)
     await press(page, "Escape")
     await expect(opened).to_have_count(0)
-    assert await installation.resources.mongo.jobs.find_one({"_id": job_id}) == before
+    assert await installation.app.resources.mongo.jobs.find_one({"_id": job_id}) == before

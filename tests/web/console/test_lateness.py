@@ -8,14 +8,8 @@ from typing import Any
 
 import pymongo
 
-from gcsched.adapters.mongo.history import MongoHistory
-from gcsched.domain.history import (
-    HistoryFigures,
-    HistoryShare,
-    HistoryStep,
-    find_history_bucket,
-)
 from tests.support.console import Answer, Browser, find_base, open_browser, running_console
+from tests.support.console_history import add_minutes, late
 from tests.support.in_process_app import RunningApp, schedule_mails
 from tests.support.relay.script import Answer as Reply
 from tests.support.relay.script import At
@@ -23,27 +17,7 @@ from tests.support.relay.server import Relay
 from tests.support.stores import own_mongod
 from tests.support.wait import until
 
-MINUTE = timedelta(minutes=1)
 HOSTILE = "<script>alert(1)</script>"
-
-
-async def add_minutes(app: RunningApp, *minutes: dict[str, Any]) -> list[str]:
-    """Add figures of ten minutes ago and of those after; return the times in UTC."""
-    start = HistoryStep.MINUTE.find_start(app.resources.clock()) - 10 * MINUTE
-    store, times = MongoHistory(mongo=app.resources.mongo), []
-    for number, figures in enumerate(minutes):
-        share = HistoryFigures(start=start + number * MINUTE, **figures)
-        await store.add(HistoryShare(process="p1", number=number + 1, figures=share))
-        times.append(f"{share.start:%H:%M:%S}")
-    return times
-
-
-def late(**seconds: int) -> dict[int, int]:
-    """Return buckets: `late(s1=20, s30=5)` are 20 mails late by 1 s and 5 by 30 s."""
-    return {
-        find_history_bucket(timedelta(seconds=int(name[1:]))): count
-        for name, count in seconds.items()
-    }
 
 
 def rows_of(page: Answer, name: str) -> list[list[str]]:

@@ -1,30 +1,19 @@
-"""Suppressions, templates and employees in a real browser: looks, keys, and without the script."""
+"""Suppressions and templates in a real browser: keys, files, and typed values in the frame."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.support.chromium import Tab, open_tab
 from tests.support.console import find_base
-from tests.support.console_jobs import HOSTILE, a_hostile_job, a_kept_job, keep
 from tests.support.console_suppressions import block, read_addresses
 from tests.support.in_process_app import RunningApp
 from tests.support.template_folders import a_folder
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-TITLES = ("1", "2")
-"""What the scripts in hostile texts would make of the title of a page."""
 FILE = b"address,reason\nada@example.org,left\nnobody,left\nzoe@example.org,left\n"
-EMPLOYEE = "/recipients/E1"
-PATHS = (
-    *("/suppressions", "/templates", "/templates/bill", "/templates/bill?tab=headers"),
-    *("/templates/bill?tab=phone", EMPLOYEE, f"{EMPLOYEE}/erase", "/recipients/E9"),
-)
 
 
 @pytest.fixture
@@ -37,47 +26,6 @@ def console_settings(tmp_path: Path) -> dict[str, str]:
 async def tab(open_console: RunningApp, own_chromium: Chromium) -> AsyncIterator[Tab]:
     async with open_tab(own_chromium, base_url=find_base(open_console)) as tab:
         yield tab
-
-
-async def fill_stores(app: RunningApp) -> None:
-    await block(app, "ada@example.org", reason=HOSTILE, job_id=HOSTILE)
-    await block(app, '"<img/src=x>"@example.org', reason="no")
-    details = {"name": HOSTILE, "email": HOSTILE, "first_seen": NOW, "last_seen": NOW}
-    await app.resources.mongo.recipients.insert_one({"_id": "E1", **details})
-    await keep(app, a_hostile_job(NOW, empid="E1"), a_kept_job(NOW, empid="E1"))
-
-
-async def check_looks(page: Page, where: str) -> None:
-    """Check that the page has no violation of accessibility, and is not too wide on a phone."""
-    assert await page.title() not in TITLES, where
-    await expect(page.locator("main img, main script, main [hx-get='/x']")).to_have_count(0)
-    for act in await page.locator("main details").all():
-        await act.evaluate("each => each.open = true")
-    results = await Axe().run(page)
-    assert [each["id"] for each in results.response["violations"]] == [], where
-    await page.set_viewport_size({"width": 400, "height": 800})
-    assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
-    await page.set_viewport_size({"width": 1280, "height": 800})
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_each_page_is_accessible_and_fits_with_hostile_texts_too(
-    tab: Tab, open_console: RunningApp, theme: str
-) -> None:
-    await fill_stores(open_console)
-    page = tab.page
-    await page.goto("/keys")
-    await page.get_by_label("Theme").select_option(theme)
-    await expect(page.locator("html")).to_have_attribute("data-theme", theme)
-    for path in PATHS:
-        await page.goto(path, wait_until="networkidle")
-        await check_looks(page, path)
-    await page.goto("/suppressions")
-    await page.get_by_role("button", name="ada@example.org").click()
-    await check_looks(page, "one suppression")
-    await page.goto("/suppressions")
-    await import_file(page)
-    await check_looks(page, "an import")
 
 
 async def import_file(page: Page) -> None:

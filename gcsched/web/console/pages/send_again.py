@@ -22,7 +22,8 @@ async def show(call: Call) -> web.StreamResponse:
     """Show the form. The request id in it makes a form that is sent twice one request."""
     job = await read_sendable(call)
     request_id = f"again-{job.id}-{secrets.token_hex(RANDOM_OCTETS)}"
-    return show_form(call, job, {"email": job.email, "request_id": request_id})
+    now = str(int(call.times().now.timestamp()))
+    return show_form(call, job, {"email": job.email, "request_id": request_id, "timestamp": now})
 
 
 async def act(call: Call) -> web.StreamResponse:
@@ -55,7 +56,7 @@ def make_request(call: Call, job: Job, fields: Mapping[str, str]) -> MeetRequest
         email=fields.get("email", "").strip(),
         message=job.message,
         name=job.name,
-        timestamp=int(call.times().now.timestamp()),
+        timestamp=find_timestamp(call, fields),
         request_id=fields.get("request_id", ""),
         template=job.template,
         variables=job.variables,
@@ -64,6 +65,13 @@ def make_request(call: Call, job: Job, fields: Mapping[str, str]) -> MeetRequest
         priority=job.priority,
         sender=job.sender,
     )
+
+
+def find_timestamp(call: Call, fields: Mapping[str, str]) -> int:
+    """Return when the form was opened, so that a form that is sent twice is the same request."""
+    now, text = int(call.times().now.timestamp()), fields.get("timestamp", "")
+    is_given = text.isascii() and text.isdecimal() and len(text) <= len(str(now))
+    return min(int(text), now) if is_given else now
 
 
 def name_fields(error: InvalidRequest) -> dict[str, str]:
@@ -93,6 +101,7 @@ def show_form(
         headline=write_headline(job, call.times().now),
         email=fields.get("email", ""),
         request_id=fields.get("request_id", ""),
+        timestamp=fields.get("timestamp", ""),
         problem=(problems or {}).get("email", ""),
         method=METHODS["again"],
     )
