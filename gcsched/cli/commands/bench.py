@@ -128,7 +128,9 @@ def refuse_unwritable_files(chosen: Namespace) -> None:
         if file is None or file == STANDARD_OUTPUT:
             continue
         if not file.parent.is_dir():
-            raise FileNotWritten(f"{option}: {explain_error(file, NotADirectoryError())}")
+            is_there = os.path.lexists(file.parent)
+            error = NotADirectoryError() if is_there else FileNotFoundError()
+            raise FileNotWritten(f"{option}: {explain_error(file, error)}")
         if file.exists() and not chosen.force:
             raise FileNotWritten(f"{option}: {explain_error(file, FileExistsError())}")
 
