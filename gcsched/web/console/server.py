@@ -24,8 +24,13 @@ def build_application(installation: Installation, limiter: ConnectionLimiter) ->
         middlewares=[track_answers(limiter), guard.make_middleware()], client_max_size=MAX_BODY
     )
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, guard.guard(route))
+        app.router.add_route(route.method, match_any_text(route.path), guard.guard(route))
     return app
+
+
+def match_any_text(path: str) -> str:
+    """Return *path* as aiohttp takes it, whose own names in braces match no text with braces."""
+    return path.replace("}", ":[^/]+}")
 
 
 @asynccontextmanager

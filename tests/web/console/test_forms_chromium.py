@@ -106,7 +106,7 @@ FORMS = (
     form("Search", "Subject", "/inbox", fill={"Search": "ada@"}),
     form("Delete all mails", "No mail was caught yet", opens="Delete all…"),
     form("Show", "No act matches this filter.", "/audit", fill={"Who": "nobody"}),
-    form("Find", "Who invites", "/meetings", fill={"Find a meeting": "meeting-1"}),
+    form("Find", "What happened", "/meetings", fill={"Find a meeting": "meeting-1"}),
     form("Show", "Review", "/meetings", opens="Filter", fill={"Attendee": "ada@example.org"}),
     *on_meeting(
         "Move…", "Move the meeting", "The meeting has moved.", fill={"Begins": "2030-01-07T10:00"}
