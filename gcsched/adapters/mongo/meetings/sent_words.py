@@ -24,8 +24,8 @@ SENT_PROJECTION = {"attendees.job_id": 1, "attendees.told": 1, "check": 1}
 async def note_words(mongo: Mongo, words: Sequence[SentWord]) -> Ids[str]:
     """Note *words* in the meetings that nothing else is to be done for; return the ids of others.
 
-    One update for all that have the same word, at a third of the cost of one for each meeting. A
-    meeting that cannot be written does not stop the others. Raises the driver's errors.
+    One update for all that have the same word. A few meetings that cannot be written do not stop
+    the others; they are to be looked at. Raises the driver's errors.
     """
     matched = 0
     for word, group in group_by_word(words).items():
@@ -71,10 +71,12 @@ def build_guard(word: Word, group: Sequence[SentWord]) -> dict[str, Any]:
 def build_note(word: Word, group: Sequence[SentWord]) -> UpdatePipeline:
     """Build the update that merges the note into the only attendee of each meeting.
 
-    The server looks up the place of each meeting in *group*, and takes the thread at that place.
+    The server looks up the place of the attendee's job in *group*, and takes the thread at that
+    place. `build_guard` matches no attendee whose job is not among them.
     """
-    threads = {each.meeting_id: each.message_id for each in group}
-    place = {"$indexOfArray": [{"$literal": list(threads)}, "$_id"]}
+    threads = {each.job_id: each.message_id for each in group}
+    job = {"$first": "$attendees.job_id"}
+    place = {"$indexOfArray": [{"$literal": list(threads)}, job]}
     fields = {**encode_word(word), "delivery": State.SENT.value, "shown": word.revision}
     note = {
         **{name: {"$literal": value} for name, value in fields.items()},
