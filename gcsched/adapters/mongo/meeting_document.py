@@ -85,7 +85,7 @@ def decode_revision(document: Document) -> MeetingRevision:
 
 
 def cut_to_second(time: datetime) -> datetime:
-    return time.replace(microsecond=0) if time.microsecond else time  # `replace` is slow
+    return time.replace(microsecond=0) if time.microsecond else time
 
 
 def decode_guest(document: Document) -> Person:
