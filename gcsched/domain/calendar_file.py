@@ -132,13 +132,12 @@ def list_identity(revision: MeetingRevision) -> tuple[str, ...]:
 
 def list_event(revision: MeetingRevision) -> tuple[str, ...]:
     """Return all lines of the meeting but those of people."""
-    optional = {
-        "DESCRIPTION": escape_text(describe(revision)),
-        "LOCATION": escape_text(locate(revision)),
-        "URL": quote_url(revision.url),
-    }
-    present = (f"{name}:{value}" for name, value in optional.items() if value)
-    return (*list_identity(revision), *present)
+    optional = (
+        ("DESCRIPTION", escape_text(describe(revision))),
+        ("LOCATION", escape_text(locate(revision))),
+        ("URL", quote_url(revision.url) if revision.url else ""),
+    )
+    return (*list_identity(revision), *[f"{name}:{value}" for name, value in optional if value])
 
 
 def describe(revision: MeetingRevision) -> str:

@@ -21,18 +21,19 @@ LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # They would reverse how a calendar shows the address beside a name.
 DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-REPLACED = str.maketrans({'"': "'", "\\": "/"})
 # Readers that know RFC 6868 take these for a line break, a caret and a quotation mark.
 CARET_PAIR = re.compile(r"\^(?=[n^'])")
 PLAIN_LOCAL = re.compile(r"[A-Za-z0-9._~+-]+")
 LOCAL_SAFE = "!$'()*+,:"  # RFC 6068 section 2, beside letters, digits and _.-~
 DOMAIN_SAFE = ":"  # within an address literal
 URI_SAFE = "!#$%&'()*+,/:;=?@[]"  # RFC 3986 section 2, likewise
-SECONDS = len("2027-01-05T09:00:00")
 
 
 def format_instant(moment: datetime) -> str:
-    return moment.isoformat()[:SECONDS].replace("-", "").replace(":", "") + "Z"
+    """Return *moment*, which is in UTC, as the digits of a date and a time of day."""
+    day = (moment.year * 100 + moment.month) * 100 + moment.day
+    clock = (moment.hour * 100 + moment.minute) * 100 + moment.second
+    return f"{day:08}T{clock:06}Z"
 
 
 def escape_text(text: str) -> str:
@@ -40,7 +41,7 @@ def escape_text(text: str) -> str:
 
     Spaces around it are left out, because libical trims them while others keep them.
     """
-    if not text.isprintable():
+    if not text.replace("\n", "").isprintable():  # else there is nothing to replace but \n
         text = FORBIDDEN.sub("", LINE_ENDS.sub("\n", text))
     text = text.strip(" \t").replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
     return text.replace("\n", "\\n")
@@ -56,7 +57,9 @@ def format_cn(name: str) -> str:
     if not name.isprintable():
         plain = LINE_ENDS.sub(" ", name).replace("\n", " ").replace("\t", " ")
         name = DIRECTIONS.sub("", FORBIDDEN.sub("", plain))
-    name = CARET_PAIR.sub("^^", name.strip().translate(REPLACED))
+    name = name.strip().replace('"', "'").replace("\\", "/")
+    if "^" in name:
+        name = CARET_PAIR.sub("^^", name)
     return f';CN="{name}"' if name else ""
 
 

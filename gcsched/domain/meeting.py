@@ -1,8 +1,10 @@
 """A meeting as its mails show it: one immutable revision, and the people in it. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
+
+NO_OFFSET = timedelta(0)
 
 
 class Person(Struct, frozen=True):
@@ -41,7 +43,8 @@ class MeetingRevision(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for moment in (self.stamp, self.start, self.end):
-            if moment.utcoffset() != timedelta(0) or moment.microsecond:
+            is_utc = moment.tzinfo is UTC or moment.utcoffset() == NO_OFFSET
+            if not is_utc or moment.microsecond:
                 raise ValueError(f"{moment.isoformat()} is not in whole seconds of UTC")
         if self.start_wall.tzinfo is not None or self.end_wall.tzinfo is not None:
             raise ValueError("a wall time has no offset; write it without one")

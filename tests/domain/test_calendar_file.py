@@ -22,6 +22,7 @@ from gcsched.domain.meeting_mail import MeetingMail, Purpose, Role
 from tests.support.calendars.events import ADA, ADDRESSES, LINKS, PIECES, REVISION
 from tests.support.calendars.exchange import problems_of
 from tests.support.calendars.kinds import Case, Kind
+from tests.support.calendars.plain_writer import write_plainly
 from tests.support.calendars.python_readers import PYTHON_READERS
 from tests.support.calendars.readers import read_with
 from tests.support.calendars.reading import differences, what_to_read
@@ -87,6 +88,12 @@ cases = st.builds(
     st.lists(attendees, max_size=4, unique_by=lambda guest: guest.email).map(tuple),
 )
 GRACE, EDSGER = Person("grace@example.org", "Grace Hopper"), Person("edsger@example.org")
+
+
+@given(case=cases)
+@settings(max_examples=400, deadline=None)
+def test_the_octets_are_those_of_a_plain_writing(case: Case) -> None:
+    assert case.write() == write_plainly(case)
 
 
 def unfold_lines(revision: MeetingRevision, attendee: Person = ADA) -> list[str]:

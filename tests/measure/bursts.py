@@ -101,8 +101,13 @@ async def measure_calls_and_burst(bench: Bench, count: int) -> Figures:
 
 
 async def measure_delivery(bench: Bench, count: int, due: int) -> Figures:
-    """Measure from just before *due*; the CPU time is that of the delivery alone."""
+    """Measure from just before *due*; the CPU time is that of the delivery alone.
+
+    Raises TimeoutError once *due* has passed.
+    """
     ahead = due - time.time()
+    if ahead <= 0:  # mails that came before it would neither be counted nor measured
+        raise TimeoutError(f"the second {due} passed while mails for it were scheduled")
     since = ledger_size(bench)
     sent_before, repairs_before = await count_sent(bench), await count_repairs(bench)
     await asyncio.sleep(max(0.0, due - 0.05 - time.time()))

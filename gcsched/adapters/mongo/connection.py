@@ -111,8 +111,12 @@ class Mongo:
     @property
     def jobs_without_time_zones(self) -> Collection:
         """The jobs, for reads of many: `decode` attaches UTC in a third of the driver's time."""
-        plain = self.jobs.codec_options.with_options(tz_aware=False)
-        return self.jobs.with_options(codec_options=plain)
+        return without_time_zones(self.jobs)
+
+    @property
+    def meetings_without_time_zones(self) -> Collection:
+        """The meetings, likewise."""
+        return without_time_zones(self.meetings)
 
     async def check_deployment(self) -> None:
         """Refuse a MongoDB that can lose what it confirmed (ADR 0021).
@@ -185,6 +189,11 @@ class Mongo:
             raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
         if not hello.get("isWritablePrimary"):  # true for a mongos as well
             raise StoreUnavailable(doing, why=NOT_PRIMARY)
+
+
+def without_time_zones(collection: Collection) -> Collection:
+    plain = collection.codec_options.with_options(tz_aware=False)
+    return collection.with_options(codec_options=plain)
 
 
 def durable_write_concern() -> WriteConcern:

@@ -66,9 +66,9 @@ def decode_revision(document: Document) -> MeetingRevision:
         uid=document["uid"],
         number=decode_count(document, "number"),
         sequence=decode_count(document, "sequence"),
-        stamp=stamp.replace(microsecond=0),
-        start=start.replace(microsecond=0),
-        end=end.replace(microsecond=0),
+        stamp=cut_to_second(stamp),
+        start=cut_to_second(start),
+        end=cut_to_second(end),
         start_wall=decode_wall_time(document, "start_wall"),
         end_wall=decode_wall_time(document, "end_wall"),
         zone=document["zone"],
@@ -82,6 +82,10 @@ def decode_revision(document: Document) -> MeetingRevision:
         guests=tuple(map(decode_guest, decode_optional_documents(document, "guests"))),
         reason=document.get("reason") or "",
     )
+
+
+def cut_to_second(time: datetime) -> datetime:
+    return time.replace(microsecond=0) if time.microsecond else time
 
 
 def decode_guest(document: Document) -> Person:

@@ -18,6 +18,7 @@ from gcsched.adapters.mongo.field_checks import (
     decode_times,
 )
 from gcsched.adapters.mongo.index_names import BY_ID
+from gcsched.adapters.mongo.meeting_document import cut_to_second
 from gcsched.adapters.mongo.meetings.attendee_codec import decode_count_or
 from gcsched.adapters.mongo.meetings.event_meetings import MongoEventMeetings
 from gcsched.adapters.mongo.meetings.meeting_codec import STATES, decode_list, decode_reminder
@@ -37,6 +38,9 @@ NOT_STORED = Objection(reason="its meeting could not be stored", is_final=False)
 UNREADABLE = Objection(reason="its meeting cannot be read", is_final=False)
 STANDING_FIELDS = ("state", "content_revision", "start", "reminders")
 PLACE_FIELDS = ("folded", "email", "removed", "removed_revision", "invited")
+STANDING_PROJECTION = dict.fromkeys(
+    (*STANDING_FIELDS, *(f"attendees.{name}" for name in PLACE_FIELDS)), 1
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +64,20 @@ class MongoClaimedMeetings:
         yet may be missed: its caller still looks for the jobs that are claimed. A job about an
         example may be sent: no meeting is stored for it.
         """
-        jobs = [job for job in jobs if find_meeting_id(job)]
-        if not jobs:
+        about = [(job, found) for job in jobs if (found := find_meeting_id(job))]
+        if not about:
             return {}
         with store_errors("checking meetings"), pymongo.timeout(READ_TIMEOUT_SECONDS):
-            found = await self._read({find_meeting_id(job) for job in jobs})
-        standings = {meeting_id: self._decode(each) for meeting_id, each in found.items()}
-        objections = {
-            job.id: object_to(job, standings[find_meeting_id(job)])
-            for job in jobs
-            if find_meeting_id(job) in standings
-        }
-        objections |= await self._restore(
-            [job for job in jobs if find_meeting_id(job) not in found]
-        )
-        return {job_id: each for job_id, each in objections.items() if each is not None}
+            documents = await self._read({meeting_id for _, meeting_id in about})
+        standings = {each["_id"]: self._decode(each) for each in documents}
+        objections: dict[str, Objection] = {}
+        missing: list[Job] = []
+        for job, meeting_id in about:
+            if meeting_id not in standings:
+                missing.append(job)
+            elif (objection := object_to(job, standings[meeting_id])) is not None:
+                objections[job.id] = objection
+        return {**objections, **await self._restore(missing)} if missing else objections
 
     async def _restore(self, jobs: Sequence[Job]) -> Mapping[str, Objection]:
         """Store the meetings of *jobs*, which are missing; return why each must not be sent now."""
@@ -90,13 +93,10 @@ class MongoClaimedMeetings:
         refused = [job for job in restorable if find_meeting_id(job) in errors]
         return objections | {job.id: NOT_STORED for job in refused}
 
-    async def _read(self, ids: Ids[str]) -> Mapping[str, Document]:
-        projection = dict.fromkeys(
-            (*STANDING_FIELDS, *(f"attendees.{name}" for name in PLACE_FIELDS)), 1
-        )
-        meetings = read_committed(self.mongo.meetings)
-        found = meetings.find({"_id": {"$in": list(ids)}}, projection, hint=BY_ID)
-        return {each["_id"]: each for each in await found.to_list(None)}
+    async def _read(self, ids: Ids[str]) -> Sequence[Document]:
+        meetings = read_committed(self.mongo.meetings_without_time_zones)
+        found = meetings.find({"_id": {"$in": list(ids)}}, STANDING_PROJECTION, hint=BY_ID)
+        return await found.to_list(None)
 
     def _decode(self, document: Document) -> Standing | None:
         """Return where the attendees of a meeting stand; None if it cannot be read."""
@@ -137,7 +137,7 @@ def decode_standing(document: Document) -> Standing:
     return Standing(
         state=decode_member(document, "state", STATES),
         content_revision=decode_count_or(document, "content_revision", 1),
-        start=start.replace(microsecond=0),
+        start=cut_to_second(start),
         reminders=tuple(each.before for each in reminders),
         places={
             find_folded(each): decode_place(each) for each in decode_list(document, "attendees")

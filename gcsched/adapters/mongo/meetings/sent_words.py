@@ -6,15 +6,15 @@ that is anything else is left as it is, to be looked at.
 
 from collections.abc import Collection as Ids
 from collections.abc import Sequence
+from typing import Any
 
-from pymongo import UpdateOne
-
+from gcsched.adapters.mongo.bulk_write import UpdatePipeline, update_each
 from gcsched.adapters.mongo.connection import Document, Mongo
 from gcsched.adapters.mongo.index_names import BY_ID
 from gcsched.adapters.mongo.meetings.attendee_codec import encode_word
 from gcsched.adapters.mongo.meetings.reader import list_attendees
 from gcsched.domain.job import State
-from gcsched.domain.meetings.meeting import MeetingState, Told
+from gcsched.domain.meetings.meeting import MeetingState, Told, Word
 from gcsched.usecases.ports import SentWord
 
 HAS_NO_VALUE = {"$exists": False}
@@ -24,10 +24,16 @@ SENT_PROJECTION = {"attendees.job_id": 1, "attendees.told": 1, "check": 1}
 async def note_words(mongo: Mongo, words: Sequence[SentWord]) -> Ids[str]:
     """Note *words* in the meetings that nothing else is to be done for; return the ids of others.
 
-    Raises the driver's errors.
+    One update for all that have the same word. A few meetings that cannot be written do not stop
+    the others; they are to be looked at. Raises the driver's errors.
     """
-    result = await mongo.meetings.bulk_write([*map(build_note, words)], ordered=False)
-    if result.matched_count == len(words):
+    matched = 0
+    for word, group in group_by_word(words).items():
+        ids = [each.meeting_id for each in group]
+        guard, change = build_guard(word, group), build_note(word, group)
+        updated = await update_each(mongo.meetings, ids, guard, change)
+        matched += updated.raise_refusal().matched
+    if matched == len(words):
         return ()
     jobs = {word.job_id for word in words}
     query = {"_id": {"$in": [word.meeting_id for word in words]}}
@@ -35,34 +41,52 @@ async def note_words(mongo: Mongo, words: Sequence[SentWord]) -> Ids[str]:
     return {str(each["_id"]) async for each in found if not is_settled(each, jobs)}
 
 
-def build_note(word: SentWord) -> UpdateOne:
-    """Build the update of a meeting with one attendee, who has this first mail now."""
-    query = {
-        "_id": word.meeting_id,
+def group_by_word(words: Sequence[SentWord]) -> dict[Word, list[SentWord]]:
+    groups: dict[Word, list[SentWord]] = {}
+    for each in words:
+        groups.setdefault(each.word, []).append(each)
+    return groups
+
+
+def build_guard(word: Word, group: Sequence[SentWord]) -> dict[str, Any]:
+    """Build the filter for meetings with one attendee, who has this first mail now.
+
+    A job is about one meeting, so each is found by its own job. `thread` is what the note writes,
+    so that it does not match a second time. An expression that fails at one document would fail the
+    statement, hence the types.
+    """
+    return {
         "state": MeetingState.SCHEDULED.value,
-        "content_revision": {"$not": {"$gt": word.word.revision}},  # or absent
+        "version": {"$type": "number"},
+        "content_revision": {"$not": {"$gt": word.revision}},  # or absent
         "reminders": HAS_NO_VALUE,
-        "attendees.0.job_id": word.job_id,
+        "attendees": {"$type": "array", "$size": 1},
+        "attendees.0.job_id": {"$in": [each.job_id for each in group]},
         "attendees.0.removed": HAS_NO_VALUE,
         "attendees.0.invited": HAS_NO_VALUE,
         "attendees.0.thread": HAS_NO_VALUE,
-        "attendees.1": HAS_NO_VALUE,
     }
-    fields = {
-        **encode_word(word.word),
-        "delivery": State.SENT.value,
-        "shown": word.word.revision,
-        "thread": word.message_id,
+
+
+def build_note(word: Word, group: Sequence[SentWord]) -> UpdatePipeline:
+    """Build the update that merges the note into the only attendee of each meeting.
+
+    The server looks up the place of the attendee's job in *group*, and takes the thread at that
+    place. `build_guard` matches no attendee whose job is not among them.
+    """
+    threads = {each.job_id: each.message_id for each in group}
+    job = {"$first": "$attendees.job_id"}
+    place = {"$indexOfArray": [{"$literal": list(threads)}, job]}
+    fields = {**encode_word(word), "delivery": State.SENT.value, "shown": word.revision}
+    note = {
+        **{name: {"$literal": value} for name, value in fields.items()},
+        "thread": {"$arrayElemAt": [{"$literal": list(threads.values())}, place]},
     }
-    return UpdateOne(
-        query,
-        {
-            "$set": {f"attendees.0.{name}": value for name, value in fields.items()},
-            "$unset": {"check": "", "attendees.0.delivery_reason": ""},
-            "$inc": {"version": 1},
-        },
-        hint=BY_ID,
-    )
+    attendee = {"$mergeObjects": [{"$first": "$attendees"}, note]}
+    return [
+        {"$set": {"attendees": [attendee], "version": {"$add": ["$version", 1]}}},
+        {"$unset": ["check", "attendees.delivery_reason"]},
+    ]
 
 
 def is_settled(document: Document, jobs: Ids[str]) -> bool:
