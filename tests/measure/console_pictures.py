@@ -1,14 +1,15 @@
 """Take pictures of every page of the console, for people who look at them one by one.
 
     python -m tests.measure.console_pictures FOLDER [--only WORD] [--state STATE ...] [--quick]
+    python -m tests.measure.console_pictures docs/images --chosen
 
-States: ``empty``, ``data``, and ``mongodb``, ``redis`` and ``relay`` while each of them is away.
+The second one takes those of ``docs/console.md``. States: ``empty``, ``data``, and ``mongodb``, ``redis`` and ``relay`` while each of them is away.
 Each picture is ``STATE-PAGE-THEME-WIDTH.png``. Needs the Debian package ``chromium``.
 """
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ THEMES, WIDTHS = ("light", "dark"), (1280, 400)
 LOOKS = tuple((theme, width) for theme in THEMES for width in WIDTHS)
 HEIGHT = 800
 OPEN_ACT = "details.act > summary"
+CHOSEN = ("jobs", "job-failed", "lateness", "meeting")
+"""The pages whose pictures are in the documentation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,7 @@ class Studio:
     token: TestToken
     folder: Path
     only: str
+    is_chosen: bool = False
     meeting: str = ""
     mail: str = ""
     written: int = 0
@@ -113,9 +117,11 @@ class Studio:
         for theme, width in looks:
             async with self.open_tab(theme, width) as tab:
                 for shot in list_shots(self.meeting, self.mail):
-                    if self.only in shot.name:
+                    if self.is_chosen and shot.name in CHOSEN:
+                        await self.take_one(tab, shot, f"console-{shot.name}")
+                    elif not self.is_chosen and self.only in shot.name:
                         await self.take_one(tab, shot, f"{state}-{shot.name}-{theme}-{width}")
-                if self.only in "login":
+                if not self.is_chosen and self.only in "login":
                     await tab.context.clear_cookies()
                     login = Shot(name="login", path="/login")
                     await self.take_one(tab, login, f"{state}-login-{theme}-{width}")
@@ -140,7 +146,7 @@ class Studio:
         if shot.click and await tab.locator(shot.click).count():
             await tab.locator(shot.click).first.click()
         file = self.folder / f"{name}.png"
-        await tab.screenshot(path=file, full_page=True)
+        await tab.screenshot(path=file, full_page=not self.is_chosen)
         self.written += 1
         print(f"{file.name} ({file.stat().st_size:,} bytes)", flush=True)
 
@@ -213,9 +219,16 @@ async def take_all(options: argparse.Namespace, folder: Path) -> int:
             executable_path=find_chromium(), args=["--no-sandbox"]
         )
         studio = Studio(
-            app=app, browser=browser, token=token, folder=options.folder, only=options.only
+            app=app,
+            browser=browser,
+            token=token,
+            folder=options.folder,
+            only=options.only,
+            is_chosen=options.chosen,
         )
         looks = LOOKS[:1] + LOOKS[-1:] if options.quick else LOOKS
+        if options.chosen:
+            looks, options.state = LOOKS[:1], ["data"]
         if "empty" in options.state:
             await studio.take("empty", looks)
         await prepare(studio, relay, inbox)
@@ -242,6 +255,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="a part of the names of pages")
     parser.add_argument("--state", nargs="+", choices=STATES, default=STATES)
     parser.add_argument("--quick", action="store_true", help="light and wide, dark and narrow only")
+    parser.add_argument("--chosen", action="store_true", help="those of the documentation only")
     return parser.parse_args()
 
 

@@ -26,7 +26,6 @@ from tests.support.meeting_service import (
     a_reminder,
     an_attendee,
     in_utc,
-    wait_until_told,
 )
 from tests.support.relay.server import Relay
 from tests.support.service_process import Stub, a_meet, scheduler_stub
