@@ -3,8 +3,9 @@
     python -m tests.measure.console_pictures FOLDER [--only WORD] [--state STATE ...] [--quick]
     python -m tests.measure.console_pictures docs/images --chosen
 
-The second one takes those of ``docs/console.md``. States: ``empty``, ``data``, and ``mongodb``, ``redis`` and ``relay`` while each of them is away.
-Each picture is ``STATE-PAGE-THEME-WIDTH.png``. Needs the Debian package ``chromium``.
+The second one takes those of ``docs/console.md``. States: ``empty``, ``data``, and ``mongodb``,
+``redis`` and ``relay`` while each of them is away. Each picture is ``STATE-PAGE-THEME-WIDTH.png``.
+Needs the Debian package ``chromium``.
 """
 
 import argparse
@@ -34,19 +35,22 @@ STATES = ("empty", "data", "mongodb", "redis", "relay")
 THEMES, WIDTHS = ("light", "dark"), (1280, 400)
 LOOKS = tuple((theme, width) for theme in THEMES for width in WIDTHS)
 HEIGHT = 800
-OPEN_ACT = "details.act > summary"
+SLOWEST_MS = 70_000
+"""An act on many jobs may take a minute."""
+OPEN_ACT = ("details.act > summary",)
+CANCEL = "details.act:has(form[action$=cancel])"
 CHOSEN = ("jobs", "job-failed", "lateness", "meeting")
 """The pages whose pictures are in the documentation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """A page by its name in the pictures; *click* is what opens a form of it."""
+    """A page by its name in the pictures; *clicks* lead to a form of it."""
 
     name: str
     path: str
     fields: dict[str, str] = field(default_factory=dict)
-    click: str = ""
+    clicks: tuple[str, ...] = ()
 
 
 def list_shots(meeting: str, mail: str) -> list[Shot]:
@@ -83,16 +87,16 @@ def list_shots(meeting: str, mail: str) -> list[Shot]:
         Shot(name="ticked", path="/jobs-ticked/cancel", fields=one),
         Shot(name="filtered", path="/jobs-filtered/retry", fields={"state": "FAILED"}),
         Shot(name="found-none", path="/jobs", fields={"q": "nobody@example.org"}),
-        Shot(name="filter", path="/jobs", click="details.filter > summary"),
-        Shot(name="job-form", path=f"/jobs/{sample.WAITING}", click=OPEN_ACT),
-        Shot(name="pause-form", path="/", click=OPEN_ACT),
-        Shot(name="block-form", path="/suppressions", click=OPEN_ACT),
+        Shot(name="filter", path="/jobs", clicks=("details.filter > summary",)),
+        Shot(name="job-form", path=f"/jobs/{sample.WAITING}", clicks=OPEN_ACT),
+        Shot(name="pause-form", path="/", clicks=OPEN_ACT),
+        Shot(name="block-form", path="/suppressions", clicks=OPEN_ACT),
     ]
     if meeting:
         shots.append(Shot(name="meeting", path=f"/meetings/{meeting}"))
-        shots.append(Shot(name="meeting-form", path=f"/meetings/{meeting}", click=OPEN_ACT))
-        cancel = {"reason": "the engine is not ready"}
-        shots.append(Shot(name="confirm", path=f"/meetings/{meeting}/cancel", fields=cancel))
+        shots.append(Shot(name="meeting-form", path=f"/meetings/{meeting}", clicks=OPEN_ACT))
+        cancel = (f"{CANCEL} > summary", f"{CANCEL} button")
+        shots.append(Shot(name="confirm", path=f"/meetings/{meeting}", clicks=cancel))
     if mail:
         shots.append(Shot(name="mail", path=f"/inbox/{mail}"))
     return shots
@@ -133,6 +137,7 @@ class Studio:
             color_scheme="dark" if theme == "dark" else "light",
             viewport={"width": width, "height": HEIGHT},
         )
+        context.set_default_navigation_timeout(SLOWEST_MS)
         tab = await context.new_page()
         await tab.goto("/login")
         await tab.fill("input[name=token]", self.token.text)
@@ -143,8 +148,9 @@ class Studio:
 
     async def take_one(self, tab: Page, shot: Shot, name: str) -> None:
         await open_page(tab, page(shot.path, **shot.fields))
-        if shot.click and await tab.locator(shot.click).count():
-            await tab.locator(shot.click).first.click()
+        for each in shot.clicks:
+            if await tab.locator(each).count():
+                await tab.locator(each).first.click()
         file = self.folder / f"{name}.png"
         await tab.screenshot(path=file, full_page=not self.is_chosen)
         self.written += 1

@@ -68,11 +68,12 @@ def list_jobs(now: datetime) -> list[Job]:
         code=250,
         text="250 2.0.0 Ok: queued as 4F1A",
     )
+    lost = dict.fromkeys(("schedule_time", "due_time"), now - timedelta(minutes=11))
     jobs = [
         a_failed_job(now, id=FAILED, **describe_person(0)),
         a_kept_job(now, id=WAITING, **describe_person(1)),
-        an_uncertain_job(now, id=UNCERTAIN, **describe_person(2)),
-        an_uncertain_job(now, **describe_person(3)),
+        an_uncertain_job(now, id=UNCERTAIN, **describe_person(2), **lost),
+        an_uncertain_job(now, **describe_person(3), **lost),
     ]
     states = (State.SCHEDULED, State.SENT, State.SENT, State.CANCELLED, State.EXPIRED)
     for number in range(4, 34):
@@ -81,7 +82,9 @@ def list_jobs(now: datetime) -> list[Job]:
         found = own if state is State.SENT else {}
         due = {} if state is State.SCHEDULED else {"due_time": now - timedelta(minutes=10 + number)}
         jobs.append(a_kept_job(now, state=state, **describe_person(number), **found, **due))
+    past = now - timedelta(minutes=10, seconds=1)
     sent = {"state": State.SENT, "attempts": (accepted,), "attempt": 1, "dedup_key": None}
+    sent |= {"schedule_time": past, "due_time": past}
     jobs.append(a_kept_job(now, id=SENT, **describe_person(40), **sent))
     retried = {"state": State.RETRYING, "steps": (step,), "due_time": now + timedelta(days=1)}
     jobs.append(a_failed_job(now, id=RETRYING, **{**describe_person(41), **retried}))
@@ -159,7 +162,9 @@ async def fill(app: RunningApp, token: TestToken) -> str:
 
 def fill_inbox(folder: MailFolder, relay: Relay) -> str:
     """Write what *relay* has kept into the inbox; return the id of a mail."""
-    names = [f"20260701T1200{number:02}.000000Z" for number in range(len(relay.ledger))]
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    times = [start + timedelta(seconds=number) for number in range(len(relay.ledger))]
+    names = [f"{time:%Y%m%dT%H%M%S}.000000Z" for time in times]
     folder.folder.mkdir(exist_ok=True)
     for name, kept in zip(names, relay.ledger, strict=True):
         (folder.folder / f"{name}-{kept.recipient}.eml").write_bytes(kept.content)
