@@ -27,14 +27,14 @@ from tests.support.console_pages import open_page, page
 from tests.support.in_process_app import RunningApp
 from tests.support.proxy import Proxy, a_proxy
 from tests.support.relay.server import Relay
-from tests.support.service_process import scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.stores import OwnServer, own_mongod, own_valkey
 from tests.support.wait import until
 
 STATES = ("empty", "data", "mongodb", "redis", "relay")
 THEMES, WIDTHS = ("light", "dark"), (1280, 400)
 LOOKS = tuple((theme, width) for theme in THEMES for width in WIDTHS)
-HEIGHT = 800
+HEIGHT, CHOSEN_HEIGHT = 800, 600
 SLOWEST_MS = 70_000
 """An act on many jobs may take a minute."""
 OPEN_ACT = ("details.act > summary",)
@@ -135,7 +135,7 @@ class Studio:
         context = await self.browser.new_context(
             base_url=find_base(self.app),
             color_scheme="dark" if theme == "dark" else "light",
-            viewport={"width": width, "height": HEIGHT},
+            viewport={"width": width, "height": CHOSEN_HEIGHT if self.is_chosen else HEIGHT},
         )
         context.set_default_navigation_timeout(SLOWEST_MS)
         tab = await context.new_page()
@@ -198,6 +198,11 @@ async def prepare(studio: Studio, relay: Relay, inbox: MailFolder) -> None:
     studio.mail = sample.fill_inbox(inbox, relay)
 
 
+async def send_mail(studio: Studio) -> None:
+    async with scheduler_stub(studio.app.target) as stub:
+        await stub.ScheduleMeet(a_meet(9), metadata=studio.token.bearer)
+
+
 async def take_all(options: argparse.Namespace, folder: Path) -> int:
     """Take the pictures of all chosen states; return how many."""
     clients = ConsoleClients(file=folder / "clients.toml")
@@ -243,14 +248,16 @@ async def take_all(options: argparse.Namespace, folder: Path) -> int:
         aways = {
             "mongodb": (silent(mongod), "MongoDB</b> cannot be used"),
             "redis": (silent(valkey), "Redis</b> cannot be used"),
-            "relay": (cut(way), 'needs">\n<li'),
+            "relay": (cut(way), "Relay 127.0.0.1"),
         }
         for name in [each for each in options.state if each in aways]:
             trouble, words = aways[name]
             async with trouble:
+                if name == "relay":
+                    await send_mail(studio)  # so that someone notices
                 await wait_for_words(studio, words)
                 await studio.take(name, looks)
-            await wait_for_words(studio, "cannot be used", are_there=False)
+            await wait_for_words(studio, words, are_there=False)
         await browser.close()
     return studio.written
 
