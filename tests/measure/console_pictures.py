@@ -23,7 +23,7 @@ from tests.support import console_sample as sample
 from tests.support.chromium import find_chromium
 from tests.support.clients import TestToken
 from tests.support.console import ConsoleClients, find_base, open_browser, running_console
-from tests.support.console_pages import open_page, page
+from tests.support.console_pages import ShownPage, open_page
 from tests.support.in_process_app import RunningApp
 from tests.support.proxy import Proxy, a_proxy
 from tests.support.relay.server import Relay
@@ -147,7 +147,7 @@ class Studio:
         await context.close()
 
     async def take_one(self, tab: Page, shot: Shot, name: str) -> None:
-        await open_page(tab, page(shot.path, **shot.fields))
+        await open_page(tab, ShownPage(path=shot.path, fields=shot.fields))
         for each in shot.clicks:
             if await tab.locator(each).count():
                 await tab.locator(each).first.click()
