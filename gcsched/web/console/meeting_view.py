@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from gcsched.domain.access import NO_ONE_KNOWN
 from gcsched.domain.job import Job, State
@@ -98,7 +99,7 @@ def list_mails(attendee: Attendee, jobs: Sequence[Job]) -> Iterator[MailLink]:
     """Yield the mails to *attendee*: then the reminders, but for those that are withdrawn."""
     if attendee.delivery is not None and attendee.job_id not in {each.id for each in jobs}:
         yield MailLink(noun="latest mail", state=attendee.delivery)
-    reminders = list[MailLink]()
+    reminders = list[tuple[datetime, MailLink]]()
     for job in jobs:
         if job.meeting is None:
             continue
@@ -107,8 +108,9 @@ def list_mails(attendee: Attendee, jobs: Sequence[Job]) -> Iterator[MailLink]:
             yield MailLink(noun=noun, state=job.state, id=job.id)
         elif job.state is not State.CANCELLED:
             before = show_length(job.meeting.revision.start - job.schedule_time)
-            reminders.append(MailLink(noun=f"{noun} {before} before", state=job.state, id=job.id))
-    yield from reminders
+            link = MailLink(noun=f"{noun} {before} before", state=job.state, id=job.id)
+            reminders.append((job.schedule_time, link))
+    yield from (link for _, link in sorted(reminders, key=itemgetter(0)))
 
 
 def build_reminders(meeting: Meeting, jobs: Sequence[Job]) -> Sequence[ReminderView]:

@@ -143,7 +143,7 @@ def find_expiries(expiries: Iterable[Expiry], now: datetime) -> Iterator[Need]:
             continue
         word = "has expired" if each.end <= now else "expires soon"
         yield Need(
-            glyph="\u231b\ufe0e",
+            glyph="\u25f7",
             colour="expired",
             title=f"{each.what} {word}",
             text=each.remedy,

@@ -22,6 +22,6 @@ STATE_MARKS: Mapping[str, StateMark] = {
     State.SENT: StateMark("\u2713", "sent"),
     State.FAILED: StateMark("\u2715", "failed"),
     State.CANCELLED: StateMark("\u2013", "cancelled"),
-    State.EXPIRED: StateMark("\u231b\ufe0e", "expired"),
+    State.EXPIRED: StateMark("\u25f7", "expired"),
     State.SUPPRESSED: StateMark("\u2298", "suppressed"),
 }

@@ -249,7 +249,7 @@ async def test_an_empty_list_says_why(visitor: Browser) -> None:
     filtered = await visitor.open("/jobs?state=FAILED")
 
     assert "No job yet. This makes one:" in empty.words
-    assert "Jobs with state FAILED. Clear it" in filtered.words
+    assert "Jobs with state FAILED, due first. Clear it" in filtered.words
     assert "No job is like that." in filtered.words
 
 

@@ -120,7 +120,7 @@ async def show_list(call: Call, listing: Listing) -> web.Response:
         is_first=not listing.token,
         is_searched=is_searched,
         count=counted,
-        is_by_due_time=query.order.is_by_due_time,
+        order_words=job_filters.ORDER_NAMES[query.order],
         described=job_filters.describe(query.filter),
         due_times=(query.filter.due_time_from, query.filter.due_time_before),
         **list_acts(call, query),

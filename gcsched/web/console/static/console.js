@@ -94,6 +94,8 @@
   function start() {
     for (const each of all("[data-without-script]")) each.hidden = true;
     for (const each of all("[data-age]")) each.hidden = false;
+    // On a phone the pages are wider than the window.
+    for (const each of all("nav [aria-current=page]")) each.scrollIntoView({ block: "nearest", inline: "center" });
     for (const form of all("form[data-shows]")) form.submit();
     for (const form of all("[data-submits]")) prepareSwitches(form);
     if (location.search.includes("done=")) {
@@ -125,7 +127,10 @@
     }
     if (target === null) return;
     if (target.matches("[data-copy]")) {
-      navigator.clipboard?.writeText(target.dataset.copy);
+      navigator.clipboard?.writeText(target.dataset.copy).then(() => {
+        target.textContent = "Copied";
+        setTimeout(() => { target.textContent = "Copy"; }, 2000);
+      }, () => {});
     } else if (target.matches("[data-pause]")) {
       isPaused = !isPaused;
       target.setAttribute("aria-pressed", String(isPaused));
