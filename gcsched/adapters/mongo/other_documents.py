@@ -138,7 +138,7 @@ class AuditDocument(NamedDocument):
 
 
 class HistoryDocument(NamedDocument):
-    """What happened in a minute, ten minutes or an hour, added up over all processes (ADR 0055).
+    """What happened in a minute, ten minutes or an hour, added up over all processes (ADR 0054).
 
     The id is the step and its start, ``minute:2026-12-01T09:30``, and sorts by time.
     """

@@ -53,7 +53,7 @@ class HistoryRecorder:
     """Stores the *events* of this process once a minute, as its share of the history.
 
     A share is also stored if nothing happened: the history then has zeros, and no gap. While the
-    store is away, shares wait and are stored later, each once (ADR 0055); the oldest are dropped
+    store is away, shares wait and are stored later, each once (ADR 0054); the oldest are dropped
     beyond MAX_WAITING. *oldest_due* returns how late the oldest due job is, None if unknown.
     """
 
