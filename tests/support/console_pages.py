@@ -20,8 +20,8 @@ from playwright.async_api import Page, Response, expect
 
 from gcsched.adapters.mongo.meetings.store import MongoMeetings
 from gcsched.dev.inbox import MailFolder
-from gcsched.domain.event import Person
 from gcsched.domain.job import Job, State
+from gcsched.domain.meeting import Person
 from gcsched.domain.meetings.keys import etag_of_meeting
 from gcsched.domain.meetings.meeting import Meeting, MeetingStep
 from gcsched.pb import task_pb2
@@ -173,7 +173,7 @@ PAGES = (
     page("/meetings/{plain}", 404),
     page(f"/meetings/{PAST}"),
     page(f"/meetings/{MEETING}"),
-    act("move", **DUE, minutes="45"),
+    act("move", 200, **DUE, minutes="45"),
     act("move", 400, start="{plain}", minutes="{plain}", end="{plain}", zone="{plain}"),
     act("edit", summary="{plain} too", location="{plain}", description="{text}"),
     act("edit", 400, summary="", url="{plain}"),

@@ -19,8 +19,10 @@ from tests.support.in_process_app import RunningApp
 from tests.support.rows import Row
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-READING = ("/jobs", "/audit", "/meetings", "/suppressions/pages", "/suppressions/find")
-READING += ("/templates/{name}", "/templates/{name}/mail")
+READING = (
+    *("/jobs", "/audit", "/meetings", "/suppressions/pages", "/suppressions/find"),
+    *("/templates/{name}", "/templates/{name}/mail"),
+)
 WITHOUT_A_RECORD = {
     *(("POST", each) for each in READING),
     *((each.method, each.path) for each in INBOX_ROUTES),
