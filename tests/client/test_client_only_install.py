@@ -90,7 +90,6 @@ def assert_they_say_what_to_install(*results: tuple[int, str]) -> None:
     needs = (
         ("serve", "server"),
         ("dev", "embedded"),
-        ("bench without --target", "embedded"),
         ("template check", "server"),
         *[("token", "server")] * 4,
     )

@@ -52,6 +52,7 @@ COMMANDS: Sequence[tuple[str, int]] = (
     ("meeting ics {meeting}", 0),
     ("meeting cancel {meeting} --yes", 0),
     ("completion bash", 0),
+    ("bench --compare /dev/null/a /dev/null/b", 1),
 )
 """Each command of `gcsched` that the client alone can run, and its exit code."""
 
@@ -59,7 +60,6 @@ COMMANDS: Sequence[tuple[str, int]] = (
 SERVER_COMMANDS = (
     "serve",
     "dev --data /dev/null/data",
-    "bench --output /dev/null/report",
     "template check /dev/null",
     "token new a --file /dev/null",
     "token list --file /dev/null",

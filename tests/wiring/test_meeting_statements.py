@@ -94,5 +94,6 @@ async def test_an_invitation_costs_one_read_for_each_claim_and_one_note(
     assert told == ["SURE"] * MAILS
     assert 1 <= counts.pop(("meetings", "query")) <= claims
     assert counts.pop(("meeting_revisions", "update")) == MAILS, "each is stored once"
-    assert counts.pop(("meetings", "update")) == 2 * MAILS, "stored, and noted as sent"
+    noted = counts.pop(("meetings", "update")) - MAILS  # each is stored once
+    assert 1 <= noted <= MAILS, "one update notes many as sent"
     assert counts == Counter()

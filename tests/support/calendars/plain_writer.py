@@ -33,7 +33,7 @@ def write_plainly(case: Case) -> bytes:
 
 
 def list_lines(case: Case) -> Iterator[str]:
-    """Yield what differs from kind to kind, with the begin of the event."""
+    """Yield what differs from kind to kind, and the line that opens the event."""
     revision, attendee = case.revision, case.attendee
     is_request = case.kind in {Kind.REQUEST, Kind.GUESTS}
     is_page = case.kind in {Kind.PAGE, Kind.CANCELLED_PAGE}

@@ -76,7 +76,7 @@ FORMS = (
     form("Resume", "Sending goes on."),
     form("Send it now", "1 job is due now.", "/daily"),
     form("Find", "What happened", "/jobs", fill={"Find a job": FAILED}),
-    form("Show", "with employee E-7.", "/jobs", opens="Filter", fill={"Employee": "E-7"}),
+    form("Show", "with employee E-7,", "/jobs", opens="Filter", fill={"Employee": "E-7"}),
     form("Show", "1 job in all", "/jobs", opens="Filter", fill={"Address": "7@example.org"}),
     form("Cancel all of this filter…", "1 of them can be cancelled now"),
     form("Back to the list", "1 job in all"),

@@ -166,7 +166,7 @@ async def test_a_page_that_is_not_there_says_so_in_the_frame(visitor: Browser) -
 
     assert (page.status, page.words) == (
         404,
-        "Not found The console has no page at this address.",
+        "Not found The console has no page at this address. Open Now",
     )
     assert titles_of_navigation(page) == [
         *("Now", "Jobs", "Meetings", "Relays", "Lateness"),

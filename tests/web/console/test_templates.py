@@ -52,9 +52,9 @@ async def test_the_list_says_what_each_template_needs(browser: Browser) -> None:
     assert rows == [
         "bill amount, invoice_number its own",
         "cancellation a meeting its own",
-        "doc nothing of a caller made from the HTML",
+        "doc nothing more made from the HTML",
         "invitation a meeting its own",
-        "photo nothing of a caller made from the HTML",
+        "photo nothing more made from the HTML",
         "reminder a meeting its own",
         "update a meeting its own",
     ]
@@ -197,7 +197,7 @@ async def test_an_unknown_template_is_not_found(browser: Browser) -> None:
 
     assert (page.status, page.words) == (
         404,
-        "Not found The service has no template of this name.",
+        "Not found The service has no template of this name. Open Templates",
     )
 
 
