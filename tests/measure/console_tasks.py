@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from playwright.async_api import Browser, Page
+from playwright.async_api import Error as PlaywrightError
 
 from tests.measure.command_line import build_parser, run_measurement
 from tests.measure.console_hands import Hand, Step
@@ -41,10 +42,22 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
                 tasks[name] = {"task": task.title}
                 for hand, steps in (("keyboard", task.keyboard), ("mouse", task.mouse)):
                     with lend_stores(databases, valkey, numbers) as stores:
-                        done = await do_task(task, steps, browser, stores, folder)
-                    print(f"{name} by {hand}: {len(done)}")
-                    tasks[name][hand] = {"steps": len(done), "done": done}
+                        tasks[name][hand] = await try_task(task, steps, browser, stores, folder)
+                    print(f"{name} by {hand}: {tasks[name][hand]}", flush=True)
     return {"tasks": tasks}
+
+
+async def try_task(
+    task: Task, steps: Sequence[Step], browser: Browser, stores: Mapping[str, str], folder: Path
+) -> Figures:
+    """Return the number of steps and what they were, or why the task cannot be done."""
+    problem = ""
+    done: list[str] = []
+    try:
+        done = await do_task(task, steps, browser, stores, folder)
+    except* (AssertionError, PlaywrightError, TimeoutError) as problems:
+        problem = repr(problems)[:800]
+    return {"problem": problem} if problem else {"steps": len(done), "done": done}
 
 
 async def do_task(
