@@ -1,4 +1,4 @@
-"""The tasks of operators, each by keyboard alone and by mouse alone, and what shows that it is done."""
+"""The tasks of operators by keyboard alone and by mouse alone, and what shows that each is done."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

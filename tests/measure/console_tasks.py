@@ -1,6 +1,6 @@
 """Do an operator's tasks at the console in a real browser, and count the steps of each.
 
-    python -m tests.measure.console_tasks [--only NAME …] [--json docs/measurements/console_tasks.json]
+    python -m tests.measure.console_tasks [--only NAME …] [--json FILE]
 
 Each task is done twice, by keyboard alone and by mouse alone, in an installation of its own, from
 the first page on, by somebody who is logged in. A step is a key or a chord, a click, or the text
