@@ -67,7 +67,7 @@ def open_by_mouse(title: str) -> tuple[Step, ...]:
     return (click(f"header nav >> text={title}", f"main h1:has-text('{title}')"),)
 
 
-def opened(act: str) -> str:
+def open_form(act: str) -> str:
     """Return the selector of the open form whose action ends in *act*, with the focus in it."""
     return f"details.act[open] form[action$='{act}'] :focus"
 
@@ -176,9 +176,9 @@ TASKS: Mapping[str, Task] = {
     ),
     "stop": Task(
         title="stop everything, with a reason",
-        keyboard=(press("p", opened("pause")), write("wrong texts"), press("Enter", ".paused")),
+        keyboard=(press("p", open_form("pause")), write("wrong texts"), press("Enter", ".paused")),
         mouse=(
-            click("text=Pause sending…", opened("pause")),
+            click("text=Pause sending…", open_form("pause")),
             write("wrong texts"),
             click("role=button[name='Pause'] >> visible=true", ".paused"),
         ),
@@ -214,7 +214,7 @@ TASKS: Mapping[str, Task] = {
             press("Enter", ON_JOBS),
             press("j", "tr.chosen"),
             press("Enter", FOUND),
-            press("v", opened("resolve")),
+            press("v", open_form("resolve")),
             press("Tab", "#resolve-reason:focus"),
             write("the log of the relay has it"),
             press("Enter", ".notice"),
@@ -222,7 +222,7 @@ TASKS: Mapping[str, Task] = {
         mouse=(
             click(".needs a:has-text('UNCERTAIN')", ON_JOBS),
             click("[data-rows] tbody tr a", FOUND),
-            click("text=Resolve…", opened("resolve")),
+            click("text=Resolve…", open_form("resolve")),
             click("#resolve-reason"),
             write("the log of the relay has it"),
             click("role=button[name='Resolve']", ".notice"),
@@ -233,14 +233,14 @@ TASKS: Mapping[str, Task] = {
         title="move a mail to tomorrow",
         keyboard=(
             *find_by_keyboard("max@example.org"),
-            press("m", opened("reschedule")),
+            press("m", open_form("reschedule")),
             press("Tab", "#move-at:focus"),
             write("{tomorrow}"),
             press("Enter", ".notice"),
         ),
         mouse=(
             *find_by_mouse("max@example.org"),
-            click("text=Move…", opened("reschedule")),
+            click("text=Move…", open_form("reschedule")),
             click("#move-at"),
             write("{tomorrow}"),
             click("role=button[name='Move']", ".notice"),
@@ -288,7 +288,7 @@ TASKS: Mapping[str, Task] = {
         title="block an address",
         keyboard=(
             *open_by_keyboard("s", "Suppressions"),
-            press("b", opened("add")),
+            press("b", open_form("add")),
             write(NUISANCE),
             press("Tab", "#reason:focus"),
             write("it complains"),
@@ -296,7 +296,7 @@ TASKS: Mapping[str, Task] = {
         ),
         mouse=(
             *open_by_mouse("Suppressions"),
-            click("text=Block an address…", opened("add")),
+            click("text=Block an address…", open_form("add")),
             write(NUISANCE),
             click("#reason"),
             write("it complains"),
@@ -311,7 +311,7 @@ TASKS: Mapping[str, Task] = {
             press("/", SEARCH),
             write(BLOCKED),
             press("Enter", f"main h1:has-text('{BLOCKED}')"),
-            press("u", opened("remove")),
+            press("u", open_form("remove")),
             press("Enter", ".notice"),
         ),
         mouse=(
@@ -319,7 +319,7 @@ TASKS: Mapping[str, Task] = {
             click("#q"),
             write(BLOCKED),
             click("role=button[name='Find']", f"main h1:has-text('{BLOCKED}')"),
-            click("text=Unblock…", opened("remove")),
+            click("text=Unblock…", open_form("remove")),
             click("role=button[name='Unblock the address']", ".notice"),
         ),
         is_done=is_unblocked,
@@ -350,7 +350,7 @@ TASKS: Mapping[str, Task] = {
             *open_by_keyboard("m", "Meetings"),
             press("j", "tr.chosen"),
             press("Enter", "#happened"),
-            press("m", opened("move")),
+            press("m", open_form("move")),
             write("0207"),
             press("Enter", "main h1:has-text('Move the meeting?')"),
             press("Enter", ".notice:has-text('moved')"),
@@ -358,7 +358,7 @@ TASKS: Mapping[str, Task] = {
         mouse=(
             *open_by_mouse("Meetings"),
             click("[data-rows] tbody tr a", "#happened"),
-            click("text=Move…", opened("move")),
+            click("text=Move…", open_form("move")),
             write("0207"),
             click(
                 "text=Show what it does >> visible=true", "main h1:has-text('Move the meeting?')"
@@ -373,7 +373,7 @@ TASKS: Mapping[str, Task] = {
             *open_by_keyboard("m", "Meetings"),
             press("j", "tr.chosen"),
             press("Enter", "#happened"),
-            press("c", opened("cancel")),
+            press("c", open_form("cancel")),
             write("no room"),
             press("Enter", "main h1:has-text('Cancel the meeting?')"),
             press("Enter", ".notice:has-text('cancelled')"),
@@ -381,7 +381,7 @@ TASKS: Mapping[str, Task] = {
         mouse=(
             *open_by_mouse("Meetings"),
             click("[data-rows] tbody tr a", "#happened"),
-            click("text=Cancel…", opened("cancel")),
+            click("text=Cancel…", open_form("cancel")),
             write("no room"),
             click(
                 "text=Show what it does >> visible=true", "main h1:has-text('Cancel the meeting?')"

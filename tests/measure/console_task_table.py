@@ -33,7 +33,9 @@ LISTMONK = "https://github.com/knadh/listmonk/blob/master/frontend/src/views/Sub
 MAILPIT = "https://github.com/axllent/mailpit"
 RIVER = "https://github.com/riverqueue/riverui/blob/master/src/components/JobList.tsx"
 OBAN = "https://hexdocs.pm/oban_web/overview.html"
-CALENDLY = "https://help.calendly.com/hc/en-us/articles/223145167-Making-changes-to-scheduled-events"
+CALENDLY = (
+    "https://help.calendly.com/hc/en-us/articles/223145167-Making-changes-to-scheduled-events"
+)
 POSTAL = "https://github.com/postalserver/postal/tree/main/app/views/messages"
 
 PEERS: Mapping[str, Peer] = {

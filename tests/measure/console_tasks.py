@@ -9,6 +9,7 @@ looks must have on its page what is stored. Needs the Debian package ``chromium`
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from tests.measure.command_line import build_parser, run_measurement
 from tests.measure.console_hands import Hand, Step
 from tests.measure.console_task_list import TASKS, Task
 from tests.measure.console_task_world import ZONE, World, fill
-from tests.measure.delivery import Figures
+from tests.measure.delivery import Figures, run_metadata
 from tests.support.chromium import connect, open_tab, run_chromium
 from tests.support.console import ConsoleClients, find_base, running_console
 from tests.support.relay.server import Relay
@@ -39,12 +40,20 @@ async def measure(folder: Path, options: argparse.Namespace) -> Figures:
         async with connect(profile) as browser:
             tasks: dict[str, Figures] = {}
             for name, task in chosen.items():
-                tasks[name] = {"task": task.title}
+                tasks[name] = {"task": task.title, "commit": run_metadata()["commit"]}
                 for hand, steps in (("keyboard", task.keyboard), ("mouse", task.mouse)):
                     with lend_stores(databases, valkey, numbers) as stores:
                         tasks[name][hand] = await try_task(task, steps, browser, stores, folder)
                     print(f"{name} by {hand}: {tasks[name][hand]}", flush=True)
-    return {"tasks": tasks}
+    tasks = read_earlier(options.json) | tasks
+    return {"tasks": {name: tasks[name] for name in TASKS if name in tasks}}
+
+
+def read_earlier(file: Path | None) -> dict[str, Figures]:
+    """Return the tasks that *file* has of earlier runs: those that were not done again stay."""
+    if file is None or not file.exists():
+        return {}
+    return dict(json.loads(file.read_text(encoding="utf-8"))["tasks"])
 
 
 async def try_task(
