@@ -98,7 +98,7 @@ async def is_resolved(world: World, _: Page) -> bool:
 async def is_due_tomorrow(world: World, _: Page) -> bool:
     job = await world.app.resources.mongo.jobs.find_one({"_id": MOVED})
     assert job is not None
-    due = world.local(job["due_time"])
+    due = world.local(job["due"])
     return bool(due.date() == (world.local(world.now) + timedelta(days=1)).date())
 
 
