@@ -98,6 +98,7 @@
     for (const each of all("nav [aria-current=page]")) each.scrollIntoView({ block: "nearest", inline: "center" });
     for (const form of all("form[data-shows]")) form.submit();
     for (const form of all("[data-submits]")) prepareSwitches(form);
+    document.querySelector("input[autofocus]")?.select();  // to type over what it proposes
     if (location.search.includes("done=")) {
       const here = new URL(location.href);
       here.searchParams.delete("done");
@@ -122,6 +123,9 @@
 
   document.addEventListener("click", (event) => {
     const target = event.target.closest("[data-copy], [data-pause], [data-help]");
+    const act = event.target.closest("details.act > summary")?.parentElement;
+    // A keyboard stays on the button, as it does at each other part that unfolds.
+    if (act && !act.open && event.detail > 0) setTimeout(() => focusFirst(act));
     for (const each of all("details.act[open]")) {
       if (!each.contains(event.target)) each.open = false;
     }
@@ -176,8 +180,38 @@
     const act = all("details.act[data-act]").find((each) => each.dataset.act === key);
     if (act === undefined) return false;
     act.open = true;
-    (act.querySelector("form input:not([type=hidden]), form select, form textarea, form button")).focus();
+    focusFirst(act);
     return true;
+  }
+  function focusFirst(part) {
+    part.querySelector("form input:not([type=hidden]), form select, form textarea, form button")?.focus();
+  }
+  function openFilter() {
+    const filter = document.querySelector("details.filter");
+    if (filter === null) return false;
+    filter.open = true;
+    focusFirst(filter);
+    return true;
+  }
+  function chooseNeed() {
+    const links = all(".needs a");
+    links[(links.indexOf(document.activeElement) + 1) % links.length]?.focus();
+    return links.length > 0;
+  }
+  /* A link or a button that leads to a form is followed; one that acts gets the focus. */
+  function goTo(key) {
+    const place = all("[data-opens], [data-focuses]").find((each) => [each.dataset.opens, each.dataset.focuses].includes(key));
+    if (place === undefined) return false;
+    if (place.dataset.opens) place.click();
+    else place.focus();
+    return true;
+  }
+  function turn(key) {
+    const current = document.querySelector("ul.tabs [aria-current]")?.parentElement;
+    const tab = key === "[" ? current?.previousElementSibling : current?.nextElementSibling;
+    const link = document.querySelector(`.pages [data-key="${key}"]`) || tab?.querySelector("a");
+    link?.click();
+    return Boolean(link);
   }
   function openTicked(key) {
     const button = all("button[data-ticked]").find((each) => each.dataset.ticked === key);
@@ -202,7 +236,7 @@
       case "/": {
         const search = document.querySelector("[data-search]");
         if (search !== null) search.focus();
-        else location.assign(`${root}jobs`);
+        else location.assign(`${root}jobs#q`);
         return true;
       }
       case "x": {
@@ -210,12 +244,10 @@
         box?.click();
         return Boolean(box);
       }
-      case "[": case "]": {
-        const link = document.querySelector(`.pages [data-key="${key}"]`);
-        link?.click();
-        return link !== null;
-      }
-      default: return openAct(key) || openTicked(key);
+      case "[": case "]": return turn(key);
+      case "f": return openFilter();
+      case "n": return chooseNeed();
+      default: return openAct(key) || openTicked(key) || goTo(key);
     }
   }
   document.addEventListener("keydown", (event) => {
