@@ -30,26 +30,19 @@ def judge(
     }
     seen = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     others_share = shares.pop(OTHER_PROGRAMS, 0.0)
-    is_visible = "gcsched" in shares
     found = list(judge_mails(scenario, summary))
-    if not is_visible:
+    if "gcsched" not in shares:
         found.append(judge_remote(shares, is_limit_sought=scenario.is_bounded_by_load))
-    elif is_behind(summary):
-        pass  # what looks like a limit of the service or of the relay may be one of the calls
-    elif not scenario.is_bounded_by_load:
-        pass  # judged with the mails
-    elif (waiting := judge_sessions(scenario, summary, sessions)) is not None:
-        found.append(waiting)
-    elif shares["gcsched"] >= BUSY_SHARE:
-        found.append("The limit was the service: it used its core. More processes do more.")
-    else:
+        return " ".join(found)
+    # Where calls were late, what looks like a limit of the service or the relay may be one of them.
+    if scenario.is_bounded_by_load and not is_behind(summary):
         found.append(
-            judge_others(shares, is_pinned=is_pinned, cores=cores, others_share=others_share)
+            judge_sessions(scenario, summary, sessions)
+            or judge_parts(shares, is_pinned=is_pinned, cores=cores, others_share=others_share)
         )
-    if is_visible:
-        found.append(f"Of a core each: {seen}.")
-        if others_share >= CROWDED_SHARE:
-            found.append("Other programs were in the way: measure on a quiet machine.")
+    found.append(f"Of a core each: {seen}.")
+    if others_share >= CROWDED_SHARE:
+        found.append("Other programs were in the way: measure on a quiet machine.")
     return " ".join(found)
 
 
@@ -107,10 +100,12 @@ def judge_sessions(scenario: Scenario, summary: Mapping[str, Any], sessions: int
     )
 
 
-def judge_others(
+def judge_parts(
     shares: Mapping[str, float], *, is_pinned: bool, cores: int, others_share: float
 ) -> str:
-    """Judge the parts beside the service; where cores are split, they share all but one."""
+    """Judge the service and the parts beside it; where cores are split, these share all but one."""
+    if shares["gcsched"] >= BUSY_SHARE:
+        return "The limit was the service: it used its core. More processes do more."
     others = {name: share for name, share in shares.items() if name != "gcsched"}
     first = max(others, key=lambda name: others[name])
     if others[first] >= BUSY_SHARE:

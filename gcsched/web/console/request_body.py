@@ -35,7 +35,12 @@ class Upload:
 
 
 async def read_form(request: web.Request) -> MultiDict[str]:
-    """Return the fields of a form, in their order. Raises MalformedForm."""
+    """Return the fields of a form, in their order; none if there is no body.
+
+    Raises MalformedForm.
+    """
+    if not request.body_exists:
+        return MultiDict()
     check_type(request, URL_ENCODED)
     with refuse_broken():
         text = (await request.read()).decode()

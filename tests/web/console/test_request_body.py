@@ -48,6 +48,13 @@ async def test_a_form_that_no_browser_sends_is_refused_at_once(
     assert not find_events(events, "page failed")
 
 
+async def test_a_request_without_a_body_has_no_fields(visitor: Browser) -> None:
+    """As `curl -X POST` sends it; a browser names the type of an empty form."""
+    answer = await visitor.request("POST", "/resume", **SAME_ORIGIN)
+
+    assert (answer.status, answer.location) == (303, "./?done=resumed")
+
+
 async def test_a_compressed_form_is_not_unpacked(guest: Browser) -> None:
     body = gzip.compress(b"zone=" + b"x" * 50_000_000)
 

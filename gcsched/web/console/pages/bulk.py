@@ -32,8 +32,6 @@ from gcsched.web.console.pages.jobs import build_path, read_page
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """How long a silent MongoDB is waited for before jobs are counted."""
-MAX_GROWTH = 1.1
-"""Beyond that a number that was confirmed is no longer what is done: it is shown again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +74,11 @@ async def run(call: Call, act: ManyAct) -> web.StreamResponse:
         return show_form(call, form, form.count or 0, problems=error.by_field)
     if form.count is None:
         await check_answer(call, query)
-    count = await change(call, form, command, is_dry_run=True)
-    if form.count is None or count > max(MAX_UNTYPED, form.count * MAX_GROWTH):
-        return show_form(call, form, count)
+    if form.count is None or form.count <= MAX_UNTYPED:
+        # A small number needs no typing, so it must still be one. To count many takes long.
+        count = await change(call, form, command, is_dry_run=True)
+        if form.count is None or count > MAX_UNTYPED:
+            return show_form(call, form, count)
     try:
         changed = await change(call, form, command)
     except BulkNotFinished as error:
