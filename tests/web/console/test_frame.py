@@ -3,7 +3,9 @@
 import pytest
 
 from gcsched.pb import task_pb2
+from gcsched.web.console.rendering import make_environment
 from gcsched.web.console.static_files import FOLDER
+from gcsched.wiring.console import load_static_files
 from tests.support.console import Answer, Browser, ConsoleClients
 from tests.support.service_process import Stub
 from tests.support.wait import until
@@ -162,6 +164,23 @@ async def test_a_page_of_another_version_gets_the_files_of_this_one(
     assert answer.text == (FOLDER / file).read_text(encoding="utf-8")
     assert answer.headers["Cache-Control"] == "no-store"
     assert (await visitor.open(f"/static/{stem}.{suffix}x")).status == 404
+
+
+async def test_templates_are_compiled_beside_the_start_and_not_by_a_page(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To compile one takes long enough to make mails late."""
+    environment = make_environment(load_static_files())
+    assert environment.cache is not None
+    names = environment.list_templates(extensions=["html"])
+    await until(lambda: {name for _, name in environment.cache or {}} >= set(names))
+    compiled: list[str] = []
+    monkeypatch.setattr(environment, "compile", lambda _, name, *__: compiled.append(name))
+
+    pages = [await visitor.open(path) for path in ("/", "/jobs", "/relays", "/keys", "/nothing")]
+
+    assert [each.status for each in pages] == [200, 200, 200, 200, 404]
+    assert compiled == []
 
 
 async def test_a_notice_is_shown_after_an_act_and_not_in_a_link_from_elsewhere(
